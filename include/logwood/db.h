@@ -1,0 +1,216 @@
+// DB: an embedded, ordered, durable key-value store in one directory.
+//
+//   auto opened = logwood::DB::Open({}, "/tmp/example");
+//   if (!opened.ok()) return Report(opened.status());
+//   std::unique_ptr<logwood::DB> db = std::move(*opened);
+//
+//   auto position = db->Put({}, "planet/3", "earth");
+//   std::string value;
+//   logwood::Status s = db->Get({}, "planet/3", &value);    // kNotFound: an answer, not a failure
+//
+// Keys and values are any bytes, ordered bytewise. A database is opened for writing by one process
+// at a time. All calls are safe from several threads unless said otherwise. Handles (snapshots,
+// iterators, pinned values) may outlive the DB object: they then answer kClosed, nothing worse.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "logwood/export.h"
+#include "logwood/iterator.h"
+#include "logwood/options.h"
+#include "logwood/stats.h"
+#include "logwood/status.h"
+#include "logwood/types.h"
+#include "logwood/write_batch.h"
+
+namespace logwood {
+
+// A value read without copying where that pays: small ones are copied into this object's reusable
+// buffer, large ones stay where they lie and are pinned. Reuse one object for many reads. The view
+// stays valid until Reset, the next read into this object, or its end.
+class LOGWOOD_EXPORT PinnedValue {
+ public:
+  PinnedValue() = default;
+  PinnedValue(const PinnedValue&) = delete;
+  PinnedValue& operator=(const PinnedValue&) = delete;
+
+  std::string_view view() const { return view_; }
+  size_t size() const { return view_.size(); }
+  std::string ToString() const { return std::string(view_); }
+  bool pinned() const { return pin_ != nullptr; }
+  void Reset() {
+    view_ = {};
+    pin_.reset();
+  }
+
+  // For the engine: copies into the buffer, or pins.
+  void Assign(std::string_view bytes) {
+    pin_.reset();
+    buffer_.assign(bytes);
+    view_ = buffer_;
+  }
+  void Pin(std::string_view bytes, std::shared_ptr<const void> owner) {
+    pin_ = std::move(owner);
+    view_ = bytes;
+  }
+
+ private:
+  std::string buffer_;
+  std::shared_ptr<const void> pin_;
+  std::string_view view_;
+};
+
+// One position of the order, held still for reading. Keep it as long as needed and no longer: it
+// keeps old versions on disk.
+class LOGWOOD_EXPORT Snapshot {
+ public:
+  virtual ~Snapshot() = default;
+  virtual LogPos position() const = 0;
+  virtual std::string_view owner() const = 0;  // the tag given to DB::GetSnapshot
+  virtual std::chrono::microseconds age() const = 0;
+};
+
+struct KeyspaceInfo {
+  std::string name;
+  Keyspace keyspace;
+  LogPos created = 0;  // the position of the commit that made it
+};
+
+// A half-open range of keys of one keyspace; an absent end is the keyspace's own.
+struct KeyRange {
+  std::optional<std::string> begin;
+  std::optional<std::string> end;
+};
+
+struct RangeEstimate {
+  uint64_t bytes = 0;    // on disk and in memtables
+  uint64_t entries = 0;  // versions and tombstones included
+};
+
+// What recovery found; for people and tests.
+struct RecoveryInfo {
+  LogPos tables_position = 0;      // what the tables already held
+  LogPos replayed_first = 0;       // 0: nothing was replayed
+  LogPos replayed_last = 0;
+  uint64_t replayed_commits = 0;
+  uint64_t replayed_bytes = 0;
+  uint64_t segments = 0;
+  LogPos durable_point = 0;        // the highest recorded one
+  uint64_t unproven_tail_bytes = 0;
+  std::string unproven_tail_file;
+  uint64_t unproven_tail_offset = 0;
+  bool clean = true;               // the last close was a clean one
+  uint64_t epoch = 0;
+  uint64_t micros = 0;
+};
+
+struct CompactOptions {
+  // Rewrite also what is already in the last level (reclaims space held by old snapshots).
+  bool force_last_level = false;
+};
+
+// Called with each damage Verify meets.
+struct Damage {
+  std::string file;
+  uint64_t offset = 0;
+  std::string what;
+  std::string first_key, last_key;         // keys that may be affected, as stored in `keyspace`
+  LogPos first_position = 0, last_position = 0;
+};
+
+class LOGWOOD_EXPORT DB {
+ public:
+  // Opens for reading and writing. kBusy: another open holds the directory. kCorruption: proven
+  // damage; see docs/recovery.md. A directory with data files and no root is kCorruption, never a
+  // fresh database.
+  static Result<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
+  // Never writes a byte. Writes to it are kReadOnly.
+  static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,
+                                                  const std::string& path);
+  // Removes a database's files, and the directory if that leaves it empty. kBusy while it is open.
+  static Status Destroy(const Options& options, const std::string& path);
+
+  virtual ~DB() = default;  // closes; an error is lost, so call Close()
+  // Waits for calls under way, syncs the log, marks a clean close. The second call returns kClosed.
+  virtual Status Close() = 0;
+
+  // ---- Writing. Each returns the position of its commit. Cost without sync: under a microsecond.
+  virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
+  virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                             std::string_view value) = 0;
+  virtual Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
+                                std::string_view key) = 0;
+  Result<LogPos> Put(const WriteOptions& options, std::string_view key, std::string_view value) {
+    return Put(options, Keyspace(), key, value);
+  }
+  Result<LogPos> Delete(const WriteOptions& options, std::string_view key) {
+    return Delete(options, Keyspace(), key);
+  }
+  // Returns once the commit at `position` and all before it survive power loss.
+  virtual Status WaitDurable(LogPos position, Deadline deadline = kNoDeadline) = 0;
+  // The newest commit visible to reads / the newest that survives power loss.
+  virtual LogPos LastPosition() const = 0;
+  virtual LogPos DurablePosition() const = 0;
+
+  // ---- Reading.
+  virtual Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+                     PinnedValue* value) = 0;
+  Status Get(const ReadOptions& options, std::string_view key, PinnedValue* value) {
+    return Get(options, Keyspace(), key, value);
+  }
+  Status Get(const ReadOptions& options, std::string_view key, std::string* value) {
+    return Get(options, Keyspace(), key, value);
+  }
+  Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+             std::string* value);
+  // One answer a key, in order, all at one position. `values` and the result have keys.size()
+  // elements. Cheaper than as many Gets: blocks shared by keys are searched once.
+  virtual std::vector<Status> MultiGet(const ReadOptions& options, Keyspace keyspace,
+                                       std::span<const std::string_view> keys,
+                                       std::span<PinnedValue> values) = 0;
+  // Whether the key is there, without its value.
+  virtual Result<bool> Contains(const ReadOptions& options, Keyspace keyspace,
+                                std::string_view key) = 0;
+  // Never null; errors are in Iterator::status().
+  virtual std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                                Keyspace keyspace = Keyspace()) = 0;
+  // `owner` is a tag for people who look for what holds space.
+  virtual Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner = "") = 0;
+
+  // ---- Keyspaces. Names are 1 to kKeyspaceNameBytesMax bytes; "default" always exists.
+  virtual Result<Keyspace> CreateKeyspace(std::string_view name) = 0;  // kAlreadyExists
+  virtual Result<Keyspace> OpenKeyspace(std::string_view name) = 0;    // kNotFound
+  virtual Result<std::vector<KeyspaceInfo>> ListKeyspaces() = 0;       // by name
+  // Its keys are gone at once for later reads; its number is never used again.
+  virtual Status DropKeyspace(std::string_view name) = 0;
+
+  // ---- Maintenance.
+  virtual Status Flush() = 0;
+  virtual Status CompactRange(const CompactOptions& options, Keyspace keyspace,
+                              const KeyRange& range) = 0;
+  // Every keyspace, every key.
+  virtual Status CompactAll(const CompactOptions& options) = 0;
+  // Returns when no flush and no compaction is due.
+  virtual Status WaitForCompaction(Deadline deadline = kNoDeadline) = 0;
+  // Reads every byte the database consists of and reports each damage; kCorruption if any.
+  // `progress` (may be empty) is told bytes done and bytes in all.
+  virtual Status Verify(const std::function<void(const Damage&)>& report,
+                        const std::function<void(uint64_t, uint64_t)>& progress = {}) = 0;
+
+  // ---- Looking.
+  virtual RangeEstimate Estimate(Keyspace keyspace, const KeyRange& range) = 0;
+  virtual Stats GetStats() = 0;
+  virtual RecoveryInfo GetRecoveryInfo() const = 0;
+  virtual const std::string& path() const = 0;
+};
+
+}  // namespace logwood

@@ -1,0 +1,44 @@
+// Iterator: walks the keys of one keyspace in order, as they were at one position.
+//
+//   auto it = db->NewIterator({});
+//   for (it->SeekToFirst(); it->Valid(); it->Next()) Use(it->key(), it->value());
+//   if (!it->status().ok()) Report(it->status());   // an error ends the walk, look at it
+//
+// An iterator pins the tables and memtables it reads: keep it short-lived. It may outlive
+// DB::Close; it is then not valid and its status is kClosed. One thread at a time.
+#pragma once
+
+#include <string_view>
+
+#include "logwood/export.h"
+#include "logwood/status.h"
+#include "logwood/types.h"
+
+namespace logwood {
+
+class LOGWOOD_EXPORT Iterator {
+ public:
+  virtual ~Iterator() = default;
+
+  virtual bool Valid() const = 0;
+  virtual void SeekToFirst() = 0;
+  virtual void SeekToLast() = 0;
+  // The first key >= target.
+  virtual void Seek(std::string_view target) = 0;
+  // The last key <= target.
+  virtual void SeekForPrev(std::string_view target) = 0;
+  // REQUIRES: Valid(). Forward and backward cost alike; a change of direction costs a seek.
+  virtual void Next() = 0;
+  virtual void Prev() = 0;
+
+  // REQUIRES: Valid(). The bytes stay until the iterator moves or dies.
+  virtual std::string_view key() const = 0;
+  virtual std::string_view value() const = 0;
+
+  // Ok while all went well; the first error sticks until the next seek.
+  virtual Status status() const = 0;
+  // The position this iterator reads at.
+  virtual LogPos position() const = 0;
+};
+
+}  // namespace logwood

@@ -1,0 +1,102 @@
+// Options: five choices matter - path, memory_budget_bytes, durability, compression, log_retention.
+// Everything else is derived from them; `Tuning` overrides the derived values for tests and
+// experiments. Stats::settings lists every value in force and where it comes from.
+//
+//   logwood::Options options;
+//   options.memory_budget_bytes = 512 << 20;
+//   auto db = logwood::DB::Open(options, "/var/lib/app/db");
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "logwood/event_listener.h"
+#include "logwood/export.h"
+#include "logwood/file_system.h"
+#include "logwood/types.h"
+
+namespace logwood {
+
+enum class Compression : uint8_t { kNone = 0, kSnappy = 1 };
+
+// Which log segments stay although recovery no longer needs them. Default: none.
+struct LogRetention {
+  uint64_t bytes_min = 0;                // keep at least this many bytes of log
+  std::chrono::seconds age_min{0};       // keep commits at least this long
+};
+
+// Zero means "derive it". Values out of range are kInvalidArgument.
+struct Tuning {
+  uint64_t memtable_bytes = 0;        // a memtable is sealed at this size; 4 KiB .. 1 GiB
+  uint64_t table_bytes = 0;           // a table's data size at which compaction starts another
+  uint32_t block_bytes = 0;           // uncompressed data block; 256 .. 256 KiB
+  std::optional<uint64_t> cache_bytes;  // block cache; may be 0
+  std::optional<uint32_t> filter_bits_per_key;  // 0 switches filters off; at most 32
+  uint32_t level0_tables = 0;         // level-0 tables that start a compaction; 2 .. 64
+  uint32_t level_multiplier = 0;      // size ratio of neighbouring levels; 4 .. 32
+  uint32_t background_threads = 0;    // 1 .. 64
+  uint64_t log_segment_bytes = 0;     // a segment is closed at this size; 4 KiB .. 1 GiB
+  uint64_t event_log_bytes = 0;       // EVENTS rotates at this size, one old file is kept
+};
+
+struct LOGWOOD_EXPORT Options {
+  bool create_if_missing = true;
+  bool error_if_exists = false;
+
+  // Everything the database holds in memory: memtables, block cache, filters, indexes, compaction.
+  uint64_t memory_budget_bytes = 256ULL << 20;
+  // What a write with Durability::kDefault means; never kDefault itself.
+  Durability durability = Durability::kProcess;
+  Compression compression = Compression::kSnappy;
+  LogRetention log_retention;
+
+  // Not owned; must outlive the database and every handle it gave out. Null: FileSystem::Posix().
+  FileSystem* file_system = nullptr;
+  std::vector<std::shared_ptr<EventListener>> listeners;
+  // A snapshot older than this raises EventKind::kOldSnapshot once.
+  std::chrono::seconds snapshot_age_warning{3600};
+
+  Tuning tuning;
+};
+
+// For DB::OpenReadOnly.
+struct ReadOnlyOptions {
+  uint64_t memory_budget_bytes = 64ULL << 20;
+  FileSystem* file_system = nullptr;
+  // Serve the good prefix of a log with proven damage instead of failing.
+  bool allow_damaged_log = false;
+  // Open although a writer has the directory: reads the state found there and tolerates files that
+  // vanish; what the writer commits later is not seen.
+  bool ignore_writer = false;
+};
+
+class Snapshot;
+
+struct WriteOptions {
+  Durability durability = Durability::kDefault;
+};
+
+struct ReadOptions {
+  // Read at this snapshot instead of now. It must be of the same database.
+  const Snapshot* snapshot = nullptr;
+  // False: blocks read for this call do not displace others in the cache.
+  bool fill_cache = true;
+  // Wait until the database is at this position (a read of your own write); 0: do not wait.
+  LogPos at_least = 0;
+  Deadline deadline = kNoDeadline;
+};
+
+// Bounds and direction are enforced by the engine; outside of them an iterator is never valid.
+struct IteratorOptions : ReadOptions {
+  // Keys >= lower and < upper. The iterator copies them.
+  std::optional<std::string> lower;
+  std::optional<std::string> upper;
+  // Only keys that begin with this; narrows lower and upper.
+  std::string prefix;
+};
+
+}  // namespace logwood

@@ -1,0 +1,67 @@
+// The words every other header uses: positions, durability, deadlines, limits, keyspaces.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "logwood/export.h"
+
+namespace logwood {
+
+// The number of a commit: dense (1, 2, 3, ...); 0 is before the first. At once the MVCC version of
+// every entry of that commit, what a snapshot reads at, and what a consumer resumes from.
+using LogPos = uint64_t;
+
+// How long the effect of a commit must last when the call returns.
+enum class Durability : uint8_t {
+  kDefault = 0,  // what the database was opened with
+  kProcess = 1,  // survives the death of the process, kill -9 included
+  kPower = 2,    // survives loss of power: the log is synced before the call returns
+};
+
+// When a blocking call gives up.
+using Deadline = std::chrono::steady_clock::time_point;
+LOGWOOD_EXPORT Deadline DeadlineAfter(std::chrono::microseconds duration);
+inline constexpr Deadline kNoDeadline = Deadline::max();
+
+// Limits. Exceeding one is kInvalidArgument and the message names it.
+inline constexpr size_t kKeyBytesMax = 64 * 1024;             // a user's key
+inline constexpr size_t kBatchBytesMax = 64 * 1024 * 1024;    // a batch: min(this, a quarter of the budget)
+inline constexpr size_t kNoteBytesMax = 64 * 1024;            // WriteBatch::Note
+inline constexpr size_t kKeyspaceNameBytesMax = 255;          // 1 to this many bytes
+inline constexpr uint32_t kKeyspacesMax = 65'000;             // numbers ever used, dropped ones included
+inline constexpr uint64_t kMemoryBudgetBytesMin = 1 << 20;
+
+// A named, ordered set of keys. A Keyspace is a small value: copy it freely. It belongs to the
+// database that returned it; another database refuses it with kInvalidArgument. A default-made
+// Keyspace means the keyspace "default", which every database has.
+class Keyspace {
+ public:
+  constexpr Keyspace() = default;
+  constexpr Keyspace(uint32_t number, uint32_t owner) : number_(number), owner_(owner) {}
+
+  // Its number, never used again after a drop. 0 is the catalogue, 1 is "default".
+  constexpr uint32_t number() const { return number_; }
+  // A tag of the owning database; 0 fits every database.
+  constexpr uint32_t owner() const { return owner_; }
+  friend constexpr bool operator==(const Keyspace&, const Keyspace&) = default;
+
+ private:
+  uint32_t number_ = 1;
+  uint32_t owner_ = 0;
+};
+
+// What belongs together: a history is shared by a database and its replicas, an instance is one
+// directory.
+struct LOGWOOD_EXPORT Id128 {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  friend bool operator==(const Id128&, const Id128&) = default;
+  // 32 hexadecimal digits.
+  std::string ToString() const;
+};
+
+}  // namespace logwood

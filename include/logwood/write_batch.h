@@ -1,0 +1,63 @@
+// WriteBatch: operations that become one commit - all of them or none, in one position of the log.
+//
+//   logwood::WriteBatch batch;
+//   batch.Put("balance/anna", "70");
+//   batch.Put(audit, "0001", "anna paid 30");    // another keyspace, the same commit
+//   batch.Delete("pending/17");
+//   logwood::Result<logwood::LogPos> position = db->Write({}, batch);
+//
+// Later operations win over earlier ones on the same key. A misuse (a key too long) is remembered
+// and reported by Write as kInvalidArgument, which then writes nothing.
+// The bytes are those of the log record's body (docs/format/log.md). One thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "logwood/export.h"
+#include "logwood/status.h"
+#include "logwood/types.h"
+
+namespace logwood {
+
+class LOGWOOD_EXPORT WriteBatch {
+ public:
+  WriteBatch() = default;
+
+  void Put(std::string_view key, std::string_view value) { Put(Keyspace(), key, value); }
+  void Put(Keyspace keyspace, std::string_view key, std::string_view value);
+  void Delete(std::string_view key) { Delete(Keyspace(), key); }
+  void Delete(Keyspace keyspace, std::string_view key);
+  // Opaque bytes that travel with the commit in the log; the last call wins. At most kNoteBytesMax.
+  void Note(std::string_view note);
+
+  void Clear();
+  // Room for this many bytes of operations, to spare reallocation.
+  void Reserve(size_t bytes) { operations_.reserve(bytes); }
+  // Number of operations.
+  uint32_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  // Size of the encoded operations and the note, bytes.
+  size_t bytes() const { return operations_.size() + note_.size(); }
+  std::string_view note() const { return note_; }
+  // The first misuse, or ok.
+  const Status& status() const { return status_; }
+  // The encoded operations; valid until the batch changes.
+  std::string_view operations() const { return operations_; }
+  // Which database the keyspaces used belong to; 0 when only default-made ones were used.
+  uint32_t owner() const { return owner_; }
+
+ private:
+  // Writes kind, keyspace prefix and key; false when the batch was misused.
+  bool Begin(uint8_t kind, Keyspace keyspace, std::string_view key);
+
+  std::string operations_;
+  std::string note_;
+  uint32_t count_ = 0;
+  uint32_t owner_ = 0;
+  Status status_;
+};
+
+}  // namespace logwood
