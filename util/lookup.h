@@ -1,13 +1,17 @@
 // Lookup: what a point read asks of memtables and tables, and what they answer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
+#include "logwood/pinned_value.h"
 #include "util/internal_key.h"
 
 namespace logwood {
+
+// Values from this size on are pinned where they lie instead of copied.
+inline constexpr size_t kPinnedBytesMin = 4096;
 
 struct LookupKey {
   std::string_view stored;  // keyspace prefix and user's key
@@ -15,13 +19,11 @@ struct LookupKey {
   LogPos position;          // see entries at or below this
 };
 
-// The newest visible entry of the key, once found. `value` lies in `owner` when that is set,
-// otherwise in the memtable or table asked, and lives as long as the view does.
+// Set by whoever finds the newest visible entry of the key.
 struct LookupResult {
-  bool found = false;
+  PinnedValue* value = nullptr;  // in: where to put the value; null when only existence matters
+  bool found = false;            // an entry was found; look at its kind
   uint64_t trailer = 0;
-  std::string_view value;
-  std::shared_ptr<const void> owner;
 };
 
 }  // namespace logwood

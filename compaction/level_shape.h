@@ -1,0 +1,42 @@
+// LevelShape: which tables are in which level. Immutable; db's Version wraps one.
+//
+// Level 0: tables may overlap; ordered by max_position descending, newest first. Levels 1 and up:
+// ordered by key, disjoint, and no stored key's versions are split between two tables of a level
+// (invariant 2).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "logwood/status.h"
+#include "table/table_meta.h"
+
+namespace logwood {
+
+inline constexpr int kLevels = 7;
+
+struct LevelShape {
+  std::array<std::vector<TableMetaPtr>, kLevels> levels;
+
+  uint64_t LevelBytes(int level) const;
+  uint64_t TotalBytes() const;
+  size_t TableCount() const;
+  // The deepest level that has a table; 0 when there is none.
+  int LastLevel() const;
+  // Tables of `level` that overlap [from, to); an empty `to` means no end.
+  std::vector<TableMetaPtr> Overlapping(int level, std::string_view from, std::string_view to) const;
+  // Index of the one table of `level` (>= 1) that may hold the key, or the size of the level.
+  size_t FindTable(int level, std::string_view stored_key) const;
+  // The order and disjointness above; the message names tables.
+  Status Validate() const;
+};
+
+// A sorted picture for people and text scripts, one line a table:
+// "L1 000012 a..f 2.0 MiB 1000 entries".
+std::string ToText(const LevelShape& shape);
+
+}  // namespace logwood

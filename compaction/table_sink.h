@@ -1,0 +1,40 @@
+// TableSink: turns a sorted stream into tables. Flush and compaction both end here.
+//
+// Order on disk (invariant 5: durable before referenced): each table is written, synced and closed
+// before Finish returns it; the caller syncs the directory, then commits the edit.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compaction/compaction_iterator.h"
+#include "table/table_builder.h"
+
+namespace logwood {
+
+struct SinkOptions {
+  FileSystem* fs = nullptr;
+  std::string directory;
+  TableOptions table;
+  uint64_t table_bytes_max = ~uint64_t{0};   // start another table at a key boundary beyond this
+  std::vector<TableMetaPtr> grandparents;    // and when the overlap with these exceeds:
+  uint64_t grandparent_bytes_max = ~uint64_t{0};
+  std::function<uint64_t()> next_number;     // thread safe
+  std::function<bool()> cancelled;           // asked now and then; true ends with kCancelled
+  uint64_t created_us = 0;
+};
+
+struct SinkResult {
+  std::vector<TableMeta> tables;             // in key order; empty tables are never made
+  uint64_t bytes_written = 0;
+  uint64_t entries = 0;
+};
+
+// Drains `input` from its current place. On failure the files made are removed (best effort; the
+// obsolete-file collector gets the rest) and the first error is returned.
+Result<SinkResult> WriteTables(CompactionIterator* input, const SinkOptions& options);
+
+}  // namespace logwood

@@ -1,0 +1,49 @@
+// Memtable: the newest entries, in memory, ordered. One thread inserts at a time (the leader of the
+// write queue); any number of threads read at the same time without a lock and never wait.
+//
+// A reader sees an entry completely or not at all; which entries it may use is decided by position:
+// the engine publishes a commit's position after all of its entries are in.
+// Memory is an arena that lives until the memtable dies; keys and values are copied into it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "util/internal_iterator.h"
+#include "util/lookup.h"
+
+namespace logwood {
+
+class Memtable : public std::enable_shared_from_this<Memtable> {
+ public:
+  Memtable();
+  ~Memtable();
+  Memtable(const Memtable&) = delete;
+  Memtable& operator=(const Memtable&) = delete;
+
+  // REQUIRES: (stored_key, position) is not in it (invariant 1). Entries of ascending keys are
+  // inserted fastest (the place of the last insertion is remembered).
+  void Insert(std::string_view stored_key, uint64_t trailer, std::string_view value);
+
+  // Finds the newest entry of the key at or below key.position; true when there is one.
+  bool Get(const LookupKey& key, LookupResult* result) const;
+  // The iterator keeps nothing alive: the caller holds the memtable.
+  std::unique_ptr<InternalIterator> NewIterator() const;
+
+  // Safe from any thread; exact once writing has stopped.
+  size_t bytes_used() const;        // arena blocks
+  uint64_t entries() const;
+  uint64_t tombstones() const;
+  uint64_t raw_bytes() const;       // keys and values
+  LogPos first_position() const;    // smallest and largest inserted; 0 when empty
+  LogPos last_position() const;
+  bool empty() const { return entries() == 0; }
+
+ private:
+  struct Index;
+  std::unique_ptr<Index> index_;
+};
+
+}  // namespace logwood

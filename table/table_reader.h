@@ -1,0 +1,81 @@
+// TableReader: reads one immutable table. Thread safe; shared by all readers of the table.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "logwood/file_system.h"
+#include "table/block_cache.h"
+#include "table/table_meta.h"
+#include "util/internal_iterator.h"
+#include "util/lookup.h"
+
+namespace logwood {
+
+// Counts for statistics; relaxed. Shared by all readers of a database.
+struct TableCounters {
+  std::atomic<uint64_t> filter_checks{0}, filter_negatives{0}, filter_false_positives{0};
+  std::atomic<uint64_t> blocks_read{0}, block_bytes_read{0};
+};
+
+struct TableProperties {
+  uint64_t entries = 0, tombstones = 0, raw_key_bytes = 0, raw_value_bytes = 0;
+  uint64_t data_blocks = 0, data_bytes = 0, uncompressed_data_bytes = 0;
+  uint64_t filter_bytes = 0, index_bytes = 0;
+  LogPos min_position = 0, max_position = 0;
+  std::string smallest_key, largest_key;  // stored keys
+  std::map<uint32_t, uint64_t> keyspace_entries;
+  uint32_t block_bytes = 0, filter_bits_per_key = 0;
+  std::string compression, written_by;
+};
+
+struct TableScanOptions {
+  bool fill_cache = true;
+  // 0: one block at a time through the cache. Else the iterator reads ahead in chunks of this size
+  // past the cache (compaction, verification, export).
+  uint32_t readahead_bytes = 0;
+};
+
+class TableReader : public std::enable_shared_from_this<TableReader> {
+ public:
+  // Checks header, footer, index, filter and properties; kCorruption names file:offset. When `meta`
+  // is given its id, size and key range must agree: a swapped or stale file is caught here.
+  // `cache` (may be null) and `counters` (may be null) outlive the reader.
+  static Result<std::shared_ptr<TableReader>> Open(std::unique_ptr<RandomAccessFile> file,
+                                                   std::string path, const TableMeta* meta,
+                                                   BlockCache* cache, TableCounters* counters);
+  ~TableReader();
+
+  // Sets *result when the table has an entry of the key at or below key.position.
+  // kCorruption / kIoError when that cannot be known.
+  Status Get(const LookupKey& key, bool fill_cache, LookupResult* result) const;
+  // The iterator keeps the reader alive.
+  std::unique_ptr<InternalIterator> NewIterator(const TableScanOptions& options) const;
+
+  const TableProperties& properties() const;
+  // Where in the file (bytes) the key would be; for size estimates.
+  uint64_t ApproximateOffset(std::string_view stored_key) const;
+  // Index, filter and bookkeeping.
+  uint64_t memory_bytes() const;
+  // Reads everything: each block's checksum and order, entries against properties and filter, and,
+  // when `meta` is given, the whole-file hash. Reports each damage as file:offset; the first is
+  // returned. `progress` is told the bytes done.
+  struct BlockDamage {
+    uint64_t offset = 0;
+    std::string what;
+    std::string first_key, last_key;  // stored keys the damage may affect
+  };
+  Status Verify(const TableMeta* meta, const std::function<void(const BlockDamage&)>& report,
+                const std::function<void(uint64_t)>& progress) const;
+
+ private:
+  friend class TableIterator;
+  struct State;
+  explicit TableReader(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace logwood
