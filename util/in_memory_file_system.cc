@@ -18,11 +18,57 @@ constexpr uint64_t kCapacityBytes = uint64_t{1} << 40;  // what FreeBytes preten
 constexpr uint64_t kFileBytesMax = uint64_t{1} << 36;
 
 // What an inode is on a disk: lives as long as a name or an open file refers to it.
-struct Inode {
-  Mutex mutex;
-  std::string bytes GUARDED_BY(mutex);
-  int shared_locks GUARDED_BY(mutex) = 0;
-  bool exclusive_lock GUARDED_BY(mutex) = false;
+class Inode {
+ public:
+  size_t Read(uint64_t offset, size_t size, char* buffer) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (offset >= bytes_.size()) return 0;
+    const size_t count = std::min<size_t>(size, bytes_.size() - offset);
+    if (count != 0) std::memcpy(buffer, bytes_.data() + offset, count);
+    return count;
+  }
+  void Store(uint64_t offset, std::string_view data) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (offset == bytes_.size()) {
+      bytes_.append(data);
+    } else if (!data.empty()) {
+      if (bytes_.size() < offset + data.size()) bytes_.resize(offset + data.size());
+      std::memcpy(bytes_.data() + offset, data.data(), data.size());
+    }
+  }
+  void Resize(uint64_t size) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    bytes_.resize(size);
+  }
+  uint64_t Size() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return bytes_.size();
+  }
+  bool TryLock(LockMode mode) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    const bool exclusive = mode == LockMode::kExclusive;
+    if (exclusive_lock_ || (exclusive && shared_locks_ != 0)) return false;
+    if (exclusive) {
+      exclusive_lock_ = true;
+    } else {
+      ++shared_locks_;
+    }
+    return true;
+  }
+  void Unlock(LockMode mode) EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (mode == LockMode::kExclusive) {
+      exclusive_lock_ = false;
+    } else {
+      --shared_locks_;
+    }
+  }
+
+ private:
+  Mutex mutex_;
+  std::string bytes_ GUARDED_BY(mutex_);
+  int shared_locks_ GUARDED_BY(mutex_) = 0;
+  bool exclusive_lock_ GUARDED_BY(mutex_) = false;
 };
 using InodePointer = std::shared_ptr<Inode>;
 
@@ -71,14 +117,7 @@ class OpenFile {
     if (offset > kFileBytesMax || data.size() > kFileBytesMax - offset) {
       return Refused(operation, path_, "File too large");
     }
-    MutexLock lock(inode_->mutex);
-    std::string& bytes = inode_->bytes;
-    if (offset == bytes.size()) {
-      bytes.append(data);
-      return Status::Ok();
-    }
-    if (bytes.size() < offset + data.size()) bytes.resize(offset + data.size());
-    if (!data.empty()) std::memcpy(bytes.data() + offset, data.data(), data.size());
+    inode_->Store(offset, data);
     return Status::Ok();
   }
 
@@ -92,17 +131,9 @@ class MemoryRandomAccessFile final : public RandomAccessFile, OpenFile {
       : OpenFile(std::move(path), std::move(inode)) {}
 
   Result<size_t> Read(uint64_t offset, size_t size, char* buffer) const override {
-    MutexLock lock(inode_->mutex);
-    const std::string& bytes = inode_->bytes;
-    if (offset >= bytes.size()) return size_t{0};
-    const size_t count = std::min<size_t>(size, bytes.size() - offset);
-    if (count != 0) std::memcpy(buffer, bytes.data() + offset, count);
-    return count;
+    return inode_->Read(offset, size, buffer);
   }
-  Result<uint64_t> Size() const override {
-    MutexLock lock(inode_->mutex);
-    return uint64_t{inode_->bytes.size()};
-  }
+  Result<uint64_t> Size() const override { return inode_->Size(); }
   void Advise(Access) const override {}
 };
 
@@ -142,8 +173,7 @@ class MemoryLogFile final : public LogFile, OpenFile {
   Status Truncate(uint64_t size) override {
     RETURN_IF_ERROR(CheckOpen("truncate"));
     if (size > kFileBytesMax) return Refused("truncate", path_, "File too large");
-    MutexLock lock(inode_->mutex);
-    inode_->bytes.resize(size);
+    inode_->Resize(size);
     return Status::Ok();
   }
   Status Close() override { return CloseOnce(); }
@@ -152,14 +182,7 @@ class MemoryLogFile final : public LogFile, OpenFile {
 class MemoryFileLock final : public FileLock {
  public:
   MemoryFileLock(InodePointer inode, LockMode mode) : inode_(std::move(inode)), mode_(mode) {}
-  ~MemoryFileLock() override {
-    MutexLock lock(inode_->mutex);
-    if (mode_ == LockMode::kExclusive) {
-      inode_->exclusive_lock = false;
-    } else {
-      --inode_->shared_locks;
-    }
-  }
+  ~MemoryFileLock() override { inode_->Unlock(mode_); }
 
  private:
   const InodePointer inode_;
@@ -178,10 +201,7 @@ class InMemoryFileSystem final : public FileSystem {
   Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override {
     MutexLock lock(mutex_);
     ASSIGN_OR_RETURN(InodePointer inode, FindOrCreateLocked("create", path));
-    {
-      MutexLock contents(inode->mutex);
-      inode->bytes.clear();
-    }
+    inode->Resize(0);
     return std::make_unique<MemoryWritableFile>(path, std::move(inode));
   }
 
@@ -200,8 +220,7 @@ class InMemoryFileSystem final : public FileSystem {
   Result<uint64_t> FileSize(const std::string& path) override {
     MutexLock lock(mutex_);
     ASSIGN_OR_RETURN(const InodePointer inode, FindFileLocked("size", path));
-    MutexLock contents(inode->mutex);
-    return uint64_t{inode->bytes.size()};
+    return inode->Size();
   }
 
   Result<std::vector<std::string>> List(const std::string& directory) override {
@@ -301,16 +320,8 @@ class InMemoryFileSystem final : public FileSystem {
     const bool exclusive = mode == LockMode::kExclusive;
     ASSIGN_OR_RETURN(InodePointer inode,
                      exclusive ? FindOrCreateLocked("lock", path) : FindFileLocked("lock", path));
-    {
-      MutexLock state(inode->mutex);
-      if (inode->exclusive_lock || (exclusive && inode->shared_locks != 0)) {
-        return Status::Busy(Message("lock", path, "somebody else holds it"));
-      }
-      if (exclusive) {
-        inode->exclusive_lock = true;
-      } else {
-        ++inode->shared_locks;
-      }
+    if (!inode->TryLock(mode)) {
+      return Status::Busy(Message("lock", path, "somebody else holds it"));
     }
     return std::make_unique<MemoryFileLock>(std::move(inode), mode);
   }
