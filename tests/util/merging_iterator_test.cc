@@ -193,7 +193,7 @@ TEST(MergingIterator, WalksLikeOneSortedVectorInBothDirections) {
   }
 }
 
-TEST(MergingIterator, FullScansCostNoEntry) {
+TEST(MergingIterator, FullScanShowsEveryEntryOnceInEitherDirection) {
   Random random(311);
   std::vector<std::vector<Item>> parts;
   const std::vector<Item> all = Spread(&random, 5000, 7, &parts);
@@ -271,6 +271,20 @@ TEST(MergingIterator, SeekAfterAnErrorStartsAfresh) {
   ASSERT_TRUE(merged->Valid());
   EXPECT_TRUE(merged->status().ok());
   EXPECT_EQ(merged->entry().key, "d");
+}
+
+TEST(MergingIterator, EntryThatTwoDamagedChildrenHoldLosesNoOtherOnATurn) {
+  Children children;
+  children.push_back(std::make_unique<VectorIterator>(Letters("abc")));
+  children.push_back(std::make_unique<VectorIterator>(Letters("bd")));
+  const auto merged = NewMergingIterator(std::move(children));
+  merged->Seek("b", SeekTrailer(kPositionMax));
+  std::string seen;
+  for (merged->Prev(); merged->Valid(); merged->Prev()) seen += merged->entry().key;
+  EXPECT_EQ(seen.back(), 'a');
+  merged->SeekForPrev("b", 0);
+  for (seen.clear(); merged->Valid(); merged->Next()) seen += merged->entry().key;
+  EXPECT_TRUE(seen.ends_with("cd")) << seen;
 }
 
 TEST(EmptyIterator, KeepsItsStatusThroughSeeks) {
