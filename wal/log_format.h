@@ -50,9 +50,9 @@ struct SegmentHeader {
   uint64_t history_hash = 0;   // after first_position - 1
   LogPos durable = 0;          // recorded durable point when the segment was made; < first_position
   // The segment before: what a reader may take from it. number 0: there is none.
-  uint64_t predecessor = 0;                  // < number
-  uint64_t predecessor_length = 0;           // final length, bytes
-  LogPos predecessor_last_position = 0;      // first_position - 1
+  uint64_t predecessor = 0;              // < number
+  uint64_t predecessor_length = 0;       // final length, bytes
+  LogPos predecessor_last_position = 0;  // first_position - 1
   ManifestState manifest;
   LogPos catalogue_position = 0;  // the newest commit that changed the catalogue
   std::string catalogue;          // encoded put operations of keyspace 0 (util/batch_codec.h)

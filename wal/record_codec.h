@@ -4,8 +4,8 @@
 //   varint time_us - first_time_us | varint position - durable | varint flags | varint operations |
 //   varint note bytes | note | operations
 //
-// `length` counts the bytes after the checksum. No frame spans segments. A length of 0 is the end of
-// what was written (never-written bytes are zeros).
+// `length` counts the bytes after the checksum. No frame spans segments. A length of 0 is the end
+// of what was written (never-written bytes are zeros).
 //   body_hash    = Hash64(note + operations)
 //   checksum     = Hash64(length field + bytes from history hash to note-length varint + body_hash,
 //                  seed = ChecksumSeed(file id, frame offset)): independent of other frames
