@@ -124,8 +124,10 @@ uint32_t Block::LowerBoundHead(uint32_t target) const {
 
 uint32_t Block::Seek(std::string_view key, uint64_t trailer) const {
   const int c = std::memcmp(prefix_, key.data(), std::min<size_t>(prefix_bytes_, key.size()));
-  if (c != 0) [[unlikely]] return c > 0 ? 0 : count_;
-  if (key.size() < prefix_bytes_) [[unlikely]] return 0;
+  if (c != 0) [[unlikely]]
+    return c > 0 ? 0 : count_;
+  if (key.size() < prefix_bytes_) [[unlikely]]
+    return 0;
   const std::string_view rest = key.substr(prefix_bytes_);
   const uint32_t wanted = KeyHead(rest);
   const uint32_t from = LowerBoundHead(wanted);

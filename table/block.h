@@ -29,7 +29,8 @@ inline constexpr uint32_t kWideOffsetsFlag = 1u << 24;  // beside the 24 bits of
 
 // The first four bytes as a number that orders like them; missing ones are zero.
 inline uint32_t KeyHead(std::string_view rest) {
-  if (rest.size() >= kHeadBytes) [[likely]] return __builtin_bswap32(LoadFixed<uint32_t>(rest.data()));
+  if (rest.size() >= kHeadBytes) [[likely]]
+    return __builtin_bswap32(LoadFixed<uint32_t>(rest.data()));
   uint32_t head = 0;
   for (size_t i = 0; i < rest.size(); ++i) {
     head |= static_cast<uint32_t>(static_cast<unsigned char>(rest[i])) << (24 - 8 * i);
@@ -39,10 +40,10 @@ inline uint32_t KeyHead(std::string_view rest) {
 
 // One entry, its key in three parts: the block's prefix, the head, the tail.
 struct BlockEntry {
-  uint32_t rest_bytes = 0;      // of the key after the prefix, those in the head included
+  uint32_t rest_bytes = 0;  // of the key after the prefix, those in the head included
   uint32_t value_bytes = 0;
   uint64_t trailer = 0;
-  const char* tail = nullptr;   // the key after prefix and head; the value follows it
+  const char* tail = nullptr;  // the key after prefix and head; the value follows it
 
   size_t tail_bytes() const { return rest_bytes > kHeadBytes ? rest_bytes - kHeadBytes : 0; }
   std::string_view value() const { return {tail + tail_bytes(), value_bytes}; }

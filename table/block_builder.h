@@ -44,9 +44,9 @@ class BlockBuilder {
   char* PutEntry(const Pending& entry, uint64_t min_position, char* to) const;
   void Clear();
 
-  std::string bytes_;             // key, value, key, value, ...
+  std::string bytes_;  // key, value, key, value, ...
   std::vector<Pending> entries_;
-  size_t prefix_bytes_ = 0;       // shared by all keys so far
+  size_t prefix_bytes_ = 0;  // shared by all keys so far
 };
 
 }  // namespace logwood

@@ -74,8 +74,10 @@ BlockHandle AppendBlock(std::string_view payload, Compression compression, const
 
 Status ReadExactly(const BlockSource& source, uint64_t offset, size_t size, char* to) {
   Result<size_t> got = source.file->Read(offset, size, to);
-  if (!got.ok()) [[unlikely]] return got.status();
-  if (*got != size) [[unlikely]] return TableDamage(source.path, offset + *got, "file ends here");
+  if (!got.ok()) [[unlikely]]
+    return got.status();
+  if (*got != size) [[unlikely]]
+    return TableDamage(source.path, offset + *got, "file ends here");
   return {};
 }
 

@@ -63,8 +63,8 @@ void FilterBuilder::Finish(std::string* to) const {
 Filter::Filter(size_t payload_bytes)
     : allocated_bytes_(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes),
       payload_bytes_(payload_bytes) {
-  memory_.reset(static_cast<char*>(
-      ::operator new[](allocated_bytes_, std::align_val_t{kFilterLineBytes})));
+  memory_.reset(
+      static_cast<char*>(::operator new[](allocated_bytes_, std::align_val_t{kFilterLineBytes})));
   lines_ = memory_.get() + kFilterLineBytes;
 }
 

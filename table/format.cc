@@ -28,11 +28,12 @@ const char* LayoutProblem(const Footer& footer, uint64_t footer_at) {
     if (part->offset < kFileHeaderBytes || part->offset > footer_at) return "part out of the file";
     if (part->size > footer_at - part->offset) return "part out of the file";
   }
-  if (footer.filter.size != 0 && footer.filter.size <= kBlockTrailerBytes) return "filter too short";
+  if (footer.filter.size != 0 && footer.filter.size <= kBlockTrailerBytes)
+    return "filter too short";
   if (footer.index.size <= kBlockTrailerBytes) return "index too short";
   if (footer.properties.size <= kBlockTrailerBytes) return "properties too short";
-  if (footer.filter.end() != footer.index.offset || footer.index.end() != footer.properties.offset ||
-      footer.properties.end() != footer_at) {
+  if (footer.filter.end() != footer.index.offset ||
+      footer.index.end() != footer.properties.offset || footer.properties.end() != footer_at) {
     return "parts do not follow each other";
   }
   if (footer.entries == 0 || footer.data_blocks == 0) return "no entries";

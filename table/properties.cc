@@ -35,7 +35,7 @@ constexpr uint64_t kRequiredTags = (uint64_t{1} << kKeyspaceEntries) - 2;  // 1 
 
 struct NumberField {
   Tag tag;
-  uint64_t TableProperties::* field;
+  uint64_t TableProperties::*field;
 };
 constexpr std::array<NumberField, 11> kNumbers = {{
     {kEntries, &TableProperties::entries},

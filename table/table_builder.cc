@@ -54,14 +54,14 @@ struct TableBuilder::State {
   BlockBuilder block;
   BlockBuilder index;
   FilterBuilder filter;
-  std::string output;        // not yet appended
-  std::string scratch;       // a block before compression
+  std::string output;   // not yet appended
+  std::string scratch;  // a block before compression
   uint64_t written_bytes = 0;
   StreamHash file_hash;
 
   std::string last_key;
   uint64_t last_trailer = 0;
-  bool unnamed_block = false;   // cut, not yet in the index
+  bool unnamed_block = false;  // cut, not yet in the index
   BlockHandle unnamed_handle;
   uint64_t unnamed_trailer = 0;
 
@@ -184,7 +184,8 @@ TableBuilder::~TableBuilder() = default;
 void TableBuilder::Add(std::string_view key, uint64_t trailer, std::string_view value) {
   State& s = *state_;
   DCHECK(!s.finished);
-  if (!s.status.ok()) [[unlikely]] return;
+  if (!s.status.ok()) [[unlikely]]
+    return;
   const int order = s.properties.entries == 0 ? 1 : key.compare(s.last_key);
   // Not a CHECK: what a merge of damaged memory or tables yields must not end the host.
   if (order < 0 || (order == 0 && trailer >= s.last_trailer && s.properties.entries != 0))
@@ -198,7 +199,8 @@ void TableBuilder::Add(std::string_view key, uint64_t trailer, std::string_view 
     return;
   }
   if (!s.block.empty() && s.block.EstimateWith(key, value) > s.options.block_bytes) s.CutBlock();
-  if (s.unnamed_block) [[unlikely]] s.NameLastBlock(key);
+  if (s.unnamed_block) [[unlikely]]
+    s.NameLastBlock(key);
   s.block.Add(key, trailer, value);
   s.CountEntry(key, trailer, value);
   if (order != 0) {

@@ -44,8 +44,8 @@ class TableIterator final : public InternalIterator {
   BlockRef block_ref_;
   Block block_;
   uint32_t block_number_ = 0;
-  uint32_t at_ = 0;                    // entry in the block
-  std::unique_ptr<char[]> key_;        // starts with the block's prefix
+  uint32_t at_ = 0;              // entry in the block
+  std::unique_ptr<char[]> key_;  // starts with the block's prefix
   size_t key_capacity_ = 0;
   Status status_;
 

@@ -52,7 +52,8 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
   const uint32_t number = s.index.Seek(key.stored, trailer);
   if (number < s.index.count()) {
     Result<BlockRef> loaded = s.Load(s.handle(number), fill_cache);
-    if (!loaded.ok()) [[unlikely]] return std::move(loaded).status();
+    if (!loaded.ok()) [[unlikely]]
+      return std::move(loaded).status();
     const Block block(BlockPayload(*loaded->get()));
     const uint32_t at = block.Seek(key.stored, trailer);
     if (at < block.count()) {

@@ -39,7 +39,7 @@ class EntryChecker {
   std::string buffer_;
   std::string last_key_;
   uint64_t last_trailer_ = 0;
-  std::string low_key_;        // the separator before: all entries are behind it
+  std::string low_key_;  // the separator before: all entries are behind it
   uint64_t low_trailer_ = 0;
   bool has_low_ = false;
 };
@@ -173,9 +173,9 @@ void TableVerifier::CheckDataBlocks() {
     const bool read = Read(begin, end - begin, &bytes_, &status);
     for (; number < next; ++number) {
       const BlockHandle handle = s_.handle(number);
-      CheckDataBlock(number, read ? std::string_view(bytes_).substr(handle.offset - begin,
-                                                                    handle.size)
-                                  : std::string_view());
+      CheckDataBlock(number,
+                     read ? std::string_view(bytes_).substr(handle.offset - begin, handle.size)
+                          : std::string_view());
     }
   }
 }
