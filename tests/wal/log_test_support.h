@@ -27,16 +27,12 @@ inline constexpr Id128 kTestInstance = {0x3333333333333333, 0x4444444444444444};
 inline constexpr uint64_t kTestTimeUs = 1'700'000'000'000'000;
 inline const std::string kLogDirectory = "/db";
 
-#define ASSERT_OK(expression)                  \
-  do {                                         \
-    const ::logwood::Status s_ = (expression); \
-    ASSERT_TRUE(s_.ok()) << s_.ToString();     \
-  } while (false)
-#define EXPECT_OK(expression)                  \
-  do {                                         \
-    const ::logwood::Status s_ = (expression); \
-    EXPECT_TRUE(s_.ok()) << s_.ToString();     \
-  } while (false)
+inline testing::AssertionResult IsOk(const Status& status) {
+  if (status.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << status.ToString();
+}
+#define ASSERT_OK(expression) ASSERT_TRUE(::logwood::IsOk(expression))
+#define EXPECT_OK(expression) EXPECT_TRUE(::logwood::IsOk(expression))
 
 inline std::string LogPath(uint64_t number) { return kLogDirectory + "/" + LogFileName(number); }
 
