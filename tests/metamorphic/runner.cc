@@ -9,8 +9,10 @@ namespace logwood::test {
 
 std::string Shown(std::string_view bytes) {
   constexpr size_t kShownMax = 40;
-  std::string text = "\"" + Escape(bytes.substr(0, kShownMax)) + "\"";
-  if (bytes.size() > kShownMax) text += "... (" + std::to_string(bytes.size()) + " bytes)";
+  std::string text = "\"";
+  text.append(Escape(bytes.substr(0, kShownMax))).append("\"");
+  if (bytes.size() > kShownMax)
+    text.append("... (").append(std::to_string(bytes.size())).append(" bytes)");
   return text;
 }
 

@@ -19,7 +19,7 @@ namespace logwood::test {
 // One key's versions, oldest first.
 struct ModelVersion {
   LogPos position = 0;
-  std::optional<std::string> value;  // nullopt: deleted
+  std::optional<std::string> value = {};  // nullopt: deleted
 };
 
 // One life of a keyspace, from its creation to its drop.
@@ -60,8 +60,8 @@ class Model {
 class ModelCursor {
  public:
   struct Bounds {
-    std::optional<std::string> lower, upper;
-    std::string prefix;
+    std::optional<std::string> lower = {}, upper = {};
+    std::string prefix = {};
   };
   ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds);
 

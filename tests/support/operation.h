@@ -74,8 +74,8 @@ inline constexpr int kOperationKinds = 25;
 struct BatchItem {
   bool is_put = true;
   int keyspace = 0;
-  KeyRef key;
-  ValueRef value;
+  KeyRef key = {};
+  ValueRef value = {};
   friend bool operator==(const BatchItem&, const BatchItem&) = default;
 };
 
@@ -83,7 +83,7 @@ struct BatchItem {
 struct Step {
   enum class Kind : uint8_t { kFirst, kLast, kSeek, kSeekForPrev, kNext, kPrev };
   Kind kind = Kind::kFirst;
-  KeyRef key;
+  KeyRef key = {};
   uint32_t count = 1;
   friend bool operator==(const Step&, const Step&) = default;
 };
@@ -95,12 +95,12 @@ struct Operation {
   int slot = 0;                       // iterator or snapshot
   int snapshot = -1;                  // read at this slot; -1: now
   Durability durability = Durability::kDefault;
-  KeyRef key;
-  ValueRef value;
-  std::optional<KeyRef> lower, upper, prefix;
-  std::vector<KeyRef> keys;
-  std::vector<BatchItem> items;
-  std::vector<Step> steps;
+  KeyRef key = {};
+  ValueRef value = {};
+  std::optional<KeyRef> lower = {}, upper = {}, prefix = {};
+  std::vector<KeyRef> keys = {};
+  std::vector<BatchItem> items = {};
+  std::vector<Step> steps = {};
   uint32_t note_bytes = 0;
   bool flag = false;                  // CompactOptions::force_last_level, ReadOptions::fill_cache off
   friend bool operator==(const Operation&, const Operation&) = default;

@@ -23,19 +23,21 @@ constexpr std::array<std::string_view, kOperationKinds> kKindNames = {
 constexpr std::string_view kStepLetters = "FLSRNP";
 
 std::string Text(const KeyRef& key) {
-  std::string text = "k" + std::to_string(key.id);
+  std::string text = "k";
+  text += std::to_string(key.id);
   if (key.cut >= 0) text += "/" + std::to_string(key.cut);
   return text;
 }
 
 std::string Text(const ValueRef& value) {
-  return "v" + std::to_string(value.id) + ":" + std::to_string(value.size);
+  std::string text = "v";
+  return text.append(std::to_string(value.id)).append(":").append(std::to_string(value.size));
 }
 
 std::string Text(const BatchItem& item) {
-  std::string text = std::string(item.is_put ? "p" : "d") + std::to_string(item.keyspace) + ":" +
-                     Text(item.key);
-  if (item.is_put) text += ":" + Text(item.value);
+  std::string text(item.is_put ? "p" : "d");
+  text.append(std::to_string(item.keyspace)).append(":").append(Text(item.key));
+  if (item.is_put) text.append(":").append(Text(item.value));
   return text;
 }
 
