@@ -22,8 +22,9 @@ class Executor {
   virtual void Schedule(JobPriority priority, std::function<void()> job) = 0;
   // Runs `job` (kHigh) not before the delay has passed. Cannot be cancelled.
   virtual void ScheduleAfter(uint64_t delay_us, std::function<void()> job) = 0;
-  // Returns when all jobs scheduled so far ran, delayed ones at once. Afterwards Schedule is a
-  // broken program.
+  // Returns when all jobs scheduled so far ran, delayed ones at once, and those they schedule while
+  // they run (so a job that repeats itself must be told to stop first). Afterwards Schedule is a
+  // broken program. Not from inside a job.
   virtual void Shutdown() = 0;
 
   virtual Deadline Now() = 0;          // monotonic

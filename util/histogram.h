@@ -1,5 +1,5 @@
 // Histogram: latencies in nanoseconds in logarithmic buckets (16 a power of two, error under 6.5 %).
-// Add is wait-free and relaxed; safe from any thread. Spread over a few stripes by thread so that
+// Add is lock-free and relaxed; safe from any thread. Spread over a few stripes by thread so that
 // writers do not share cache lines.
 #pragma once
 
@@ -22,7 +22,7 @@ class Histogram {
   Summary Summarize() const;
   void Clear();
 
-  static constexpr size_t kBuckets = 60 * 16;
+  static constexpr size_t kBuckets = 61 * 16;
   // The bucket of a value, and the largest value in a bucket. Monotone.
   static size_t BucketOf(uint64_t value);
   static uint64_t BucketLimit(size_t bucket);

@@ -10,8 +10,9 @@
 //   * a created, renamed or removed name survives power loss only after SyncDirectory(parent);
 //   * after a failed Sync nothing is known about the bytes written since the last good one, and a
 //     second Sync that succeeds proves nothing.
-// Errors carry operation and path; ENOSPC and EDQUOT are kNoSpace, ENOENT is kNotFound, the rest
-// kIoError. EINTR and short transfers are handled inside.
+// Errors carry operation and path; ENOSPC and EDQUOT are kNoSpace, ENOENT is kNotFound, EEXIST is
+// kAlreadyExists, the rest kIoError; a file used after Close() answers kClosed. EINTR and short
+// transfers are handled inside. After a failed Sync a file refuses further ones.
 #pragma once
 
 #include <cstddef>
@@ -92,8 +93,10 @@ class LOGWOOD_EXPORT FileSystem {
   virtual Result<uint64_t> FileSize(const std::string& path) = 0;
   // Names (not paths) in the directory, without "." and "..", in bytewise order.
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;
-  // Creates the directory and missing parents; ok when it is there.
+  // Creates the directory and missing parents; ok when it is there. The names of those it created
+  // survive power loss: the caller cannot know which parents were missing.
   virtual Status CreateDirectory(const std::string& path) = 0;
+  // A file, or an empty directory. Open files stay readable.
   virtual Status Remove(const std::string& path) = 0;
   // Replaces `to` where it is there, atomically.
   virtual Status Rename(const std::string& from, const std::string& to) = 0;

@@ -50,8 +50,8 @@ class LOGWOOD_EXPORT WriteBatch {
   uint32_t owner() const { return owner_; }
 
  private:
-  // Writes kind, keyspace prefix and key; false when the batch was misused.
-  bool Begin(uint8_t kind, Keyspace keyspace, std::string_view key);
+  // Checks and counts an operation about to be written; false when the batch was misused.
+  bool Begin(Keyspace keyspace, std::string_view key, std::string_view value);
 
   std::string operations_;
   std::string note_;

@@ -1,0 +1,43 @@
+#include "util/batch_codec.h"
+
+#include "util/check.h"
+#include "util/coding.h"
+
+namespace logwood {
+
+void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
+                     std::string_view key, std::string_view value) {
+  CHECK(kind == EntryKind::kPut || kind == EntryKind::kDelete);
+  CHECK(kind == EntryKind::kPut || value.empty());
+  CHECK(key.size() <= kKeyBytesMax);
+  char prefix[kKeyspacePrefixBytesMax];
+  const size_t prefix_bytes = EncodeKeyspacePrefix(keyspace, prefix);
+  // All but key and value in one append each: this is the hot path of every write.
+  char head[1 + kVarint32BytesMax + kKeyspacePrefixBytesMax];
+  head[0] = static_cast<char>(kind);
+  char* at = EncodeVarint(head + 1, prefix_bytes + key.size());
+  std::memcpy(at, prefix, prefix_bytes);
+  at += prefix_bytes;
+  operations->append(head, static_cast<size_t>(at - head));
+  operations->append(key);
+  if (kind == EntryKind::kPut) PutLengthPrefixed(operations, value);
+}
+
+bool BatchReader::Next(BatchOperation* operation) {
+  if (!ok_ || at_ == end_) return false;
+  Decoder in({at_, remaining()});
+  const auto kind = static_cast<EntryKind>(in.Fixed8());
+  const std::string_view stored_key = in.LengthPrefixed();
+  std::string_view value;
+  if (kind == EntryKind::kPut) value = in.LengthPrefixed();
+  uint32_t keyspace = 0;
+  std::string_view user_key;
+  ok_ = in.ok() && (kind == EntryKind::kPut || kind == EntryKind::kDelete) &&
+        SplitStoredKey(stored_key, &keyspace, &user_key) && user_key.size() <= kKeyBytesMax;
+  if (!ok_) return false;
+  at_ = end_ - in.remaining();
+  *operation = {.kind = kind, .stored_key = stored_key, .value = value};
+  return true;
+}
+
+}  // namespace logwood

@@ -1,0 +1,59 @@
+// The bytes of a batch's operations, as they lie in a WriteBatch and in the body of a log record
+// (docs/format/log.md). One operation:
+//
+//   kind        1 byte, EntryKind: kDelete or kPut
+//   key length  varint
+//   stored key  keyspace prefix and user's key, contiguous
+//   for kPut:   value length, varint; value
+//
+//   BatchReader in(batch.operations());
+//   BatchOperation operation;
+//   while (in.Next(&operation)) Apply(operation);
+//   if (!in.ok()) return Status::Corruption(...);
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "util/internal_key.h"
+
+namespace logwood {
+
+// The views lie in the bytes given to the reader.
+struct BatchOperation {
+  EntryKind kind = EntryKind::kDelete;
+  std::string_view stored_key;
+  std::string_view value;  // empty unless kPut
+};
+
+// The most bytes an operation takes beyond the user's key and the value.
+inline constexpr size_t kOperationOverheadBytesMax = 1 + 5 + kKeyspacePrefixBytesMax + 10;
+
+// Appends one operation, of any keyspace; the engine writes the catalogue with it.
+// REQUIRES: kind is kPut or kDelete; a delete's value is empty; the key is within kKeyBytesMax.
+void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
+                     std::string_view key, std::string_view value);
+
+// Walks over operations. The bytes may be hostile: an unknown kind, a length beyond the end, a
+// stored key that does not split or is too long ends the walk with ok() false. Copy it freely: a
+// copy walks on from the same place.
+class BatchReader {
+ public:
+  explicit BatchReader(std::string_view operations)
+      : at_(operations.data()), end_(operations.data() + operations.size()) {}
+
+  // False at the end, or at bytes that are no operation.
+  bool Next(BatchOperation* operation);
+  // False once bytes were met that are no operation.
+  bool ok() const { return ok_; }
+  // Bytes not yet walked over. When not ok, they begin with the bad operation.
+  size_t remaining() const { return static_cast<size_t>(end_ - at_); }
+
+ private:
+  const char* at_;
+  const char* end_;
+  bool ok_ = true;
+};
+
+}  // namespace logwood

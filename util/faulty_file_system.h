@@ -1,0 +1,96 @@
+// FaultyFileSystem: a file system that fails when a test says so, and counts what it is asked.
+//
+//   FaultyFileSystem files(FileSystem::Posix());
+//   files.FailOperation(7);                            // the seventh operation from now
+//   files.SetFault([](FileOp op, const std::string& path) {
+//     return op == FileOp::kSync && path.ends_with(".log") ? Status::IoError("injected") :
+//     Status();
+//   });
+//
+// A failed operation does not reach the base: it has no effect. Safe to call from several threads;
+// it and its base must outlive the files they opened.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "logwood/file_system.h"
+#include "util/sync.h"
+
+namespace logwood {
+
+// Closing, advice and releasing a lock are not operations here.
+enum class FileOp : uint8_t {
+  kOpen,    // OpenRandomAccess; OpenLogFile of a file that is there
+  kCreate,  // CreateWritable, CreateDirectory; OpenLogFile of a missing file
+  kRead,
+  kAppend,
+  kReserve,
+  kStore,
+  kSync,  // of either kind of file
+  kSyncDirectory,
+  kRename,  // path: the new name
+  kRemove,
+  kLink,  // path: the new name
+  kTruncate,
+  kList,
+  kSize,  // FileSize, RandomAccessFile::Size, Exists, FreeBytes
+  kLock,
+};
+inline constexpr size_t kFileOps = 15;
+
+// "sync_directory". Never null.
+std::string_view FileOpName(FileOp op);
+
+class FaultyFileSystem final : public FileSystem {
+ public:
+  // Called before each operation, by the thread that asked for it; not ok: that is its answer.
+  using Fault = std::function<Status(FileOp op, const std::string& path)>;
+
+  explicit FaultyFileSystem(FileSystem* base);
+
+  // Replaces the fault; an empty one fails nothing.
+  void SetFault(Fault fault) EXCLUDES(mutex_);
+  // Fails the n-th operation from now (1: the next) with an IoError, once. 0: forget it.
+  void FailOperation(uint64_t n) EXCLUDES(mutex_);
+  // As FailOperation, and every operation after that one, too: the disk is gone.
+  void FailFromOperation(uint64_t n) EXCLUDES(mutex_);
+
+  // Operations asked for since the beginning or ResetCounts, failed ones included.
+  uint64_t count(FileOp op) const;
+  uint64_t total() const;
+  void ResetCounts();
+
+  Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) override;
+  Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override;
+  Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) override;
+  Result<bool> Exists(const std::string& path) override;
+  Result<uint64_t> FileSize(const std::string& path) override;
+  Result<std::vector<std::string>> List(const std::string& directory) override;
+  Status CreateDirectory(const std::string& path) override;
+  Status Remove(const std::string& path) override;
+  Status Rename(const std::string& from, const std::string& to) override;
+  Status Link(const std::string& from, const std::string& to) override;
+  Status SyncDirectory(const std::string& directory) override;
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
+  Result<uint64_t> FreeBytes(const std::string& path) override;
+
+  // For the files it opens: counts the operation and says whether it fails.
+  Status Before(FileOp op, const std::string& path) EXCLUDES(mutex_);
+
+ private:
+  FileSystem* const base_;
+  std::array<std::atomic<uint64_t>, kFileOps> counts_{};
+  Mutex mutex_;
+  std::shared_ptr<const Fault> fault_ GUARDED_BY(mutex_);
+  uint64_t until_failure_ GUARDED_BY(mutex_) = 0;  // 0: none planned
+  bool fails_for_ever_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace logwood

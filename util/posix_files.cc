@@ -1,0 +1,250 @@
+// Open files of the POSIX file system. Nothing is buffered in user space: what Append and Store
+// took survives the death of the process.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "util/posix_internal.h"
+#include "util/status_macros.h"
+
+namespace logwood::posix {
+
+namespace {
+
+// One transfer takes at most 2 GiB on Linux; stay well below.
+constexpr size_t kTransferBytesMax = size_t{1} << 30;
+constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
+// LogFile::Reserve asks the system for room in steps of this many bytes.
+constexpr uint64_t kReserveStepBytes = uint64_t{1} << 20;
+
+// Repeats a system call that a signal interrupted.
+template <typename Call>
+auto Uninterrupted(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+Status CheckOffset(std::string_view operation, std::string_view path, uint64_t offset,
+                   uint64_t size) {
+  if (offset <= kOffsetMax && size <= kOffsetMax - offset) return Status::Ok();
+  return ErrorFromErrno(operation, path, EFBIG);
+}
+
+// Repeats `write` (bytes at, count, offset from the beginning) until all is written.
+template <typename Write>
+Status WriteAll(std::string_view operation, const std::string& path, std::string_view data,
+                Write write) {
+  size_t done = 0;
+  while (done < data.size()) {
+    const size_t want = std::min(data.size() - done, kTransferBytesMax);
+    const ssize_t wrote = Uninterrupted([&] { return write(data.data() + done, want, done); });
+    if (wrote < 0) return ErrorFromErrno(operation, path, errno);
+    // A write that takes nothing would be asked for ever.
+    if (wrote == 0) return ErrorFromErrno(operation, path, EIO);
+    done += static_cast<size_t>(wrote);
+  }
+  return Status::Ok();
+}
+
+Status Closed(std::string_view operation, std::string_view path) {
+  return Status::Closed(std::string(operation).append(" ").append(path).append(": file is closed"));
+}
+
+// Makes a file's bytes durable, and remembers failure: the system may have dropped the pages it
+// could not write and call the next attempt a success.
+class Syncer {
+ public:
+  Status Sync(int fd, const std::string& path) {
+    // Relaxed: this only has to be seen by a thread that learnt of the failure some other way.
+    if (failed_.load(std::memory_order_relaxed)) {
+      return Status::IoError("sync " + path + ": an earlier sync failed");
+    }
+    if (Uninterrupted([&] { return ::fdatasync(fd); }) == 0) return Status::Ok();
+    const int error = errno;
+    failed_.store(true, std::memory_order_relaxed);
+    return ErrorFromErrno("sync", path, error);
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+};
+
+class PosixRandomAccessFile final : public RandomAccessFile {
+ public:
+  PosixRandomAccessFile(std::string path, Descriptor fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  Result<size_t> Read(uint64_t offset, size_t size, char* buffer) const override {
+    if (offset > kOffsetMax) return size_t{0};  // no file reaches so far
+    size = static_cast<size_t>(std::min<uint64_t>(size, kOffsetMax - offset));
+    size_t done = 0;
+    while (done < size) {
+      const size_t want = std::min(size - done, kTransferBytesMax);
+      const auto at = static_cast<off_t>(offset + done);
+      const ssize_t got =
+          Uninterrupted([&] { return ::pread(fd_.get(), buffer + done, want, at); });
+      if (got < 0) return ErrorFromErrno("read", path_, errno);
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    return done;
+  }
+
+  Result<uint64_t> Size() const override {
+    struct stat info;
+    if (::fstat(fd_.get(), &info) != 0) return ErrorFromErrno("size", path_, errno);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  void Advise(Access access) const override {
+    const int advice = access == Access::kRandom ? POSIX_FADV_RANDOM : POSIX_FADV_SEQUENTIAL;
+    static_cast<void>(::posix_fadvise(fd_.get(), 0, 0, advice));  // a hint: failure is no loss
+  }
+
+ private:
+  const std::string path_;
+  const Descriptor fd_;
+};
+
+class PosixWritableFile final : public WritableFile {
+ public:
+  PosixWritableFile(std::string path, Descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+
+  Status Append(std::string_view data) override {
+    if (!fd_.open()) return Closed("append", path_);
+    return WriteAll("append", path_, data, [&](const char* from, size_t count, size_t) {
+      return ::write(fd_.get(), from, count);
+    });
+  }
+  Status Sync() override {
+    if (!fd_.open()) return Closed("sync", path_);
+    return syncer_.Sync(fd_.get(), path_);
+  }
+  Status Close() override {
+    if (!fd_.open()) return Closed("close", path_);
+    const int error = fd_.Close();
+    return error == 0 ? Status::Ok() : ErrorFromErrno("close", path_, error);
+  }
+
+ private:
+  const std::string path_;
+  Descriptor fd_;
+  Syncer syncer_;
+};
+
+// The written backend of a log: pwrite and fdatasync.
+class PosixLogFile final : public LogFile {
+ public:
+  PosixLogFile(std::string path, Descriptor fd) : path_(std::move(path)), fd_(std::move(fd)) {}
+  ~PosixLogFile() override {
+    if (fd_.open()) static_cast<void>(Close());  // the contract: who wants the error calls Close
+  }
+
+  // Finds out about a full disk before a record is half written. Room that stays unused is given
+  // back by Close.
+  Status Reserve(uint64_t end) override {
+    if (!fd_.open()) return Closed("reserve", path_);
+    if (end <= reserved_end_) return Status::Ok();
+    RETURN_IF_ERROR(CheckOffset("reserve", path_, end, kReserveStepBytes));
+    const uint64_t rounded = (end + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes;
+    int error = Allocate(rounded);
+    if ((error == ENOSPC || error == EDQUOT) && rounded != end) error = Allocate(end);
+    // A file system that cannot promise room will say so when it is written to.
+    if (error == 0 || error == EOPNOTSUPP || error == ENOSYS) return Status::Ok();
+    return ErrorFromErrno("reserve", path_, error);
+  }
+
+  Status Store(uint64_t offset, std::string_view data) override {
+    if (!fd_.open()) return Closed("store", path_);
+    RETURN_IF_ERROR(CheckOffset("store", path_, offset, data.size()));
+    return WriteAll("store", path_, data, [&](const char* from, size_t count, size_t done) {
+      return ::pwrite(fd_.get(), from, count, static_cast<off_t>(offset + done));
+    });
+  }
+  Status Sync() override {
+    if (!fd_.open()) return Closed("sync", path_);
+    return syncer_.Sync(fd_.get(), path_);
+  }
+  Status Truncate(uint64_t size) override {
+    if (!fd_.open()) return Closed("truncate", path_);
+    RETURN_IF_ERROR(CheckOffset("truncate", path_, size, 0));
+    const auto length = static_cast<off_t>(size);
+    if (Uninterrupted([&] { return ::ftruncate(fd_.get(), length); }) != 0) {
+      return ErrorFromErrno("truncate", path_, errno);
+    }
+    reserved_end_ = std::min(reserved_end_, size);
+    return Status::Ok();
+  }
+  Status Close() override {
+    if (!fd_.open()) return Closed("close", path_);
+    ReleaseUnusedRoom();
+    const int error = fd_.Close();
+    return error == 0 ? Status::Ok() : ErrorFromErrno("close", path_, error);
+  }
+
+ private:
+  // Room up to `end`, the file's size unchanged. The errno, or 0.
+  int Allocate(uint64_t end) {
+    const auto from = static_cast<off_t>(reserved_end_);
+    const auto length = static_cast<off_t>(end - reserved_end_);
+    const int result =
+        Uninterrupted([&] { return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, from, length); });
+    if (result != 0) return errno;
+    reserved_end_ = end;
+    return 0;
+  }
+
+  // Cutting a file to the size it has gives back what was allocated behind its end. Only saves
+  // space, so a failure does not matter.
+  void ReleaseUnusedRoom() {
+    struct stat info;
+    if (reserved_end_ == 0 || ::fstat(fd_.get(), &info) != 0) return;
+    if (static_cast<uint64_t>(info.st_size) >= reserved_end_) return;
+    if (::ftruncate(fd_.get(), info.st_size) != 0) return;
+  }
+
+  const std::string path_;
+  Descriptor fd_;
+  uint64_t reserved_end_ = 0;
+  Syncer syncer_;
+};
+
+}  // namespace
+
+int Descriptor::Close() {
+  if (fd_ < 0) return 0;
+  const int result = ::close(Release());
+  return result == 0 || errno == EINTR ? 0 : errno;
+}
+
+Result<Descriptor> Open(const std::string& path, int flags) {
+  constexpr mode_t kMode = 0644;
+  const int fd = Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kMode); });
+  if (fd < 0) return ErrorFromErrno((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
+  return Descriptor(fd);
+}
+
+Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) {
+  ASSIGN_OR_RETURN(Descriptor fd, Open(path, O_RDONLY));
+  return std::make_unique<PosixRandomAccessFile>(path, std::move(fd));
+}
+
+Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) {
+  ASSIGN_OR_RETURN(Descriptor fd, Open(path, O_WRONLY | O_CREAT | O_TRUNC));
+  return std::make_unique<PosixWritableFile>(path, std::move(fd));
+}
+
+Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) {
+  ASSIGN_OR_RETURN(Descriptor fd, Open(path, O_RDWR | O_CREAT));
+  return std::make_unique<PosixLogFile>(path, std::move(fd));
+}
+
+}  // namespace logwood::posix

@@ -1,0 +1,49 @@
+// What the parts of the POSIX file system share. Only util/posix_*.cc include this.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "logwood/file_system.h"
+
+namespace logwood::posix {
+
+// "operation path: what the system says", with the code file_system.h promises for this errno.
+Status ErrorFromErrno(std::string_view operation, std::string_view path, int error);
+
+// Owns a file descriptor.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { Close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(other.Release()) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  int get() const { return fd_; }
+  bool open() const { return fd_ >= 0; }
+  int Release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+  // The errno of the failure, or 0. The descriptor is gone either way: on Linux close is never
+  // repeated, not after EINTR either.
+  int Close();
+
+ private:
+  int fd_ = -1;
+};
+
+// open(2) with O_CLOEXEC, repeated after EINTR.
+Result<Descriptor> Open(const std::string& path, int flags);
+
+Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path);
+Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path);
+Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path);
+Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode);
+
+}  // namespace logwood::posix
