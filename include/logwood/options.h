@@ -29,7 +29,9 @@ struct LogRetention {
   std::chrono::seconds age_min{0};       // keep commits at least this long
 };
 
-// Zero means "derive it". Values out of range are kInvalidArgument.
+// Zero means "as stored with the database, else derived". Values out of range are kInvalidArgument.
+// What shapes tables (table, block, filter, level values) is stored with the database and stays in
+// force when a later open does not give it; the rest belongs to the process.
 struct Tuning {
   uint64_t memtable_bytes = 0;        // a memtable is sealed at this size; 4 KiB .. 1 GiB
   uint64_t table_bytes = 0;           // a table's data size at which compaction starts another
@@ -49,10 +51,13 @@ struct LOGWOOD_EXPORT Options {
 
   // Everything the database holds in memory: memtables, block cache, filters, indexes, compaction.
   uint64_t memory_budget_bytes = 256ULL << 20;
-  // What a write with Durability::kDefault means; never kDefault itself.
-  Durability durability = Durability::kProcess;
-  Compression compression = Compression::kSnappy;
-  LogRetention log_retention;
+  // What a write with Durability::kDefault means. kDefault here: as stored with the database, for a
+  // new one kProcess.
+  Durability durability = Durability::kDefault;
+  // Unset: as stored with the database, for a new one kSnappy (and no retention). Tables written
+  // with another setting stay readable.
+  std::optional<Compression> compression;
+  std::optional<LogRetention> log_retention;
 
   // Not owned; must outlive the database and every handle it gave out. Null: FileSystem::Posix().
   FileSystem* file_system = nullptr;
