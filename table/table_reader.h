@@ -1,6 +1,7 @@
 // TableReader: reads one immutable table. Thread safe; shared by all readers of the table.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -56,6 +57,12 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   std::unique_ptr<InternalIterator> NewIterator(const TableScanOptions& options) const;
 
   const TableProperties& properties() const;
+  const Id128& id() const;
+  const std::string& path() const;
+  uint64_t file_bytes() const;
+  // Names its blocks in the cache: BlockCache::EraseTable(cache_id()) when the table is gone. Drawn
+  // anew by each Open, so that nothing stale is ever met.
+  uint64_t cache_id() const;
   // Where in the file (bytes) the key would be; for size estimates.
   uint64_t ApproximateOffset(std::string_view stored_key) const;
   // Index, filter and bookkeeping.
@@ -73,6 +80,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
 
  private:
   friend class TableIterator;
+  friend class TableVerifier;
   struct State;
   explicit TableReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "util/check.h"
@@ -100,28 +101,20 @@ class MergingIterator final : public InternalIterator {
   }
 
   // Changes direction. The others stand on the wrong side of the current entry: they seek it, and
-  // as no two children hold the same entry (invariant 1) they land beyond it. The current child
-  // moves last, its key is being used until then.
+  // as no two children hold the same entry (invariant 1) they land beyond it. (In damaged tables
+  // two may: then it shows twice, and nothing worse.)
   template <bool kForward>
   void Turn() {
     InternalIterator* const current = heap_.front().child;
-    const Entry at = current->entry();
+    const std::string key(entry_.key);  // its bytes go when the current child moves
+    const uint64_t trailer = entry_.trailer;
     Rebuild<kForward>([&](InternalIterator* child) {
-      if (child == current) return;
       if constexpr (kForward) {
-        child->Seek(at.key, at.trailer);
+        child == current ? child->Next() : child->Seek(key, trailer);
       } else {
-        child->SeekForPrev(at.key, at.trailer);
+        child == current ? child->Prev() : child->SeekForPrev(key, trailer);
       }
     });
-    if (!valid_) return;
-    DCHECK(heap_.front().child == current);
-    if constexpr (kForward) {
-      current->Next();
-    } else {
-      current->Prev();
-    }
-    TopMoved<kForward>();
   }
 
   // Puts a child at the heap's end if it has an entry; false when it failed, which ends the merge.

@@ -44,6 +44,13 @@ void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS {
   Held().mutex.Unlock();
 }
 
+struct flock WholeFile(short type) {
+  struct flock range = {};
+  range.l_type = type;
+  range.l_whence = SEEK_SET;
+  return range;
+}
+
 class PosixFileLock final : public FileLock {
  public:
   PosixFileLock(int fd, pid_t holder) : fd_(fd), holder_(holder) {}
@@ -52,7 +59,11 @@ class PosixFileLock final : public FileLock {
     HeldLocks& held = Held();
     MutexLock lock(held.mutex);
     held.descriptors.erase(fd_);
-    ::close(fd_);  // the last reference to the description: the lock goes with it
+    // Unlocks the description itself: closing would wait for a child that was just forked and has
+    // not yet closed its copy. Neither call can fail on a descriptor that is open.
+    struct flock whole_file = WholeFile(F_UNLCK);
+    ::fcntl(fd_, F_OFD_SETLK, &whole_file);
+    ::close(fd_);
   }
 
  private:
@@ -71,9 +82,7 @@ Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) {
   // into the child.
   MutexLock lock(held.mutex);
   ASSIGN_OR_RETURN(Descriptor fd, Open(path, exclusive ? O_RDWR | O_CREAT : O_RDONLY));
-  struct flock whole_file = {};
-  whole_file.l_type = exclusive ? F_WRLCK : F_RDLCK;
-  whole_file.l_whence = SEEK_SET;
+  struct flock whole_file = WholeFile(exclusive ? F_WRLCK : F_RDLCK);
   if (::fcntl(fd.get(), F_OFD_SETLK, &whole_file) != 0) {
     if (errno == EAGAIN || errno == EACCES) {
       return Status::Busy("lock " + path + ": somebody else holds it");

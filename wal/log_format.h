@@ -1,23 +1,15 @@
 // The bytes of the log (docs/format/log.md): segment header, durable-point slots, records, trailer.
 //
 //   0      file header (util/file_header.h), then the segment header's fields and its checksum
+//   2048   the same bytes again: one rotten sector does not cost the segment
 //   4096   durable-point slot A        8192   durable-point slot B (each in a sector of its own)
 //   12288  the catalogue as of the first position (length and checksum in the header), then records
 //
-// Record: fixed 4 length | 8 checksum | 8 history hash | varint position - first_position |
-//   varint time_us - first_time_us | varint position - durable | varint flags | varint operations |
-//   varint note bytes | note | operations. `length` counts the bytes after the checksum. No record
-//   spans segments. A length of 0 is the end of what was written (never-written bytes are zeros).
-//   body_hash    = Hash64(note + operations)
-//   checksum     = Hash64(length field + bytes from history hash to note-length varint + body_hash,
-//                  seed = ChecksumSeed(file id, record offset)): independent of other records
-//   history hash = chain over body_hash, position, time, flags, counts and the previous history
-//                  hash; the same in every replica whatever its segments
-// Trailer (a record-like frame with a reserved flag): written when a segment is sealed or closed;
-//   holds record count, last position, last time and a sparse index (position -> offset).
+// Records and the trailer are frames: wal/record_codec.h.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,13 +18,17 @@
 
 namespace logwood {
 
+inline constexpr uint64_t kHeaderCopyOffset = 2048;
 inline constexpr uint64_t kSlotAOffset = 4096;
 inline constexpr uint64_t kSlotBOffset = 8192;
 inline constexpr uint64_t kCatalogueOffset = 12288;
+inline constexpr size_t kSegmentHeaderBytes = 232;
+inline constexpr size_t kSlotBytes = 64;
 // A record is never longer: operations, note and header fields.
 inline constexpr uint64_t kRecordBytesMax = kBatchBytesMax + kNoteBytesMax + 128;
 // The sparse index has an entry about every so many bytes.
 inline constexpr uint64_t kSparseIndexBytes = 64 * 1024;
+inline constexpr uint64_t kCatalogueBytesMax = 64 * 1024 * 1024;
 
 // Which state of the manifest a segment follows, so that a manifest with a lost tail is noticed.
 struct ManifestState {
@@ -44,19 +40,19 @@ struct ManifestState {
 
 struct SegmentHeader {
   uint64_t number = 0;
-  Id128 file_id;
+  Id128 file_id;  // all zero: SegmentWriter::Create makes one
   Id128 history_id;
   Id128 instance_id;
   uint64_t epoch = 0;
   uint64_t epoch_tag = 0;
-  LogPos first_position = 0;      // of the first record
-  uint64_t first_time_us = 0;     // no record's time is below it
-  uint64_t history_hash = 0;      // after first_position - 1
-  LogPos durable = 0;             // recorded durable point when the segment was made
+  LogPos first_position = 0;   // of the first record
+  uint64_t first_time_us = 0;  // no record's time is below it
+  uint64_t history_hash = 0;   // after first_position - 1
+  LogPos durable = 0;          // recorded durable point when the segment was made; < first_position
   // The segment before: what a reader may take from it. number 0: there is none.
-  uint64_t predecessor = 0;
-  uint64_t predecessor_length = 0;         // final length, bytes
-  LogPos predecessor_last_position = 0;
+  uint64_t predecessor = 0;              // < number
+  uint64_t predecessor_length = 0;       // final length, bytes
+  LogPos predecessor_last_position = 0;  // first_position - 1
   ManifestState manifest;
   LogPos catalogue_position = 0;  // the newest commit that changed the catalogue
   std::string catalogue;          // encoded put operations of keyspace 0 (util/batch_codec.h)
@@ -65,13 +61,13 @@ struct SegmentHeader {
 // A commit as it lies in the log.
 struct CommitRecord {
   LogPos position = 0;
-  uint64_t time_us = 0;           // never decreases along the log
-  LogPos durable = 0;             // the log was synced up to here when this was written
+  uint64_t time_us = 0;  // never decreases along the log
+  LogPos durable = 0;    // the log was synced up to here when this was written; < position
   uint32_t flags = 0;
   uint32_t operation_count = 0;
-  std::string_view operations;    // util/batch_codec.h
+  std::string_view operations;  // util/batch_codec.h
   std::string_view note;
-  uint64_t history_hash = 0;      // set by the writer, read by readers
+  uint64_t history_hash = 0;  // set by the writer, read by readers
 };
 
 // Bit 31 of flags marks frames that are not commits.
@@ -82,5 +78,38 @@ inline constexpr uint32_t kFlagsKnown = kFlagTrailer | kFlagCatalogue;
 
 // The next link of the history hash.
 uint64_t NextHistoryHash(uint64_t previous, const CommitRecord& record, uint64_t body_hash);
+
+// What is wrong with the header's fields among themselves, or null. Writers CHECK it, readers
+// refuse the segment.
+const char* HeaderContradiction(const SegmentHeader& header);
+
+// Everything before the first record: header, its copy, empty slots, catalogue.
+std::string EncodeSegmentHeader(const SegmentHeader& header);
+
+struct DecodedHeader {
+  SegmentHeader header;  // catalogue empty: it lies elsewhere
+  uint64_t catalogue_bytes = 0;
+  uint64_t catalogue_checksum = 0;
+  bool from_copy = false;  // the first one is damaged
+
+  uint64_t records_offset() const { return kCatalogueOffset + catalogue_bytes; }
+};
+// From the first page of a segment (up to kSlotAOffset bytes, fewer when the file is shorter).
+// kNotSupported for a newer format, kCorruption otherwise; the messages name `file`.
+Result<DecodedHeader> DecodeSegmentHeader(std::string_view page, std::string_view file);
+uint64_t CatalogueChecksum(const Id128& file_id, std::string_view catalogue);
+
+// A durable-point slot says by itself which segment it belongs to, so that it speaks also when the
+// header is gone, and stale bytes of another file do not.
+struct DurableSlot {
+  Id128 file_id;
+  Id128 instance_id;
+  uint64_t number = 0;
+  LogPos first_position = 0;
+  LogPos durable = 0;
+};
+std::string EncodeSlot(const DurableSlot& slot, uint64_t offset);
+// nullopt when the bytes are no slot that was written at `offset`.
+std::optional<DurableSlot> DecodeSlot(std::string_view bytes, uint64_t offset);
 
 }  // namespace logwood

@@ -2,13 +2,16 @@
 // verdict what that end is (DESIGN: recovery; docs/recovery.md).
 //
 // The rule. Let D be the highest durable point recorded anywhere: slots, headers and records of all
-// segments, those behind damage included. Segments are read in order, each no further than its
-// successor's predecessor_length. At the first position p that cannot be read (bad bytes, a missing
-// segment, a segment cut short):
+// segments, those behind damage included; and what the caller knows. Segments are read along their
+// chain (wal/segment_chain.h), each no further than its successor's predecessor_length. At the
+// first position p that cannot be read (bad bytes, a missing segment, a segment cut short):
 //   p <= D  proven damage: `damage` is kCorruption with file:offset.
 //   p >  D  unproven tail: the log ends at p - 1; everything after is discarded, also good records
 //           behind a hole, and `tail` says where and how many bytes.
-// A read error of the file system is neither: ReplayLog fails with it.
+// Besides: positions below `from` are in tables, which are only installed over a durable log, so
+// D >= from - 1. A missing first segment that nothing replaces is damage. A read error of the file
+// system is neither: ReplayLog fails with it, as it fails with kNotSupported where a segment or a
+// record says with a good checksum that a newer version wrote it.
 #pragma once
 
 #include <cstdint>
@@ -31,45 +34,49 @@ struct LogEnd {
 
 struct ReplayOptions {
   std::string directory;
-  std::vector<uint64_t> segments;    // numbers of the log files that are there, ascending
+  std::vector<uint64_t> segments;  // numbers of the log files that are there, ascending
   Id128 history_id;
-  Id128 instance_id;                 // segments of another instance are kCorruption
-  uint64_t first_segment = 0;        // must be there: the manifest relies on it
-  LogPos from = 1;                   // the first position the caller needs
-  std::optional<LogEnd> clean_end;   // proof: everything up to it was durable
-  LogPos durable_at_least = 0;       // proof from elsewhere (the manifest)
+  Id128 instance_id;                // segments of another instance are no part of the log
+  uint64_t first_segment = 0;       // must be there: the manifest relies on it
+  LogPos from = 1;                  // the first position the caller needs
+  std::optional<LogEnd> clean_end;  // proof: everything up to it was durable
+  LogPos durable_at_least = 0;      // proof from elsewhere (the manifest)
 };
 
 struct SegmentSummary {
   uint64_t number = 0;
   LogPos first_position = 0;
-  LogPos last_position = 0;          // last good one; first_position - 1: none
-  uint64_t length = 0;               // up to which the segment counts
+  LogPos last_position = 0;  // last good one; first_position - 1: none
+  uint64_t length = 0;       // up to which the segment counts
   uint64_t file_bytes = 0;
   uint64_t last_time_us = 0;
   bool sealed = false;
 };
 
 struct ReplayResult {
-  LogPos last_position = 0;          // the end of the log; from - 1 when nothing was there
+  LogPos last_position = 0;  // the end of the log; from - 1 when nothing was there
   uint64_t last_time_us = 0;
-  uint64_t history_hash = 0;         // after last_position; 0 with history_hash_known false
+  uint64_t history_hash = 0;  // after last_position; 0 with history_hash_known false
   bool history_hash_known = false;
   LogPos durable_point = 0;
-  uint64_t commits = 0;              // handed to the callback
+  uint64_t commits = 0;  // handed to the callback
   uint64_t bytes = 0;
-  std::vector<SegmentSummary> segments;   // those that count, ascending
-  std::vector<uint64_t> discarded;        // whole segments behind the end
+  // Those that count, ascending: also older ones that replay did not need and did not read (their
+  // figures are those of the next header; 0 where even the header is damaged).
+  std::vector<SegmentSummary> segments;
+  // Files that do not count and may go: behind the end, blank, or discarded by an earlier recovery.
+  // Empty when there is damage: nothing may go then.
+  std::vector<uint64_t> discarded;
   struct Tail {
-    std::string file;                // name within the directory
+    std::string file;  // name within the directory
     uint64_t offset = 0;
-    uint64_t bytes = 0;
-    std::string reason;
+    uint64_t bytes = 0;  // cut off, in this file and in those behind it
+    std::string reason;  // begins with file:offset
   };
-  std::optional<Tail> tail;          // an unproven tail was cut
-  Status damage;                     // proven damage: the log ends before it
-  ManifestState newest_manifest;     // of the newest readable segment header
-  uint64_t epoch = 0;                // the newest seen
+  std::optional<Tail> tail;       // an unproven tail was cut
+  Status damage;                  // proven damage: the log ends before it
+  ManifestState newest_manifest;  // of the newest readable segment header
+  uint64_t epoch = 0;             // the newest seen
 };
 
 // Calls `apply` for each commit >= from, in order. A failed apply stops and is returned.

@@ -1,0 +1,283 @@
+#include "db/background.h"
+
+#include <algorithm>
+
+#include "db/file_names.h"
+#include "db/flush_job.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr uint64_t kRetryDelayUs = 500'000;
+constexpr uint64_t kTendDelayUs = 20'000;
+// The log is synced behind the writers about every so many bytes, so that a flush or a durable
+// write never finds much to sync.
+constexpr uint64_t kUnsyncedBytesMax = 32 << 20;
+
+uint64_t FirstNeeded(const std::vector<RetainedSegment>& segments, LogPos tables_position) {
+  for (size_t i = 0; i + 1 < segments.size(); ++i) {
+    if (segments[i].last_position > tables_position) return segments[i].number;
+  }
+  return segments.back().number;
+}
+
+}  // namespace
+
+void Background::Wake() {
+  MutexLock lock(mutex_);
+  if (stopping() || parts_.errors->stopped()) return;
+  Executor* executor = parts_.core->executor.get();
+  if (!flushing_ && parts_.tree->HasSealed()) {
+    flushing_ = true;
+    executor->Schedule(JobPriority::kHigh, [this] { FlushLoop(); });
+  }
+  if (compactors_ < parts_.core->settings.background_threads) {
+    ++compactors_;
+    executor->Schedule(JobPriority::kLow, [this] { CompactLoop(); });
+  }
+}
+
+void Background::Stop() {
+  stopping_.store(true, std::memory_order_release);
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+  while (flushing_ || compactors_ != 0 || running_ != 0) changed_.Wait(mutex_);
+}
+
+SinkOptions Background::MakeSink(uint64_t created_us) {
+  const Settings& settings = parts_.core->settings;
+  SinkOptions sink;
+  sink.fs = parts_.core->fs;
+  sink.directory = parts_.core->path;
+  sink.table = settings.table_options();
+  sink.next_number = [this] { return parts_.tree->versions().NewFileNumber(); };
+  sink.cancelled = [this] { return stopping(); };
+  sink.created_us = created_us;
+  return sink;
+}
+
+SurvivalRules Background::MakeRules() const {
+  SurvivalRules rules;
+  rules.snapshots = parts_.core->snapshots.Positions();
+  rules.dropped_keyspaces = parts_.core->catalogue.Dropped();
+  return rules;
+}
+
+void Background::FlushLoop() {
+  Status status;
+  while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
+    status = FlushOnce();
+    if (status.ok()) Succeed();
+  }
+  {
+    MutexLock lock(mutex_);
+    flushing_ = false;
+  }
+  if (!status.ok()) Fail(status, "flush");
+  if (status.ok()) Wake();  // what was sealed between the last look and now
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+}
+
+Status Background::FlushOnce() {
+  Core& core = *parts_.core;
+  uint64_t begin = core.executor->NowNanos();
+  std::vector<SealedMemtable> sealed = parts_.tree->Sealed();
+  const TablesState end = sealed.back().end;
+  // Invariant 6: the log is durable up to what a table holds before the table is installed.
+  Status synced = parts_.log->SyncTo(end.position, kNoDeadline);
+  // The edit below names the segment that recovery starts from: it must be there after a crash.
+  if (synced.ok()) synced = parts_.log->SyncHeaders();
+  if (!synced.ok()) {
+    parts_.errors->StopWrites(synced);
+    return synced;
+  }
+  ASSIGN_OR_RETURN(SinkResult result, RunFlush(sealed, MakeRules(), MakeSink(end.time_us)));
+  // Invariant 5: tables are synced by the sink; their names now; then the edit.
+  RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
+  Edit edit;
+  edit.tables = end;
+  edit.first_segment = FirstNeeded(parts_.log->Segments(), end.position);
+  for (TableMeta& meta : result.tables) edit.added.emplace_back(0, std::move(meta));
+  Event event;
+  event.kind = EventKind::kFlush;
+  event.position = end.position;
+  event.tables_out = static_cast<uint32_t>(result.tables.size());
+  event.bytes_out = result.bytes_written;
+  event.entries_out = result.entries;
+  event.level_out = 0;
+  for (const auto& s : sealed) {
+    event.bytes_in += s.memtable->raw_bytes();
+    event.entries_in += s.memtable->entries();
+  }
+  Status committed = parts_.tree->Commit(std::move(edit), sealed.size());
+  if (!committed.ok()) {
+    parts_.errors->StopWrites(committed);
+    return committed;
+  }
+  sealed.clear();
+  UpdatePressure();
+  CollectLog();
+  CollectTables();
+  core.statistics.flushes.fetch_add(1, std::memory_order_relaxed);
+  core.statistics.flush_bytes.fetch_add(result.bytes_written, std::memory_order_relaxed);
+  uint64_t nanos = core.executor->NowNanos() - begin;
+  core.statistics.flush_time.Add(nanos);
+  event.micros = nanos / 1000;
+  core.events->Emit(std::move(event));
+  WarnOldSnapshots();
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+  return Status::Ok();
+}
+
+Status Background::WaitForRoom() {
+  Core& core = *parts_.core;
+  uint64_t begin = core.executor->NowNanos();
+  Wake();
+  Status status;
+  {
+    MutexLock lock(mutex_);
+    while (parts_.tree->HasSealed() &&
+           parts_.tree->memtable_bytes() >= core.settings.memtables_bytes_max) {
+      status = parts_.errors->background();
+      if (status.ok() && stopping()) status = ClosedError();
+      if (!status.ok()) break;
+      changed_.Wait(mutex_);
+    }
+  }
+  uint64_t micros = (core.executor->NowNanos() - begin) / 1000;
+  core.statistics.stall_us.fetch_add(micros, std::memory_order_relaxed);
+  Event event;
+  event.kind = EventKind::kStall;
+  event.micros = micros;
+  event.status = status;
+  event.detail = "memtables are full and wait for a flush";
+  core.events->Emit(std::move(event));
+  return status;
+}
+
+Status Background::WaitFlushed(LogPos position) {
+  while (parts_.tree->versions().tables_state().position < position) {
+    Wake();
+    MutexLock lock(mutex_);
+    if (!parts_.tree->HasSealed()) break;
+    RETURN_IF_ERROR(parts_.errors->background());
+    if (stopping()) return ClosedError();
+    if (flushing_) changed_.Wait(mutex_);
+  }
+  return Status::Ok();
+}
+
+Status Background::WaitIdle(Deadline deadline) {
+  Wake();
+  MutexLock lock(mutex_);
+  while (flushing_ || compactors_ != 0 || running_ != 0) {
+    if (stopping()) return ClosedError();
+    if (!changed_.WaitUntil(mutex_, deadline) && deadline != kNoDeadline) {
+      return Status::Timeout("compaction is still at work");
+    }
+  }
+  return parts_.errors->background();
+}
+
+std::string Background::delay_reason() const {
+  MutexLock lock(mutex_);
+  return delay_reason_;
+}
+
+void Background::Fail(const Status& status, const char* what) {
+  if (stopping() || status.Is(StatusCode::kCancelled)) return;
+  parts_.errors->SetBackground(status);
+  Event event;
+  event.kind = EventKind::kBackgroundError;
+  event.status = status;
+  event.detail = what;
+  parts_.core->events->Emit(std::move(event));
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+  if (retry_armed_ || stopping()) return;
+  retry_armed_ = true;
+  parts_.core->executor->ScheduleAfter(kRetryDelayUs, [this] { Retry(); });
+}
+
+void Background::Retry() {
+  {
+    MutexLock lock(mutex_);
+    retry_armed_ = false;
+  }
+  Wake();
+}
+
+void Background::Succeed() {
+  if (!parts_.errors->ClearBackground()) return;
+  Event event;
+  event.kind = EventKind::kResumed;
+  event.detail = "background work succeeds again";
+  parts_.core->events->Emit(std::move(event));
+}
+
+void Background::ArmIdle() {
+  if (idle_armed_.exchange(true, std::memory_order_acq_rel)) return;
+  MutexLock lock(mutex_);  // orders this against Stop
+  if (!stopping()) parts_.core->executor->ScheduleAfter(kTendDelayUs, [this] { TendLog(); });
+}
+
+// Runs every few milliseconds while commits come, once more when they stop, and then no more.
+void Background::TendLog() {
+  if (stopping() || parts_.errors->stopped()) return;
+  LogPos stored = parts_.log->stored();
+  Status status;
+  if (stored == idle_seen_ && stored != idle_marked_) {
+    status = parts_.log->MarkIdle();
+    idle_marked_ = stored;
+  } else if (parts_.log->unsynced_bytes() > kUnsyncedBytesMax) {
+    status = parts_.log->SyncTo(stored, kNoDeadline);
+  }
+  if (!status.ok() && parts_.errors->StopWrites(status)) Fail(status, "sync of the log");
+  bool quiet = stored == idle_marked_;
+  idle_seen_ = stored;
+  idle_armed_.store(false, std::memory_order_seq_cst);
+  // A commit that came before the store above saw the timer armed: look once more.
+  if (!quiet || parts_.log->stored() != stored) ArmIdle();
+}
+
+void Background::CollectLog() {
+  SegmentNeeds needs;
+  needs.tables_position = parts_.tree->versions().tables_state().position;
+  needs.retention = parts_.core->settings.log_retention;
+  needs.now_us = parts_.core->executor->WallMicros();
+  std::vector<RetainedSegment> segments = parts_.log->Segments();
+  std::vector<KeepReason> reasons = DecideSegments(segments, needs);
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (reasons[i] == KeepReason::kNone) continue;
+    static_cast<void>(parts_.log->RemoveBefore(segments[i].number));
+    return;
+  }
+}
+
+void Background::CollectTables() {
+  Core& core = *parts_.core;
+  core.views.Reclaim();
+  for (uint64_t number : parts_.tree->versions().TakeUnusedTables()) {
+    core.tables.Erase(number);
+    // What cannot be removed now is removed by the next open.
+    static_cast<void>(core.fs->Remove(JoinPath(core.path, TableFileName(number))));
+  }
+  if (uint64_t manifest = parts_.tree->versions().TakeObsoleteManifest(); manifest != 0) {
+    static_cast<void>(core.fs->Remove(JoinPath(core.path, ManifestFileName(manifest))));
+  }
+}
+
+void Background::WarnOldSnapshots() {
+  for (std::string& what : parts_.core->snapshots.NewlyOlderThan(parts_.snapshot_age_warning)) {
+    Event event;
+    event.kind = EventKind::kOldSnapshot;
+    event.detail = std::move(what);
+    parts_.core->events->Emit(std::move(event));
+  }
+}
+
+}  // namespace logwood

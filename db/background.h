@@ -1,0 +1,108 @@
+// Background: decides what work is due and runs it - flushes, compactions, the care of an idle log,
+// the removal of files nobody needs. Holds no algorithm: what to do is decided by pure functions
+// (compaction/picker.h, compaction/backpressure.h, wal/segments.h), how by jobs.
+//
+// Threads: all calls from any thread. No I/O under the lock.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "compaction/backpressure.h"
+#include "compaction/job.h"
+#include "compaction/picker.h"
+#include "db/commit_log.h"
+#include "db/core.h"
+#include "db/error_state.h"
+#include "db/tree.h"
+
+namespace logwood {
+
+class Background {
+ public:
+  struct Parts {
+    Core* core = nullptr;
+    Tree* tree = nullptr;
+    CommitLog* log = nullptr;
+    ErrorState* errors = nullptr;
+    std::chrono::seconds snapshot_age_warning{0};
+  };
+  explicit Background(Parts parts) : parts_(parts) {}
+
+  // Starts whatever is due. Cheap when nothing is.
+  void Wake();
+  // No new work; running work is cancelled and waited for.
+  void Stop();
+
+  // A commit was stored without a sync: see to it that an idle log becomes durable.
+  void NoteUnsynced() {
+    if (!idle_armed_.load(std::memory_order_relaxed)) ArmIdle();
+  }
+
+  // Blocks while memtables take more than their share: kTimeout never, an error when only failed
+  // work could make room.
+  Status WaitForRoom();
+  // Everything sealed up to `position` is in tables.
+  Status WaitFlushed(LogPos position);
+  Status WaitIdle(Deadline deadline);
+  // Runs in the caller's thread, beside what else runs.
+  Status CompactManually(ManualRange range);
+
+  // Bytes a second that writers may write now; 0: no limit. Read by the write leader.
+  uint64_t write_rate() const { return write_rate_.load(std::memory_order_relaxed); }
+  // Why writers are delayed; empty: they are not.
+  std::string delay_reason() const;
+  uint64_t compaction_debt() const { return debt_.load(std::memory_order_relaxed); }
+  // Removes log segments that nothing needs.
+  void CollectLog();
+
+ private:
+  void FlushLoop();
+  Status FlushOnce();
+  void CompactLoop();
+  // What to run next, its tables marked busy; nullopt: nothing is due.
+  std::optional<CompactionPlan> PickNext();
+  Status RunPlan(const CompactionPlan& plan);
+  Result<Edit> Execute(const CompactionPlan& plan, JobResult* result);
+  void Finish(const CompactionPlan& plan, const Status& status);
+  void ReportCompaction(const CompactionPlan& plan, const JobResult& result, uint64_t micros);
+  Result<std::optional<CompactionPlan>> NextManual(const ManualRange& range);
+  void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
+  void ClearBusy(const CompactionPlan& plan) REQUIRES(mutex_);
+
+  void Fail(const Status& status, const char* what);
+  void Succeed();
+  void Retry();
+  void ArmIdle();
+  void TendLog();
+  void CollectTables();
+  void WarnOldSnapshots();
+  void UpdatePressure();
+  bool stopping() const { return stopping_.load(std::memory_order_acquire); }
+  SinkOptions MakeSink(uint64_t created_us);
+  SurvivalRules MakeRules() const;
+
+  const Parts parts_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<uint64_t> debt_{0};
+  std::atomic<uint64_t> write_rate_{0};
+  std::atomic<bool> idle_armed_{false};
+  LogPos idle_seen_ = 0;                       // only touched by the tending job
+  LogPos idle_marked_ = 0;
+
+  mutable Mutex mutex_;
+  CondVar changed_;                            // some work ended
+  bool flushing_ GUARDED_BY(mutex_) = false;
+  bool retry_armed_ GUARDED_BY(mutex_) = false;
+  uint32_t compactors_ GUARDED_BY(mutex_) = 0;  // threads in CompactLoop
+  uint32_t running_ GUARDED_BY(mutex_) = 0;     // plans under way, manual ones included
+  uint64_t picks_ GUARDED_BY(mutex_) = 0;       // changes of busy_
+  BusyTables busy_ GUARDED_BY(mutex_);
+  std::array<std::string, kLevels> round_robin_ GUARDED_BY(mutex_);
+  std::string delay_reason_ GUARDED_BY(mutex_);
+};
+
+}  // namespace logwood

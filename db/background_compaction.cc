@@ -1,0 +1,213 @@
+// The compaction half of Background: picking, running, committing.
+#include <algorithm>
+
+#include "db/background.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+void Background::CompactLoop() {
+  Status status;
+  while (status.ok()) {
+    std::optional<CompactionPlan> plan = PickNext();
+    if (!plan) break;
+    Wake();  // another thread may find something beside this plan
+    status = RunPlan(*plan);
+  }
+  if (!status.ok()) Fail(status, "compaction");
+  MutexLock lock(mutex_);
+  --compactors_;
+  changed_.NotifyAll();
+}
+
+std::optional<CompactionPlan> Background::PickNext() {
+  while (true) {
+    BusyTables busy;
+    std::array<std::string, kLevels> round_robin;
+    uint64_t picks = 0;
+    {
+      MutexLock lock(mutex_);
+      if (stopping() || parts_.errors->stopped()) return std::nullopt;
+      busy = busy_;
+      round_robin = round_robin_;
+      picks = picks_;
+    }
+    std::shared_ptr<const Version> version = parts_.tree->version();
+    auto plan = PickCompaction(version->shape(), parts_.core->settings.compaction(), busy,
+                               &round_robin);
+    MutexLock lock(mutex_);
+    if (stopping()) return std::nullopt;
+    if (picks != picks_ || parts_.tree->version() != version) continue;  // decided on old facts
+    if (!plan) return std::nullopt;
+    round_robin_ = round_robin;
+    MarkBusy(*plan);
+    return plan;
+  }
+}
+
+void Background::MarkBusy(const CompactionPlan& plan) {
+  ++picks_;
+  ++running_;
+  for (const auto& table : plan.inputs) busy_.tables.insert(table->number);
+  for (const auto& table : plan.output_overlap) busy_.tables.insert(table->number);
+  busy_.outputs.push_back({plan.output_level, plan.begin, plan.end});
+  if (plan.input_level == 0) busy_.level0 = true;
+}
+
+void Background::ClearBusy(const CompactionPlan& plan) {
+  ++picks_;
+  --running_;
+  for (const auto& table : plan.inputs) busy_.tables.erase(table->number);
+  for (const auto& table : plan.output_overlap) busy_.tables.erase(table->number);
+  auto it = std::find_if(busy_.outputs.begin(), busy_.outputs.end(), [&plan](const auto& range) {
+    return range.level == plan.output_level && range.begin == plan.begin && range.end == plan.end;
+  });
+  busy_.outputs.erase(it);
+  if (plan.input_level == 0) busy_.level0 = false;
+}
+
+Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) {
+  Core& core = *parts_.core;
+  Edit edit;
+  for (const auto& table : plan.inputs) edit.removed.emplace_back(plan.input_level, table->number);
+  if (plan.trivial_move) {
+    for (const auto& table : plan.inputs) edit.added.emplace_back(plan.output_level, *table);
+    return edit;
+  }
+  for (const auto& table : plan.output_overlap) {
+    edit.removed.emplace_back(plan.output_level, table->number);
+  }
+  JobOptions job;
+  job.tables = &core.tables;
+  job.sink = MakeSink(0);
+  for (const auto& table : plan.inputs) {
+    job.sink.created_us = std::max(job.sink.created_us, table->created_us);
+  }
+  const CompactionSettings settings = core.settings.compaction();
+  job.sink.table_bytes_max = settings.table_bytes;
+  job.sink.grandparents = plan.grandparents;
+  job.sink.grandparent_bytes_max = settings.grandparent_bytes_max;
+  job.survival = MakeRules();
+  job.survival.zero_positions = true;
+  ASSIGN_OR_RETURN(*result, RunCompaction(plan, job));
+  // Invariant 5: tables are synced by the sink; their names now; then the edit.
+  RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
+  for (TableMeta& meta : result->output.tables) {
+    edit.added.emplace_back(plan.output_level, std::move(meta));
+  }
+  return edit;
+}
+
+Status Background::RunPlan(const CompactionPlan& plan) {
+  uint64_t begin = parts_.core->executor->NowNanos();
+  JobResult result;
+  auto edit = Execute(plan, &result);
+  Status status = edit.ok() ? Status::Ok() : edit.status();
+  if (status.ok()) {
+    status = parts_.tree->Commit(std::move(*edit), 0);
+    if (!status.ok()) parts_.errors->StopWrites(status);
+  }
+  if (status.ok()) {
+    uint64_t nanos = parts_.core->executor->NowNanos() - begin;
+    parts_.core->statistics.compaction_time.Add(nanos);
+    ReportCompaction(plan, result, nanos / 1000);
+    Succeed();
+  }
+  Finish(plan, status);
+  return status;
+}
+
+void Background::Finish(const CompactionPlan& plan, const Status& status) {
+  bool quarantine = status.Is(StatusCode::kCorruption);
+  if (quarantine) {
+    Event event;
+    event.kind = EventKind::kCorruption;
+    event.status = status;
+    event.detail = "a compaction met damage; its tables are left alone until the next open";
+    parts_.core->events->Emit(std::move(event));
+  }
+  {
+    MutexLock lock(mutex_);
+    if (quarantine) {
+      ++picks_;
+      --running_;
+      if (plan.input_level == 0) busy_.level0 = false;
+    } else {
+      ClearBusy(plan);
+    }
+    changed_.NotifyAll();
+  }
+  UpdatePressure();
+  CollectTables();
+}
+
+void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& result,
+                                  uint64_t micros) {
+  Statistics& statistics = parts_.core->statistics;
+  LevelCounters& level = statistics.levels[plan.output_level];
+  level.compactions.fetch_add(1, std::memory_order_relaxed);
+  level.bytes_read.fetch_add(result.bytes_read, std::memory_order_relaxed);
+  level.bytes_written.fetch_add(result.output.bytes_written, std::memory_order_relaxed);
+  statistics.compactions.fetch_add(1, std::memory_order_relaxed);
+  statistics.compaction_bytes_read.fetch_add(result.bytes_read, std::memory_order_relaxed);
+  statistics.compaction_bytes_written.fetch_add(result.output.bytes_written,
+                                                std::memory_order_relaxed);
+  Event event;
+  event.kind = EventKind::kCompaction;
+  event.position = parts_.core->visible.load(std::memory_order_relaxed);
+  event.level_in = plan.input_level;
+  event.level_out = plan.output_level;
+  event.tables_in = static_cast<uint32_t>(plan.inputs.size() + plan.output_overlap.size());
+  event.tables_out = static_cast<uint32_t>(plan.trivial_move ? plan.inputs.size()
+                                                             : result.output.tables.size());
+  event.bytes_in = result.bytes_read;
+  event.bytes_out = result.output.bytes_written;
+  event.entries_in = result.entries_in;
+  event.entries_out = result.output.entries;
+  event.micros = micros;
+  event.detail = std::string(CompactionReasonName(plan.reason)) +
+                 (plan.trivial_move ? ", moved without rewriting" : "");
+  parts_.core->events->Emit(std::move(event));
+}
+
+Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range) {
+  while (true) {
+    if (stopping()) return ClosedError();
+    RETURN_IF_ERROR(parts_.errors->WriteStatus());
+    BusyTables busy;
+    uint64_t picks = 0;
+    {
+      MutexLock lock(mutex_);
+      busy = busy_;
+      picks = picks_;
+    }
+    std::shared_ptr<const Version> version = parts_.tree->version();
+    bool blocked = false;
+    auto plan = PickManual(version->shape(), parts_.core->settings.compaction(), busy, range,
+                           &blocked);
+    MutexLock lock(mutex_);
+    if (picks != picks_ || parts_.tree->version() != version) continue;
+    if (plan) {
+      MarkBusy(*plan);
+      return plan;
+    }
+    if (!blocked) return plan;
+    if (running_ == 0) {
+      return Status::Corruption("compaction: tables of the range are left alone after damage");
+    }
+    changed_.Wait(mutex_);
+  }
+}
+
+Status Background::CompactManually(ManualRange range) {
+  range.rewrite_below = parts_.tree->versions().NewFileNumber();
+  while (true) {
+    ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range));
+    if (!plan) break;
+    RETURN_IF_ERROR(RunPlan(*plan));
+  }
+  Wake();
+  return Status::Ok();
+}
+
+}  // namespace logwood

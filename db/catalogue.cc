@@ -1,0 +1,149 @@
+#include "db/catalogue.h"
+
+#include <algorithm>
+
+#include "util/batch_codec.h"
+#include "util/coding.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr char kNamePrefix = 'k';
+constexpr char kDropPrefix = 'd';
+
+std::string NameKey(std::string_view name) { return kNamePrefix + std::string(name); }
+
+std::string DropKey(uint32_t number) {
+  std::string key(1, kDropPrefix);
+  for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
+  return key;
+}
+
+std::string NumberValue(uint32_t number) {
+  std::string value;
+  PutVarint(&value, number);
+  return value;
+}
+
+}  // namespace
+
+Catalogue::Catalogue() : live_(new std::atomic<bool>[kKeyspacesMax]) {
+  for (uint32_t n = 0; n < kKeyspacesMax; ++n) live_[n].store(false, std::memory_order_relaxed);
+  live_[kDefaultKeyspace].store(true, std::memory_order_relaxed);
+  MutexLock lock(mutex_);
+  names_["default"] = KeyspaceInfo{"default", Keyspace(), 0};
+}
+
+void Catalogue::ApplyOne(EntryKind kind, std::string_view key, std::string_view value,
+                         LogPos position) {
+  if (key.empty()) return;
+  std::string_view rest = key.substr(1);
+  position_ = std::max(position_, position);
+  if (key[0] == kNamePrefix && kind == EntryKind::kDelete) {
+    names_.erase(std::string(rest));
+  } else if (key[0] == kNamePrefix && kind == EntryKind::kPut) {
+    Decoder in(value);
+    uint32_t number = in.Varint32();
+    if (!in.ok() || number >= kKeyspacesMax) return;
+    names_[std::string(rest)] = KeyspaceInfo{std::string(rest), Keyspace(number, owner_), position};
+    next_number_ = std::max(next_number_, number + 1);
+    live_[number].store(true, std::memory_order_release);
+  } else if (key[0] == kDropPrefix && kind == EntryKind::kPut && rest.size() == 4) {
+    uint32_t number = 0;
+    for (char c : rest) number = number << 8 | static_cast<unsigned char>(c);
+    if (number >= kKeyspacesMax) return;
+    dropped_[number] = {position, std::string(value)};
+    next_number_ = std::max(next_number_, number + 1);
+    live_[number].store(false, std::memory_order_release);
+  }
+}
+
+void Catalogue::Apply(std::string_view operations, LogPos position) {
+  MutexLock lock(mutex_);
+  BatchReader reader(operations);
+  BatchOperation operation;
+  while (reader.Next(&operation)) {
+    uint32_t keyspace = 0;
+    std::string_view key;
+    if (!SplitStoredKey(operation.stored_key, &keyspace, &key)) continue;
+    if (keyspace == kCatalogueKeyspace) ApplyOne(operation.kind, key, operation.value, position);
+  }
+}
+
+Status Catalogue::Load(InternalIterator* tree, LogPos position) {
+  const std::string begin = KeyspacePrefix(kCatalogueKeyspace);
+  const std::string end = KeyspaceEnd(kCatalogueKeyspace);
+  std::string last_key;
+  MutexLock lock(mutex_);
+  for (tree->Seek(begin, SeekTrailer(kPositionMax)); tree->Valid() && tree->entry().key < end;
+       tree->Next()) {
+    const Entry& entry = tree->entry();
+    // The newest visible version of each key decides.
+    if (entry.position() > position || entry.key == last_key) continue;
+    last_key = entry.key;
+    ApplyOne(entry.kind(), entry.key.substr(begin.size()), entry.value, entry.position());
+  }
+  return tree->status();
+}
+
+std::optional<KeyspaceInfo> Catalogue::Find(std::string_view name) const {
+  MutexLock lock(mutex_);
+  auto it = names_.find(name);
+  if (it == names_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::vector<KeyspaceInfo> Catalogue::List() const {
+  MutexLock lock(mutex_);
+  std::vector<KeyspaceInfo> list;
+  for (const auto& [name, info] : names_) list.push_back(info);
+  return list;
+}
+
+std::optional<uint32_t> Catalogue::NextNumber() const {
+  MutexLock lock(mutex_);
+  if (next_number_ >= kKeyspacesMax) return std::nullopt;
+  return next_number_;
+}
+
+std::vector<std::pair<uint32_t, LogPos>> Catalogue::Dropped() const {
+  MutexLock lock(mutex_);
+  std::vector<std::pair<uint32_t, LogPos>> list;
+  for (const auto& [number, drop] : dropped_) list.emplace_back(number, drop.first);
+  return list;
+}
+
+LogPos Catalogue::position() const {
+  MutexLock lock(mutex_);
+  return position_;
+}
+
+std::string Catalogue::Encode() const {
+  MutexLock lock(mutex_);
+  std::string to;
+  for (const auto& [name, info] : names_) {
+    if (info.keyspace.number() == kDefaultKeyspace) continue;
+    AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, NameKey(name),
+                    NumberValue(info.keyspace.number()));
+  }
+  for (const auto& [number, drop] : dropped_) {
+    AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, DropKey(number), drop.second);
+  }
+  return to;
+}
+
+std::string Catalogue::CreateOperations(std::string_view name, uint32_t number) {
+  std::string to;
+  AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, NameKey(name), NumberValue(number));
+  return to;
+}
+
+std::string Catalogue::DropOperations(std::string_view name, uint32_t number) {
+  std::string to;
+  AppendOperation(&to, EntryKind::kDelete, kCatalogueKeyspace, NameKey(name), {});
+  AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, DropKey(number), name);
+  return to;
+}
+
+}  // namespace logwood

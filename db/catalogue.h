@@ -1,0 +1,71 @@
+// Catalogue: the keyspaces, as keyspace 0 records them. Written by ordinary commits, so versioned,
+// atomic with batches and replicated; this class is the answer of the newest position, in memory.
+//
+// Keys of keyspace 0:  "k" + name -> varint number (deleted by a drop)
+//                      "d" + fixed 4 big-endian number -> name, written by the commit that drops it
+//
+// Threads: Apply and Load by one thread at a time; the rest by any. Live() takes no lock.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "logwood/db.h"
+#include "util/internal_iterator.h"
+#include "util/sync.h"
+
+namespace logwood {
+
+class Catalogue {
+ public:
+  Catalogue();
+
+  // `owner` tags the handles given out.
+  void SetOwner(uint32_t owner) { owner_ = owner; }
+  uint32_t owner() const { return owner_; }
+
+  // The operations of a committed batch; those outside of keyspace 0 are passed over.
+  void Apply(std::string_view operations, LogPos position);
+  // Everything of keyspace 0 that `tree` shows at `position`.
+  Status Load(InternalIterator* tree, LogPos position);
+
+  std::optional<KeyspaceInfo> Find(std::string_view name) const;
+  std::vector<KeyspaceInfo> List() const;
+  // A number no keyspace ever had; nullopt: kKeyspacesMax are used up.
+  std::optional<uint32_t> NextNumber() const;
+  bool Live(uint32_t number) const {
+    return number < kKeyspacesMax && live_[number].load(std::memory_order_acquire);
+  }
+  // (number, position of the drop), ascending by number.
+  std::vector<std::pair<uint32_t, LogPos>> Dropped() const;
+  // The newest commit that changed the catalogue; 0: none.
+  LogPos position() const;
+
+  // Put operations (util/batch_codec.h) that make this catalogue anew; for log segments.
+  std::string Encode() const;
+
+  // Operations for a commit that creates or drops.
+  static std::string CreateOperations(std::string_view name, uint32_t number);
+  static std::string DropOperations(std::string_view name, uint32_t number);
+
+ private:
+  void ApplyOne(EntryKind kind, std::string_view key, std::string_view value, LogPos position)
+      REQUIRES(mutex_);
+
+  uint32_t owner_ = 0;
+  std::unique_ptr<std::atomic<bool>[]> live_;
+  mutable Mutex mutex_;
+  std::map<std::string, KeyspaceInfo, std::less<>> names_ GUARDED_BY(mutex_);
+  std::map<uint32_t, std::pair<LogPos, std::string>> dropped_ GUARDED_BY(mutex_);
+  uint32_t next_number_ GUARDED_BY(mutex_) = 2;
+  LogPos position_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace logwood

@@ -1,0 +1,216 @@
+#include "db/commit_log.h"
+
+#include <algorithm>
+
+#include "db/file_names.h"
+#include "util/check.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+CommitLog::CommitLog(Options options, const Start& start)
+    : options_(std::move(options)),
+      start_position_(start.last_position),
+      start_time_us_(start.last_time_us),
+      start_hash_(start.history_hash),
+      stored_(start.last_position),
+      durable_(start.last_position) {
+  MutexLock lock(mutex_);
+  for (const RetainedSegment& info : start.segments) segments_.push_back({nullptr, info, true, true});
+}
+
+CommitLog::~CommitLog() = default;
+
+Result<std::unique_ptr<CommitLog>> CommitLog::Open(Options options, const Start& start) {
+  std::unique_ptr<CommitLog> log(new CommitLog(std::move(options), start));
+  RETURN_IF_ERROR(log->NewSegment(start.predecessor, start.predecessor_length));
+  return log;
+}
+
+std::string CommitLog::PathOf(uint64_t number) const {
+  return JoinPath(options_.directory, LogFileName(number));
+}
+
+Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) {
+  SegmentHeader header = options_.next_header();
+  header.first_position = stored() + 1;
+  header.first_time_us = active_ ? active_->last_time_us() : start_time_us_;
+  header.history_hash = active_ ? active_->history_hash() : start_hash_;
+  header.durable = durable();
+  header.predecessor = predecessor;
+  header.predecessor_length = predecessor_length;
+  header.predecessor_last_position = stored();
+  ASSIGN_OR_RETURN(auto writer,
+                   SegmentWriter::Create(options_.fs, PathOf(header.number), header));
+  MutexLock lock(mutex_);
+  active_ = std::move(writer);
+  RetainedSegment info;
+  info.number = header.number;
+  info.first_position = header.first_position;
+  info.last_position = stored();
+  segments_.push_back({active_, info, false, false});
+  directory_changed_ = true;
+  return Status::Ok();
+}
+
+bool CommitLog::NeedsRotation(uint64_t bytes) const {
+  return active_->broken() || active_->sealed() || active_->length() >= bytes;
+}
+
+Status CommitLog::Rotate() {
+  // A trailer that cannot be stored is no loss: the successor's header says where this one ends.
+  if (!active_->broken() && !active_->sealed()) static_cast<void>(active_->Seal());
+  return NewSegment(active_->header().number, active_->length());
+}
+
+Status CommitLog::Store() {
+  uint64_t before = active_->length();
+  RETURN_IF_ERROR(active_->Store());
+  uint64_t bytes = active_->length() - before;
+  options_.statistics->log_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  unsynced_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  // Release: a syncing thread that loads the position finds the bytes stored.
+  stored_.store(active_->last_position(), std::memory_order_release);
+  return Status::Ok();
+}
+
+Status CommitLog::SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers,
+                               bool directory) {
+  // Oldest first, so that a failure in between leaves a prefix durable, never a hole; then the
+  // names. Nothing is acknowledged before all of it (invariant 6).
+  for (const auto& writer : writers) RETURN_IF_ERROR(writer->Sync());
+  if (directory) RETURN_IF_ERROR(options_.fs->SyncDirectory(options_.directory));
+  options_.statistics->log_syncs.fetch_add(1, std::memory_order_relaxed);
+  return Status::Ok();
+}
+
+Status CommitLog::SyncOnce(MutexLock& lock) {
+  syncing_ = true;
+  std::vector<std::shared_ptr<SegmentWriter>> writers;
+  for (const Segment& segment : segments_) {
+    if (!segment.synced) writers.push_back(segment.writer);
+  }
+  bool directory = directory_changed_;
+  // Loaded after the segments: whatever is stored up to here lies in one of `writers`, since a
+  // segment joins the list before anything is stored in it.
+  LogPos target = stored();
+  uint64_t bytes = unsynced_bytes();
+  uint64_t last_number = segments_.back().info.number;
+  lock.Unlock();
+  uint64_t begin = options_.executor->NowNanos();
+  Status status = SyncSegments(writers, directory);
+  // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
+  if (status.ok()) static_cast<void>(writers.back()->MarkDurable(target));
+  if (status.ok() && directory) options_.segment_durable(last_number);
+  options_.statistics->sync_latency.Add(options_.executor->NowNanos() - begin);
+  lock.Lock();
+  syncing_ = false;
+  if (status.ok()) {
+    for (Segment& segment : segments_) {
+      if (segment.info.number < last_number) segment.synced = true;
+      if (segment.info.number <= last_number) segment.header_synced = true;
+    }
+    if (directory && segments_.back().info.number == last_number) directory_changed_ = false;
+    unsynced_bytes_.fetch_sub(std::min(bytes, unsynced_bytes()), std::memory_order_relaxed);
+    durable_.store(target, std::memory_order_release);
+  } else if (failure_.ok()) {
+    failure_ = status;
+  }
+  synced_.NotifyAll();
+  return failure_;
+}
+
+Status CommitLog::SyncTo(LogPos position, Deadline deadline) {
+  MutexLock lock(mutex_);
+  while (durable() < position) {
+    RETURN_IF_ERROR(Status(failure_));
+    if (!syncing_) {
+      RETURN_IF_ERROR(SyncOnce(lock));
+    } else if (!synced_.WaitUntil(mutex_, deadline) && durable() < position) {
+      return Status::Timeout("the log is durable up to position " + std::to_string(durable()) +
+                             ", asked for " + std::to_string(position));
+    }
+  }
+  return Status::Ok();
+}
+
+Status CommitLog::SyncHeaders() {
+  MutexLock lock(mutex_);
+  while (!segments_.back().header_synced) {
+    RETURN_IF_ERROR(Status(failure_));
+    if (syncing_) {
+      synced_.Wait(mutex_);
+    } else {
+      RETURN_IF_ERROR(SyncOnce(lock));
+    }
+  }
+  return Status::Ok();
+}
+
+Status CommitLog::MarkIdle() {
+  MutexLock lock(mutex_);
+  while (syncing_) synced_.Wait(mutex_);
+  RETURN_IF_ERROR(Status(failure_));
+  RETURN_IF_ERROR(SyncOnce(lock));
+  // Once more, so that the slot just stored is durable itself.
+  while (syncing_) synced_.Wait(mutex_);
+  return SyncOnce(lock);
+}
+
+Status CommitLog::failure() const {
+  MutexLock lock(mutex_);
+  return failure_;
+}
+
+std::vector<RetainedSegment> CommitLog::Segments() const {
+  MutexLock lock(mutex_);
+  std::vector<RetainedSegment> list;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    RetainedSegment info = segments_[i].info;
+    if (segments_[i].writer != nullptr) {
+      bool active = i + 1 == segments_.size();
+      info.last_position = active ? stored() : segments_[i + 1].info.first_position - 1;
+      info.bytes = segments_[i].writer->length();
+      info.last_time_us = segments_[i].writer->last_time_us();
+    }
+    list.push_back(info);
+  }
+  return list;
+}
+
+Status CommitLog::RemoveBefore(uint64_t number) {
+  std::vector<uint64_t> gone;
+  {
+    MutexLock lock(mutex_);
+    for (const Segment& segment : segments_) {
+      if (segment.info.number < number) gone.push_back(segment.info.number);
+    }
+  }
+  for (uint64_t n : gone) {
+    Status removed = options_.fs->Remove(PathOf(n));
+    if (!removed.ok() && !removed.Is(StatusCode::kNotFound)) return removed;
+    MutexLock lock(mutex_);
+    std::erase_if(segments_, [n](const Segment& s) { return s.info.number == n; });
+  }
+  return Status::Ok();
+}
+
+uint64_t CommitLog::active_number() const {
+  MutexLock lock(mutex_);
+  return segments_.back().info.number;
+}
+
+Result<LogEnd> CommitLog::Close() {
+  if (!active_->broken() && !active_->sealed()) RETURN_IF_ERROR(active_->Seal());
+  {
+    MutexLock lock(mutex_);
+    while (syncing_) synced_.Wait(mutex_);
+    RETURN_IF_ERROR(Status(failure_));
+    RETURN_IF_ERROR(SyncOnce(lock));
+  }
+  LogEnd end{active_->header().number, active_->length(), stored()};
+  RETURN_IF_ERROR(active_->Close());
+  return end;
+}
+
+}  // namespace logwood

@@ -1,0 +1,59 @@
+// Core: what reads need, shared by the live database, the read-only opener and every handle given
+// out. It lives as long as the last of them, so a handle that outlives DB::Close finds `closed` set
+// and answers kClosed instead of touching freed memory.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "db/catalogue.h"
+#include "db/event_log.h"
+#include "db/settings.h"
+#include "db/snapshots.h"
+#include "db/statistics.h"
+#include "db/view_holder.h"
+#include "logwood/db.h"
+#include "table/block_cache.h"
+#include "table/table_cache.h"
+#include "util/executor.h"
+#include "util/sync.h"
+
+namespace logwood {
+
+struct Core {
+  Core(FileSystem* file_system, std::string directory, Settings values,
+       std::unique_ptr<Executor> threads, std::unique_ptr<EventLog> event_log);
+
+  FileSystem* const fs;
+  const std::string path;
+  const Settings settings;
+  const std::unique_ptr<Executor> executor;   // shut down by Close; still tells the time
+  const std::unique_ptr<EventLog> events;
+  Statistics statistics;
+  BlockCache cache;
+  TableCache tables;
+  Catalogue catalogue;
+  SnapshotList snapshots;
+  Id128 history_id, instance_id;
+  RecoveryInfo recovery;
+
+  std::atomic<bool> closed{false};
+  // The newest commit reads may see. Stored (release) by the write leader after the entries are in
+  // the memtable; loaded (acquire) by reads after they took their view.
+  std::atomic<LogPos> visible{0};
+  // For ReadOptions::at_least.
+  Mutex visible_mutex;
+  CondVar visible_changed;
+  std::atomic<uint32_t> visible_waiters{0};
+  void PublishVisible(LogPos position);
+  Status WaitVisible(LogPos position, Deadline deadline);
+
+  ViewHolder views;  // last: its tables let go of `cache` first
+};
+
+// kClosed, or ok.
+Status CheckOpen(const Core& core);
+Status ClosedError();
+
+}  // namespace logwood

@@ -1,0 +1,189 @@
+#include "db/db_iterator.h"
+
+#include "util/lookup.h"
+
+namespace logwood {
+
+namespace {
+
+// How many older versions of a key are stepped over one by one before a seek is cheaper.
+constexpr int kStepsBeforeSeek = 8;
+
+class ErrorIterator final : public Iterator {
+ public:
+  explicit ErrorIterator(Status status) : status_(std::move(status)) {}
+  bool Valid() const override { return false; }
+  void SeekToFirst() override {}
+  void SeekToLast() override {}
+  void Seek(std::string_view) override {}
+  void SeekForPrev(std::string_view) override {}
+  void Next() override {}
+  void Prev() override {}
+  std::string_view key() const override { return {}; }
+  std::string_view value() const override { return {}; }
+  Status status() const override { return status_; }
+  LogPos position() const override { return 0; }
+
+ private:
+  Status status_;
+};
+
+}  // namespace
+
+std::unique_ptr<Iterator> NewErrorIterator(Status status) {
+  return std::make_unique<ErrorIterator>(std::move(status));
+}
+
+Status DbIterator::status() const {
+  if (Closed()) return ClosedError();
+  return inner_->status();
+}
+
+bool DbIterator::BeginSeek() {
+  valid_ = false;
+  pin_.reset();
+  if (Closed()) return false;
+  source_.core->statistics.seeks.Add(1);
+  return source_.lower < source_.upper;
+}
+
+void DbIterator::SeekToFirst() {
+  if (!BeginSeek()) return;
+  forward_ = true;
+  inner_->Seek(source_.lower, SeekTrailer(source_.position));
+  FindForward(false);
+}
+
+void DbIterator::SeekToLast() {
+  if (!BeginSeek()) return;
+  SeekBefore(source_.upper);
+}
+
+void DbIterator::Seek(std::string_view target) {
+  if (!BeginSeek()) return;
+  forward_ = true;
+  // The target's stored key in a buffer that is free at this moment.
+  key_copy_.assign(source_.lower, 0, source_.prefix_bytes);
+  key_copy_ += target;
+  std::string_view from = std::max<std::string_view>(key_copy_, source_.lower);
+  inner_->Seek(from, SeekTrailer(source_.position));
+  FindForward(false);
+}
+
+void DbIterator::SeekForPrev(std::string_view target) {
+  if (!BeginSeek()) return;
+  std::string before(source_.lower, 0, source_.prefix_bytes);
+  before += target;
+  before += '\0';  // the first key after target
+  SeekBefore(std::min(before, source_.upper));
+}
+
+// Positions on the last visible key < stored_key.
+void DbIterator::SeekBefore(std::string_view stored_key) {
+  forward_ = false;
+  // All versions of keys below come before (stored_key, highest trailer).
+  inner_->SeekForPrev(stored_key, ~uint64_t{0});
+  FindBackward();
+}
+
+void DbIterator::CountTombstone() {
+  if (++tombstones_ % 64 == 0) source_.core->statistics.tombstones_skipped.Add(64);
+}
+
+void DbIterator::FindForward(bool skipping) {
+  valid_ = false;
+  while (inner_->Valid()) {
+    const Entry& entry = inner_->entry();
+    if (entry.key >= source_.upper) return;
+    if (entry.position() > source_.position || (skipping && entry.key == skip_)) {
+      inner_->Next();
+      continue;
+    }
+    if (entry.kind() != EntryKind::kDelete) {
+      key_ = entry.key;
+      value_ = entry.value;
+      valid_ = true;
+      return;
+    }
+    CountTombstone();
+    skip_.assign(entry.key);
+    skipping = true;
+    inner_->Next();
+  }
+}
+
+void DbIterator::SkipOlderVersions() {
+  for (int step = 0; step < kStepsBeforeSeek; ++step) {
+    inner_->Next();
+    if (!inner_->Valid() || inner_->entry().key != skip_) return;
+  }
+  inner_->Seek(skip_, 0);  // the end of this key's versions
+  if (inner_->Valid() && inner_->entry().key == skip_) inner_->Next();
+}
+
+void DbIterator::Next() {
+  if (!Valid()) return;
+  if (forward_) {
+    skip_.assign(key_);
+    SkipOlderVersions();
+  } else {
+    // The inner iterator stands before the key shown: go behind all its versions.
+    forward_ = true;
+    pin_.reset();
+    skip_.assign(key_);
+    inner_->Seek(skip_, 0);
+  }
+  FindForward(true);
+}
+
+void DbIterator::Prev() {
+  if (!Valid()) return;
+  pin_.reset();
+  if (forward_) {
+    key_copy_.assign(key_);
+    SeekBefore(key_copy_);
+    return;
+  }
+  FindBackward();
+}
+
+void DbIterator::KeepValue(const Entry& entry) {
+  pin_.reset();
+  if (entry.value.size() >= kPinnedBytesMin) pin_ = inner_->value_owner();
+  if (pin_ != nullptr) {
+    value_ = entry.value;
+    return;
+  }
+  value_copy_.assign(entry.value);
+  value_ = value_copy_;
+}
+
+void DbIterator::FindBackward() {
+  valid_ = false;
+  bool have_value = false;  // of the newest version seen so far of key_copy_
+  bool have_key = false;
+  while (inner_->Valid()) {
+    const Entry& entry = inner_->entry();
+    if (entry.key < source_.lower) break;
+    if (have_key && entry.key != key_copy_) {
+      if (have_value) break;  // all versions of key_copy_ are behind us
+      have_key = false;
+    }
+    if (entry.position() <= source_.position) {
+      if (!have_key) key_copy_.assign(entry.key);
+      have_key = true;
+      have_value = entry.kind() != EntryKind::kDelete;
+      if (have_value) {
+        KeepValue(entry);
+      } else {
+        CountTombstone();
+      }
+    }
+    inner_->Prev();
+  }
+  if (!have_value || !inner_->status().ok()) return;
+  key_ = key_copy_;
+  valid_ = true;
+}
+
+}  // namespace logwood

@@ -1,0 +1,325 @@
+#include "db/engine.h"
+
+#include "db/statistics_report.h"
+#include "db/verify.h"
+#include "util/batch_codec.h"
+#include "util/status_macros.h"
+#include "wal/log_format.h"
+
+namespace logwood {
+
+namespace {
+
+// Latency is measured for one write in so many.
+constexpr uint32_t kLatencySample = 16;
+
+bool Sampled() {
+  thread_local uint32_t count = 0;
+  return count++ % kLatencySample == 0;
+}
+
+Status CheckName(std::string_view name) {
+  if (!name.empty() && name.size() <= kKeyspaceNameBytesMax) return Status::Ok();
+  return Status::InvalidArgument("keyspace name: it has " + std::to_string(name.size()) +
+                                 " bytes; it must have 1 to " +
+                                 std::to_string(kKeyspaceNameBytesMax));
+}
+
+}  // namespace
+
+// Enter before looking at `closed`, leave at the end: Close sets `closed` first and waits second.
+class Engine::Call {
+ public:
+  explicit Call(Engine* engine) : engine_(engine) {
+    engine_->calls_.fetch_add(1, std::memory_order_seq_cst);
+  }
+  ~Call() {
+    bool last = engine_->calls_.fetch_sub(1, std::memory_order_seq_cst) == 1;
+    if (!last || !engine_->core_->closed.load(std::memory_order_seq_cst)) return;
+    MutexLock lock(engine_->close_mutex_);
+    engine_->calls_ended_.NotifyAll();
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+  bool open() const { return !engine_->core_->closed.load(std::memory_order_seq_cst); }
+
+ private:
+  Engine* engine_;
+};
+
+Engine::Engine(Parts parts)
+    : core_(std::move(parts.core)),
+      lock_(std::move(parts.lock)),
+      tree_(std::move(parts.tree)),
+      log_(std::move(parts.log)),
+      background_({core_.get(), tree_.get(), log_.get(), &errors_, parts.snapshot_age_warning}),
+      writer_({core_.get(), tree_.get(), log_.get(), &background_, &errors_}),
+      reads_(core_) {
+  background_.CollectLog();
+  background_.Wake();
+}
+
+Engine::~Engine() { static_cast<void>(Close()); }
+
+Status Engine::CloseLog() {
+  if (errors_.stopped()) return errors_.background();
+  ASSIGN_OR_RETURN(LogEnd end, log_->Close());
+  // Order: the log's end is durable, then the manifest says so.
+  Edit edit;
+  edit.clean_close = end;
+  return tree_->versions().Commit(std::move(edit), nullptr);
+}
+
+Status Engine::Close() {
+  {
+    MutexLock lock(close_mutex_);
+    if (core_->closed.exchange(true, std::memory_order_seq_cst)) return ClosedError();
+  }
+  background_.Stop();
+  {
+    MutexLock visible(core_->visible_mutex);
+    core_->visible_changed.NotifyAll();
+  }
+  {
+    MutexLock lock(close_mutex_);
+    while (calls_.load(std::memory_order_seq_cst) != 0) calls_ended_.Wait(close_mutex_);
+  }
+  core_->executor->Shutdown();
+  Status status = CloseLog();
+  Event event;
+  event.kind = EventKind::kClosed;
+  event.position = LastPosition();
+  event.status = status;
+  core_->events->Emit(std::move(event));
+  lock_.reset();
+  return status;
+}
+
+Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) {
+  Call call(this);
+  if (!call.open()) return ClosedError();
+  bool sampled = Sampled();
+  uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
+  writer_.Commit(write);
+  RETURN_IF_ERROR(std::move(write->status));
+  Durability durability = options.durability;
+  if (durability == Durability::kDefault) durability = core_->settings.durability;
+  if (durability == Durability::kPower) {
+    Status synced = log_->SyncTo(write->position, kNoDeadline);
+    if (!synced.ok()) {
+      errors_.StopWrites(synced);
+      return synced;
+    }
+  }
+  background_.NoteUnsynced();
+  if (sampled) core_->statistics.write_latency.Add(core_->executor->NowNanos() - begin);
+  return write->position;
+}
+
+Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batch) {
+  RETURN_IF_ERROR(Status(batch.status()));
+  if (batch.owner() != 0 && batch.owner() != core_->catalogue.owner()) {
+    return Status::InvalidArgument("batch: it names a keyspace of another database");
+  }
+  if (batch.bytes() > core_->settings.batch_bytes_max) {
+    return Status::InvalidArgument(
+        "batch: it has " + std::to_string(batch.bytes()) + " bytes; the limit is " +
+        std::to_string(core_->settings.batch_bytes_max) + " (a quarter of memory_budget_bytes)");
+  }
+  PendingWrite write;
+  write.operations = batch.operations();
+  write.note = batch.note();
+  write.operation_count = batch.count();
+  write.check_keyspaces = batch.owner() != 0;
+  return Commit(options, &write);
+}
+
+// One operation needs no batch object: its bytes are built in a buffer of the thread.
+Result<LogPos> Engine::Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                           std::string_view value) {
+  thread_local WriteBatch batch;
+  batch.Clear();
+  batch.Put(keyspace, key, value);
+  return Write(options, batch);
+}
+
+Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
+                              std::string_view key) {
+  thread_local WriteBatch batch;
+  batch.Clear();
+  batch.Delete(keyspace, key);
+  return Write(options, batch);
+}
+
+Status Engine::WaitDurable(LogPos position, Deadline deadline) {
+  Call call(this);
+  if (!call.open()) return ClosedError();
+  if (position > LastPosition()) {
+    return Status::InvalidArgument("position " + std::to_string(position) +
+                                   " was not given yet; the last is " +
+                                   std::to_string(LastPosition()));
+  }
+  Status synced = log_->SyncTo(position, deadline);
+  if (!synced.ok() && !synced.Is(StatusCode::kTimeout)) errors_.StopWrites(synced);
+  return synced;
+}
+
+LogPos Engine::LastPosition() const { return core_->visible.load(std::memory_order_acquire); }
+
+LogPos Engine::DurablePosition() const { return log_->durable(); }
+
+Status Engine::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+                   PinnedValue* value) {
+  return reads_.Get(options, keyspace, key, value);
+}
+
+std::vector<Status> Engine::MultiGet(const ReadOptions& options, Keyspace keyspace,
+                                     std::span<const std::string_view> keys,
+                                     std::span<PinnedValue> values) {
+  return reads_.MultiGet(options, keyspace, keys, values);
+}
+
+Result<bool> Engine::Contains(const ReadOptions& options, Keyspace keyspace,
+                              std::string_view key) {
+  return reads_.Contains(options, keyspace, key);
+}
+
+std::unique_ptr<Iterator> Engine::NewIterator(const IteratorOptions& options, Keyspace keyspace) {
+  return reads_.NewIterator(options, keyspace);
+}
+
+Result<std::shared_ptr<const Snapshot>> Engine::GetSnapshot(std::string_view owner) {
+  return reads_.GetSnapshot(owner);
+}
+
+Result<Keyspace> Engine::OpenKeyspace(std::string_view name) { return reads_.OpenKeyspace(name); }
+
+Result<std::vector<KeyspaceInfo>> Engine::ListKeyspaces() { return reads_.ListKeyspaces(); }
+
+Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
+  PendingWrite write;
+  write.operations = operations;
+  write.flags = kFlagCatalogue;
+  BatchReader reader(operations);
+  BatchOperation operation;
+  while (reader.Next(&operation)) ++write.operation_count;
+  return Commit({}, &write);
+}
+
+Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
+  RETURN_IF_ERROR(CheckName(name));
+  MutexLock lock(catalogue_mutex_);
+  if (core_->catalogue.Find(name)) {
+    return Status::AlreadyExists("keyspace: there is one with this name");
+  }
+  auto number = core_->catalogue.NextNumber();
+  if (!number) {
+    return Status::InvalidArgument("keyspaces: all " + std::to_string(kKeyspacesMax) +
+                                   " numbers are used up (dropped ones are not given again)");
+  }
+  ASSIGN_OR_RETURN(LogPos position, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
+  Event event;
+  event.kind = EventKind::kKeyspaceCreated;
+  event.position = position;
+  event.detail = name;
+  core_->events->Emit(std::move(event));
+  return Keyspace(*number, core_->catalogue.owner());
+}
+
+Status Engine::DropKeyspace(std::string_view name) {
+  RETURN_IF_ERROR(CheckName(name));
+  MutexLock lock(catalogue_mutex_);
+  auto info = core_->catalogue.Find(name);
+  if (!info) return Status::NotFound("keyspace: there is none with this name");
+  uint32_t number = info->keyspace.number();
+  if (number == kDefaultKeyspace) {
+    return Status::InvalidArgument("keyspace: \"default\" cannot be dropped");
+  }
+  ASSIGN_OR_RETURN(LogPos position, CommitCatalogue(Catalogue::DropOperations(name, number)));
+  Event event;
+  event.kind = EventKind::kKeyspaceDropped;
+  event.position = position;
+  event.detail = name;
+  core_->events->Emit(std::move(event));
+  return Status::Ok();
+}
+
+Status Engine::Flush() {
+  Call call(this);
+  if (!call.open()) return ClosedError();
+  ASSIGN_OR_RETURN(LogPos position, writer_.SealActive());
+  return background_.WaitFlushed(position);
+}
+
+Status Engine::CompactStored(std::string begin, std::string end, bool force_last_level) {
+  RETURN_IF_ERROR(Flush());
+  Call call(this);
+  if (!call.open()) return ClosedError();
+  ManualRange range;
+  range.begin = std::move(begin);
+  range.end = std::move(end);
+  range.force_last_level = force_last_level;
+  return background_.CompactManually(std::move(range));
+}
+
+Status Engine::CompactRange(const CompactOptions& options, Keyspace keyspace,
+                            const KeyRange& range) {
+  RETURN_IF_ERROR(CheckOpen(*core_));
+  RETURN_IF_ERROR(reads_.CheckKeyspace(keyspace, kPositionMax));
+  IteratorOptions bounds;
+  bounds.lower = range.begin;
+  bounds.upper = range.end;
+  StoredBounds stored = ResolveBounds(bounds, keyspace.number());
+  if (stored.lower >= stored.upper) {
+    return Status::InvalidArgument("range: its begin is not below its end");
+  }
+  return CompactStored(std::move(stored.lower), std::move(stored.upper), options.force_last_level);
+}
+
+Status Engine::CompactAll(const CompactOptions& options) {
+  RETURN_IF_ERROR(CheckOpen(*core_));
+  return CompactStored("", "", options.force_last_level);
+}
+
+Status Engine::WaitForCompaction(Deadline deadline) {
+  Call call(this);
+  if (!call.open()) return ClosedError();
+  return background_.WaitIdle(deadline);
+}
+
+Status Engine::Verify(const std::function<void(const Damage&)>& report,
+                      const std::function<void(uint64_t, uint64_t)>& progress) {
+  Call call(this);
+  if (!call.open()) return ClosedError();
+  VerifyInput input;
+  // Position first: what it names is in the segments listed after it.
+  input.last_position = LastPosition();
+  input.segments = log_->Segments();
+  return VerifyDatabase(*core_, input, report, progress);
+}
+
+RangeEstimate Engine::Estimate(Keyspace keyspace, const KeyRange& range) {
+  return reads_.Estimate(keyspace, range);
+}
+
+Stats Engine::GetStats() {
+  Stats stats = ReportStatistics(*core_);
+  if (!CheckOpen(*core_).ok()) return stats;
+  stats.epoch = tree_->versions().current_epoch();
+  stats.durable_position = log_->durable();
+  for (const RetainedSegment& segment : log_->Segments()) {
+    ++stats.log_segments;
+    stats.log_bytes += segment.bytes;
+  }
+  stats.obsolete_bytes = tree_->versions().obsolete_bytes();
+  stats.memory.memtable_bytes = tree_->memtable_bytes();
+  stats.compaction_debt_bytes = background_.compaction_debt();
+  stats.writes_stopped = errors_.stopped();
+  Status background = errors_.background();
+  if (!background.ok()) stats.background_error = background.ToString();
+  std::string delay = background_.delay_reason();
+  if (!delay.empty()) stats.settings.push_back({"write_delay", delay, "back-pressure now"});
+  return stats;
+}
+
+}  // namespace logwood

@@ -1,0 +1,95 @@
+// Engine: the live database. Coordinates only - each algorithm lives in the part named for it.
+//
+//   write   Writer -> CommitLog, Tree            read    Reads (over Core)
+//   work    Background -> picker, jobs           state   Tree -> VersionSet -> manifest
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "db/background.h"
+#include "db/commit_log.h"
+#include "db/core.h"
+#include "db/error_state.h"
+#include "db/reads.h"
+#include "db/tree.h"
+#include "db/writer.h"
+#include "logwood/db.h"
+
+namespace logwood {
+
+class Engine final : public DB {
+ public:
+  struct Parts {
+    std::shared_ptr<Core> core;
+    std::unique_ptr<FileLock> lock;
+    std::unique_ptr<Tree> tree;
+    std::unique_ptr<CommitLog> log;
+    std::chrono::seconds snapshot_age_warning{0};
+  };
+  explicit Engine(Parts parts);
+  ~Engine() override;
+  Status Close() override;
+
+  Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) override;
+  Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                     std::string_view value) override;
+  Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
+                        std::string_view key) override;
+  Status WaitDurable(LogPos position, Deadline deadline) override;
+  LogPos LastPosition() const override;
+  LogPos DurablePosition() const override;
+
+  Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+             PinnedValue* value) override;
+  std::vector<Status> MultiGet(const ReadOptions& options, Keyspace keyspace,
+                               std::span<const std::string_view> keys,
+                               std::span<PinnedValue> values) override;
+  Result<bool> Contains(const ReadOptions& options, Keyspace keyspace,
+                        std::string_view key) override;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                        Keyspace keyspace) override;
+  Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) override;
+
+  Result<Keyspace> CreateKeyspace(std::string_view name) override;
+  Result<Keyspace> OpenKeyspace(std::string_view name) override;
+  Result<std::vector<KeyspaceInfo>> ListKeyspaces() override;
+  Status DropKeyspace(std::string_view name) override;
+
+  Status Flush() override;
+  Status CompactRange(const CompactOptions& options, Keyspace keyspace,
+                      const KeyRange& range) override;
+  Status CompactAll(const CompactOptions& options) override;
+  Status WaitForCompaction(Deadline deadline) override;
+  Status Verify(const std::function<void(const Damage&)>& report,
+                const std::function<void(uint64_t, uint64_t)>& progress) override;
+
+  RangeEstimate Estimate(Keyspace keyspace, const KeyRange& range) override;
+  Stats GetStats() override;
+  RecoveryInfo GetRecoveryInfo() const override { return core_->recovery; }
+  const std::string& path() const override { return core_->path; }
+
+ private:
+  // Counts a call under way, so that Close waits for it.
+  class Call;
+
+  Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
+  Result<LogPos> CommitCatalogue(const std::string& operations);
+  Status CompactStored(std::string begin, std::string end, bool force_last_level);
+  Status CloseLog();
+
+  const std::shared_ptr<Core> core_;
+  std::unique_ptr<FileLock> lock_;
+  const std::unique_ptr<Tree> tree_;
+  const std::unique_ptr<CommitLog> log_;
+  ErrorState errors_;
+  Background background_;
+  Writer writer_;
+  const Reads reads_;
+  Mutex catalogue_mutex_;   // one keyspace is created or dropped at a time
+  std::atomic<uint64_t> calls_{0};
+  Mutex close_mutex_;
+  CondVar calls_ended_;
+};
+
+}  // namespace logwood

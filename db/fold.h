@@ -1,0 +1,16 @@
+// The fold (DESIGN §2): a batch's operations become at most one entry per key, the later operation
+// wins. Pure; used by write, replay and follower alike.
+#pragma once
+
+#include <string_view>
+
+#include "logwood/types.h"
+#include "memtable/memtable.h"
+
+namespace logwood {
+
+// Folds the operations and inserts them at `position`, in key order. kCorruption when the bytes are
+// no operations (then nothing was inserted).
+Status InsertFolded(std::string_view operations, LogPos position, Memtable* memtable);
+
+}  // namespace logwood

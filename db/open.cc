@@ -1,0 +1,362 @@
+// DB::Open: from a directory to a running engine, in the order that survives a crash at any step.
+#include <algorithm>
+
+#include "db/engine.h"
+#include "db/file_names.h"
+#include "db/flush_job.h"
+#include "db/recovery.h"
+#include "util/check.h"
+#include "util/escape.h"
+#include "util/random.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// One open, step by step. Each step's result is a member the next one uses.
+class Opener {
+ public:
+  Opener(const Options& options, const std::string& path)
+      : options_(options),
+        fs_(options.file_system != nullptr ? options.file_system : FileSystem::Posix()),
+        path_(path) {}
+
+  Result<std::unique_ptr<DB>> Run() {
+    RETURN_IF_ERROR(PrepareDirectory());
+    RETURN_IF_ERROR(fresh_ ? StartFresh() : LoadExisting());
+    MakeCore();
+    uint64_t begin = core_->executor->NowNanos();
+    RETURN_IF_ERROR(Replay());
+    RETURN_IF_ERROR(SecureLog());
+    RETURN_IF_ERROR(StartEpochAndManifest());
+    RETURN_IF_ERROR(StartLog());
+    RemoveObsoleteFiles();
+    core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
+    Report();
+    return Finish();
+  }
+
+ private:
+  Status PrepareDirectory();
+  Status CheckFresh() const;
+  Status StartFresh();
+  Status LoadExisting();
+  void MakeCore();
+  Status Replay();
+  Status Spill(const SealedMemtable& sealed);
+  Status SecureLog();
+  Status StartEpochAndManifest();
+  Status StartLog();
+  void ShowReplayed();
+  void RemoveObsoleteFiles();
+  void Report();
+  Result<std::unique_ptr<DB>> Finish();
+  std::vector<RetainedSegment> OldSegments() const;
+
+  const Options& options_;
+  FileSystem* const fs_;
+  const std::string path_;
+  bool fresh_ = false;
+  std::unique_ptr<FileLock> lock_;
+  DirectoryListing listing_;
+  TreeState tree_;
+  Settings settings_;
+  std::shared_ptr<Core> core_;
+  LogState log_state_;
+  Edit spilled_;                         // tables made while replaying
+  uint64_t next_number_ = 1;
+  std::unique_ptr<Tree> live_tree_;
+  std::unique_ptr<CommitLog> log_;
+};
+
+Status Opener::PrepareDirectory() {
+  if (path_.empty()) return Status::InvalidArgument("path: it is empty");
+  ASSIGN_OR_RETURN(bool exists, fs_->Exists(path_));
+  if (!exists && !options_.create_if_missing) {
+    return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
+  }
+  // Values out of range are refused before anything is created.
+  RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
+  if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
+  ASSIGN_OR_RETURN(lock_, fs_->Lock(JoinPath(path_, kLockFileName), LockMode::kExclusive));
+  ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
+  fresh_ = !listing_.has_root;
+  if (!fresh_ && options_.error_if_exists) {
+    return Status::AlreadyExists(path_ + ": there is a database (error_if_exists is true)");
+  }
+  if (fresh_) RETURN_IF_ERROR(CheckFresh());
+  return Status::Ok();
+}
+
+// Creating a database makes manifest 1, then ROOT, then everything else. So without ROOT only a
+// first manifest may be there: a creation that a crash cut short. Anything more has lost its ROOT.
+Status Opener::CheckFresh() const {
+  if (!options_.create_if_missing) {
+    return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
+  }
+  bool cut_short = listing_.logs.empty() && listing_.tables.empty() &&
+                   (listing_.manifests.empty() || listing_.manifests == std::vector<uint64_t>{1});
+  if (cut_short) return Status::Ok();
+  return Status::Corruption(JoinPath(path_, kRootFileName) +
+                            ":0: the directory holds data files but no ROOT; it will not be taken "
+                            "for an empty database");
+}
+
+Status Opener::StartFresh() {
+  ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, std::nullopt));
+  tree_.root.history_id = NewId();
+  tree_.root.instance_id = NewId();
+  tree_.epochs.push_back(Epoch{1, NewId().low, 1});
+  tree_.version = std::make_shared<const Version>();
+  return Status::Ok();
+}
+
+Status Opener::LoadExisting() {
+  ASSIGN_OR_RETURN(tree_, LoadTree(fs_, path_));
+  ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, tree_.settings));
+  next_number_ = std::max(tree_.next_file_number, listing_.largest_number + 1);
+  return Status::Ok();
+}
+
+void Opener::MakeCore() {
+  auto events =
+      std::make_unique<EventLog>(fs_, path_, settings_.event_log_bytes, options_.listeners);
+  auto threads = NewThreadPool(settings_.background_threads);
+  core_ = std::make_shared<Core>(fs_, path_, settings_, std::move(threads), std::move(events));
+  core_->history_id = tree_.root.history_id;
+  core_->instance_id = tree_.root.instance_id;
+  core_->catalogue.SetOwner(static_cast<uint32_t>(tree_.root.instance_id.low) | 1);
+}
+
+// While replaying, memtables that do not fit into memory become tables; they join the version with
+// the manifest that this open writes.
+Status Opener::Spill(const SealedMemtable& sealed) {
+  SinkOptions sink;
+  sink.fs = fs_;
+  sink.directory = path_;
+  sink.table = settings_.table_options();
+  sink.next_number = [this] { return next_number_++; };
+  sink.created_us = sealed.end.time_us;
+  SurvivalRules keep_newest;
+  ASSIGN_OR_RETURN(SinkResult result, RunFlush({&sealed, 1}, keep_newest, sink));
+  for (TableMeta& meta : result.tables) spilled_.added.emplace_back(0, std::move(meta));
+  spilled_.tables = sealed.end;
+  return Status::Ok();
+}
+
+Status Opener::Replay() {
+  if (fresh_) {
+    log_state_.active = std::make_shared<Memtable>();
+    return Status::Ok();
+  }
+  ReplayIntoOptions replay;
+  replay.memtable_bytes = settings_.memtable_bytes;
+  replay.sealed_max = 1;
+  replay.spill = [this](const SealedMemtable& sealed) { return Spill(sealed); };
+  ASSIGN_OR_RETURN(log_state_, ReplayIntoMemtables(fs_, path_, listing_, tree_, replay));
+  return log_state_.replay.damage;
+}
+
+// Order: what was replayed is made durable before anything refers to it or builds on it; what lies
+// behind the log's end is removed before positions are given again. All of it may be repeated.
+Status Opener::SecureLog() {
+  for (const SegmentSummary& segment : log_state_.replay.segments) {
+    if (segment.last_position <= tree_.tables.position) continue;
+    ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(JoinPath(path_, LogFileName(segment.number))));
+    RETURN_IF_ERROR(file->Sync());
+    RETURN_IF_ERROR(file->Close());
+  }
+  for (uint64_t number : log_state_.replay.discarded) {
+    RETURN_IF_ERROR(fs_->Remove(JoinPath(path_, LogFileName(number))));
+  }
+  return fs_->SyncDirectory(path_);
+}
+
+Status Opener::StartEpochAndManifest() {
+  core_->recovery = fresh_ ? RecoveryInfo{} : DescribeRecovery(tree_, log_state_);
+  const LogPos last = log_state_.replay.last_position;
+  if (!fresh_ && !tree_.clean_close) {
+    // Positions beyond what we found may have been seen by somebody: history may fork here.
+    tree_.epochs.push_back(Epoch{tree_.epochs.back().number + 1, NewId().low, last + 1});
+  }
+  core_->recovery.epoch = tree_.epochs.back().number;
+  VersionSet::Start start;
+  start.fs = fs_;
+  start.directory = path_;
+  start.root = tree_.root;
+  start.settings = settings_.EncodeStored();
+  start.epochs = tree_.epochs;
+  start.tables = spilled_.tables.value_or(tree_.tables);
+  ASSIGN_OR_RETURN(start.version, tree_.version->Apply(spilled_, nullptr));
+  start.next_file_number = next_number_;
+  // The oldest segment with a commit that is not in tables; none: the one about to be made.
+  start.first_segment = 0;
+  for (const SegmentSummary& segment : log_state_.replay.segments) {
+    if (segment.last_position <= start.tables.position) continue;
+    start.first_segment = segment.number;
+    break;
+  }
+  ASSIGN_OR_RETURN(auto versions, VersionSet::Create(std::move(start)));
+  live_tree_ = std::make_unique<Tree>(core_.get(), std::move(versions),
+                                      std::move(log_state_.sealed), log_state_.active);
+  core_->visible.store(last, std::memory_order_release);
+  return Status::Ok();
+}
+
+std::vector<RetainedSegment> Opener::OldSegments() const {
+  std::vector<RetainedSegment> old;
+  for (const SegmentSummary& s : log_state_.replay.segments) {
+    old.push_back({s.number, s.first_position, s.last_position, s.file_bytes, s.last_time_us});
+  }
+  return old;
+}
+
+Status Opener::StartLog() {
+  const LogPos last = log_state_.replay.last_position;
+  {
+    auto view = core_->views.Share();
+    auto all = view->NewIterator(&core_->tables, {});
+    RETURN_IF_ERROR(core_->catalogue.Load(all.get(), last));
+  }
+  CommitLog::Options options;
+  options.fs = fs_;
+  options.directory = path_;
+  options.executor = core_->executor.get();
+  options.statistics = &core_->statistics;
+  options.next_header = [core = core_.get(), versions = &live_tree_->versions()] {
+    SegmentHeader header;
+    header.number = versions->NewFileNumber();
+    header.file_id = NewId();
+    header.history_id = core->history_id;
+    header.instance_id = core->instance_id;
+    header.epoch = versions->current_epoch();
+    header.epoch_tag = versions->current_epoch_tag();
+    header.manifest = versions->manifest_state();
+    header.catalogue_position = core->catalogue.position();
+    header.catalogue = core->catalogue.Encode();
+    return header;
+  };
+  options.segment_durable = [versions = &live_tree_->versions()](uint64_t number) {
+    Edit edit;
+    edit.durable_segment = number;
+    // It only helps to tell a lost segment; a manifest that fails stops writes by itself.
+    static_cast<void>(versions->Commit(std::move(edit), nullptr));
+  };
+  CommitLog::Start start;
+  start.last_position = last;
+  start.last_time_us = log_state_.replay.last_time_us;
+  start.history_hash = log_state_.replay.history_hash;
+  start.segments = OldSegments();
+  if (!log_state_.replay.segments.empty()) {
+    start.predecessor = log_state_.replay.segments.back().number;
+    start.predecessor_length = log_state_.replay.segments.back().length;
+  }
+  ASSIGN_OR_RETURN(log_, CommitLog::Open(std::move(options), start));
+  return Status::Ok();
+}
+
+// Best effort: what stays is removed by a later open. Only now, when ROOT and the manifest are
+// durable, does nothing refer to these any more.
+void Opener::RemoveObsoleteFiles() {
+  auto remove = [this](const std::string& name) {
+    static_cast<void>(fs_->Remove(JoinPath(path_, name)));
+  };
+  const LevelShape& shape = live_tree_->version()->shape();
+  for (uint64_t number : listing_.tables) {
+    bool live = false;
+    for (const auto& level : shape.levels) {
+      live |= std::any_of(level.begin(), level.end(),
+                          [number](const TableMetaPtr& m) { return m->number == number; });
+    }
+    if (!live) remove(TableFileName(number));
+  }
+  for (uint64_t number : listing_.manifests) {
+    if (number != live_tree_->versions().manifest_state().number) remove(ManifestFileName(number));
+  }
+  // Segments that replay did not count: left over from a removal, or never written to.
+  std::vector<RetainedSegment> counted = log_->Segments();
+  for (uint64_t number : listing_.logs) {
+    bool kept = std::any_of(counted.begin(), counted.end(),
+                            [number](const RetainedSegment& s) { return s.number == number; });
+    if (!kept) remove(LogFileName(number));
+  }
+}
+
+void Opener::Report() {
+  const RecoveryInfo& info = core_->recovery;
+  if (info.unproven_tail_bytes > 0) {
+    Event tail;
+    tail.kind = EventKind::kUnprovenTail;
+    tail.position = log_state_.replay.last_position;
+    tail.file = info.unproven_tail_file;
+    tail.offset = info.unproven_tail_offset;
+    tail.bytes_in = info.unproven_tail_bytes;
+    tail.detail = log_state_.replay.tail->reason;
+    core_->events->Emit(std::move(tail));
+  }
+  for (const Damage& damage : CheckTableFiles(fs_, path_, *live_tree_->version())) {
+    Event event;
+    event.kind = EventKind::kCorruption;
+    event.file = damage.file;
+    event.offset = damage.offset;
+    event.detail = damage.what;
+    core_->events->Emit(std::move(event));
+  }
+  Event opened;
+  opened.kind = EventKind::kOpened;
+  opened.position = log_state_.replay.last_position;
+  opened.bytes_in = info.replayed_bytes;
+  opened.micros = info.micros;
+  opened.detail = fresh_ ? "created"
+                         : std::string(info.clean ? "closed cleanly before" : "not closed before") +
+                               "; replayed " + WithCommas(info.replayed_commits) + " commits";
+  core_->events->Emit(std::move(opened));
+}
+
+Result<std::unique_ptr<DB>> Opener::Finish() {
+  Engine::Parts parts;
+  parts.core = core_;
+  parts.lock = std::move(lock_);
+  parts.tree = std::move(live_tree_);
+  parts.log = std::move(log_);
+  parts.snapshot_age_warning = options_.snapshot_age_warning;
+  return std::unique_ptr<DB>(std::make_unique<Engine>(std::move(parts)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
+  return Opener(options, path).Run();
+}
+
+Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+               std::string* value) {
+  thread_local PinnedValue pinned;
+  RETURN_IF_ERROR(Get(options, keyspace, key, &pinned));
+  value->assign(pinned.view());
+  pinned.Reset();
+  return Status::Ok();
+}
+
+Status DB::Destroy(const Options& options, const std::string& path) {
+  FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
+  ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
+  if (!exists) return Status::Ok();
+  ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
+  ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
+  // ROOT goes last but for the lock: a crash in between leaves a directory that still says what it
+  // is, and whose missing files are reported.
+  for (const std::string& name : names) {
+    auto parsed = ParseFileName(name);
+    if (!parsed || parsed->kind == NameKind::kLock || parsed->kind == NameKind::kRoot) continue;
+    RETURN_IF_ERROR(fs->Remove(JoinPath(path, name)));
+  }
+  Status root = fs->Remove(JoinPath(path, kRootFileName));
+  if (!root.ok() && !root.Is(StatusCode::kNotFound)) return root;
+  RETURN_IF_ERROR(fs->Remove(JoinPath(path, kLockFileName)));
+  static_cast<void>(fs->Remove(path));  // the directory, where it is empty now
+  return Status::Ok();
+}
+
+}  // namespace logwood

@@ -1,0 +1,122 @@
+#include "db/read_only.h"
+
+#include "db/file_names.h"
+#include "db/recovery.h"
+#include "db/statistics_report.h"
+#include "db/verify.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// With a writer at work, files named by the root we read may be gone when we get to them; what the
+// new root names is there.
+constexpr int kAttemptsBesideWriter = 5;
+
+Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& options,
+                                       const std::string& path, const TreeState& tree) {
+  Options values;
+  values.memory_budget_bytes = options.memory_budget_bytes;
+  ASSIGN_OR_RETURN(Settings settings, ResolveSettings(values, tree.settings));
+  auto events = std::make_unique<EventLog>(fs, "", 0, values.listeners);
+  auto core = std::make_shared<Core>(fs, path, std::move(settings), NewThreadPool(1),
+                                     std::move(events));
+  core->history_id = tree.root.history_id;
+  core->instance_id = tree.root.instance_id;
+  core->catalogue.SetOwner(static_cast<uint32_t>(tree.root.instance_id.low) | 1);
+  return core;
+}
+
+Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
+  auto view = std::make_shared<View>();
+  view->active = log->active;
+  for (auto it = log->sealed.rbegin(); it != log->sealed.rend(); ++it) {
+    view->sealed.push_back(it->memtable);
+  }
+  view->version = tree.version;
+  core->views.Install(view);
+  core->visible.store(log->replay.last_position, std::memory_order_release);
+  core->recovery = DescribeRecovery(tree, *log);
+  auto all = view->NewIterator(&core->tables, {});
+  return core->catalogue.Load(all.get(), log->replay.last_position);
+}
+
+Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& options,
+                                     const std::string& path) {
+  ReadOnlyDb::Parts parts;
+  if (!options.ignore_writer) {
+    auto lock = fs->Lock(JoinPath(path, kLockFileName), LockMode::kShared);
+    if (lock.ok()) {
+      parts.lock = std::move(*lock);
+    } else if (!lock.status().Is(StatusCode::kNotFound)) {
+      return lock.status();
+    }
+  }
+  ASSIGN_OR_RETURN(DirectoryListing listing, ListDirectory(fs, path));
+  if (!listing.has_root && listing.logs.empty() && listing.tables.empty()) {
+    return Status::NotFound(path + ": there is no database");
+  }
+  if (!listing.has_root) {
+    return Status::Corruption(JoinPath(path, kRootFileName) +
+                              ":0: the directory holds data files but no ROOT");
+  }
+  ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs, path));
+  ASSIGN_OR_RETURN(parts.core, MakeCore(fs, options, path, tree));
+  ReplayIntoOptions replay;
+  replay.memtable_bytes = parts.core->settings.memtable_bytes;
+  ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
+  if (!options.allow_damaged_log) RETURN_IF_ERROR(Status(log.replay.damage));
+  for (const SegmentSummary& s : log.replay.segments) {
+    parts.segments.push_back({s.number, s.first_position, s.last_position, s.length, 0});
+  }
+  parts.durable = log.replay.durable_point;
+  RETURN_IF_ERROR(ShowLog(parts.core.get(), tree, &log));
+  return std::unique_ptr<DB>(std::make_unique<ReadOnlyDb>(std::move(parts)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
+                                             const std::string& path) {
+  FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
+  auto opened = OpenOnce(fs, options, path);
+  for (int attempt = 1; attempt < kAttemptsBesideWriter && options.ignore_writer; ++attempt) {
+    if (opened.ok()) break;
+    opened = OpenOnce(fs, options, path);
+  }
+  return opened;
+}
+
+Status ReadOnlyDb::Refuse() const {
+  RETURN_IF_ERROR(CheckOpen(*parts_.core));
+  return Status::ReadOnly("the database is open for reading only");
+}
+
+Status ReadOnlyDb::Close() {
+  if (parts_.core->closed.exchange(true)) return ClosedError();
+  parts_.core->executor->Shutdown();
+  parts_.lock.reset();
+  return Status::Ok();
+}
+
+Status ReadOnlyDb::Verify(const std::function<void(const Damage&)>& report,
+                          const std::function<void(uint64_t, uint64_t)>& progress) {
+  RETURN_IF_ERROR(CheckOpen(*parts_.core));
+  VerifyInput input;
+  input.last_position = LastPosition();
+  input.segments = parts_.segments;
+  return VerifyDatabase(*parts_.core, input, report, progress);
+}
+
+Stats ReadOnlyDb::GetStats() {
+  Stats stats = ReportStatistics(*parts_.core);
+  stats.durable_position = parts_.durable;
+  for (const RetainedSegment& segment : parts_.segments) {
+    ++stats.log_segments;
+    stats.log_bytes += segment.bytes;
+  }
+  return stats;
+}
+
+}  // namespace logwood

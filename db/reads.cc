@@ -1,0 +1,234 @@
+#include "db/reads.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "db/db_iterator.h"
+#include "util/hash.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// Entries of a memtable's range are counted one by one up to this many.
+constexpr uint64_t kCountedEntriesMax = 100'000;
+
+const SnapshotImpl* Impl(const Snapshot* snapshot) {
+  return static_cast<const SnapshotImpl*>(snapshot);
+}
+
+// A shared "not there": a Status with a message would allocate.
+const Status& NotFoundStatus() {
+  static const Status status = Status::NotFound("the key is not there");
+  return status;
+}
+
+LogPos ReadPosition(const Core& core, const ReadOptions& options) {
+  if (options.snapshot != nullptr) return options.snapshot->position();
+  return core.visible.load(std::memory_order_acquire);
+}
+
+TableScanOptions ScanOptions(const ReadOptions& options) {
+  TableScanOptions scan;
+  scan.fill_cache = options.fill_cache;
+  return scan;
+}
+
+// What a table's share of [from, to) is, by offsets of its index.
+void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from,
+                      std::string_view to, RangeEstimate* sum) {
+  uint64_t bytes = meta.size;
+  if (meta.begin < from || to < meta.end) {
+    auto reader = core.tables.Find(meta);
+    if (!reader.ok()) return;
+    uint64_t end = to >= meta.end ? meta.size : (*reader)->ApproximateOffset(to);
+    uint64_t begin = from <= meta.begin ? 0 : (*reader)->ApproximateOffset(from);
+    bytes = end > begin ? end - begin : 0;
+  }
+  sum->bytes += bytes;
+  sum->entries += static_cast<uint64_t>(static_cast<double>(meta.entries) *
+                                        static_cast<double>(bytes) /
+                                        static_cast<double>(std::max<uint64_t>(meta.size, 1)));
+}
+
+void AddMemtableEstimate(const Memtable& memtable, std::string_view from, std::string_view to,
+                         RangeEstimate* sum) {
+  auto it = memtable.NewIterator();
+  uint64_t counted = 0;
+  it->Seek(from, SeekTrailer(kPositionMax));
+  for (; it->Valid() && it->entry().key < to && counted < kCountedEntriesMax; it->Next()) {
+    ++counted;
+    sum->bytes += it->entry().key.size() + it->entry().value.size();
+  }
+  sum->entries += counted;
+}
+
+}  // namespace
+
+Status Reads::CheckKeyspace(Keyspace keyspace, LogPos at) const {
+  if (keyspace.owner() != 0 && keyspace.owner() != core_->catalogue.owner()) {
+    return Status::InvalidArgument("keyspace: the handle belongs to another database");
+  }
+  if (core_->catalogue.Live(keyspace.number())) return Status::Ok();
+  for (const auto& [number, dropped] : core_->catalogue.Dropped()) {
+    if (number != keyspace.number()) continue;
+    if (at < dropped) return Status::Ok();  // a snapshot from before the drop
+    return Status::InvalidArgument("keyspace: number " + std::to_string(number) +
+                                   " was dropped at position " + std::to_string(dropped));
+  }
+  return Status::InvalidArgument("keyspace: there is none with number " +
+                                 std::to_string(keyspace.number()));
+}
+
+Status Reads::Begin(const ReadOptions& options, Keyspace keyspace) const {
+  RETURN_IF_ERROR(CheckOpen(*core_));
+  if (options.snapshot != nullptr && Impl(options.snapshot)->core() != core_.get()) {
+    return Status::InvalidArgument("snapshot: it belongs to another database, or to an earlier open");
+  }
+  if (options.at_least > core_->visible.load(std::memory_order_acquire)) {
+    RETURN_IF_ERROR(core_->WaitVisible(options.at_least, options.deadline));
+  }
+  if (keyspace == Keyspace()) [[likely]] return Status::Ok();
+  return CheckKeyspace(keyspace, options.snapshot ? options.snapshot->position() : kPositionMax);
+}
+
+Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+                     PinnedValue* value, bool* found) const {
+  RETURN_IF_ERROR(Begin(options, keyspace));
+  if (key.size() > kKeyBytesMax) {
+    return Status::InvalidArgument("key: it has " + std::to_string(key.size()) +
+                                   " bytes; the limit is " + std::to_string(kKeyBytesMax));
+  }
+  core_->statistics.gets.Add(1);
+  StoredKeyBuffer stored(keyspace.number(), key);
+  LookupKey lookup{stored.view(), Hash64(stored.view()), 0};
+  LookupResult result;
+  result.value = value;
+  // The view first, the position second: everything at or below the position that the view could
+  // lack was committed after the view was taken (db/README: reading).
+  ViewHolder::Guard view(core_->views);
+  lookup.position = ReadPosition(*core_, options);
+  RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
+  *found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
+  return Status::Ok();
+}
+
+Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+                  PinnedValue* value) const {
+  bool found = false;
+  value->Reset();
+  RETURN_IF_ERROR(Lookup(options, keyspace, key, value, &found));
+  return found ? Status::Ok() : NotFoundStatus();
+}
+
+Result<bool> Reads::Contains(const ReadOptions& options, Keyspace keyspace,
+                             std::string_view key) const {
+  bool found = false;
+  RETURN_IF_ERROR(Lookup(options, keyspace, key, nullptr, &found));
+  return found;
+}
+
+std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspace,
+                                    std::span<const std::string_view> keys,
+                                    std::span<PinnedValue> values) const {
+  std::vector<Status> statuses(keys.size());
+  Status begun = Begin(options, keyspace);
+  if (begun.ok() && values.size() != keys.size()) {
+    begun = Status::InvalidArgument("MultiGet: values and keys have different sizes");
+  }
+  if (!begun.ok()) {
+    std::fill(statuses.begin(), statuses.end(), begun);
+    return statuses;
+  }
+  core_->statistics.gets.Add(keys.size());
+  // In key order, so that neighbours find their blocks and fences in the processor's caches.
+  std::vector<uint32_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
+  ViewHolder::Guard view(core_->views);
+  LogPos position = ReadPosition(*core_, options);
+  for (uint32_t i : order) {
+    values[i].Reset();
+    if (keys[i].size() > kKeyBytesMax) {
+      statuses[i] = Status::InvalidArgument("key: longer than " + std::to_string(kKeyBytesMax));
+      continue;
+    }
+    StoredKeyBuffer stored(keyspace.number(), keys[i]);
+    LookupKey lookup{stored.view(), Hash64(stored.view()), position};
+    LookupResult result;
+    result.value = &values[i];
+    statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
+    bool found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
+    if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
+  }
+  return statuses;
+}
+
+StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace) {
+  const std::string prefix = KeyspacePrefix(keyspace);
+  StoredBounds bounds{prefix + options.prefix, KeyspaceEnd(keyspace)};
+  if (options.lower) bounds.lower = std::max(bounds.lower, prefix + *options.lower);
+  if (options.upper) bounds.upper = std::min(bounds.upper, prefix + *options.upper);
+  std::string prefix_end = PrefixEnd(prefix + options.prefix);
+  if (!options.prefix.empty() && !prefix_end.empty()) {
+    bounds.upper = std::min(bounds.upper, prefix_end);
+  }
+  return bounds;
+}
+
+std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
+                                             Keyspace keyspace) const {
+  Status begun = Begin(options, keyspace);
+  if (!begun.ok()) return NewErrorIterator(std::move(begun));
+  DbIterator::Source source;
+  source.core = core_;
+  source.view = core_->views.Share();
+  source.position = ReadPosition(*core_, options);
+  source.inner = source.view->NewIterator(&core_->tables, ScanOptions(options));
+  source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();
+  StoredBounds bounds = ResolveBounds(options, keyspace.number());
+  source.lower = std::move(bounds.lower);
+  source.upper = std::move(bounds.upper);
+  return std::make_unique<DbIterator>(std::move(source));
+}
+
+Result<std::shared_ptr<const Snapshot>> Reads::GetSnapshot(std::string_view owner) const {
+  RETURN_IF_ERROR(CheckOpen(*core_));
+  return core_->snapshots.Take(core_, owner);
+}
+
+Result<Keyspace> Reads::OpenKeyspace(std::string_view name) const {
+  RETURN_IF_ERROR(CheckOpen(*core_));
+  auto info = core_->catalogue.Find(name);
+  if (!info) return Status::NotFound("keyspace: there is none with this name");
+  return info->keyspace;
+}
+
+Result<std::vector<KeyspaceInfo>> Reads::ListKeyspaces() const {
+  RETURN_IF_ERROR(CheckOpen(*core_));
+  return core_->catalogue.List();
+}
+
+RangeEstimate Reads::Estimate(Keyspace keyspace, const KeyRange& range) const {
+  RangeEstimate sum;
+  if (!CheckOpen(*core_).ok() || !CheckKeyspace(keyspace, kPositionMax).ok()) return sum;
+  IteratorOptions options;
+  options.lower = range.begin;
+  options.upper = range.end;
+  StoredBounds bounds = ResolveBounds(options, keyspace.number());
+  if (bounds.lower >= bounds.upper) return sum;
+  std::shared_ptr<const View> view = core_->views.Share();
+  for (int level = 0; level < kLevels; ++level) {
+    for (const auto& meta : view->version->shape().Overlapping(level, bounds.lower, bounds.upper)) {
+      AddTableEstimate(*core_, *meta, bounds.lower, bounds.upper, &sum);
+    }
+  }
+  AddMemtableEstimate(*view->active, bounds.lower, bounds.upper, &sum);
+  for (const auto& memtable : view->sealed) {
+    AddMemtableEstimate(*memtable, bounds.lower, bounds.upper, &sum);
+  }
+  return sum;
+}
+
+}  // namespace logwood

@@ -1,0 +1,51 @@
+// Reads: every way to read, over a Core. The live database, the read-only opener and followers all
+// use this and nothing else (DESIGN §3, rule 2).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "db/core.h"
+#include "logwood/db.h"
+
+namespace logwood {
+
+class Reads {
+ public:
+  explicit Reads(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+
+  Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+             PinnedValue* value) const;
+  std::vector<Status> MultiGet(const ReadOptions& options, Keyspace keyspace,
+                               std::span<const std::string_view> keys,
+                               std::span<PinnedValue> values) const;
+  Result<bool> Contains(const ReadOptions& options, Keyspace keyspace, std::string_view key) const;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace) const;
+  Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) const;
+  Result<Keyspace> OpenKeyspace(std::string_view name) const;
+  Result<std::vector<KeyspaceInfo>> ListKeyspaces() const;
+  RangeEstimate Estimate(Keyspace keyspace, const KeyRange& range) const;
+
+  // kInvalidArgument when the handle is of another database or (for `at` or later) dropped.
+  Status CheckKeyspace(Keyspace keyspace, LogPos at) const;
+
+ private:
+  // Open, right owner, right snapshot, waited for at_least.
+  Status Begin(const ReadOptions& options, Keyspace keyspace) const;
+  // kNotFound without allocating a message.
+  Status Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+                PinnedValue* value, bool* found) const;
+
+  std::shared_ptr<Core> core_;
+};
+
+// The stored-key bounds that options mean for a keyspace.
+struct StoredBounds {
+  std::string lower, upper;
+};
+StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace);
+
+}  // namespace logwood

@@ -1,0 +1,218 @@
+#include "db/recovery.h"
+
+#include <algorithm>
+
+#include "db/file_names.h"
+#include "db/fold.h"
+#include "util/status_macros.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
+  DirectoryListing listing;
+  for (const std::string& name : names) {
+    auto parsed = ParseFileName(name);
+    if (!parsed) continue;
+    listing.largest_number = std::max(listing.largest_number, parsed->number);
+    switch (parsed->kind) {
+      case NameKind::kLog:
+        listing.logs.push_back(parsed->number);
+        break;
+      case NameKind::kTable:
+        listing.tables.push_back(parsed->number);
+        break;
+      case NameKind::kManifest:
+        listing.manifests.push_back(parsed->number);
+        break;
+      case NameKind::kRoot:
+        listing.has_root = true;
+        break;
+      case NameKind::kRootNew:
+        listing.has_root_new = true;
+        break;
+      default:
+        break;
+    }
+  }
+  std::sort(listing.logs.begin(), listing.logs.end());
+  std::sort(listing.tables.begin(), listing.tables.end());
+  std::sort(listing.manifests.begin(), listing.manifests.end());
+  return listing;
+}
+
+namespace {
+
+void AddUp(const Edit& edit, TreeState* tree, std::map<uint64_t, std::pair<int, TableMeta>>* live) {
+  if (edit.history_id) tree->root.history_id = *edit.history_id;
+  if (edit.instance_id) tree->root.instance_id = *edit.instance_id;
+  if (edit.settings) tree->settings = *edit.settings;
+  tree->epochs.insert(tree->epochs.end(), edit.epochs.begin(), edit.epochs.end());
+  if (edit.next_file_number) tree->next_file_number = *edit.next_file_number;
+  if (edit.tables) tree->tables = *edit.tables;
+  if (edit.first_segment) tree->first_segment = *edit.first_segment;
+  if (edit.durable) tree->durable = std::max(tree->durable, *edit.durable);
+  if (edit.durable_segment) tree->durable_segment = *edit.durable_segment;
+  tree->clean_close = edit.clean_close;  // only the last edit's word counts
+  for (const auto& [level, number] : edit.removed) live->erase(number);
+  for (const auto& [level, meta] : edit.added) (*live)[meta.number] = {level, meta};
+}
+
+}  // namespace
+
+Result<TreeState> LoadTree(FileSystem* fs, const std::string& path) {
+  TreeState tree;
+  ASSIGN_OR_RETURN(tree.root, ReadRoot(fs, path));
+  const Root root = tree.root;
+  ASSIGN_OR_RETURN(ManifestContents contents, ReadManifest(fs, path, root.manifest));
+  std::map<uint64_t, std::pair<int, TableMeta>> live;
+  for (const Edit& edit : contents.edits) AddUp(edit, &tree, &live);
+  const std::string name = JoinPath(path, ManifestFileName(root.manifest));
+  if (tree.root.history_id != root.history_id || tree.root.instance_id != root.instance_id) {
+    return Status::Corruption(name + ":0: this manifest belongs to another database than ROOT");
+  }
+  if (tree.epochs.empty()) return Status::Corruption(name + ":0: the manifest names no epoch");
+  tree.states = std::move(contents.states);
+  Edit whole;
+  for (auto& [number, placed] : live) whole.added.push_back(std::move(placed));
+  auto version = Version().Apply(whole, nullptr);
+  if (!version.ok()) return version.status().WithContext(name);
+  tree.version = std::move(*version);
+  return tree;
+}
+
+namespace {
+
+// The newest segment header names the manifest state it followed; a manifest that has fewer edits
+// lost some, an older manifest means ROOT is a stale copy (RELIABILITY, bug 27).
+Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
+                             const ManifestState& newest) {
+  const std::string file = JoinPath(path, ManifestFileName(tree.root.manifest));
+  if (newest.number < tree.root.manifest) return Status::Ok();
+  if (newest.number > tree.root.manifest) {
+    return Status::Corruption(JoinPath(path, kRootFileName) + ":0: ROOT names manifest " +
+                              std::to_string(tree.root.manifest) + ", the log follows manifest " +
+                              std::to_string(newest.number) + ": ROOT is an older copy");
+  }
+  bool there = newest.edits >= 1 && newest.edits <= tree.states.size() &&
+               tree.states[newest.edits - 1] == newest;
+  if (there) return Status::Ok();
+  return Status::Corruption(file + ":0: the log follows edit " + std::to_string(newest.edits) +
+                            " of this manifest, which holds " +
+                            std::to_string(tree.states.size()) + ": its tail is lost");
+}
+
+// A segment whose header is known to be durable and which the log needs must count (there can be no
+// hole before it: older segments were synced first).
+Status CheckDurableSegment(const std::string& path, const TreeState& tree,
+                           const ReplayResult& replay) {
+  if (tree.durable_segment == 0 || tree.durable_segment < tree.first_segment) return Status::Ok();
+  for (const SegmentSummary& segment : replay.segments) {
+    if (segment.number == tree.durable_segment) return Status::Ok();
+  }
+  return Status::Corruption(JoinPath(path, LogFileName(tree.durable_segment)) +
+                            ":0: this log segment was durable and is missing or unreadable");
+}
+
+// Takes commits in order and fills memtables with them.
+class Replayer {
+ public:
+  explicit Replayer(const ReplayIntoOptions& options, LogState* state)
+      : options_(options), state_(state) {}
+
+  Status Apply(const CommitRecord& record) {
+    RETURN_IF_ERROR(InsertFolded(record.operations, record.position, state_->active.get()));
+    if (state_->active->bytes_used() < options_.memtable_bytes) return Status::Ok();
+    TablesState end{record.position, record.time_us, record.history_hash};
+    state_->sealed.push_back({std::move(state_->active), end});
+    state_->active = std::make_shared<Memtable>();
+    if (!options_.spill || state_->sealed.size() <= options_.sealed_max) return Status::Ok();
+    RETURN_IF_ERROR(options_.spill(state_->sealed.front()));
+    state_->sealed.erase(state_->sealed.begin());
+    return Status::Ok();
+  }
+
+ private:
+  const ReplayIntoOptions& options_;
+  LogState* state_;
+};
+
+}  // namespace
+
+Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
+                                     const DirectoryListing& listing, const TreeState& tree,
+                                     const ReplayIntoOptions& options) {
+  ReplayOptions replay;
+  replay.directory = path;
+  replay.segments = listing.logs;
+  replay.history_id = tree.root.history_id;
+  replay.instance_id = tree.root.instance_id;
+  replay.first_segment = tree.first_segment;
+  replay.from = tree.tables.position + 1;
+  replay.clean_end = tree.clean_close;
+  replay.durable_at_least = std::max(tree.durable, tree.tables.position);
+  LogState state;
+  state.active = std::make_shared<Memtable>();
+  Replayer replayer(options, &state);
+  ASSIGN_OR_RETURN(state.replay, ReplayLog(fs, replay, [&replayer](const CommitRecord& record) {
+                     return replayer.Apply(record);
+                   }));
+  RETURN_IF_ERROR(CheckManifestNotStale(path, tree, state.replay.newest_manifest));
+  if (state.replay.damage.ok()) {
+    state.replay.damage = CheckDurableSegment(path, tree, state.replay);
+  }
+  if (state.replay.last_position < tree.tables.position) {
+    state.replay.last_position = tree.tables.position;
+  }
+  if (state.replay.last_position == tree.tables.position) {
+    state.replay.last_time_us = std::max(state.replay.last_time_us, tree.tables.time_us);
+    state.replay.history_hash = tree.tables.history_hash;
+    state.replay.history_hash_known = true;
+  }
+  return state;
+}
+
+std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
+                                    const Version& version) {
+  std::vector<Damage> damages;
+  for (int level = 0; level < kLevels; ++level) {
+    for (const TableMetaPtr& meta : version.shape().levels[level]) {
+      auto size = fs->FileSize(JoinPath(path, TableFileName(meta->number)));
+      if (size.ok() && *size == meta->size) continue;
+      Damage damage;
+      damage.file = TableFileName(meta->number);
+      damage.what = size.ok() ? "the table has " + std::to_string(*size) + " bytes, the manifest says " +
+                                    std::to_string(meta->size)
+                              : size.status().ToString();
+      damage.offset = size.ok() ? std::min(*size, meta->size) : 0;
+      damage.first_key = meta->begin;
+      damage.last_key = meta->end;
+      damage.first_position = meta->min_position;
+      damage.last_position = meta->max_position;
+      damages.push_back(std::move(damage));
+    }
+  }
+  return damages;
+}
+
+RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log) {
+  RecoveryInfo info;
+  info.tables_position = tree.tables.position;
+  info.replayed_commits = log.replay.commits;
+  info.replayed_first = log.replay.commits == 0 ? 0 : tree.tables.position + 1;
+  info.replayed_last = log.replay.commits == 0 ? 0 : log.replay.last_position;
+  info.replayed_bytes = log.replay.bytes;
+  info.segments = log.replay.segments.size();
+  info.durable_point = log.replay.durable_point;
+  if (log.replay.tail) {
+    info.unproven_tail_bytes = log.replay.tail->bytes;
+    info.unproven_tail_file = log.replay.tail->file;
+    info.unproven_tail_offset = log.replay.tail->offset;
+  }
+  info.clean = tree.clean_close.has_value();
+  info.epoch = tree.epochs.back().number;
+  return info;
+}
+
+}  // namespace logwood

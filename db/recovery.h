@@ -1,0 +1,73 @@
+// Recovery: from a directory to a state, without changing the directory. What opening for writing
+// does with the state (sync, new manifest, new segment) is in open.cc; a read-only open stops here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "db/manifest.h"
+#include "db/version.h"
+#include "logwood/db.h"
+#include "memtable/memtable.h"
+#include "wal/replay.h"
+
+namespace logwood {
+
+struct DirectoryListing {
+  std::vector<uint64_t> logs, tables, manifests;   // ascending
+  bool has_root = false, has_root_new = false;
+  uint64_t largest_number = 0;
+};
+Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
+
+// The manifest's edits, added up.
+struct TreeState {
+  Root root;
+  std::string settings;
+  std::vector<Epoch> epochs;
+  TablesState tables;
+  uint64_t first_segment = 0;
+  uint64_t next_file_number = 1;
+  LogPos durable = 0;
+  uint64_t durable_segment = 0;             // its header is durable; 0: none is known to be
+  std::optional<LogEnd> clean_close;        // the very last edit says so
+  std::vector<ManifestState> states;        // after each edit
+  std::shared_ptr<const Version> version;
+};
+Result<TreeState> LoadTree(FileSystem* fs, const std::string& path);
+
+// A memtable that takes no more entries, and the state of the history at its end.
+struct SealedMemtable {
+  std::shared_ptr<Memtable> memtable;
+  TablesState end;
+};
+
+struct LogState {
+  ReplayResult replay;
+  std::vector<SealedMemtable> sealed;        // oldest first
+  std::shared_ptr<Memtable> active;          // never null
+};
+// Replays into memtables of `memtable_bytes`. When more than `sealed_max` are full, `spill` gets
+// the oldest (it makes a table of it); null: all stay in memory. The result's replay.damage is for
+// the caller to judge; a lost manifest tail is kCorruption here.
+struct ReplayIntoOptions {
+  uint64_t memtable_bytes = 0;
+  size_t sealed_max = 2;
+  std::function<Status(const SealedMemtable&)> spill;
+};
+Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
+                                     const DirectoryListing& listing, const TreeState& tree,
+                                     const ReplayIntoOptions& options);
+
+// Tables of the version whose file is missing or has another size: "file: what is wrong".
+std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
+                                    const Version& version);
+
+// For people: what was found.
+RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log);
+
+}  // namespace logwood

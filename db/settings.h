@@ -1,0 +1,52 @@
+// Settings: every value in force, resolved from what was given, what is stored with the database,
+// and what follows from the memory budget - and where each came from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compaction/picker.h"
+#include "logwood/options.h"
+#include "logwood/stats.h"
+#include "table/table_builder.h"
+
+namespace logwood {
+
+struct Settings {
+  uint64_t memory_budget_bytes = 0;
+  Durability durability = Durability::kProcess;
+  Compression compression = Compression::kSnappy;
+  LogRetention log_retention;
+
+  uint64_t memtable_bytes = 0;         // one memtable is sealed at this size
+  uint64_t memtables_bytes_max = 0;    // all of them together: the last wall for writers
+  uint64_t jobs_bytes = 0;             // set aside for flush and compaction buffers
+  uint64_t cache_bytes = 0;
+  bool cache_shares_budget = true;     // memtables' bytes are taken out of the cache's capacity
+  uint64_t readers_bytes_max = 0;      // filters and indexes kept open, inside the cache's capacity
+  uint64_t table_bytes = 0;
+  uint32_t block_bytes = 0;
+  uint32_t filter_bits_per_key = 0;
+  uint32_t level0_tables = 0;
+  uint32_t level_multiplier = 0;
+  uint32_t background_threads = 0;
+  uint64_t log_segment_bytes = 0;
+  uint64_t event_log_bytes = 0;
+  uint64_t batch_bytes_max = 0;
+
+  std::vector<Setting> sources;        // for Stats::settings
+
+  // What is stored in the manifest: lines of "name=value".
+  std::string EncodeStored() const;
+  TableOptions table_options() const;
+  CompactionSettings compaction() const;
+};
+
+// kInvalidArgument names the option and its range. `stored` is EncodeStored of an earlier open; a
+// line it does not know, or a value out of range, is kCorruption.
+Result<Settings> ResolveSettings(const Options& options, std::optional<std::string_view> stored);
+
+}  // namespace logwood

@@ -1,0 +1,63 @@
+#include "db/snapshots.h"
+
+#include "db/core.h"
+#include "util/escape.h"
+
+namespace logwood {
+
+SnapshotImpl::~SnapshotImpl() { core_->snapshots.Release(this); }
+
+std::chrono::microseconds SnapshotImpl::age() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(core_->executor->Now() - made_);
+}
+
+std::shared_ptr<const Snapshot> SnapshotList::Take(std::shared_ptr<Core> core,
+                                                   std::string_view owner) {
+  auto snapshot = std::make_shared<SnapshotImpl>();
+  snapshot->core_ = std::move(core);
+  snapshot->owner_ = owner;
+  snapshot->made_ = snapshot->core_->executor->Now();
+  MutexLock lock(mutex_);
+  snapshot->position_ = snapshot->core_->visible.load(std::memory_order_acquire);
+  live_.insert({snapshot->position_, snapshot.get()});
+  return snapshot;
+}
+
+void SnapshotList::Release(SnapshotImpl* snapshot) {
+  MutexLock lock(mutex_);
+  live_.erase({snapshot->position_, snapshot});
+}
+
+std::vector<LogPos> SnapshotList::Positions() const {
+  MutexLock lock(mutex_);
+  std::vector<LogPos> positions;
+  for (const auto& [position, snapshot] : live_) {
+    if (positions.empty() || positions.back() != position) positions.push_back(position);
+  }
+  return positions;
+}
+
+size_t SnapshotList::count() const {
+  MutexLock lock(mutex_);
+  return live_.size();
+}
+
+LogPos SnapshotList::oldest() const {
+  MutexLock lock(mutex_);
+  return live_.empty() ? 0 : live_.begin()->first;
+}
+
+std::vector<std::string> SnapshotList::NewlyOlderThan(std::chrono::seconds age) {
+  MutexLock lock(mutex_);
+  std::vector<std::string> old;
+  for (const auto& [position, snapshot] : live_) {
+    if (snapshot->warned_ || snapshot->age() < age) continue;
+    snapshot->warned_ = true;
+    old.push_back("position " + std::to_string(position) + ", owner \"" +
+                  Escape(snapshot->owner_) + "\", age " +
+                  HumanMicros(static_cast<uint64_t>(snapshot->age().count())));
+  }
+  return old;
+}
+
+}  // namespace logwood

@@ -1,0 +1,57 @@
+// Snapshots: which positions must stay readable. The list is small; a lock guards it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "logwood/db.h"
+#include "util/executor.h"
+#include "util/sync.h"
+
+namespace logwood {
+
+struct Core;
+
+class SnapshotImpl final : public Snapshot {
+ public:
+  ~SnapshotImpl() override;
+  LogPos position() const override { return position_; }
+  std::string_view owner() const override { return owner_; }
+  std::chrono::microseconds age() const override;
+  const Core* core() const { return core_.get(); }
+
+ private:
+  friend class SnapshotList;
+  std::shared_ptr<Core> core_;  // alive as long as its snapshots
+  LogPos position_ = 0;
+  std::string owner_;
+  Deadline made_;
+  bool warned_ = false;
+};
+
+class SnapshotList {
+ public:
+  // Reads the position under the list's lock, so that no compaction that began earlier without this
+  // snapshot can drop what it sees: such a job only read entries at or below this position.
+  std::shared_ptr<const Snapshot> Take(std::shared_ptr<Core> core, std::string_view owner);
+
+  std::vector<LogPos> Positions() const;  // ascending, without repetition
+  size_t count() const;
+  LogPos oldest() const;                  // 0: none
+  // "position 17, owner backup, age 1.2 h" of each snapshot that became older than `age`.
+  std::vector<std::string> NewlyOlderThan(std::chrono::seconds age);
+
+ private:
+  friend class SnapshotImpl;
+  void Release(SnapshotImpl* snapshot);
+
+  mutable Mutex mutex_;
+  std::set<std::pair<LogPos, SnapshotImpl*>> live_ GUARDED_BY(mutex_);
+};
+
+}  // namespace logwood

@@ -1,0 +1,92 @@
+#include "db/tree.h"
+
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// The cache learns of memtable growth in steps of this size.
+constexpr uint64_t kChargeStepBytes = 256 << 10;
+
+uint64_t SumBytes(const std::deque<SealedMemtable>& sealed) {
+  uint64_t bytes = 0;
+  for (const SealedMemtable& s : sealed) bytes += s.memtable->bytes_used();
+  return bytes;
+}
+
+}  // namespace
+
+Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedMemtable> sealed,
+           std::shared_ptr<Memtable> active)
+    : core_(core), versions_(std::move(versions)), active_(active.get()) {
+  MutexLock lock(mutex_);
+  active_owner_ = std::move(active);
+  sealed_.assign(std::make_move_iterator(sealed.begin()), std::make_move_iterator(sealed.end()));
+  sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+  // The version is shown by the first Commit or this call, whichever comes first.
+  version_ = versions_->current();
+  InstallLocked();
+}
+
+void Tree::InstallLocked() {
+  auto view = std::make_shared<View>();
+  view->active = active_owner_;
+  for (auto it = sealed_.rbegin(); it != sealed_.rend(); ++it) view->sealed.push_back(it->memtable);
+  view->version = version_;
+  core_->views.Install(std::move(view));
+}
+
+void Tree::Seal(const TablesState& end) {
+  auto fresh = std::make_shared<Memtable>();
+  MutexLock lock(mutex_);
+  sealed_.push_back({std::move(active_owner_), end});
+  sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+  active_bytes_.store(0, std::memory_order_relaxed);
+  active_owner_ = std::move(fresh);
+  active_ = active_owner_.get();
+  InstallLocked();
+}
+
+void Tree::ChargeMemory() {
+  uint64_t now = active_->bytes_used();
+  uint64_t before = active_bytes_.load(std::memory_order_relaxed);
+  if (now < before + kChargeStepBytes && now >= before) return;
+  active_bytes_.store(now, std::memory_order_relaxed);
+  if (!core_->settings.cache_shares_budget) return;
+  MutexLock lock(mutex_);
+  uint64_t all = memtable_bytes();
+  core_->cache.AdjustReserved(static_cast<int64_t>(all) - static_cast<int64_t>(charged_bytes_));
+  charged_bytes_ = all;
+}
+
+std::vector<SealedMemtable> Tree::Sealed() const {
+  MutexLock lock(mutex_);
+  return {sealed_.begin(), sealed_.end()};
+}
+
+uint64_t Tree::memtable_bytes() const {
+  return active_bytes_.load(std::memory_order_relaxed) +
+         sealed_bytes_.load(std::memory_order_acquire);
+}
+
+std::shared_ptr<const Version> Tree::version() const {
+  MutexLock lock(mutex_);
+  return version_;
+}
+
+Status Tree::Commit(Edit edit, size_t flushed) {
+  std::vector<SealedMemtable> gone;  // freed after the lock
+  return versions_->Commit(std::move(edit), [&](std::shared_ptr<const Version> next) {
+    MutexLock lock(mutex_);
+    version_ = std::move(next);
+    for (size_t i = 0; i < flushed; ++i) {
+      gone.push_back(std::move(sealed_.front()));
+      sealed_.pop_front();
+    }
+    sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+    InstallLocked();
+  });
+}
+
+}  // namespace logwood

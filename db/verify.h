@@ -1,0 +1,22 @@
+// VerifyDatabase: reads every byte of a database and reports each damage.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "db/core.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+struct VerifyInput {
+  LogPos last_position = 0;                 // everything up to here must be readable
+  std::vector<RetainedSegment> segments;    // `bytes`: how far each counts, 0: to its own end
+};
+
+// kCorruption with the first damage, after all were reported; other failures as they come.
+Status VerifyDatabase(Core& core, const VerifyInput& input,
+                      const std::function<void(const Damage&)>& report,
+                      const std::function<void(uint64_t, uint64_t)>& progress);
+
+}  // namespace logwood

@@ -1,0 +1,67 @@
+// Version: one immutable set of tables, ready to be read. View: a version and the memtables above
+// it - everything a read may look at. Both are shared by pointer and never change.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "compaction/level_shape.h"
+#include "db/edit.h"
+#include "memtable/memtable.h"
+#include "table/live_table.h"
+#include "table/table_cache.h"
+#include "util/internal_iterator.h"
+#include "util/lookup.h"
+
+namespace logwood {
+
+using LiveTablePtr = std::shared_ptr<LiveTable>;
+
+class Version {
+ public:
+  Version() : shape_(std::make_shared<LevelShape>()) {}
+  // The version that `edit` makes of this one; `removed` gets the tables it takes away.
+  // kCorruption when the edit does not fit: an unknown table removed, an overlap made.
+  Result<std::shared_ptr<const Version>> Apply(const Edit& edit,
+                                               std::vector<LiveTablePtr>* removed) const;
+
+  const LevelShape& shape() const { return *shape_; }
+  std::shared_ptr<const LevelShape> shared_shape() const { return shape_; }
+  std::span<const LiveTablePtr> level(int level) const { return levels_[level].tables; }
+
+  // Newest entry of the key in any table; see LookupResult.
+  Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
+  // One iterator a level-0 table, one a level below.
+  void AddIterators(TableCache* cache, const TableScanOptions& options,
+                    std::vector<std::unique_ptr<InternalIterator>>* to) const;
+
+ private:
+  struct Level {
+    std::vector<LiveTablePtr> tables;
+    // First 8 bytes of each table's exclusive end, big-endian: the binary search touches these
+    // only. Empty for level 0.
+    std::vector<uint64_t> end_prefixes;
+  };
+  const LiveTablePtr* Find(const Level& level, std::string_view stored_key) const;
+
+  std::shared_ptr<const LevelShape> shape_;
+  std::array<Level, kLevels> levels_;
+};
+
+struct View {
+  std::shared_ptr<Memtable> active;
+  std::vector<std::shared_ptr<Memtable>> sealed;  // newest first
+  std::shared_ptr<const Version> version;
+
+  // The newest visible entry of the key, wherever it is.
+  Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
+  // All of it, merged. The view must outlive the iterator.
+  std::unique_ptr<InternalIterator> NewIterator(TableCache* cache,
+                                                const TableScanOptions& options) const;
+};
+
+}  // namespace logwood

@@ -1,0 +1,140 @@
+#include "db/version_set.h"
+
+#include <algorithm>
+
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// A manifest that grew to this, and to several times its first state, is written anew.
+constexpr uint64_t kManifestBytesMin = 1 << 20;
+constexpr uint64_t kManifestGrowth = 4;
+
+}  // namespace
+
+Result<std::unique_ptr<VersionSet>> VersionSet::Create(Start start) {
+  std::unique_ptr<VersionSet> set(new VersionSet(std::move(start)));
+  {
+    MutexLock lock(set->mutex_);
+    set->current_ = set->start_.version;
+    set->tables_ = set->start_.tables;
+    set->first_segment_ = set->start_.first_segment;
+  }
+  MutexLock commit(set->commit_mutex_);
+  RETURN_IF_ERROR(set->NewManifest());
+  return set;
+}
+
+Edit VersionSet::WholeState() const {
+  Edit edit;
+  edit.history_id = start_.root.history_id;
+  edit.instance_id = start_.root.instance_id;
+  edit.epochs = start_.epochs;
+  edit.settings = start_.settings;
+  edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
+  edit.tables = tables_;
+  edit.first_segment = first_segment_;
+  edit.durable_segment = durable_segment_;
+  for (int level = 0; level < kLevels; ++level) {
+    for (const auto& table : current_->level(level)) edit.added.emplace_back(level, *table->meta());
+  }
+  return edit;
+}
+
+Status VersionSet::NewManifest() {
+  uint64_t number = NewFileNumber();
+  Edit whole;
+  {
+    MutexLock lock(mutex_);
+    whole = WholeState();
+  }
+  // Order: new manifest and its name durable, then ROOT (WriteRoot), then the old one may go.
+  ASSIGN_OR_RETURN(auto writer,
+                   ManifestWriter::Create(start_.fs, start_.directory, number, whole));
+  start_.root.manifest = number;
+  RETURN_IF_ERROR(WriteRoot(start_.fs, start_.directory, start_.root));
+  MutexLock lock(mutex_);
+  if (manifest_ != nullptr) {
+    obsolete_manifest_ = manifest_->state().number;
+    static_cast<void>(manifest_->Close());
+  }
+  manifest_state_ = writer->state();
+  manifest_base_bytes_ = writer->bytes();
+  manifest_ = std::move(writer);
+  return Status::Ok();
+}
+
+Status VersionSet::Commit(Edit edit,
+                          const std::function<void(std::shared_ptr<const Version>)>& install) {
+  MutexLock commit(commit_mutex_);
+  std::shared_ptr<const Version> base;
+  {
+    MutexLock lock(mutex_);
+    base = current_;
+  }
+  std::vector<LiveTablePtr> removed;
+  ASSIGN_OR_RETURN(std::shared_ptr<const Version> next, base->Apply(edit, &removed));
+  edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
+  RETURN_IF_ERROR(manifest_->Append(edit));
+  {
+    MutexLock lock(mutex_);
+    current_ = next;
+    if (edit.tables) tables_ = *edit.tables;
+    if (edit.first_segment) first_segment_ = *edit.first_segment;
+    if (edit.durable_segment) durable_segment_ = edit.durable_segment;
+    manifest_state_ = manifest_->state();
+    for (const LiveTablePtr& table : removed) {
+      removed_.push_back({table->meta()->number, table->meta()->size, table});
+    }
+  }
+  removed.clear();
+  base.reset();
+  if (install) install(std::move(next));
+  if (manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
+    // Failing to shorten it is no failure of the commit, which is durable in the old one.
+    static_cast<void>(NewManifest());
+  }
+  return Status::Ok();
+}
+
+std::shared_ptr<const Version> VersionSet::current() const {
+  MutexLock lock(mutex_);
+  return current_;
+}
+
+ManifestState VersionSet::manifest_state() const {
+  MutexLock lock(mutex_);
+  return manifest_state_;
+}
+
+TablesState VersionSet::tables_state() const {
+  MutexLock lock(mutex_);
+  return tables_;
+}
+
+std::vector<uint64_t> VersionSet::TakeUnusedTables() {
+  std::vector<uint64_t> unused;
+  MutexLock lock(mutex_);
+  std::erase_if(removed_, [&unused](const Removed& table) {
+    if (!table.users.expired()) return false;
+    unused.push_back(table.number);
+    return true;
+  });
+  return unused;
+}
+
+uint64_t VersionSet::obsolete_bytes() const {
+  MutexLock lock(mutex_);
+  uint64_t bytes = 0;
+  for (const Removed& table : removed_) bytes += table.bytes;
+  return bytes;
+}
+
+uint64_t VersionSet::TakeObsoleteManifest() {
+  MutexLock lock(mutex_);
+  return std::exchange(obsolete_manifest_, 0);
+}
+
+}  // namespace logwood

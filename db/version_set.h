@@ -1,0 +1,85 @@
+// VersionSet: the current version and the manifest that records how it came to be.
+//
+// Commit is the only way to change the version: it writes the edit, syncs it, and only then lets
+// the caller install the result (invariant 5). One commit at a time; its lock is held over I/O and
+// is not the engine's.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "db/manifest.h"
+#include "db/version.h"
+#include "util/sync.h"
+
+namespace logwood {
+
+class VersionSet {
+ public:
+  struct Start {
+    FileSystem* fs = nullptr;
+    std::string directory;
+    Root root;                          // its manifest number is chosen anew
+    std::string settings;
+    std::vector<Epoch> epochs;
+    TablesState tables;
+    uint64_t first_segment = 0;
+    uint64_t next_file_number = 1;
+    std::shared_ptr<const Version> version;
+  };
+  // Writes a new manifest with the whole state and switches ROOT to it.
+  static Result<std::unique_ptr<VersionSet>> Create(Start start);
+
+  uint64_t NewFileNumber() { return next_file_number_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Adds the file number to the edit, commits it, and calls `install` with the new version before
+  // another commit can begin. After a failure of the manifest every later commit fails with it.
+  Status Commit(Edit edit, const std::function<void(std::shared_ptr<const Version>)>& install);
+
+  std::shared_ptr<const Version> current() const;
+  ManifestState manifest_state() const;
+  TablesState tables_state() const;
+  const std::vector<Epoch>& epochs() const { return start_.epochs; }
+  uint64_t current_epoch() const { return start_.epochs.back().number; }
+  uint64_t current_epoch_tag() const { return start_.epochs.back().tag; }
+
+  // Tables that no version contains and no reader uses any more; the caller removes their files.
+  std::vector<uint64_t> TakeUnusedTables();
+  // Bytes of tables that are only kept for readers.
+  uint64_t obsolete_bytes() const;
+  // The manifest before the current one, once; 0: none to remove.
+  uint64_t TakeObsoleteManifest();
+
+ private:
+  explicit VersionSet(Start start)
+      : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
+  Edit WholeState() const REQUIRES(mutex_);
+  Status NewManifest() REQUIRES(commit_mutex_);
+
+  struct Removed {
+    uint64_t number, bytes;
+    std::weak_ptr<LiveTable> users;
+  };
+
+  Start start_;   // fields below `version` are the state at start; kept for WholeState
+  std::atomic<uint64_t> next_file_number_;
+
+  Mutex commit_mutex_;   // before mutex_
+  std::unique_ptr<ManifestWriter> manifest_ GUARDED_BY(commit_mutex_);
+  uint64_t manifest_base_bytes_ GUARDED_BY(commit_mutex_) = 0;
+
+  mutable Mutex mutex_;
+  std::shared_ptr<const Version> current_ GUARDED_BY(mutex_);
+  TablesState tables_ GUARDED_BY(mutex_);
+  uint64_t first_segment_ GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> durable_segment_ GUARDED_BY(mutex_);
+  ManifestState manifest_state_ GUARDED_BY(mutex_);
+  uint64_t obsolete_manifest_ GUARDED_BY(mutex_) = 0;
+  std::vector<Removed> removed_ GUARDED_BY(mutex_);
+};
+
+}  // namespace logwood

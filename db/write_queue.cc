@@ -1,0 +1,94 @@
+#include "db/write_queue.h"
+
+#include "util/check.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr uint64_t kGroupBytesMax = 1 << 20;
+constexpr size_t kGroupWritesMax = 256;
+constexpr int kSpins = 400;
+
+inline void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+void WriteQueue::Join(PendingWrite* write) {
+  MutexLock lock(mutex_);
+  if (last_ == nullptr) {
+    first_ = last_ = write;
+    write->state.store(PendingWrite::State::kLeads, std::memory_order_relaxed);
+    return;
+  }
+  last_->next = write;
+  last_ = write;
+  lock.Unlock();
+  // Acquire pairs with the release in FinishGroup: position and status are set.
+  for (int i = 0; i < kSpins; ++i) {
+    if (write->state.load(std::memory_order_acquire) != PendingWrite::State::kWaiting) break;
+    Pause();
+  }
+  // Also when it is done already: the thread that finished the group may still be inside of it.
+  lock.Lock();
+  write->sleeping = true;
+  while (write->state.load(std::memory_order_acquire) == PendingWrite::State::kWaiting) {
+    write->wake.Wait(mutex_);
+  }
+}
+
+void WriteQueue::FinishGroup(size_t size) {
+  for (size_t i = 0; i < size; ++i) {
+    PendingWrite* done = first_;
+    first_ = done->next;
+    bool sleeping = done->sleeping;
+    // A sleeping writer cannot run before we let go of the mutex; one that spins takes the mutex
+    // before it returns. So `done` is alive until the mutex is free.
+    done->state.store(PendingWrite::State::kDone, std::memory_order_release);
+    if (sleeping) done->wake.NotifyOne();
+  }
+  if (first_ == nullptr) {
+    last_ = nullptr;
+    return;
+  }
+  first_->state.store(PendingWrite::State::kLeads, std::memory_order_release);
+  if (first_->sleeping) first_->wake.NotifyOne();
+}
+
+void WriteQueue::Lead(PendingWrite* leader) {
+  group_.clear();
+  {
+    MutexLock lock(mutex_);
+    CHECK(first_ == leader);
+    uint64_t bytes = 0;
+    for (PendingWrite* w = first_; w != nullptr && group_.size() < kGroupWritesMax; w = w->next) {
+      bytes += w->bytes();
+      if (!group_.empty() && (bytes > kGroupBytesMax || w->operation_count == kAlone)) break;
+      group_.push_back(w);
+    }
+  }
+  commit_(group_);
+  MutexLock lock(mutex_);
+  FinishGroup(group_.size());
+}
+
+void WriteQueue::Run(PendingWrite* write) {
+  Join(write);
+  if (write->state.load(std::memory_order_relaxed) == PendingWrite::State::kLeads) Lead(write);
+}
+
+void WriteQueue::RunAlone(const std::function<void()>& action) {
+  PendingWrite place;
+  place.operation_count = kAlone;
+  Join(&place);
+  CHECK(place.state.load(std::memory_order_relaxed) == PendingWrite::State::kLeads);
+  action();
+  MutexLock lock(mutex_);
+  FinishGroup(1);
+}
+
+}  // namespace logwood

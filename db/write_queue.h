@@ -1,0 +1,68 @@
+// WriteQueue: concurrent writers become groups. The first in the queue leads: it takes those behind
+// it into its group, commits all of them with one log write, and wakes them.
+//
+// A writer that must wait spins for a few microseconds first: a group without a sync is done sooner
+// than a sleeping thread wakes up.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "logwood/status.h"
+#include "logwood/types.h"
+#include "util/sync.h"
+
+namespace logwood {
+
+// One batch on its way. Lives on the stack of the thread that writes it.
+struct PendingWrite {
+  // In.
+  std::string_view operations, note;
+  uint32_t operation_count = 0;
+  uint32_t flags = 0;
+  bool check_keyspaces = false;   // it names keyspaces beyond "default"
+  // Out.
+  LogPos position = 0;
+  Status status;
+
+  uint64_t bytes() const { return operations.size() + note.size() + 64; }
+
+ private:
+  friend class WriteQueue;
+  enum class State : uint8_t { kWaiting, kLeads, kDone };
+  std::atomic<State> state{State::kWaiting};
+  PendingWrite* next = nullptr;
+  bool sleeping = false;  // guarded by the queue's mutex
+  CondVar wake;
+};
+
+class WriteQueue {
+ public:
+  // Commits a group: sets position and status of each. Called by one thread at a time.
+  using CommitGroup = std::function<void(const std::vector<PendingWrite*>&)>;
+  explicit WriteQueue(CommitGroup commit) : commit_(std::move(commit)) {}
+
+  // Returns when `write` was committed or refused; see its status.
+  void Run(PendingWrite* write);
+  // Runs `action` as a leader would, with no group in flight.
+  void RunAlone(const std::function<void()>& action);
+
+ private:
+  // The operation_count of a place that joins no group: RunAlone's.
+  static constexpr uint32_t kAlone = ~uint32_t{0};
+
+  void Join(PendingWrite* write);          // returns when it leads or is done
+  void Lead(PendingWrite* leader);
+  void FinishGroup(size_t size) REQUIRES(mutex_);
+
+  const CommitGroup commit_;
+  Mutex mutex_;
+  PendingWrite* first_ GUARDED_BY(mutex_) = nullptr;
+  PendingWrite* last_ GUARDED_BY(mutex_) = nullptr;
+  std::vector<PendingWrite*> group_;       // the leader's; reused
+};
+
+}  // namespace logwood

@@ -1,0 +1,137 @@
+#include "db/writer.h"
+
+#include <algorithm>
+
+#include "db/fold.h"
+#include "util/batch_codec.h"
+#include "util/check.h"
+#include "util/status_macros.h"
+#include "wal/log_format.h"
+
+namespace logwood {
+
+Writer::Writer(Parts parts)
+    : parts_(parts),
+      queue_([this](const std::vector<PendingWrite*>& group) { CommitGroup(group); }) {}
+
+Status Writer::CheckKeyspaces(const PendingWrite& write) const {
+  BatchReader reader(write.operations);
+  BatchOperation operation;
+  while (reader.Next(&operation)) {
+    uint32_t keyspace = 0;
+    std::string_view key;
+    if (!SplitStoredKey(operation.stored_key, &keyspace, &key) ||
+        !parts_.core->catalogue.Live(keyspace)) {
+      return Status::InvalidArgument("batch: keyspace number " + std::to_string(keyspace) +
+                                     " was dropped or never created");
+    }
+  }
+  return Status::Ok();
+}
+
+Status Writer::RotateAndSeal(bool seal) {
+  const TablesState end{parts_.log->stored(), parts_.log->last_time_us(),
+                        parts_.log->history_hash()};
+  RETURN_IF_ERROR(parts_.log->Rotate());
+  if (!seal) return Status::Ok();
+  parts_.tree->Seal(end);
+  parts_.background->Wake();
+  return Status::Ok();
+}
+
+void Writer::Delay(uint64_t bytes) {
+  uint64_t rate = parts_.background->write_rate();
+  if (rate == 0) [[likely]] return;
+  Executor* executor = parts_.core->executor.get();
+  uint64_t wait_us = bucket_.Take(bytes, rate, executor->NowNanos()) / 1000;
+  if (wait_us == 0) return;
+  parts_.core->statistics.stall_us.fetch_add(wait_us, std::memory_order_relaxed);
+  executor->SleepMicros(wait_us);
+}
+
+Status Writer::PrepareRoom(uint64_t bytes) {
+  RETURN_IF_ERROR(parts_.errors->WriteStatus());
+  const Settings& settings = parts_.core->settings;
+  if (parts_.tree->memtable_bytes() >= settings.memtables_bytes_max && parts_.tree->HasSealed()) {
+    RETURN_IF_ERROR(parts_.background->WaitForRoom());
+  }
+  Delay(bytes);
+  bool full = parts_.tree->active()->bytes_used() >= settings.memtable_bytes;
+  if (!full && !parts_.log->NeedsRotation(settings.log_segment_bytes)) [[likely]] {
+    return Status::Ok();
+  }
+  return RotateAndSeal(full);
+}
+
+void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
+  uint64_t now = parts_.core->executor->WallMicros();
+  uint64_t time_us = std::max(now, parts_.log->last_time_us());
+  LogPos position = parts_.log->stored();
+  accepted_.clear();
+  for (PendingWrite* write : group) {
+    if (write->check_keyspaces) write->status = CheckKeyspaces(*write);
+    if (!write->status.ok()) continue;
+    CommitRecord record;
+    record.position = write->position = ++position;
+    record.time_us = time_us;
+    record.flags = write->flags;
+    record.operation_count = write->operation_count;
+    record.operations = write->operations;
+    record.note = write->note;
+    parts_.log->Add(&record);
+    accepted_.push_back(write);
+  }
+}
+
+void Writer::Apply(const PendingWrite& write) {
+  // These bytes were encoded by this process a moment ago: that they decode is our own promise.
+  CHECK(InsertFolded(write.operations, write.position, parts_.tree->active()).ok());
+  if (write.flags & kFlagCatalogue) {
+    parts_.core->catalogue.Apply(write.operations, write.position);
+  }
+}
+
+void Writer::CommitGroup(const std::vector<PendingWrite*>& group) {
+  uint64_t bytes = 0;
+  for (const PendingWrite* write : group) bytes += write->bytes();
+  Status ready = PrepareRoom(bytes);
+  if (!ready.ok()) {
+    for (PendingWrite* write : group) write->status = ready;
+    return;
+  }
+  AddToLog(group);
+  if (accepted_.empty()) return;
+  Status stored = parts_.log->Store();
+  if (!stored.ok()) {
+    for (PendingWrite* write : accepted_) {
+      write->status = stored;
+      write->position = 0;
+    }
+    return;
+  }
+  uint64_t user_bytes = 0;
+  for (const PendingWrite* write : accepted_) {
+    Apply(*write);
+    user_bytes += write->operations.size();
+  }
+  parts_.core->PublishVisible(accepted_.back()->position);
+  parts_.tree->ChargeMemory();
+  Statistics& statistics = parts_.core->statistics;
+  statistics.user_bytes.fetch_add(user_bytes, std::memory_order_relaxed);
+  statistics.commits.fetch_add(accepted_.size(), std::memory_order_relaxed);
+  statistics.write_groups.fetch_add(1, std::memory_order_relaxed);
+}
+
+Result<LogPos> Writer::SealActive() {
+  Status status;
+  LogPos position = 0;
+  queue_.RunAlone([&] {
+    status = parts_.errors->WriteStatus();
+    position = parts_.log->stored();
+    if (status.ok() && !parts_.tree->active()->empty()) status = RotateAndSeal(true);
+  });
+  RETURN_IF_ERROR(std::move(status));
+  return position;
+}
+
+}  // namespace logwood

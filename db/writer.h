@@ -1,0 +1,53 @@
+// Writer: the write path. Groups come from the write queue; for each group, in this order:
+//   1. room: wait while memory is short, delay by the back-pressure, rotate or seal what is full
+//   2. refusals, then consecutive positions for what is accepted - so a refusal leaves no hole
+//   3. one log store for the group         (survives the process from here on)
+//   4. the memtable, the catalogue, and last the visible position
+// Syncing for power durability comes after the group, in the caller's own thread (CommitLog).
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "compaction/backpressure.h"
+#include "db/background.h"
+#include "db/commit_log.h"
+#include "db/core.h"
+#include "db/error_state.h"
+#include "db/tree.h"
+#include "db/write_queue.h"
+
+namespace logwood {
+
+class Writer {
+ public:
+  struct Parts {
+    Core* core = nullptr;
+    Tree* tree = nullptr;
+    CommitLog* log = nullptr;
+    Background* background = nullptr;
+    ErrorState* errors = nullptr;
+  };
+  explicit Writer(Parts parts);
+
+  // Commits one batch; sets its position and status.
+  void Commit(PendingWrite* write) { queue_.Run(write); }
+  // Seals the active memtable if it holds anything; the position up to which it did.
+  Result<LogPos> SealActive();
+
+ private:
+  void CommitGroup(const std::vector<PendingWrite*>& group);
+  Status PrepareRoom(uint64_t bytes);
+  Status RotateAndSeal(bool seal);
+  void Delay(uint64_t bytes);
+  Status CheckKeyspaces(const PendingWrite& write) const;
+  void AddToLog(const std::vector<PendingWrite*>& group);
+  void Apply(const PendingWrite& write);
+
+  const Parts parts_;
+  TokenBucket bucket_;
+  std::vector<PendingWrite*> accepted_;   // the leader's; reused
+  WriteQueue queue_;
+};
+
+}  // namespace logwood

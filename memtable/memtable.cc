@@ -1,0 +1,133 @@
+#include "memtable/memtable.h"
+
+#include <atomic>
+
+#include "memtable/record.h"
+#include "memtable/skip_list.h"
+#include "util/arena.h"
+#include "util/check.h"
+
+namespace logwood {
+
+namespace {
+
+using OrderedIndex = SkipList;
+
+// One thread writes: a relaxed load and store is enough, and cheaper than fetch_add.
+void Add(std::atomic<uint64_t>& counter, uint64_t amount) {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+}
+
+class MemtableIterator final : public InternalIterator {
+ public:
+  explicit MemtableIterator(const OrderedIndex& index) : cursor_(index) {}
+
+  void SeekToFirst() override {
+    cursor_.SeekToFirst();
+    Load();
+  }
+  void SeekToLast() override {
+    cursor_.SeekToLast();
+    Load();
+  }
+  void Seek(std::string_view key, uint64_t trailer) override {
+    cursor_.Seek({key, trailer});
+    Load();
+  }
+  void SeekForPrev(std::string_view key, uint64_t trailer) override {
+    cursor_.SeekForPrev({key, trailer});
+    Load();
+  }
+  void Next() override {
+    DCHECK(valid_);
+    cursor_.Next();
+    Load();
+  }
+  void Prev() override {
+    DCHECK(valid_);
+    cursor_.Prev();
+    Load();
+  }
+  Status status() const override { return {}; }
+
+ private:
+  void Load() {
+    const Record record = cursor_.record();
+    valid_ = record != nullptr;
+    if (!valid_) return;
+    entry_.key = RecordKey(record);
+    entry_.trailer = RecordTrailer(record);
+    entry_.value = RecordValue(record);
+  }
+
+  OrderedIndex::Cursor cursor_;
+};
+
+}  // namespace
+
+struct Memtable::Index {
+  Arena arena;
+  OrderedIndex order{&arena};
+  // The inserter's counters, on a line of their own: readers of the order do not share it.
+  alignas(64) std::atomic<uint64_t> entries{0};
+  std::atomic<uint64_t> tombstones{0};
+  std::atomic<uint64_t> raw_bytes{0};
+  std::atomic<LogPos> first_position{0};
+  std::atomic<LogPos> last_position{0};
+};
+
+Memtable::Memtable() : index_(std::make_unique<Index>()) {}
+Memtable::~Memtable() = default;
+
+void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string_view value) {
+  CHECK(stored_key.size() <= kStoredKeyBytesMax);
+  CHECK(value.size() <= UINT32_MAX);
+  Index& index = *index_;
+  index.order.Insert(MakeRecord(&index.arena, stored_key, trailer, value));
+
+  const LogPos position = TrailerPosition(trailer);
+  const bool was_empty = empty();
+  if (was_empty || position < first_position()) {
+    index.first_position.store(position, std::memory_order_relaxed);
+  }
+  if (was_empty || position > last_position()) {
+    index.last_position.store(position, std::memory_order_relaxed);
+  }
+  Add(index.raw_bytes, stored_key.size() + value.size());
+  if (TrailerKind(trailer) == EntryKind::kDelete) Add(index.tombstones, 1);
+  Add(index.entries, 1);
+}
+
+bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
+  const Record record = index_->order.FindFirstAtOrAfter({key.stored, SeekTrailer(key.position)});
+  if (record == nullptr || RecordKey(record) != key.stored) return false;
+  result->found = true;
+  result->trailer = RecordTrailer(record);
+  if (result->value == nullptr) return true;
+  const std::string_view value = RecordValue(record);
+  if (value.size() >= kPinnedBytesMin) {
+    result->value->Pin(value, shared_from_this());
+  } else {
+    result->value->Assign(value);
+  }
+  return true;
+}
+
+std::unique_ptr<InternalIterator> Memtable::NewIterator() const {
+  return std::make_unique<MemtableIterator>(index_->order);
+}
+
+size_t Memtable::bytes_used() const {
+  return sizeof(Memtable) + sizeof(Index) + index_->arena.bytes_used();
+}
+uint64_t Memtable::entries() const { return index_->entries.load(std::memory_order_relaxed); }
+uint64_t Memtable::tombstones() const { return index_->tombstones.load(std::memory_order_relaxed); }
+uint64_t Memtable::raw_bytes() const { return index_->raw_bytes.load(std::memory_order_relaxed); }
+LogPos Memtable::first_position() const {
+  return index_->first_position.load(std::memory_order_relaxed);
+}
+LogPos Memtable::last_position() const {
+  return index_->last_position.load(std::memory_order_relaxed);
+}
+
+}  // namespace logwood

@@ -1,0 +1,125 @@
+#include "table/block_io.h"
+
+#include <snappy.h>
+
+#include <memory>
+
+#include "util/hash.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr char kStoredPlain = static_cast<char>(Compression::kNone);
+constexpr char kStoredSnappy = static_cast<char>(Compression::kSnappy);
+// Blocks up to this size are read into the stack before they are decompressed.
+constexpr size_t kStackBytes = 8 * 1024;
+
+// Slack included; null: the claim cannot be true.
+Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::string_view packed,
+                            BlockUse use) {
+  size_t size = 0;
+  if (!snappy::GetUncompressedLength(packed.data(), packed.size(), &size) ||
+      size > packed.size() * kSnappyRatioMax ||
+      (use == BlockUse::kData && size > kDataBlockBytesMax)) {
+    return TableDamage(source.path, offset, "uncompressed size is implausible");
+  }
+  CachedBlock* block = CachedBlock::Make(size + kBlockSlackBytes);
+  BlockRef ref(block);
+  if (!snappy::RawUncompress(packed.data(), packed.size(), block->data())) {
+    return TableDamage(source.path, offset, "block does not decompress");
+  }
+  std::memset(block->data() + size, 0, kBlockSlackBytes);
+  return ref;
+}
+
+Result<BlockRef> Copy(std::string_view payload) {
+  CachedBlock* block = CachedBlock::Make(payload.size() + kBlockSlackBytes);
+  std::memcpy(block->data(), payload.data(), payload.size());
+  std::memset(block->data() + payload.size(), 0, kBlockSlackBytes);
+  return BlockRef(block);
+}
+
+}  // namespace
+
+BlockHandle SealBlock(size_t start, const Id128& id, uint64_t base, std::string* file_bytes) {
+  const uint64_t offset = base + start;
+  file_bytes->push_back(kStoredPlain);
+  const std::string_view hashed = std::string_view(*file_bytes).substr(start);
+  PutFixed64(file_bytes, Hash64(hashed, ChecksumSeed(id, offset)));
+  return {offset, file_bytes->size() - start};
+}
+
+BlockHandle AppendBlock(std::string_view payload, Compression compression, const Id128& id,
+                        uint64_t base, std::string* file_bytes) {
+  const size_t start = file_bytes->size();
+  if (compression == Compression::kSnappy) {
+    file_bytes->resize(start + snappy::MaxCompressedLength(payload.size()));
+    size_t packed_bytes = 0;
+    snappy::RawCompress(payload.data(), payload.size(), file_bytes->data() + start, &packed_bytes);
+    file_bytes->resize(start + packed_bytes);
+    if (packed_bytes <= payload.size() - payload.size() / 8) {
+      const uint64_t offset = base + start;
+      file_bytes->push_back(kStoredSnappy);
+      const std::string_view hashed = std::string_view(*file_bytes).substr(start);
+      PutFixed64(file_bytes, Hash64(hashed, ChecksumSeed(id, offset)));
+      return {offset, file_bytes->size() - start};
+    }
+    file_bytes->resize(start);
+  }
+  file_bytes->append(payload);
+  return SealBlock(start, id, base, file_bytes);
+}
+
+Status ReadExactly(const BlockSource& source, uint64_t offset, size_t size, char* to) {
+  Result<size_t> got = source.file->Read(offset, size, to);
+  if (!got.ok()) [[unlikely]]
+    return got.status();
+  if (*got != size) [[unlikely]]
+    return TableDamage(source.path, offset + *got, "file ends here");
+  return {};
+}
+
+Status CheckBlockTrailer(const BlockSource& source, uint64_t offset, std::string_view raw) {
+  const size_t hashed_bytes = raw.size() - sizeof(uint64_t);
+  const uint64_t stored = LoadFixed<uint64_t>(raw.data() + hashed_bytes);
+  if (Hash64(raw.substr(0, hashed_bytes), ChecksumSeed(source.id, offset)) != stored) [[unlikely]] {
+    return TableDamage(source.path, offset, "block checksum does not match");
+  }
+  return {};
+}
+
+Result<BlockRef> DecodeBlock(const BlockSource& source, uint64_t offset, std::string_view raw,
+                             BlockUse use) {
+  if (raw.size() <= kBlockTrailerBytes) return TableDamage(source.path, offset, "block too short");
+  RETURN_IF_ERROR(CheckBlockTrailer(source, offset, raw));
+  const std::string_view payload = raw.substr(0, raw.size() - kBlockTrailerBytes);
+  const char stored = raw[payload.size()];
+  if (stored != kStoredPlain && stored != kStoredSnappy) {
+    return Status::NotSupported(
+        TableDamage(source.path, offset, "block compression is unknown").message());
+  }
+  Result<BlockRef> block =
+      stored == kStoredSnappy ? Decompress(source, offset, payload, use) : Copy(payload);
+  if (!block.ok() || use == BlockUse::kBytes) return block;
+  if (const char* problem = Block::Validate(BlockPayload(*block->get()))) {
+    return TableDamage(source.path, offset, problem);
+  }
+  return block;
+}
+
+Result<BlockRef> ReadBlock(const BlockSource& source, const BlockHandle& handle, BlockUse use) {
+  const auto size = static_cast<size_t>(handle.size);
+  char stack[kStackBytes];
+  std::unique_ptr<char[]> heap;
+  char* raw = stack;
+  if (size > kStackBytes) {
+    heap = std::make_unique_for_overwrite<char[]>(size);
+    raw = heap.get();
+  }
+  RETURN_IF_ERROR(ReadExactly(source, handle.offset, size, raw));
+  return DecodeBlock(source, handle.offset, {raw, size}, use);
+}
+
+}  // namespace logwood

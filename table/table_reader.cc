@@ -1,0 +1,103 @@
+#include "table/table_reader.h"
+
+#include "table/table_iterator.h"
+#include "table/table_state.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+void CountOne(std::atomic<uint64_t>* counter) { counter->fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace
+
+Result<BlockRef> TableReader::State::LoadFromFile(const BlockHandle& handle,
+                                                  bool fill_cache) const {
+  CountRead(handle.size);
+  Result<BlockRef> block = ReadBlock(source, handle, BlockUse::kData);
+  if (block.ok() && fill_cache && cache != nullptr) {
+    return cache->Insert({cache_id, handle.offset}, std::move(block).value());
+  }
+  return block;
+}
+
+Result<BlockRef> TableReader::State::Load(const BlockHandle& handle, bool fill_cache) const {
+  if (cache != nullptr) {
+    if (BlockRef cached = cache->Lookup({cache_id, handle.offset})) return cached;
+  }
+  return LoadFromFile(handle, fill_cache);
+}
+
+TableReader::TableReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TableReader::~TableReader() = default;
+
+Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* result) const {
+  const State& s = *state_;
+  uint64_t trailer = SeekTrailer(key.position);
+  if (s.position_override != 0) [[unlikely]] {
+    if (s.position_override > key.position) return {};
+    trailer = ~uint64_t{0};  // stored positions do not count
+  }
+  const bool filtered = !s.filter.empty();
+  if (filtered) {
+    const bool passed = s.filter.MayContain(key.hash);
+    if (s.counters != nullptr) {
+      CountOne(&s.counters->filter_checks);
+      if (!passed) CountOne(&s.counters->filter_negatives);
+    }
+    if (!passed) return {};
+  }
+  // A block's separator is >= its entries and < those of the next: no second block is needed.
+  const uint32_t number = s.index.Seek(key.stored, trailer);
+  if (number < s.index.count()) {
+    Result<BlockRef> loaded = s.Load(s.handle(number), fill_cache);
+    if (!loaded.ok()) [[unlikely]]
+      return std::move(loaded).status();
+    const Block block(BlockPayload(*loaded->get()));
+    const uint32_t at = block.Seek(key.stored, trailer);
+    if (at < block.count()) {
+      const BlockEntry entry = block.entry(at);
+      if (block.KeyEquals(at, entry, key.stored)) {
+        result->found = true;
+        result->trailer = s.position_override == 0
+                              ? entry.trailer
+                              : PackTrailer(s.position_override, TrailerKind(entry.trailer));
+        if (result->value == nullptr) return {};
+        if (entry.value_bytes < kPinnedBytesMin) {
+          result->value->Assign(entry.value());
+        } else {
+          result->value->Pin(entry.value(), loaded->ToShared());
+        }
+        return {};
+      }
+    }
+  }
+  if (filtered && s.counters != nullptr) CountOne(&s.counters->filter_false_positives);
+  return {};
+}
+
+std::unique_ptr<InternalIterator> TableReader::NewIterator(const TableScanOptions& options) const {
+  return std::make_unique<TableIterator>(shared_from_this(), options);
+}
+
+const TableProperties& TableReader::properties() const { return state_->properties; }
+const Id128& TableReader::id() const { return state_->source.id; }
+const std::string& TableReader::path() const { return state_->source.path; }
+uint64_t TableReader::file_bytes() const { return state_->file_bytes; }
+uint64_t TableReader::cache_id() const { return state_->cache_id; }
+
+uint64_t TableReader::ApproximateOffset(std::string_view stored_key) const {
+  const uint32_t number = state_->index.Seek(stored_key, ~uint64_t{0});
+  if (number == state_->index.count()) return state_->data_end();
+  return state_->handle(number).offset;
+}
+
+uint64_t TableReader::memory_bytes() const {
+  const State& s = *state_;
+  return sizeof(*this) + sizeof(State) + s.index_block->charge() + s.filter.memory_bytes() +
+         s.properties.smallest_key.capacity() + s.properties.largest_key.capacity() +
+         s.source.path.capacity() + 64 * s.properties.keyspace_entries.size();
+}
+
+}  // namespace logwood

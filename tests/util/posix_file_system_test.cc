@@ -1,0 +1,73 @@
+// What only the machine's own file system can show.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "logwood/file_system.h"
+#include "tests/util/test_directory.h"
+#include "util/posix_internal.h"
+
+namespace logwood {
+namespace {
+
+TEST(PosixErrors, AreSortedAsTheContractSays) {
+  using posix::ErrorFromErrno;
+  EXPECT_TRUE(ErrorFromErrno("append", "f", ENOSPC).Is(StatusCode::kNoSpace));
+  EXPECT_TRUE(ErrorFromErrno("append", "f", EDQUOT).Is(StatusCode::kNoSpace));
+  EXPECT_TRUE(ErrorFromErrno("open", "f", ENOENT).Is(StatusCode::kNotFound));
+  EXPECT_TRUE(ErrorFromErrno("link", "f", EEXIST).Is(StatusCode::kAlreadyExists));
+  EXPECT_TRUE(ErrorFromErrno("read", "f", EIO).Is(StatusCode::kIoError));
+  EXPECT_EQ(ErrorFromErrno("read", "dir/f", EIO).ToString(),
+            "IoError: read dir/f: Input/output error");
+}
+
+// /dev/full refuses every write with ENOSPC.
+TEST(PosixFiles, WriteToAFullDeviceIsNoSpace) {
+  auto file = FileSystem::Posix()->CreateWritable("/dev/full");
+  if (!file.ok()) GTEST_SKIP() << file.status().ToString();
+  EXPECT_TRUE((*file)->Append("x").Is(StatusCode::kNoSpace));
+  auto log = FileSystem::Posix()->OpenLogFile("/dev/full");
+  ASSERT_TRUE(log.ok());
+  EXPECT_TRUE((*log)->Store(0, "x").Is(StatusCode::kNoSpace));
+}
+
+// A pipe takes no fdatasync: EINVAL, the nearest thing to a disk that fails to sync.
+TEST(PosixFiles, AfterAFailedSyncEveryFurtherSyncFails) {
+  const TestDirectory directory;
+  const std::string path = directory / "pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  auto log = FileSystem::Posix()->OpenLogFile(path);  // reading and writing: does not block
+  ASSERT_TRUE(log.ok()) << log.status().ToString();
+  EXPECT_TRUE((*log)->Sync().Is(StatusCode::kIoError));
+  const Status again = (*log)->Sync();
+  EXPECT_TRUE(again.Is(StatusCode::kIoError));
+  EXPECT_NE(again.message().find("earlier"), std::string_view::npos);
+}
+
+TEST(PosixFiles, CloseGivesBackRoomThatWasReservedAndNotUsed) {
+  const TestDirectory directory;
+  const std::string path = directory / "log";
+  auto log = FileSystem::Posix()->OpenLogFile(path);
+  ASSERT_TRUE(log.ok());
+  ASSERT_TRUE((*log)->Reserve(8 << 20).ok());
+  ASSERT_TRUE((*log)->Store(0, "x").ok());
+  ASSERT_TRUE((*log)->Close().ok());
+  struct stat info;
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_size, 1);
+  EXPECT_LT(info.st_blocks * 512, 1 << 20);
+}
+
+TEST(PosixFiles, StoreBeyondTheLargestOffsetIsRefused) {
+  const TestDirectory directory;
+  auto log = FileSystem::Posix()->OpenLogFile(directory / "log");
+  ASSERT_TRUE(log.ok());
+  EXPECT_TRUE((*log)->Store(~uint64_t{0} - 1, "xyz").Is(StatusCode::kIoError));
+  EXPECT_TRUE((*log)->Truncate(~uint64_t{0}).Is(StatusCode::kIoError));
+  EXPECT_TRUE((*log)->Reserve(~uint64_t{0}).Is(StatusCode::kIoError));
+}
+
+}  // namespace
+}  // namespace logwood

@@ -1,0 +1,82 @@
+#include "wal/read_window.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "util/coding.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+Status ReadWindow::FetchSlow(uint64_t offset, uint64_t size, uint64_t end,
+                             std::string_view* bytes) {
+  *bytes = {};
+  if (offset >= end) return Status::Ok();
+  uint64_t want = std::min(std::max(size, kReadChunkBytes), end - offset);
+  uint64_t kept = 0;
+  if (offset >= start_ && offset - start_ < filled_) kept = filled_ - (offset - start_);
+  want = std::max(want, kept);
+  if (want > capacity_) {
+    std::unique_ptr<char[]> grown(new char[want]);
+    if (kept != 0) std::memcpy(grown.get(), buffer_.get() + (offset - start_), kept);
+    buffer_ = std::move(grown);
+    capacity_ = want;
+  } else if (kept != 0) {
+    std::memmove(buffer_.get(), buffer_.get() + (offset - start_), kept);
+  }
+  start_ = offset;
+  filled_ = kept;
+  if (want > kept) {
+    ASSIGN_OR_RETURN(size_t got, file_->Read(offset + kept, want - kept, buffer_.get() + kept));
+    filled_ += std::min<uint64_t>(got, want - kept);
+  }
+  *bytes = {buffer_.get(), filled_};
+  return Status::Ok();
+}
+
+Status ReadWindow::FindDataEnd(uint64_t begin, uint64_t end, uint64_t* data_end) {
+  *data_end = begin;
+  for (uint64_t at = begin; at < end;) {
+    std::string_view bytes;
+    RETURN_IF_ERROR(Fetch(at, 1, end, &bytes));
+    if (bytes.empty()) break;
+    bytes = bytes.substr(0, end - at);
+    size_t data = NonZeroEnd(bytes);
+    if (data != 0) *data_end = at + data;
+    at += bytes.size();
+  }
+  return Status::Ok();
+}
+
+Status ReadWindow::FindDataBegin(uint64_t begin, uint64_t end, uint64_t* data_begin) {
+  *data_begin = end;
+  for (uint64_t at = begin; at < end;) {
+    std::string_view bytes;
+    RETURN_IF_ERROR(Fetch(at, 1, end, &bytes));
+    if (bytes.empty()) break;
+    bytes = bytes.substr(0, end - at);
+    size_t zeros = FirstNonZero(bytes);
+    if (zeros < bytes.size()) {
+      *data_begin = at + zeros;
+      break;
+    }
+    at += bytes.size();
+  }
+  return Status::Ok();
+}
+
+size_t FirstNonZero(std::string_view bytes) {
+  size_t i = 0;
+  while (bytes.size() - i >= 8 && LoadFixed<uint64_t>(bytes.data() + i) == 0) i += 8;
+  while (i < bytes.size() && bytes[i] == '\0') ++i;
+  return i;
+}
+
+size_t NonZeroEnd(std::string_view bytes) {
+  size_t n = bytes.size();
+  while (n >= 8 && LoadFixed<uint64_t>(bytes.data() + n - 8) == 0) n -= 8;
+  while (n > 0 && bytes[n - 1] == '\0') --n;
+  return n;
+}
+
+}  // namespace logwood

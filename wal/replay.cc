@@ -1,0 +1,354 @@
+#include "wal/replay.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "util/status_macros.h"
+#include "wal/segment_chain.h"
+#include "wal/segment_reader.h"
+#include "wal/segments.h"
+
+namespace logwood {
+namespace {
+
+using Outcome = SegmentReader::Outcome;
+using LinkKind = ChainLink::Kind;
+
+std::string Where(uint64_t segment, uint64_t offset) {
+  return LogFileName(segment) + ":" + std::to_string(offset) + ": ";
+}
+
+class Replay {
+ public:
+  Replay(FileSystem* fs, const ReplayOptions& options,
+         const std::function<Status(const CommitRecord&)>& apply)
+      : fs_(fs),
+        options_(options),
+        apply_(apply),
+        next_position_(std::max<LogPos>(options.from, 1)) {}
+
+  Result<ReplayResult> Run();
+
+ private:
+  // The first position that cannot be read, and where it should be.
+  struct Stop {
+    size_t link = 0;
+    uint64_t offset = 0;
+    std::string reason;  // with file:offset
+  };
+
+  std::string Path(uint64_t number) const { return options_.directory + "/" + LogFileName(number); }
+  bool readable(size_t link) const { return chain_[link].kind == LinkKind::kReadable; }
+  const SegmentHeader& header(size_t link) const {
+    return files_[chain_[link].file].probe.header();
+  }
+
+  Status ProbeFiles();
+  void NoteHeaders();
+  size_t FirstNeeded();
+  void SummarizeOlder(size_t first);
+  Status ReadLink(size_t link);
+  bool Follows(size_t link);
+  Status ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary);
+  Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
+  Status Conclude();
+  Status GatherBehind(const Stop& stop, uint64_t* bytes);
+  Status GatherFile(size_t link, uint64_t begin, uint64_t* bytes);
+  void Discard();
+  void StopAt(size_t link, uint64_t offset, std::string reason) {
+    stop_ = Stop{link, offset, std::move(reason)};
+  }
+
+  FileSystem* const fs_;
+  const ReplayOptions& options_;
+  const std::function<Status(const CommitRecord&)>& apply_;
+  ReplayResult result_;
+
+  std::vector<SegmentFile> files_;
+  std::vector<ChainLink> chain_;
+  LogPos next_position_;   // what must come next
+  bool any_read_ = false;  // a segment's header has been accepted
+  bool from_is_covered_ = false;
+  uint64_t end_segment_ = 0;  // where the good log ends, for messages
+  uint64_t end_offset_ = 0;
+  uint64_t last_record_time_us_ = 0;
+  LogPos durable_ = 0;  // D
+  std::optional<Stop> stop_;
+};
+
+Status Replay::ProbeFiles() {
+  for (uint64_t number : options_.segments) {
+    SegmentFile file;
+    file.number = number;
+    ASSIGN_OR_RETURN(auto bytes, fs_->OpenRandomAccess(Path(number)));
+    ASSIGN_OR_RETURN(file.probe, ProbeSegment(*bytes, LogFileName(number)));
+    if (file.probe.kind == SegmentProbe::Kind::kUnsupported) return file.probe.status;
+    files_.push_back(std::move(file));
+  }
+  std::sort(files_.begin(), files_.end(),
+            [](const SegmentFile& a, const SegmentFile& b) { return a.number < b.number; });
+  return Status::Ok();
+}
+
+void Replay::NoteHeaders() {
+  durable_ = next_position_ - 1;
+  durable_ = std::max(durable_, options_.durable_at_least);
+  if (options_.clean_end.has_value())
+    durable_ = std::max(durable_, options_.clean_end->last_position);
+  for (const SegmentFile& file : files_) {
+    durable_ = std::max(durable_, DurableEvidence(file, options_.instance_id));
+    if (!CheckOwnSegment(file, options_.history_id, options_.instance_id).ok()) continue;
+    result_.newest_manifest = file.probe.header().manifest;
+    result_.epoch = std::max(result_.epoch, file.probe.header().epoch);
+  }
+}
+
+// The newest link that begins at or before `from`; the first one when none is known to.
+size_t Replay::FirstNeeded() {
+  for (size_t i = chain_.size(); i-- > 0;) {
+    if (!readable(i) || header(i).first_position > options_.from) continue;
+    from_is_covered_ = true;
+    return i;
+  }
+  return 0;
+}
+
+void Replay::SummarizeOlder(size_t first) {
+  for (size_t i = 0; i < first; ++i) {
+    if (chain_[i].kind == LinkKind::kMissing) continue;
+    SegmentSummary summary;
+    summary.number = chain_[i].number;
+    summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
+    summary.length = std::min(summary.file_bytes, chain_[i].length_max);
+    summary.sealed = true;
+    if (readable(i)) {
+      size_t next = i + 1;
+      while (!readable(next)) ++next;  // `first` is readable
+      summary.first_position = header(i).first_position;
+      summary.last_position =
+          std::min(header(next).first_position - 1, chain_[i].last_position_max);
+      summary.last_time_us = std::max(header(i).first_time_us, header(next).first_time_us);
+    }
+    result_.segments.push_back(summary);
+  }
+}
+
+// May this readable link come now? Otherwise the log has stopped.
+bool Replay::Follows(size_t link) {
+  const SegmentHeader& h = header(link);
+  if (!any_read_) {
+    if (h.first_position > options_.from) {
+      StopAt(link, 0,
+             Where(chain_[link].number, 0) + "the log begins at position " +
+                 std::to_string(h.first_position) + ", but is needed from " +
+                 std::to_string(options_.from));
+      return false;
+    }
+    next_position_ = h.first_position;
+    result_.history_hash = h.history_hash;
+    return true;
+  }
+  if (h.first_position != next_position_) {
+    StopAt(link, 0,
+           Where(chain_[link].number, 0) + "segment begins at position " +
+               std::to_string(h.first_position) + ", expected " + std::to_string(next_position_));
+    return false;
+  }
+  if (h.history_hash != result_.history_hash) {
+    StopAt(link, 0,
+           Where(chain_[link].number, 0) +
+               "history hash does not follow from the segment before: a spliced log");
+    return false;
+  }
+  return true;
+}
+
+Status Replay::ReadLink(size_t link) {
+  if (!readable(link)) {
+    // A segment in which nothing was written costs nothing.
+    bool nothing_lost = any_read_ && link + 1 < chain_.size() && readable(link + 1) &&
+                        header(link + 1).predecessor == chain_[link].number &&
+                        header(link + 1).first_position == next_position_;
+    if (!nothing_lost) StopAt(link, 0, std::string(chain_[link].reason.message()));
+    return Status::Ok();
+  }
+  if (!Follows(link)) return Status::Ok();
+  ASSIGN_OR_RETURN(auto reader, SegmentReader::Open(fs_, Path(chain_[link].number)));
+  reader->LimitTo(chain_[link].length_max);
+  any_read_ = true;
+  SegmentSummary summary;
+  summary.number = chain_[link].number;
+  summary.first_position = header(link).first_position;
+  Status status = ReadRecords(link, reader.get(), &summary);
+  summary.last_position = next_position_ - 1;
+  summary.length = reader->end_offset();
+  summary.file_bytes = reader->file_bytes();
+  result_.last_time_us = std::max(result_.last_time_us, header(link).first_time_us);
+  summary.last_time_us = result_.last_time_us;
+  result_.segments.push_back(summary);
+  end_segment_ = summary.number;
+  end_offset_ = summary.length;
+  return status;
+}
+
+Status Replay::ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary) {
+  const ChainLink& me = chain_[link];
+  for (;;) {
+    CommitRecord record;
+    switch (reader->Next(&record)) {
+      case Outcome::kRecord:
+        RETURN_IF_ERROR(TakeRecord(link, *reader, record));
+        if (stop_.has_value()) return Status::Ok();
+        continue;
+      case Outcome::kError:
+        return reader->status();
+      case Outcome::kBad:
+        if (reader->status().Is(StatusCode::kNotSupported)) return reader->status();
+        // Of a bounded segment only the trailer can be bad here; every position is read.
+        if (me.bounded && next_position_ - 1 == me.last_position_max) return Status::Ok();
+        StopAt(link, reader->offset(), std::string(reader->status().message()));
+        return Status::Ok();
+      case Outcome::kTrailer:
+        summary->sealed = true;
+        durable_ = std::max(durable_, record.durable);
+        break;
+      case Outcome::kEnd:
+        break;
+    }
+    if (me.bounded && next_position_ - 1 < me.last_position_max) {
+      StopAt(link, reader->end_offset(),
+             Where(me.number, reader->end_offset()) + "the segment ends with position " +
+                 std::to_string(next_position_ - 1) + ", but the next one follows position " +
+                 std::to_string(me.last_position_max) + " at " + std::to_string(me.length_max));
+    }
+    return Status::Ok();
+  }
+}
+
+Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record) {
+  if (record.position > chain_[link].last_position_max) {
+    StopAt(link, reader.offset(),
+           Where(chain_[link].number, reader.offset()) + "position " +
+               std::to_string(record.position) + " belongs to the next segment");
+    return Status::Ok();
+  }
+  if (record.time_us < last_record_time_us_) {
+    StopAt(link, reader.offset(),
+           Where(chain_[link].number, reader.offset()) + "time " + std::to_string(record.time_us) +
+               " is before the previous segment's " + std::to_string(last_record_time_us_));
+    return Status::Ok();
+  }
+  if (record.position >= options_.from) {
+    RETURN_IF_ERROR(apply_(record));
+    ++result_.commits;
+    result_.bytes += reader.end_offset() - reader.offset();
+  }
+  durable_ = std::max(durable_, record.durable);
+  next_position_ = record.position + 1;
+  last_record_time_us_ = record.time_us;
+  result_.last_time_us = std::max(result_.last_time_us, record.time_us);
+  result_.history_hash = record.history_hash;
+  return Status::Ok();
+}
+
+// Durable points recorded from `begin` of this file on, and how much data lies there.
+Status Replay::GatherFile(size_t link, uint64_t begin, uint64_t* bytes) {
+  if (chain_[link].kind == LinkKind::kMissing) return Status::Ok();
+  const SegmentFile& file = files_[chain_[link].file];
+  uint64_t end = std::min(file.probe.file_bytes, chain_[link].length_max);
+  ASSIGN_OR_RETURN(auto access, fs_->OpenRandomAccess(Path(file.number)));
+  ReadWindow window(access.get());
+  FrameContext context;
+  uint64_t records_offset = kCatalogueOffset;
+  if (readable(link)) {
+    const SegmentHeader& h = header(link);
+    context = {h.file_id, h.first_position, h.first_time_us};
+    records_offset = file.probe.decoded.records_offset();
+  } else {
+    // Without its header, a slot still says what its records are relative to.
+    for (const std::optional<DurableSlot>& slot : file.probe.slots) {
+      if (slot.has_value() && slot->instance_id == options_.instance_id &&
+          slot->number == file.number) {
+        context = {slot->file_id, slot->first_position, 0};
+      }
+    }
+  }
+  uint64_t data_end = 0;
+  RETURN_IF_ERROR(window.FindDataEnd(begin, end, &data_end));
+  *bytes += data_end - std::min(begin, data_end);
+  if (context.first_position == 0) return Status::Ok();
+  ASSIGN_OR_RETURN(DamageEvidence evidence, ScanForFrames(&window, context, records_offset,
+                                                          std::max(begin, records_offset), end));
+  durable_ = std::max(durable_, evidence.durable);
+  return Status::Ok();
+}
+
+Status Replay::GatherBehind(const Stop& stop, uint64_t* bytes) {
+  for (size_t i = stop.link; i < chain_.size(); ++i) {
+    RETURN_IF_ERROR(GatherFile(i, i == stop.link ? stop.offset : 0, bytes));
+  }
+  return Status::Ok();
+}
+
+void Replay::Discard() {
+  for (const SegmentFile& file : files_) {
+    bool counts = std::any_of(result_.segments.begin(), result_.segments.end(),
+                              [&](const SegmentSummary& s) { return s.number == file.number; });
+    if (!counts) result_.discarded.push_back(file.number);
+  }
+}
+
+Status Replay::Conclude() {
+  uint64_t bytes = 0;
+  if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &bytes));
+  result_.last_position = next_position_ - 1;
+  result_.history_hash_known = any_read_;
+  result_.durable_point = durable_;
+  bool first_is_listed = std::any_of(files_.begin(), files_.end(), [&](const SegmentFile& file) {
+    return file.number == options_.first_segment;
+  });
+  if (options_.first_segment != 0 && !first_is_listed && !from_is_covered_) {
+    result_.damage = Status::Corruption(Where(options_.first_segment, 0) +
+                                        "the file is missing, and the manifest relies on it");
+    return Status::Ok();
+  }
+  if (next_position_ <= durable_) {
+    std::string what =
+        stop_.has_value()
+            ? stop_->reason
+            : (any_read_ ? Where(end_segment_, end_offset_) : std::string()) + "the log ends here";
+    result_.damage = Status::Corruption(what + "; position " + std::to_string(next_position_) +
+                                        " cannot be read, though the log was durable up to " +
+                                        std::to_string(durable_));
+    return Status::Ok();
+  }
+  // Blank files behind the end hold nothing that could have been cut off.
+  bool is_blank = stop_.has_value() && bytes == 0 && stop_->offset == 0 &&
+                  chain_[stop_->link].kind == LinkKind::kUnreadable;
+  if (stop_.has_value() && !is_blank) {
+    result_.tail = ReplayResult::Tail{LogFileName(chain_[stop_->link].number), stop_->offset, bytes,
+                                      stop_->reason};
+  }
+  Discard();
+  return Status::Ok();
+}
+
+Result<ReplayResult> Replay::Run() {
+  RETURN_IF_ERROR(ProbeFiles());
+  chain_ = BuildChain(files_, options_.history_id, options_.instance_id);
+  NoteHeaders();
+  size_t first = FirstNeeded();
+  if (from_is_covered_) SummarizeOlder(first);
+  for (size_t i = first; i < chain_.size() && !stop_.has_value(); ++i) RETURN_IF_ERROR(ReadLink(i));
+  RETURN_IF_ERROR(Conclude());
+  return std::move(result_);
+}
+
+}  // namespace
+
+Result<ReplayResult> ReplayLog(FileSystem* fs, const ReplayOptions& options,
+                               const std::function<Status(const CommitRecord&)>& apply) {
+  return Replay(fs, options, apply).Run();
+}
+
+}  // namespace logwood
