@@ -7,11 +7,20 @@
 // bottom, and at or below the first snapshot, goes. At the bottom, a surviving entry at or below
 // every snapshot gets position 0 ("at or before this table's largest") when zero_positions is set.
 // Entries of a dropped keyspace go when no snapshot is older than the drop.
+//
+// Reserved kinds (merge, expiring put, value pointer) are not interpreted: one that nothing newer
+// of its stretch hides is kept as it is, and so is everything of its key below it. A range delete
+// is about more than its key and has no place in this stream: it, and kinds unknown to this build,
+// end the iteration with kNotSupported. Input out of order ends it with kCorruption. After any
+// error Valid() is false and status() is not ok: what was produced so far must not be installed.
+//
+// The snapshots must be read after the inputs were fixed (sealed, published, picked): a snapshot
+// taken later then lies at or above every entry and loses nothing. One thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,38 +29,60 @@
 namespace logwood {
 
 struct SurvivalRules {
-  std::vector<LogPos> snapshots;   // ascending; empty: only the newest version of each key is seen
+  std::vector<LogPos> snapshots;  // ascending; empty: only the newest version of each key is seen
   bool bottom = false;
-  bool zero_positions = false;     // needs bottom
+  bool zero_positions = false;  // needs bottom
   // (number, position of the drop), ascending by number.
   std::vector<std::pair<uint32_t, LogPos>> dropped_keyspaces;
 };
 
 class CompactionIterator {
  public:
-  // `input` outlives this; it is positioned by SeekToFirst or Seek.
+  // `input` outlives this; it is positioned by SeekToFirst.
   CompactionIterator(InternalIterator* input, SurvivalRules rules);
 
   void SeekToFirst();
+  // REQUIRES: Valid().
   void Next();
   bool Valid() const { return valid_; }
   // The bytes stay until Next.
   const Entry& entry() const { return entry_; }
-  Status status() const { return input_->status(); }
+  // Whether the current entry's key differs from that of the entry before: a table may end here.
+  bool first_of_key() const { return first_of_key_; }
+  // The position the current entry came with.
+  LogPos source_position() const { return TrailerPosition(trailer_); }
+  Status status() const { return status_.ok() ? input_->status() : status_; }
+
+  // Asked every thousand entries or so, dropped ones included; true ends with kCancelled. The
+  // function outlives its use.
+  void set_cancelled(const std::function<bool()>* cancelled) { cancelled_ = cancelled; }
 
   uint64_t entries_in() const { return entries_in_; }
   uint64_t entries_dropped() const { return entries_dropped_; }
 
  private:
   void FindSurvivor();
+  bool Survives();
+  bool StartKey();
+  bool Stop(Status status);
+  size_t StretchOf(LogPos position) const;
+  bool IsDropped(std::string_view stored_key) const;
 
   InternalIterator* input_;
   SurvivalRules rules_;
+  const std::function<bool()>* cancelled_ = nullptr;
+  Status status_;
   Entry entry_;
   bool valid_ = false;
-  std::string key_;               // the key being decided
+
+  std::string key_;  // the key being decided
   bool has_key_ = false;
-  size_t stretch_ = 0;            // of the last survivor of key_
+  uint64_t trailer_ = 0;      // of the entry last read, as it was
+  bool key_dropped_ = false;  // of a dropped keyspace
+  bool keep_rest_ = false;    // a reserved kind was kept: so is what follows of the key
+  bool key_emitted_ = false;  // an entry of key_ survived
+  bool first_of_key_ = false;
+  size_t stretch_ = 0;  // of the newest entry looked at last
   uint64_t entries_in_ = 0;
   uint64_t entries_dropped_ = 0;
 };

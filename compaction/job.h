@@ -1,5 +1,6 @@
-// RunCompaction: executes a plan. No lock is held, nothing is installed: the caller commits the
-// result as an edit. Large plans may be split by key range and run in several pieces.
+// RunCompaction: executes a plan. No lock is held, nothing is installed: the caller syncs the
+// directory and commits the result as an edit. Large plans may later be split by key range and run
+// in several pieces; then a piece is a plan with a narrower range, and results are concatenated.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,9 @@ namespace logwood {
 
 struct JobOptions {
   TableCache* tables = nullptr;
+  // Grandparents come from the plan; created_us from the inputs when it is 0.
   SinkOptions sink;
-  SurvivalRules survival;                 // bottom comes from the plan
+  SurvivalRules survival;  // bottom comes from the plan; no zero_positions without it
   uint32_t readahead_bytes = 256 * 1024;
 };
 
@@ -28,7 +30,9 @@ struct JobResult {
 };
 
 // Every input is read to its end, or the job fails: entries in = entries out + entries dropped, and
-// the entries read equal what the inputs' metas promise (else kCorruption naming the table).
+// the entries read equal what the inputs' metas promise (else kCorruption naming the table). After
+// an error no file of the job is left, as far as the file system lets it.
+// REQUIRES: the plan is not a trivial move.
 Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& options);
 
 }  // namespace logwood

@@ -1,8 +1,10 @@
 // LevelShape: which tables are in which level. Immutable; db's Version wraps one.
 //
-// Level 0: tables may overlap; ordered by max_position descending, newest first. Levels 1 and up:
-// ordered by key, disjoint, and no stored key's versions are split between two tables of a level
-// (invariant 2).
+// Level 0: tables may overlap; ordered by max_position descending, newest first, and where two
+// overlap all positions of the newer are above those of the older. Levels 1 and up: ordered by key,
+// disjoint, and no stored key's versions are split between two tables of a level (invariant 2: it
+// follows from exclusive ends). Across levels: every version of a key in a level is newer than
+// those in deeper levels (invariant 3).
 #pragma once
 
 #include <array>
@@ -27,8 +29,11 @@ struct LevelShape {
   size_t TableCount() const;
   // The deepest level that has a table; 0 when there is none.
   int LastLevel() const;
-  // Tables of `level` that overlap [from, to); an empty `to` means no end.
-  std::vector<TableMetaPtr> Overlapping(int level, std::string_view from, std::string_view to) const;
+  // Tables of `level` that overlap [from, to), in the level's order; an empty `to` means no end.
+  std::vector<TableMetaPtr> Overlapping(int level, std::string_view from,
+                                        std::string_view to) const;
+  // Index of the first table of `level` (>= 1) that ends after the key, or the size of the level.
+  size_t FirstEndingAfter(int level, std::string_view key) const;
   // Index of the one table of `level` (>= 1) that may hold the key, or the size of the level.
   size_t FindTable(int level, std::string_view stored_key) const;
   // The order and disjointness above; the message names tables.

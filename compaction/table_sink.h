@@ -1,7 +1,7 @@
 // TableSink: turns a sorted stream into tables. Flush and compaction both end here.
 //
 // Order on disk (invariant 5: durable before referenced): each table is written, synced and closed
-// before Finish returns it; the caller syncs the directory, then commits the edit.
+// before WriteTables returns it; the caller syncs the directory, then commits the edit.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +19,26 @@ struct SinkOptions {
   FileSystem* fs = nullptr;
   std::string directory;
   TableOptions table;
-  uint64_t table_bytes_max = ~uint64_t{0};   // start another table at a key boundary beyond this
-  std::vector<TableMetaPtr> grandparents;    // and when the overlap with these exceeds:
+  uint64_t table_bytes_max = ~uint64_t{0};  // start another table at a key boundary beyond this
+  std::vector<TableMetaPtr> grandparents;   // and when the overlap with these exceeds:
   uint64_t grandparent_bytes_max = ~uint64_t{0};
-  std::function<uint64_t()> next_number;     // thread safe
-  std::function<bool()> cancelled;           // asked now and then; true ends with kCancelled
+  std::function<uint64_t()> next_number;  // thread safe
+  std::function<bool()> cancelled;        // asked now and then; true ends with kCancelled
   uint64_t created_us = 0;
 };
 
 struct SinkResult {
-  std::vector<TableMeta> tables;             // in key order; empty tables are never made
+  std::vector<TableMeta> tables;  // in key order; empty tables are never made
   uint64_t bytes_written = 0;
   uint64_t entries = 0;
 };
 
 // Drains `input` from its current place. On failure the files made are removed (best effort; the
-// obsolete-file collector gets the rest) and the first error is returned.
+// obsolete-file collector gets the rest) and the first error is returned: the input's, too. Then
+// nothing may be installed.
 Result<SinkResult> WriteTables(CompactionIterator* input, const SinkOptions& options);
+
+// For a caller that can not install what WriteTables returned: the same best effort.
+void RemoveTables(const std::vector<TableMeta>& tables, const SinkOptions& options);
 
 }  // namespace logwood

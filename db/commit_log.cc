@@ -10,7 +10,6 @@ namespace logwood {
 
 CommitLog::CommitLog(Options options, const Start& start)
     : options_(std::move(options)),
-      start_position_(start.last_position),
       start_time_us_(start.last_time_us),
       start_hash_(start.history_hash),
       stored_(start.last_position),
@@ -84,7 +83,7 @@ Status CommitLog::SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>
   return Status::Ok();
 }
 
-Status CommitLog::SyncOnce(MutexLock& lock) {
+Status CommitLog::SyncOnce() {
   syncing_ = true;
   std::vector<std::shared_ptr<SegmentWriter>> writers;
   for (const Segment& segment : segments_) {
@@ -96,14 +95,14 @@ Status CommitLog::SyncOnce(MutexLock& lock) {
   LogPos target = stored();
   uint64_t bytes = unsynced_bytes();
   uint64_t last_number = segments_.back().info.number;
-  lock.Unlock();
+  mutex_.Unlock();
   uint64_t begin = options_.executor->NowNanos();
   Status status = SyncSegments(writers, directory);
   // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
   if (status.ok()) static_cast<void>(writers.back()->MarkDurable(target));
   if (status.ok() && directory) options_.segment_durable(last_number);
   options_.statistics->sync_latency.Add(options_.executor->NowNanos() - begin);
-  lock.Lock();
+  mutex_.Lock();
   syncing_ = false;
   if (status.ok()) {
     for (Segment& segment : segments_) {
@@ -125,7 +124,7 @@ Status CommitLog::SyncTo(LogPos position, Deadline deadline) {
   while (durable() < position) {
     RETURN_IF_ERROR(Status(failure_));
     if (!syncing_) {
-      RETURN_IF_ERROR(SyncOnce(lock));
+      RETURN_IF_ERROR(SyncOnce());
     } else if (!synced_.WaitUntil(mutex_, deadline) && durable() < position) {
       return Status::Timeout("the log is durable up to position " + std::to_string(durable()) +
                              ", asked for " + std::to_string(position));
@@ -141,7 +140,7 @@ Status CommitLog::SyncHeaders() {
     if (syncing_) {
       synced_.Wait(mutex_);
     } else {
-      RETURN_IF_ERROR(SyncOnce(lock));
+      RETURN_IF_ERROR(SyncOnce());
     }
   }
   return Status::Ok();
@@ -151,10 +150,10 @@ Status CommitLog::MarkIdle() {
   MutexLock lock(mutex_);
   while (syncing_) synced_.Wait(mutex_);
   RETURN_IF_ERROR(Status(failure_));
-  RETURN_IF_ERROR(SyncOnce(lock));
+  RETURN_IF_ERROR(SyncOnce());
   // Once more, so that the slot just stored is durable itself.
   while (syncing_) synced_.Wait(mutex_);
-  return SyncOnce(lock);
+  return SyncOnce();
 }
 
 Status CommitLog::failure() const {
@@ -206,7 +205,7 @@ Result<LogEnd> CommitLog::Close() {
     MutexLock lock(mutex_);
     while (syncing_) synced_.Wait(mutex_);
     RETURN_IF_ERROR(Status(failure_));
-    RETURN_IF_ERROR(SyncOnce(lock));
+    RETURN_IF_ERROR(SyncOnce());
   }
   LogEnd end{active_->header().number, active_->length(), stored()};
   RETURN_IF_ERROR(active_->Close());

@@ -92,13 +92,13 @@ class CommitLog {
 
   CommitLog(Options options, const Start& start);
   Status NewSegment(uint64_t predecessor, uint64_t predecessor_length);
-  Status SyncOnce(MutexLock& lock) REQUIRES(mutex_);
+  // Lets go of the mutex while it syncs.
+  Status SyncOnce() REQUIRES(mutex_);
   Status SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers, bool directory);
   std::string PathOf(uint64_t number) const;
 
   const Options options_;
   std::shared_ptr<SegmentWriter> active_;   // written by the leader, under mutex_; read by it freely
-  const LogPos start_position_;
   const uint64_t start_time_us_;
   const uint64_t start_hash_;
   std::atomic<LogPos> stored_;

@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "memtable/record.h"
-#include "memtable/skip_list.h"
+#include "memtable/btree.h"
 #include "util/arena.h"
 #include "util/check.h"
 
@@ -11,7 +11,7 @@ namespace logwood {
 
 namespace {
 
-using OrderedIndex = SkipList;
+using OrderedIndex = BTree;
 
 // One thread writes: a relaxed load and store is enough, and cheaper than fetch_add.
 void Add(std::atomic<uint64_t>& counter, uint64_t amount) {

@@ -3,9 +3,18 @@
 // Capacity covers blocks in the cache, blocks pinned by readers, and what other owners reserve
 // (filters and indexes of open tables, AdjustReserved). An insertion that does not fit even after
 // eviction is refused: the caller keeps its block for itself. All calls are thread safe.
+//
+// Invariants: a block that a reader holds is never evicted, so what is held stays charged; one
+// counter holds all charges, and an insertion adds to it only below capacity. Only AdjustReserved
+// and SetCapacity can leave the counter above it: when all that could go has gone.
+//
+// Each shard evicts by S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction",
+// SOSP 2023): new blocks wait in a small queue; those used again there, or again soon after they
+// left it (their hash is remembered), go to the main queue. A scan passes through the small one.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -26,6 +35,8 @@ class CachedBlock {
   size_t charge() const { return size_ + sizeof(CachedBlock) + 64; }
   void Ref() const { references_.fetch_add(1, std::memory_order_relaxed); }
   void Unref() const;
+  // Whether somebody beside the caller, who holds a reference, holds one.
+  bool shared() const { return references_.load(std::memory_order_acquire) > 1; }
 
  private:
   explicit CachedBlock(size_t size) : size_(size) {}
@@ -62,7 +73,7 @@ class BlockRef {
 class BlockCache {
  public:
   struct Key {
-    uint64_t table;   // unique for the life of the process, never reused
+    uint64_t table;  // unique for the life of the process, never reused
     uint64_t offset;
     friend bool operator==(const Key&, const Key&) = default;
   };
@@ -76,10 +87,12 @@ class BlockCache {
   // Returns the block now in the cache for the key (another thread's, if it came first), or `block`
   // itself when it was refused.
   BlockRef Insert(const Key& key, BlockRef block);
-  // Blocks of a table that is gone.
+  // Blocks of a table that is gone; those that readers hold leave by ageing. Cost: a walk over what
+  // the cache holds, without holding up lookups for long.
   void EraseTable(uint64_t table);
 
-  // Counts bytes somebody else holds against the capacity; evicts to make room.
+  // Counts (or, when negative, no longer counts) bytes somebody else holds against the capacity;
+  // evicts to make room.
   void AdjustReserved(int64_t delta_bytes);
   void SetCapacity(uint64_t capacity_bytes);
 
@@ -90,11 +103,22 @@ class BlockCache {
   Usage usage() const;
 
  private:
-  struct Shard;
+  class Shard;
   static constexpr size_t kShards = 16;
+  Shard& ShardOf(uint64_t hash) const;
+  // Adds to the charges if that stays below capacity, evicting for it.
+  bool ChargeBlock(uint64_t bytes, Shard& home);
+  // Evicts one block from `first` or another shard; false when nothing can go.
+  bool EvictOne(Shard& first);
+  void EvictDownToCapacity();
+
   std::unique_ptr<Shard[]> shards_;
+  // Relaxed all: figures that publish nothing.
   std::atomic<uint64_t> capacity_bytes_;
+  std::atomic<uint64_t> charged_bytes_{0};  // blocks and reserved
   std::atomic<uint64_t> reserved_bytes_{0};
+  std::atomic<uint64_t> refused_{0};
+  std::atomic<uint32_t> hand_{0};  // whose turn it is to give room
 };
 
 }  // namespace logwood

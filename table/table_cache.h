@@ -22,11 +22,17 @@ class TableCache {
 
   // Opens the file when needed (kCorruption, kIoError: as TableReader::Open).
   Result<std::shared_ptr<TableReader>> Find(const TableMeta& meta);
-  // The file is gone: closes the reader, drops its blocks.
+  // The file is gone: closes the reader (at the latest once nobody holds it), drops its blocks.
   void Erase(uint64_t number);
+
+  // Lets the caller keep a reader open for as long as it likes, where that leaves room for others:
+  // the result stays resident until the last copy of it is gone (which may be after this cache).
+  // Null when what is pinned would exceed its share of the limits. Cost: an allocation.
+  std::shared_ptr<TableReader> TryPin(std::shared_ptr<TableReader> reader);
 
   uint64_t memory_bytes() const;
   uint32_t open_readers() const;
+  uint64_t pinned_bytes() const;
 
  private:
   struct State;

@@ -8,6 +8,15 @@ namespace logwood {
 
 namespace {
 
+// A block that lies in memory but in no cache line: what a search touches comes in all at once
+// instead of one miss after the other. Covers heads and offsets of a block of some 40 entries.
+void PrefetchArrays(const CachedBlock& block) {
+  constexpr size_t kLineBytes = 64;
+  constexpr size_t kPrefetchedBytes = 5 * kLineBytes;
+  const size_t end = block.size() < kPrefetchedBytes ? block.size() : kPrefetchedBytes;
+  for (size_t at = kLineBytes; at < end; at += kLineBytes) __builtin_prefetch(block.data() + at);
+}
+
 void CountOne(std::atomic<uint64_t>* counter) { counter->fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
@@ -24,7 +33,10 @@ Result<BlockRef> TableReader::State::LoadFromFile(const BlockHandle& handle,
 
 Result<BlockRef> TableReader::State::Load(const BlockHandle& handle, bool fill_cache) const {
   if (cache != nullptr) {
-    if (BlockRef cached = cache->Lookup({cache_id, handle.offset})) return cached;
+    if (BlockRef cached = cache->Lookup({cache_id, handle.offset})) {
+      PrefetchArrays(*cached.get());
+      return cached;
+    }
   }
   return LoadFromFile(handle, fill_cache);
 }

@@ -152,7 +152,9 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
 
 Result<DecodedHeader> DecodeSegmentHeader(std::string_view page, std::string_view file) {
   Result<DecodedHeader> first = DecodeOneHeader(page, file, 0);
-  if (first.ok() || page.size() <= kHeaderCopyOffset) return first;
+  // What a good checksum says of a newer format is no damage that the copy could mend.
+  if (first.ok() || first.status().Is(StatusCode::kNotSupported)) return first;
+  if (page.size() <= kHeaderCopyOffset) return first;
   Result<DecodedHeader> copy =
       DecodeOneHeader(page.substr(kHeaderCopyOffset), file, kHeaderCopyOffset);
   if (copy.ok()) {

@@ -51,6 +51,7 @@ class Replay {
   bool Follows(size_t link);
   Status ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary);
   Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
+  std::string WhyFirstSegmentIsWrong() const;
   Status Conclude();
   Status GatherBehind(const Stop& stop, uint64_t* bytes);
   Status GatherFile(size_t link, uint64_t begin, uint64_t* bytes);
@@ -298,18 +299,30 @@ void Replay::Discard() {
   }
 }
 
+// The manifest names its first segment only when that is on the disk and holds what tables lack. So
+// where nothing else covers `from`, its absence is certain damage. Empty: nothing is wrong.
+std::string Replay::WhyFirstSegmentIsWrong() const {
+  if (options_.first_segment == 0 || from_is_covered_) return {};
+  std::string where = Where(options_.first_segment, 0);
+  for (const SegmentFile& file : files_) {
+    if (file.number != options_.first_segment) continue;
+    if (!CheckOwnSegment(file, options_.history_id, options_.instance_id).ok()) return {};
+    return where + "the segment begins at position " +
+           std::to_string(file.probe.header().first_position) +
+           ", and the manifest relies on the log from " + std::to_string(options_.from);
+  }
+  return where + "the file is missing, and the manifest relies on it";
+}
+
 Status Replay::Conclude() {
   uint64_t bytes = 0;
   if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &bytes));
   result_.last_position = next_position_ - 1;
   result_.history_hash_known = any_read_;
   result_.durable_point = durable_;
-  bool first_is_listed = std::any_of(files_.begin(), files_.end(), [&](const SegmentFile& file) {
-    return file.number == options_.first_segment;
-  });
-  if (options_.first_segment != 0 && !first_is_listed && !from_is_covered_) {
-    result_.damage = Status::Corruption(Where(options_.first_segment, 0) +
-                                        "the file is missing, and the manifest relies on it");
+  std::string first_is_wrong = WhyFirstSegmentIsWrong();
+  if (!first_is_wrong.empty()) {
+    result_.damage = Status::Corruption(first_is_wrong);
     return Status::Ok();
   }
   if (next_position_ <= durable_) {

@@ -9,7 +9,8 @@
 //   p >  D  unproven tail: the log ends at p - 1; everything after is discarded, also good records
 //           behind a hole, and `tail` says where and how many bytes.
 // Besides: positions below `from` are in tables, which are only installed over a durable log, so
-// D >= from - 1. A missing first segment that nothing replaces is damage. A read error of the file
+// D >= from - 1. A first segment that is missing, or begins behind `from`, and that nothing
+// replaces is damage. A read error of the file
 // system is neither: ReplayLog fails with it, as it fails with kNotSupported where a segment or a
 // record says with a good checksum that a newer version wrote it.
 #pragma once

@@ -27,16 +27,12 @@ inline constexpr Id128 kTestInstance = {0x3333333333333333, 0x4444444444444444};
 inline constexpr uint64_t kTestTimeUs = 1'700'000'000'000'000;
 inline const std::string kLogDirectory = "/db";
 
-#define ASSERT_OK(expression)                    \
-  do {                                           \
-    const ::logwood::Status s_ = (expression);   \
-    ASSERT_TRUE(s_.ok()) << s_.ToString();       \
-  } while (false)
-#define EXPECT_OK(expression)                    \
-  do {                                           \
-    const ::logwood::Status s_ = (expression);   \
-    EXPECT_TRUE(s_.ok()) << s_.ToString();       \
-  } while (false)
+inline testing::AssertionResult IsOk(const Status& status) {
+  if (status.ok()) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << status.ToString();
+}
+#define ASSERT_OK(expression) ASSERT_TRUE(::logwood::IsOk(expression))
+#define EXPECT_OK(expression) EXPECT_TRUE(::logwood::IsOk(expression))
 
 inline std::string LogPath(uint64_t number) { return kLogDirectory + "/" + LogFileName(number); }
 
@@ -87,6 +83,7 @@ struct Placed {
   uint64_t end = 0;
   LogPos position = 0;
   LogPos durable = 0;
+  uint64_t history_hash = 0;
 };
 
 struct PlacedSegment {
@@ -126,8 +123,8 @@ class TestLog {
     header.durable = durable_;
     header.manifest = {1, number, 100 + number};
     if (!segments_.empty()) {
-      header.predecessor = segments_.back().header.number;
-      header.predecessor_length = segments_.back().length;
+      header.predecessor = cut_segment_ != 0 ? cut_segment_ : segments_.back().header.number;
+      header.predecessor_length = cut_segment_ != 0 ? cut_length_ : segments_.back().length;
       header.predecessor_last_position = last_position_;
     }
     AppendOperation(&header.catalogue, EntryKind::kPut, kCatalogueKeyspace, "name", "default");
@@ -142,6 +139,7 @@ class TestLog {
     segment.header = writer_->header();
     segment.records_offset = writer_->length();
     segments_.push_back(segment);
+    cut_segment_ = 0;
     slot_b_is_next_ = false;
     Note();
   }
@@ -162,8 +160,8 @@ class TestLog {
       uint64_t begin = writer_->length();
       writer_->Add(&record);
       ASSERT_OK(writer_->Store());
-      records_.push_back(
-          {writer_->header().number, begin, writer_->length(), position, durable_});
+      records_.push_back({writer_->header().number, begin, writer_->length(), position, durable_,
+                          record.history_hash});
       history_hash_ = record.history_hash;
       Note();
     }
@@ -187,6 +185,19 @@ class TestLog {
     segments_.back().trailer_durable = durable;
     ASSERT_OK(writer_->Seal());
     Note();
+  }
+
+  // As a recovery that found the log's end behind `position`: what Begin makes next follows it.
+  void RecoverTo(LogPos position) {
+    for (const Placed& record : records_) {
+      if (record.position != position) continue;
+      cut_segment_ = record.segment;
+      cut_length_ = record.end;
+      history_hash_ = record.history_hash;
+    }
+    std::erase_if(records_, [&](const Placed& record) { return record.position > position; });
+    last_position_ = position;
+    durable_ = position;
   }
 
   ReplayOptions Options() const {
@@ -217,6 +228,8 @@ class TestLog {
   uint64_t time_us_ = kTestTimeUs;
   uint64_t history_hash_ = 0;
   bool slot_b_is_next_ = false;
+  uint64_t cut_segment_ = 0;  // of RecoverTo; 0: none
+  uint64_t cut_length_ = 0;
 };
 
 inline Status IgnoreCommit(const CommitRecord&) { return Status::Ok(); }

@@ -60,8 +60,10 @@ struct Verdict {
 };
 
 std::string Text(const Verdict& v) {
-  return std::string(v.damage ? "damage" : v.tail ? "tail" : "good") + " after position " +
-         std::to_string(v.last_position);
+  return std::string(v.damage ? "damage"
+                     : v.tail ? "tail"
+                              : "good") +
+         " after position " + std::to_string(v.last_position);
 }
 
 std::vector<Placed> RecordsOf(const TestLog& log, uint64_t segment) {
@@ -203,8 +205,9 @@ TEST_P(ReplayExhaustiveTest, EveryFlippedByteGivesTheVerdictOfTheRule) {
         Poke(log.fs(), path, offset, std::string(1, static_cast<char>(whole[offset] ^ pattern)));
         std::string message;
         Verdict actual = Actual(log, &message);
-        ASSERT_EQ(Text(actual), Text(expected)) << path << " offset " << offset << " pattern "
-                                                << int{pattern} << "\n" << message;
+        ASSERT_EQ(Text(actual), Text(expected))
+            << path << " offset " << offset << " pattern " << int{pattern} << "\n"
+            << message;
       }
       Poke(log.fs(), path, offset, whole.substr(offset, 1));
     }
@@ -224,7 +227,8 @@ TEST_P(ReplayExhaustiveTest, EveryLengthGivesTheVerdictOfTheRule) {
       std::string message;
       Verdict actual = Actual(log, &message);
       ASSERT_EQ(Text(actual), Text(Expected(log, CutShort(log, s, size))))
-          << path << " cut to " << size << "\n" << message;
+          << path << " cut to " << size << "\n"
+          << message;
     }
     WriteWhole(log.fs(), path, whole);
   }

@@ -1,0 +1,140 @@
+#include "compaction/compaction_iterator.h"
+
+#include <algorithm>
+
+#include "util/check.h"
+#include "util/escape.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr uint64_t kCancelCheckEntries = 1024;  // a power of two
+constexpr size_t kNoStretch = ~size_t{0};
+
+}  // namespace
+
+CompactionIterator::CompactionIterator(InternalIterator* input, SurvivalRules rules)
+    : input_(input), rules_(std::move(rules)) {
+  CHECK(rules_.bottom || !rules_.zero_positions);
+  CHECK(std::is_sorted(rules_.snapshots.begin(), rules_.snapshots.end()));
+  // A keyspace somebody can still see at a snapshot is not dropped yet.
+  std::erase_if(rules_.dropped_keyspaces, [&](const auto& dropped) {
+    return !rules_.snapshots.empty() && rules_.snapshots.front() < dropped.second;
+  });
+}
+
+void CompactionIterator::SeekToFirst() {
+  status_ = Status::Ok();
+  has_key_ = false;
+  entries_in_ = entries_dropped_ = 0;
+  input_->SeekToFirst();
+  FindSurvivor();
+}
+
+void CompactionIterator::Next() {
+  DCHECK(valid_);
+  input_->Next();
+  FindSurvivor();
+}
+
+void CompactionIterator::FindSurvivor() {
+  while (input_->Valid()) {
+    if ((++entries_in_ & (kCancelCheckEntries - 1)) == 0 && cancelled_ != nullptr && *cancelled_ &&
+        (*cancelled_)()) {
+      Stop(Status::Cancelled("compaction was cancelled"));
+      return;
+    }
+    if (Survives()) {
+      valid_ = true;
+      return;
+    }
+    if (!status_.ok()) return;
+    ++entries_dropped_;
+    input_->Next();
+  }
+  valid_ = false;
+}
+
+bool CompactionIterator::Stop(Status status) {
+  status_ = std::move(status);
+  valid_ = false;
+  return false;
+}
+
+size_t CompactionIterator::StretchOf(LogPos position) const {
+  const std::vector<LogPos>& snapshots = rules_.snapshots;
+  if (snapshots.empty() || position <= snapshots.front()) return 0;
+  if (position > snapshots.back()) return snapshots.size();
+  const auto at = std::lower_bound(snapshots.begin(), snapshots.end(), position);
+  return static_cast<size_t>(at - snapshots.begin());
+}
+
+bool CompactionIterator::IsDropped(std::string_view stored_key) const {
+  uint32_t keyspace = 0;
+  std::string_view user_key;
+  if (!SplitStoredKey(stored_key, &keyspace, &user_key)) return false;
+  const auto& dropped = rules_.dropped_keyspaces;
+  const auto at = std::lower_bound(dropped.begin(), dropped.end(), keyspace,
+                                   [](const auto& pair, uint32_t n) { return pair.first < n; });
+  return at != dropped.end() && at->first == keyspace;
+}
+
+// Compares the input's key with the one before, and takes it over if it is another. False when the
+// input is out of order.
+bool CompactionIterator::StartKey() {
+  const Entry& in = input_->entry();
+  const int order = has_key_ ? key_.compare(in.key) : -1;
+  if (order == 0) [[unlikely]] {
+    if (in.position() < TrailerPosition(trailer_)) {
+      trailer_ = in.trailer;
+      return true;
+    }
+    return Stop(Status::Corruption("key " + Escape(key_) + ": position " +
+                                   std::to_string(in.position()) + " follows position " +
+                                   std::to_string(TrailerPosition(trailer_))));
+  }
+  if (order > 0) [[unlikely]] {
+    return Stop(Status::Corruption("key " + Escape(in.key) + " follows key " + Escape(key_)));
+  }
+  key_.assign(in.key);
+  has_key_ = true;
+  trailer_ = in.trailer;
+  stretch_ = kNoStretch;
+  keep_rest_ = false;
+  key_emitted_ = false;
+  key_dropped_ = !rules_.dropped_keyspaces.empty() && IsDropped(in.key);
+  return true;
+}
+
+// Decides about the input's entry; sets entry_ when it survives. False as well after an error.
+bool CompactionIterator::Survives() {
+  if (!StartKey()) return false;
+  const EntryKind kind = TrailerKind(trailer_);
+  if (kind == EntryKind::kRangeDelete || static_cast<uint8_t>(kind) > kEntryKindMax) [[unlikely]] {
+    return Stop(Status::NotSupported("key " + Escape(key_) + ": entry kind " +
+                                     std::to_string(static_cast<int>(kind)) +
+                                     " among the entries of a table"));
+  }
+  if (key_dropped_) [[unlikely]]
+    return false;
+  entry_ = input_->entry();
+  if (!keep_rest_) [[likely]] {
+    const size_t stretch = StretchOf(TrailerPosition(trailer_));
+    if (stretch == stretch_) return false;  // hidden by a newer one
+    stretch_ = stretch;
+    const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
+    if (kind == EntryKind::kPut) [[likely]] {
+      if (final && rules_.zero_positions) entry_.trailer = PackTrailer(0, kind);
+    } else if (kind == EntryKind::kDelete) {
+      if (final) return false;
+    } else {
+      keep_rest_ = true;
+    }
+  }
+  first_of_key_ = !key_emitted_;
+  key_emitted_ = true;
+  return true;
+}
+
+}  // namespace logwood

@@ -1,0 +1,88 @@
+#include "compaction/job.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "compaction/level_iterator.h"
+#include "util/check.h"
+#include "util/merging_iterator.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// Level 0: one child a table. Deeper: one for all of a level, so that a merge has few children and
+// few files are open. The plan outlives the iterator.
+std::unique_ptr<InternalIterator> MergeInputs(const CompactionPlan& plan,
+                                              const JobOptions& options) {
+  LevelIteratorOptions scan;
+  scan.scan.fill_cache = false;
+  scan.scan.readahead_bytes = options.readahead_bytes;
+  scan.check_entries = true;
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  const auto add = [&](std::span<const TableMetaPtr> tables) {
+    if (tables.empty()) return;
+    children.push_back(NewLevelIterator({tables, nullptr}, options.tables, scan));
+  };
+  if (plan.input_level == 0) {
+    for (size_t i = 0; i < plan.inputs.size(); ++i) add({&plan.inputs[i], 1});
+  } else {
+    add(plan.inputs);
+  }
+  add(plan.output_overlap);
+  return NewMergingIterator(std::move(children));
+}
+
+uint64_t NewestData(const CompactionPlan& plan) {
+  uint64_t created_us = 0;
+  for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
+    for (const TableMetaPtr& table : *tables) created_us = std::max(created_us, table->created_us);
+  }
+  return created_us;
+}
+
+// The last look before anything is installed: nothing went missing on the way.
+Status CheckBooks(const CompactionPlan& plan, const JobResult& result) {
+  uint64_t written = 0;
+  for (const TableMeta& table : result.output.tables) written += table.entries;
+  if (result.entries_in == plan.InputEntries() && written == result.output.entries &&
+      result.entries_in == written + result.entries_dropped) {
+    return Status::Ok();
+  }
+  return Status::Corruption(
+      "compaction " + ToText(plan) + ": " + std::to_string(plan.InputEntries()) +
+      " entries promised, " + std::to_string(result.entries_in) + " read, " +
+      std::to_string(result.entries_dropped) + " dropped, " + std::to_string(written) + " written");
+}
+
+}  // namespace
+
+Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& options) {
+  CHECK(!plan.trivial_move);
+  CHECK(!plan.inputs.empty());
+  SurvivalRules rules = options.survival;
+  rules.bottom = plan.bottom;
+  rules.zero_positions = rules.zero_positions && plan.bottom;
+  SinkOptions sink = options.sink;
+  sink.grandparents = plan.grandparents;
+  if (sink.created_us == 0) sink.created_us = NewestData(plan);
+
+  const std::unique_ptr<InternalIterator> merged = MergeInputs(plan, options);
+  CompactionIterator survivors(merged.get(), std::move(rules));
+  survivors.SeekToFirst();
+  JobResult result;
+  ASSIGN_OR_RETURN(result.output, WriteTables(&survivors, sink));
+  result.bytes_read = plan.InputBytes();
+  result.entries_in = survivors.entries_in();
+  result.entries_dropped = survivors.entries_dropped();
+  Status books = CheckBooks(plan, result);
+  if (!books.ok()) {
+    RemoveTables(result.output.tables, sink);
+    return books;
+  }
+  return result;
+}
+
+}  // namespace logwood

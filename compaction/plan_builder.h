@@ -1,0 +1,78 @@
+// PlanBuilder: makes plans that keep the invariants; PickCompaction and PickManual only choose what
+// to ask it for. Internal to compaction/. Holds references for the length of one pick.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compaction/picker.h"
+
+namespace logwood {
+
+// [begin, end) of stored keys; empty while nothing was added (begin == end == "").
+struct KeyRange {
+  std::string begin, end;
+
+  bool empty() const { return end.empty(); }
+  void Add(std::string_view from, std::string_view to);
+  void Add(const std::vector<TableMetaPtr>& tables);
+};
+
+uint64_t BytesOf(const std::vector<TableMetaPtr>& tables);
+
+class PlanBuilder {
+ public:
+  PlanBuilder(const LevelShape& shape, const CompactionSettings& settings, const BusyTables& busy)
+      : shape_(shape), settings_(settings), busy_(busy) {}
+
+  bool IsBusy(const TableMeta& table) const { return busy_.tables.count(table.number) != 0; }
+  const std::vector<TableMetaPtr>& Tables(int level) const {
+    return shape_.levels[static_cast<size_t>(level)];
+  }
+
+  // A plan for these tables of `input_level` (>= 1: neighbours), or nullopt when conditions (a) to
+  // (c) of picker.h do not hold now. Takes in neighbours that cost no further output table.
+  std::optional<CompactionPlan> Make(CompactionReason reason, int input_level, int output_level,
+                                     std::vector<TableMetaPtr> inputs) const;
+
+  // A plan out of level 0 for all that is tied to [from, to) by overlap (empty `to`: no end),
+  // oldest first up to job_bytes_max, into the deepest level down to `base_level` that it can
+  // reach.
+  std::optional<CompactionPlan> MakeLevel0(CompactionReason reason, int base_level,
+                                           std::string_view from, std::string_view to) const;
+
+  // Level-0 tables that overlap nothing on their way to the same level, at or below `base_level`.
+  std::optional<CompactionPlan> MoveLevel0(int base_level) const;
+  // Those of `tables`, of `level` >= 1, that overlap nothing in the next one, until they add up to
+  // `bytes`.
+  std::optional<CompactionPlan> MoveDown(CompactionReason reason, int level,
+                                         const std::vector<TableMetaPtr>& tables,
+                                         uint64_t bytes = ~uint64_t{0}) const;
+
+  // Whether a rewrite would do away with most of the table's tombstones' weight.
+  bool ManyTombstones(const TableMeta& table) const;
+
+ private:
+  bool OutputBusy(int level, std::string_view begin, std::string_view end) const;
+  bool Occupied(int level, std::string_view begin, std::string_view end) const;
+  bool OlderLevel0Missing(const std::vector<TableMetaPtr>& inputs) const;
+  bool AnyBusy(const std::vector<TableMetaPtr>& tables) const;
+  bool IsBottom(int output_level, std::string_view begin, std::string_view end) const;
+  int ReachFromLevel0(int deepest, std::string_view begin, std::string_view end) const;
+  bool MayMove(const TableMeta& table, int output_level) const;
+  std::vector<TableMetaPtr> ClosedLevel0(const KeyRange& range) const;
+  void TakeNeighbours(int input_level, int output_level, std::vector<TableMetaPtr>* inputs,
+                      const std::vector<TableMetaPtr>& overlap) const;
+  CompactionPlan MakeMove(CompactionReason reason, int input_level, int output_level,
+                          std::vector<TableMetaPtr> inputs) const;
+  void Complete(CompactionPlan* plan) const;
+
+  const LevelShape& shape_;
+  const CompactionSettings& settings_;
+  const BusyTables& busy_;
+};
+
+}  // namespace logwood

@@ -1,0 +1,131 @@
+#include "compaction/table_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "util/check.h"
+#include "util/random.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// How much of a table may be added before its size is looked at again.
+constexpr uint64_t kSizeCheckBytes = 16 * 1024;
+
+class TableSink {
+ public:
+  explicit TableSink(const SinkOptions& options)
+      : options_(options), check_bytes_(std::min(kSizeCheckBytes, options.table_bytes_max / 8)) {}
+
+  Status Drain(CompactionIterator* input) {
+    input->set_cancelled(&options_.cancelled);
+    Status status = Copy(input);
+    input->set_cancelled(nullptr);
+    return status;
+  }
+
+  SinkResult TakeResult() { return std::move(result_); }
+
+  // Best effort: what can not be removed is referenced by nothing and found by the collector.
+  void RemoveAll() {
+    builder_.reset();
+    file_.reset();
+    for (const std::string& path : paths_) options_.fs->Remove(path).ok();
+  }
+
+ private:
+  Status Copy(CompactionIterator* input) {
+    for (; input->Valid(); input->Next()) {
+      const Entry& entry = input->entry();
+      if (input->first_of_key() && builder_ != nullptr && EndsBefore(entry.key)) {
+        RETURN_IF_ERROR(FinishTable());
+      }
+      if (builder_ == nullptr) RETURN_IF_ERROR(StartTable(entry.key));
+      builder_->Add(entry.key, entry.trailer, entry.value);
+      unchecked_bytes_ += entry.key.size() + entry.value.size() + sizeof(entry.trailer);
+      max_position_ = std::max(max_position_, input->source_position());
+      ++result_.entries;
+    }
+    RETURN_IF_ERROR(input->status());
+    return builder_ == nullptr ? Status::Ok() : FinishTable();
+  }
+
+  // Whether the open table is complete when `key` comes next.
+  bool EndsBefore(std::string_view key) {
+    while (grandparent_ < options_.grandparents.size() &&
+           options_.grandparents[grandparent_]->end <= key) {
+      overlap_bytes_ += options_.grandparents[grandparent_]->size;
+      ++grandparent_;
+    }
+    if (overlap_bytes_ > options_.grandparent_bytes_max) return true;
+    if (unchecked_bytes_ < check_bytes_) return false;
+    unchecked_bytes_ = 0;
+    // A failed builder is noticed here too, not only at the table's end.
+    return builder_->estimated_bytes() >= options_.table_bytes_max || !builder_->status().ok();
+  }
+
+  Status StartTable(std::string_view first_key) {
+    while (grandparent_ < options_.grandparents.size() &&
+           options_.grandparents[grandparent_]->end <= first_key) {
+      ++grandparent_;
+    }
+    overlap_bytes_ = unchecked_bytes_ = 0;
+    max_position_ = 0;
+    const uint64_t number = options_.next_number();
+    std::string path = options_.directory + "/" + TableFileName(number);
+    ASSIGN_OR_RETURN(file_, options_.fs->CreateWritable(path));
+    paths_.push_back(std::move(path));
+    builder_ = std::make_unique<TableBuilder>(file_.get(), options_.table, number, NewId());
+    return Status::Ok();
+  }
+
+  // Invariant 5: the bytes are durable before the table is returned to anybody.
+  Status FinishTable() {
+    ASSIGN_OR_RETURN(TableMeta meta, builder_->Finish());
+    RETURN_IF_ERROR(file_->Sync());
+    RETURN_IF_ERROR(file_->Close());
+    builder_.reset();
+    file_.reset();
+    CHECK(meta.entries != 0);
+    meta.created_us = options_.created_us;
+    // Entries that got position 0 mean "at or before this table's largest".
+    meta.max_position = std::max(meta.max_position, max_position_);
+    result_.bytes_written += meta.size;
+    result_.tables.push_back(std::move(meta));
+    return Status::Ok();
+  }
+
+  const SinkOptions& options_;
+  const uint64_t check_bytes_;
+  SinkResult result_;
+  std::vector<std::string> paths_;  // of all files made
+  // Declared in this order: the builder holds the file.
+  std::unique_ptr<WritableFile> file_;
+  std::unique_ptr<TableBuilder> builder_;
+  uint64_t unchecked_bytes_ = 0;  // added since the size was looked at
+  LogPos max_position_ = 0;       // as the entries came
+  size_t grandparent_ = 0;        // the first that ends after the last key
+  uint64_t overlap_bytes_ = 0;    // of grandparents the open table has passed
+};
+
+}  // namespace
+
+Result<SinkResult> WriteTables(CompactionIterator* input, const SinkOptions& options) {
+  TableSink sink(options);
+  Status status = sink.Drain(input);
+  if (!status.ok()) {
+    sink.RemoveAll();
+    return status;
+  }
+  return sink.TakeResult();
+}
+
+void RemoveTables(const std::vector<TableMeta>& tables, const SinkOptions& options) {
+  for (const TableMeta& table : tables) {
+    options.fs->Remove(options.directory + "/" + TableFileName(table.number)).ok();
+  }
+}
+
+}  // namespace logwood

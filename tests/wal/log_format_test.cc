@@ -1,0 +1,264 @@
+#include "wal/log_format.h"
+
+#include "tests/wal/log_test_support.h"
+#include "util/escape.h"
+#include "util/file_header.h"
+#include "util/hash.h"
+#include "wal/log_dump.h"
+#include "wal/record_codec.h"
+
+namespace logwood {
+namespace {
+
+SegmentHeader ExampleHeader() {
+  SegmentHeader header;
+  header.number = 12;
+  header.file_id = {1, 2};
+  header.history_id = {3, 4};
+  header.instance_id = {5, 6};
+  header.epoch = 7;
+  header.epoch_tag = 8;
+  header.first_position = 1000;
+  header.first_time_us = kTestTimeUs;
+  header.history_hash = 9;
+  header.durable = 990;
+  header.predecessor = 11;
+  header.predecessor_length = 54321;
+  header.predecessor_last_position = 999;
+  header.manifest = {13, 14, 15};
+  header.catalogue_position = 16;
+  header.catalogue = "catalogue";
+  return header;
+}
+
+void ExpectSame(const SegmentHeader& a, const SegmentHeader& b) {
+  EXPECT_EQ(a.number, b.number);
+  EXPECT_EQ(a.file_id, b.file_id);
+  EXPECT_EQ(a.history_id, b.history_id);
+  EXPECT_EQ(a.instance_id, b.instance_id);
+  EXPECT_EQ(a.epoch, b.epoch);
+  EXPECT_EQ(a.epoch_tag, b.epoch_tag);
+  EXPECT_EQ(a.first_position, b.first_position);
+  EXPECT_EQ(a.first_time_us, b.first_time_us);
+  EXPECT_EQ(a.history_hash, b.history_hash);
+  EXPECT_EQ(a.durable, b.durable);
+  EXPECT_EQ(a.predecessor, b.predecessor);
+  EXPECT_EQ(a.predecessor_length, b.predecessor_length);
+  EXPECT_EQ(a.predecessor_last_position, b.predecessor_last_position);
+  EXPECT_EQ(a.manifest, b.manifest);
+  EXPECT_EQ(a.catalogue_position, b.catalogue_position);
+}
+
+TEST(LogFormatTest, HeaderComesBackAndItsCopyStandsInForIt) {
+  SegmentHeader header = ExampleHeader();
+  std::string bytes = EncodeSegmentHeader(header);
+  EXPECT_EQ(bytes.size(), kCatalogueOffset + header.catalogue.size());
+  for (bool damaged : {false, true}) {
+    if (damaged) bytes[100] = static_cast<char>(bytes[100] ^ 1);
+    auto decoded = DecodeSegmentHeader(bytes.substr(0, kSlotAOffset), "000012.log");
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    ExpectSame(decoded->header, header);
+    EXPECT_EQ(decoded->from_copy, damaged);
+    EXPECT_EQ(decoded->catalogue_bytes, header.catalogue.size());
+    EXPECT_EQ(decoded->catalogue_checksum, CatalogueChecksum(header.file_id, header.catalogue));
+    EXPECT_EQ(decoded->records_offset(), bytes.size());
+  }
+}
+
+TEST(LogFormatTest, NoPairOfEquallyDamagedHeadersDecodes) {
+  std::string good = EncodeSegmentHeader(ExampleHeader()).substr(0, kSlotAOffset);
+  for (size_t i = 0; i < kSegmentHeaderBytes; ++i) {
+    for (char pattern : {'\x01', '\x80', '\xff'}) {
+      std::string bytes = good;
+      bytes[i] = static_cast<char>(bytes[i] ^ pattern);
+      bytes[kHeaderCopyOffset + i] = static_cast<char>(bytes[kHeaderCopyOffset + i] ^ pattern);
+      Status status = DecodeSegmentHeader(bytes, "f").status();
+      EXPECT_TRUE(status.Is(StatusCode::kCorruption)) << i << " " << status.ToString();
+    }
+  }
+  for (size_t size = 0; size < kSegmentHeaderBytes; ++size) {
+    EXPECT_TRUE(
+        DecodeSegmentHeader(good.substr(0, size), "f").status().Is(StatusCode::kCorruption));
+  }
+}
+
+TEST(LogFormatTest, HeadersThatContradictThemselvesAreNamed) {
+  EXPECT_EQ(HeaderContradiction(ExampleHeader()), nullptr);
+  auto with = [](auto change) {
+    SegmentHeader header = ExampleHeader();
+    change(&header);
+    return HeaderContradiction(header);
+  };
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->number = 0; }), "number 0");
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->first_position = 0; }), "first position");
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->durable = 1000; }), "durable point in the future");
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->predecessor = 12; }), "predecessor is not older");
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->predecessor_last_position = 998; }),
+               "predecessor's last position");
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->predecessor_length = 5; }), "predecessor's length");
+}
+
+TEST(LogFormatTest, SlotSpeaksForItsOwnPlaceOnly) {
+  std::string bytes = EncodeSlot({{1, 2}, {5, 6}, 12, 1000, 1234}, kSlotAOffset);
+  ASSERT_EQ(bytes.size(), kSlotBytes);
+  auto slot = DecodeSlot(bytes, kSlotAOffset);
+  ASSERT_TRUE(slot.has_value());
+  EXPECT_EQ(slot->durable, 1234u);
+  EXPECT_EQ(slot->number, 12u);
+  EXPECT_FALSE(DecodeSlot(bytes, kSlotBOffset).has_value());
+  EXPECT_FALSE(DecodeSlot(std::string(kSlotBytes, '\0'), kSlotAOffset).has_value());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string bad = bytes;
+    bad[i] = static_cast<char>(bad[i] ^ 1);
+    EXPECT_FALSE(DecodeSlot(bad, kSlotAOffset).has_value()) << i;
+    EXPECT_FALSE(DecodeSlot(bytes.substr(0, i), kSlotAOffset).has_value()) << i;
+  }
+}
+
+TEST(LogFormatTest, FrameComesBackAndEveryFlippedBitIsNoticed) {
+  FrameContext context = {{1, 2}, 1000, kTestTimeUs};
+  CommitRecord record;
+  record.position = 1234;
+  record.time_us = kTestTimeUs + 1'000'000;
+  record.durable = 5;
+  record.flags = kFlagCatalogue;
+  record.operation_count = 300;
+  record.note = "note";
+  record.operations = "operations";
+  std::string frame(kFrameOverheadBytesMax + 14, '\0');
+  frame.resize(
+      static_cast<size_t>(EncodeFrame(frame.data(), context, 777, 42, &record) - frame.data()));
+  CommitRecord read;
+  uint64_t body_hash = 0;
+  ASSERT_EQ(DecodeFrame(frame, context, 777, &read, &body_hash), nullptr);
+  EXPECT_EQ(read.position, record.position);
+  EXPECT_EQ(read.time_us, record.time_us);
+  EXPECT_EQ(read.durable, record.durable);
+  EXPECT_EQ(read.flags, record.flags);
+  EXPECT_EQ(read.operation_count, record.operation_count);
+  EXPECT_EQ(read.note, "note");
+  EXPECT_EQ(read.operations, "operations");
+  EXPECT_EQ(body_hash, Hash64("noteoperations"));
+  EXPECT_EQ(read.history_hash, NextHistoryHash(42, read, body_hash));
+  EXPECT_NE(DecodeFrame(frame, context, 778, &read, &body_hash), nullptr) << "another offset";
+  for (size_t bit = 0; bit < frame.size() * 8; ++bit) {
+    std::string bad = frame;
+    bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
+    EXPECT_NE(DecodeFrame(bad, context, 777, &read, &body_hash), nullptr) << bit;
+  }
+}
+
+TEST(LogFormatTest, TrailerComesBackAndHostileOnesDoNot) {
+  SegmentTrailer trailer = {3, 12, kTestTimeUs, {{10, 12300}, {12, 99999}}};
+  std::string bytes = EncodeTrailer(trailer, 200'000);
+  auto read = DecodeTrailer(bytes, 200'000);
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->records, 3u);
+  EXPECT_EQ(read->last_position, 12u);
+  ASSERT_EQ(read->index.size(), 2u);
+  EXPECT_EQ(read->index[1].position, 12u);
+  EXPECT_EQ(read->index[1].offset, 99999u);
+  EXPECT_FALSE(DecodeTrailer(bytes, 200'001).has_value());
+  EXPECT_FALSE(DecodeTrailer(bytes, 99'999).has_value()) << "an entry behind the trailer";
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(DecodeTrailer(bytes.substr(0, size), 200'000).has_value());
+  std::string many = bytes;
+  many.replace(0, 3, "\xff\xff\xff\xff\xff\xff\xff\xff\x7f");
+  EXPECT_FALSE(DecodeTrailer(many, 200'000).has_value());
+}
+
+// The bytes of each ```hex block of a page, in order: lines of two-digit bytes, '#' comments.
+std::vector<std::string> HexBlocks(const std::string& page) {
+  std::vector<std::string> blocks;
+  std::istringstream in(page);
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("```")) {
+      inside = !inside && line == "```hex";
+      if (inside) blocks.emplace_back();
+      continue;
+    }
+    if (!inside) continue;
+    std::string digits = line.substr(0, line.find('#'));
+    std::erase(digits, ' ');
+    std::optional<std::string> bytes = FromHex(digits);
+    EXPECT_TRUE(bytes.has_value()) << line;
+    if (bytes.has_value()) blocks.back() += *bytes;
+  }
+  return blocks;
+}
+
+TEST(LogFormatPageTest, FileHeaderExampleDecodes) {
+  std::vector<std::string> blocks =
+      HexBlocks(ReadSourceFile(std::string(LOGWOOD_SOURCE_DIR) + "/docs/format/file_header.md"));
+  ASSERT_EQ(blocks.size(), 1u);
+  auto header = DecodeFileHeader(blocks[0], FileKind::kLog, "page", true);
+  ASSERT_TRUE(header.ok()) << header.status().ToString();
+  EXPECT_EQ(header->version, 1u);
+  EXPECT_EQ(header->id, (Id128{0xabcd0001, 0x9876543211}));
+  EXPECT_EQ(header->Encode(), blocks[0]);
+}
+
+// The page's example is the golden segment: header, slot, first record and trailer.
+TEST(LogFormatPageTest, LogExampleIsTheGoldenSegment) {
+  std::vector<std::string> blocks =
+      HexBlocks(ReadSourceFile(std::string(LOGWOOD_SOURCE_DIR) + "/docs/format/log.md"));
+  ASSERT_EQ(blocks.size(), 4u);
+  std::string golden = ReadSourceFile(TestDataPath("golden/log_v1.log"));
+  ASSERT_GT(golden.size(), kCatalogueOffset);
+  EXPECT_EQ(golden.substr(0, kSegmentHeaderBytes), blocks[0]);
+  EXPECT_EQ(golden.substr(kSlotAOffset, kSlotBytes), blocks[1]);
+  auto header = DecodeSegmentHeader(blocks[0], "page");
+  ASSERT_TRUE(header.ok()) << header.status().ToString();
+  EXPECT_EQ(header->header.number, 1u);
+  ASSERT_TRUE(DecodeSlot(blocks[1], kSlotAOffset).has_value());
+  EXPECT_EQ(DecodeSlot(blocks[1], kSlotAOffset)->durable, 2u);
+
+  const SegmentHeader& h = header->header;
+  FrameContext context = {h.file_id, h.first_position, h.first_time_us};
+  CommitRecord record;
+  uint64_t body_hash = 0;
+  ASSERT_EQ(DecodeFrame(blocks[2], context, header->records_offset(), &record, &body_hash),
+            nullptr);
+  EXPECT_EQ(record.position, 1u);
+  BatchReader operations(record.operations);
+  BatchOperation operation;
+  ASSERT_TRUE(operations.Next(&operation));
+  EXPECT_EQ(operation.stored_key, "\x01key1");
+  EXPECT_EQ(operation.value, "vvvvvvvvvvvvvvvvvvvv");
+  EXPECT_EQ(golden.substr(header->records_offset(), blocks[2].size()), blocks[2]);
+
+  uint64_t trailer_offset = golden.size() - blocks[3].size();
+  ASSERT_EQ(DecodeFrame(blocks[3], context, trailer_offset, &record, &body_hash), nullptr);
+  EXPECT_EQ(record.flags, kFlagTrailer);
+  auto trailer = DecodeTrailer(record.operations, trailer_offset);
+  ASSERT_TRUE(trailer.has_value());
+  EXPECT_EQ(trailer->records, 3u);
+}
+
+// Format version 1 as released: it must stay readable byte for byte, and be written like this.
+TEST(LogGoldenTest, SegmentOfVersionOneStaysReadableAndIsWrittenTheSame) {
+  TestLog log;
+  log.Begin(1);
+  log.Append(2);
+  log.MarkDurable();
+  log.Append(1);
+  log.Seal();
+  std::string written = ReadWhole(log.fs(), LogPath(1));
+  std::string path = TestDataPath("golden/log_v1.log");
+  if (UpdateExpected()) std::ofstream(path, std::ios::binary) << written;
+  std::string golden = ReadSourceFile(path);
+  EXPECT_TRUE(written == golden) << "the bytes on disk changed: STYLE 21";
+
+  WriteWhole(log.fs(), LogPath(1), golden);
+  std::string dump;
+  auto summary = DumpSegment(log.fs(), LogPath(1), {},
+                             [&](std::string_view line) { dump.append(line).append("\n"); });
+  ASSERT_TRUE(summary.ok());
+  EXPECT_OK(summary->damage);
+  EXPECT_EQ(summary->records, 3u);
+  EXPECT_TRUE(summary->sealed);
+}
+
+}  // namespace
+}  // namespace logwood
