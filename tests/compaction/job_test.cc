@@ -175,6 +175,26 @@ TEST_F(JobTest, GrandparentsEndATable) {
   EXPECT_EQ(result->output.tables[2].begin, "e");
 }
 
+TEST_F(JobTest, HalfFullTableEndsWhereAGrandparentDoes) {
+  Entries entries;
+  for (char c = 'a'; c <= 'z'; ++c)
+    entries.push_back(Put(std::string(1, c), 1, std::string(600, c)));
+  CompactionPlan plan;
+  plan.inputs = Write(entries, 1 << 20);
+  plan.output_level = 5;
+  auto meta = std::make_shared<TableMeta>();
+  meta->begin = "a";
+  meta->end = "n";
+  plan.grandparents = {meta};
+  JobOptions options = Options();
+  options.sink.table.compression = Compression::kNone;
+  options.sink.table_bytes_max = 14'000;  // 26 entries are more, 13 are more than half
+  const auto result = RunCompaction(plan, options);
+  ASSERT_TRUE(result.ok());
+  ASSERT_EQ(result->output.tables.size(), 2u);
+  EXPECT_EQ(result->output.tables[1].begin, "n");
+}
+
 TEST_F(JobTest, LargestPositionOutlivesZeroing) {
   CompactionPlan plan;
   plan.inputs = Write({Put("a", 7), Put("b", 9)}, 1 << 20);
