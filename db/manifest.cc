@@ -1,5 +1,8 @@
 #include "db/manifest.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "db/file_names.h"
 #include "util/coding.h"
 #include "util/file_header.h"
@@ -25,29 +28,86 @@ std::string At(const std::string& path, uint64_t offset, std::string_view what) 
   return path + ":" + std::to_string(offset) + ": " + std::string(what);
 }
 
-// True when a valid frame follows the bad one at `offset`: then it is damage, not a torn append.
-// The chain continues through the stored value of the bad frame if only its body is bad, so frames
-// behind it are tried with every stored chain that a plausible length reaches.
-bool GoodFrameFollows(std::string_view file, uint64_t offset) {
-  std::string_view rest = file.substr(offset);
-  if (rest.size() < kFrameHeaderBytes) return false;
-  uint32_t length = LoadFixed<uint32_t>(rest.data());
-  uint64_t stored_chain = LoadFixed<uint64_t>(rest.data() + 4);
-  for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes <= rest.size(); ++at) {
-    // Frames begin where the damaged length says, or anywhere if that cannot be believed.
-    if (length <= rest.size() - kFrameHeaderBytes && at < kFrameHeaderBytes + length) {
-      at = kFrameHeaderBytes + length;
-      if (at + kFrameHeaderBytes > rest.size()) return false;
-      length = ~0U;
-    }
-    uint32_t next_length = LoadFixed<uint32_t>(rest.data() + at);
-    if (next_length == 0 || next_length > rest.size() - at - kFrameHeaderBytes) continue;
-    uint64_t chain = NextChain(stored_chain, rest.substr(at, 4),
-                               rest.substr(at + kFrameHeaderBytes, next_length));
-    if (chain == LoadFixed<uint64_t>(rest.data() + at + 4)) return true;
+// A frame as its bytes say; nothing of it is proven.
+struct Frame {
+  std::string_view length_field, body;
+  uint64_t chain = 0;
+
+  // nullopt when the length cannot be right.
+  static std::optional<Frame> At(std::string_view bytes) {
+    if (bytes.size() < kFrameHeaderBytes) return std::nullopt;
+    const uint32_t length = LoadFixed<uint32_t>(bytes.data());
+    if (length == 0 || length > bytes.size() - kFrameHeaderBytes) return std::nullopt;
+    return Frame{bytes.substr(0, 4), bytes.substr(kFrameHeaderBytes, length),
+                 LoadFixed<uint64_t>(bytes.data() + 4)};
   }
-  return false;
-}
+  size_t size() const { return kFrameHeaderBytes + body.size(); }
+  bool Follows(uint64_t chain_before) const {
+    return NextChain(chain_before, length_field, body) == chain;
+  }
+  // Whether the body is a row of fields: cheap, and hardly ever true of other bytes.
+  bool LooksLikeEdit() const {
+    Decoder in(body);
+    while (!in.empty()) {
+      in.Varint64();
+      in.LengthPrefixed();
+      if (!in.ok()) return false;
+    }
+    return true;
+  }
+};
+
+// Looks for whole frames behind a bad one: then it is damage, not a torn append, which is the last
+// thing in a file. Whatever part of the bad frame was hit, its successor matches the chain that is
+// stored in it or the one that follows from its body; where all of it is gone, two frames further on
+// match each other.
+class DamageSearch {
+ public:
+  DamageSearch(std::string_view rest, const ManifestState& before)
+      : rest_(rest), manifest_(before.number) {
+    if (rest.size() < kFrameHeaderBytes) return;
+    seeds_.push_back(LoadFixed<uint64_t>(rest.data() + 4));
+    if (auto bad = Frame::At(rest)) {
+      seeds_.push_back(NextChain(before.chain, bad->length_field, bad->body));
+    }
+  }
+
+  bool FindsGoodFrame() {
+    for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes < rest_.size(); ++at) {
+      auto frame = Frame::At(rest_.substr(at));
+      if (!frame || !frame->LooksLikeEdit()) continue;
+      if (FollowsSeed(*frame) || FollowedByItsOwn(at, *frame)) return true;
+      // No append is like this: bytes made to look like frames over and over.
+      if (hashed_bytes_ > kHashedBytesMax) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr uint64_t kHashedBytesMax = 1 << 30;
+
+  bool Follows(const Frame& frame, uint64_t chain) {
+    hashed_bytes_ += frame.body.size();
+    return frame.Follows(chain);
+  }
+  bool FollowsSeed(const Frame& frame) {
+    return std::any_of(seeds_.begin(), seeds_.end(),
+                       [&](uint64_t seed) { return Follows(frame, seed); });
+  }
+  // Two frames of an older manifest, left on the disk, match each other as well; but all their
+  // numbers were given out before this manifest's own.
+  bool FollowedByItsOwn(size_t at, const Frame& frame) {
+    auto next = Frame::At(rest_.substr(at + frame.size()));
+    if (!next || !next->LooksLikeEdit() || !Follows(*next, frame.chain)) return false;
+    auto edit = Edit::Decode(next->body);
+    return edit.ok() && edit->next_file_number && *edit->next_file_number > manifest_;
+  }
+
+  const std::string_view rest_;
+  const uint64_t manifest_;
+  std::vector<uint64_t> seeds_;
+  uint64_t hashed_bytes_ = 0;
+};
 
 }  // namespace
 
@@ -120,29 +180,22 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   uint64_t offset = kFileHeaderBytes;
   while (offset < file.size()) {
     std::string_view rest = file.substr(offset);
-    uint32_t length = rest.size() < kFrameHeaderBytes ? 0 : LoadFixed<uint32_t>(rest.data());
-    bool good = length != 0 && length <= rest.size() - kFrameHeaderBytes;
-    uint64_t chain = 0;
-    if (good) {
-      chain = NextChain(contents.state.chain, rest.substr(0, 4),
-                        rest.substr(kFrameHeaderBytes, length));
-      good = chain == LoadFixed<uint64_t>(rest.data() + 4);
-    }
-    if (!good) {
-      if (contents.edits.empty() || GoodFrameFollows(file, offset)) {
+    auto frame = Frame::At(rest);
+    if (!frame || !frame->Follows(contents.state.chain)) {
+      if (contents.edits.empty() || DamageSearch(rest, contents.state).FindsGoodFrame()) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;
       contents.tail_bytes = file.size() - offset;
       break;
     }
-    auto edit = Edit::Decode(rest.substr(kFrameHeaderBytes, length));
+    auto edit = Edit::Decode(frame->body);
     if (!edit.ok()) return edit.status().WithContext(At(path, offset, "edit"));
     contents.state.edits++;
-    contents.state.chain = chain;
+    contents.state.chain = frame->chain;
     contents.edits.push_back(std::move(*edit));
     contents.states.push_back(contents.state);
-    offset += kFrameHeaderBytes + length;
+    offset += frame->size();
   }
   if (contents.edits.empty()) {
     return Status::Corruption(At(path, kFileHeaderBytes, "the manifest holds no edit"));
