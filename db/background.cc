@@ -69,13 +69,13 @@ void Background::FlushLoop() {
   Status status;
   while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
     status = FlushOnce();
-    if (status.ok()) Succeed();
+    if (status.ok()) Succeed(Work::kFlush);
   }
   {
     MutexLock lock(mutex_);
     flushing_ = false;
   }
-  if (!status.ok()) Fail(status, "flush");
+  if (!status.ok()) Fail(Work::kFlush, status);
   if (status.ok()) Wake();  // what was sealed between the last look and now
   MutexLock lock(mutex_);
   changed_.NotifyAll();
@@ -88,8 +88,6 @@ Status Background::FlushOnce() {
   const TablesState end = sealed.back().end;
   // Invariant 6: the log is durable up to what a table holds before the table is installed.
   Status synced = parts_.log->SyncTo(end.position, kNoDeadline);
-  // The edit below names the segment that recovery starts from: it must be there after a crash.
-  if (synced.ok()) synced = parts_.log->SyncHeaders();
   if (!synced.ok()) {
     parts_.errors->StopWrites(synced);
     return synced;
@@ -97,9 +95,17 @@ Status Background::FlushOnce() {
   ASSIGN_OR_RETURN(SinkResult result, RunFlush(sealed, MakeRules(), MakeSink(end.time_us)));
   // Invariant 5: tables are synced by the sink; their names now; then the edit.
   RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
+  // The edit names the segment that recovery starts from: it must be there after a crash. The log
+  // may have gone on to another one since the memtable was sealed.
+  std::vector<RetainedSegment> segments = parts_.log->Segments();
+  Status headers = parts_.log->SyncHeaders();
+  if (!headers.ok()) {
+    parts_.errors->StopWrites(headers);
+    return headers;
+  }
   Edit edit;
   edit.tables = end;
-  edit.first_segment = FirstNeeded(parts_.log->Segments(), end.position);
+  edit.first_segment = FirstNeeded(segments, end.position);
   edit.durable_segment = parts_.log->durable_segment();
   for (TableMeta& meta : result.tables) edit.added.emplace_back(0, std::move(meta));
   Event event;
@@ -145,7 +151,7 @@ Status Background::WaitForRoom() {
     MutexLock lock(mutex_);
     while (parts_.tree->HasSealed() &&
            parts_.tree->memtable_bytes() >= core.settings.memtables_bytes_max) {
-      status = parts_.errors->background();
+      status = parts_.errors->failure(Work::kFlush);
       if (status.ok() && stopping()) status = ClosedError();
       if (!status.ok()) break;
       changed_.Wait(mutex_);
@@ -167,7 +173,7 @@ Status Background::WaitFlushed(LogPos position) {
     Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
-    RETURN_IF_ERROR(parts_.errors->background());
+    RETURN_IF_ERROR(parts_.errors->failure(Work::kFlush));
     if (stopping()) return ClosedError();
     if (flushing_) changed_.Wait(mutex_);
   }
@@ -230,14 +236,18 @@ std::string Background::delay_reason() const {
   return delay_reason_;
 }
 
-void Background::Fail(const Status& status, const char* what) {
-  if (stopping() || status.Is(StatusCode::kCancelled)) return;
-  parts_.errors->SetBackground(status);
+void Background::Report(const Status& failure, const char* what) {
   Event event;
   event.kind = EventKind::kBackgroundError;
-  event.status = status;
+  event.status = failure;
   event.detail = what;
   parts_.core->events->Emit(std::move(event));
+}
+
+void Background::Fail(Work work, const Status& status) {
+  if (stopping() || status.Is(StatusCode::kCancelled)) return;
+  parts_.errors->SetFailure(work, status);
+  Report(status, work == Work::kFlush ? "flush" : "compaction");
   MutexLock lock(mutex_);
   changed_.NotifyAll();
   if (retry_armed_ || stopping()) return;
@@ -253,8 +263,8 @@ void Background::Retry() {
   Wake();
 }
 
-void Background::Succeed() {
-  if (!parts_.errors->ClearBackground()) return;
+void Background::Succeed(Work work) {
+  if (!parts_.errors->ClearFailure(work)) return;
   Event event;
   event.kind = EventKind::kResumed;
   event.detail = "background work succeeds again";
@@ -279,7 +289,11 @@ void Background::TendLog() {
     status = parts_.log->SyncTo(stored, kNoDeadline);
   }
   if (status.ok()) status = RecordDurableSegment();
-  if (!status.ok() && parts_.errors->StopWrites(status)) Fail(status, "sync of the log");
+  if (!status.ok() && parts_.errors->StopWrites(status)) {
+    Report(status, "sync of the log");
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
+  }
   bool quiet = stored == idle_marked_;
   idle_seen_ = stored;
   idle_armed_.store(false, std::memory_order_seq_cst);
@@ -306,8 +320,10 @@ void Background::CollectLog() {
   needs.now_us = parts_.core->executor->WallMicros();
   std::vector<RetainedSegment> segments = parts_.log->Segments();
   std::vector<KeepReason> reasons = DecideSegments(segments, needs);
+  // What the manifest names as the first one stays, also when nothing was written to it.
+  const uint64_t first = parts_.tree->versions().first_segment();
   for (size_t i = 0; i < segments.size(); ++i) {
-    if (reasons[i] == KeepReason::kNone) continue;
+    if (reasons[i] == KeepReason::kNone && segments[i].number != first) continue;
     static_cast<void>(parts_.log->RemoveBefore(segments[i].number));
     return;
   }

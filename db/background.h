@@ -75,8 +75,9 @@ class Background {
   void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
   void ClearBusy(const CompactionPlan& plan) REQUIRES(mutex_);
 
-  void Fail(const Status& status, const char* what);
-  void Succeed();
+  void Report(const Status& failure, const char* what);
+  void Fail(Work work, const Status& status);
+  void Succeed(Work work);
   void Retry();
   void ArmIdle();
   void TendLog();

@@ -12,7 +12,7 @@ void Background::CompactLoop() {
     Wake();  // another thread may find something beside this plan
     status = RunPlan(*plan);
   }
-  if (!status.ok()) Fail(status, "compaction");
+  if (!status.ok()) Fail(Work::kCompaction, status);
   MutexLock lock(mutex_);
   --compactors_;
   changed_.NotifyAll();
@@ -93,7 +93,7 @@ Status Background::RunPlan(const CompactionPlan& plan) {
     parts_.core->statistics.compaction_time.Add(nanos);
     compaction_throughput_.Add(result.output.bytes_written, nanos);
     ReportCompaction(plan, result, nanos / 1000);
-    Succeed();
+    Succeed(Work::kCompaction);
   }
   Finish(plan, status);
   return status;

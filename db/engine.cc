@@ -295,6 +295,12 @@ Status Engine::Verify(const std::function<void(const Damage&)>& report,
   // Position first: what it names is in the segments listed after it.
   input.last_position = LastPosition();
   input.segments = log_->Segments();
+  input.has_segment = [this](uint64_t number) {
+    for (const RetainedSegment& segment : log_->Segments()) {
+      if (segment.number == number) return true;
+    }
+    return false;
+  };
   return VerifyDatabase(*core_, input, report, progress);
 }
 

@@ -5,13 +5,19 @@
 // on until they need what failed (memory that only a flush can free).
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstdint>
 #include <string>
+#include <utility>
 
 #include "logwood/status.h"
 #include "util/sync.h"
 
 namespace logwood {
+
+enum class Work : uint8_t { kFlush, kCompaction };
+inline constexpr size_t kWorks = 2;
 
 class ErrorState {
  public:
@@ -32,27 +38,33 @@ class ErrorState {
                             cause_.ToString());
   }
 
-  void SetBackground(const Status& failure) {
+  void SetFailure(Work work, const Status& failure) {
     MutexLock lock(mutex_);
-    background_ = failure;
+    failures_[static_cast<size_t>(work)] = failure;
   }
   // True when there was one.
-  bool ClearBackground() {
+  bool ClearFailure(Work work) {
     MutexLock lock(mutex_);
-    bool had = !background_.ok();
-    background_ = Status::Ok();
-    return had;
+    Status before = std::exchange(failures_[static_cast<size_t>(work)], Status::Ok());
+    return !before.ok();
   }
-  Status background() const {
+  // What stopped writes, else what that work last failed with. Who waits for a flush does not mind
+  // a compaction that met damage.
+  Status failure(Work work) const {
     MutexLock lock(mutex_);
-    return cause_.ok() ? background_ : cause_;
+    return cause_.ok() ? failures_[static_cast<size_t>(work)] : cause_;
+  }
+  // Of any work.
+  Status background() const {
+    Status flush = failure(Work::kFlush);
+    return flush.ok() ? failure(Work::kCompaction) : flush;
   }
 
  private:
   mutable Mutex mutex_;
   std::atomic<bool> stopped_{false};
   Status cause_ GUARDED_BY(mutex_);
-  Status background_ GUARDED_BY(mutex_);
+  std::array<Status, kWorks> failures_ GUARDED_BY(mutex_);
 };
 
 }  // namespace logwood

@@ -89,15 +89,11 @@ Status Opener::PrepareDirectory() {
   return Status::Ok();
 }
 
-// Creating a database makes manifest 1, then ROOT, then everything else. So without ROOT only a
-// first manifest may be there: a creation that a crash cut short. Anything more has lost its ROOT.
 Status Opener::CheckFresh() const {
   if (!options_.create_if_missing) {
     return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
   }
-  bool cut_short = listing_.logs.empty() && listing_.tables.empty() &&
-                   (listing_.manifests.empty() || listing_.manifests == std::vector<uint64_t>{1});
-  if (cut_short) return Status::Ok();
+  if (HoldsNoDatabase(listing_)) return Status::Ok();
   return Status::Corruption(JoinPath(path_, kRootFileName) +
                             ":0: the directory holds data files but no ROOT; it will not be taken "
                             "for an empty database");
@@ -190,6 +186,7 @@ Status Opener::StartEpochAndManifest() {
   start.tables = spilled_.tables.value_or(tree_.tables);
   ASSIGN_OR_RETURN(start.version, tree_.version->Apply(spilled_, nullptr));
   start.next_file_number = next_number_;
+  start.durable = last;  // SecureLog saw to it
   // The oldest segment with a commit that is not in tables; none: the one about to be made.
   start.first_segment = 0;
   for (const SegmentSummary& segment : log_state_.replay.segments) {
@@ -216,7 +213,8 @@ Status Opener::StartLog() {
   const LogPos last = log_state_.replay.last_position;
   {
     auto view = core_->views.Share();
-    auto all = view->NewIterator(&core_->tables, {});
+    const std::string end = KeyspaceEnd(kCatalogueKeyspace);
+    auto all = view->NewIterator(&core_->tables, {}, {{}, end});
     RETURN_IF_ERROR(core_->catalogue.Load(all.get(), last));
   }
   CommitLog::Options options;

@@ -39,7 +39,8 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   core->views.Install(view);
   core->visible.store(log->replay.last_position, std::memory_order_release);
   core->recovery = DescribeRecovery(tree, *log);
-  auto all = view->NewIterator(&core->tables, {});
+  const std::string end = KeyspaceEnd(kCatalogueKeyspace);
+  auto all = view->NewIterator(&core->tables, {}, {{}, end});
   return core->catalogue.Load(all.get(), log->replay.last_position);
 }
 
@@ -55,7 +56,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
     }
   }
   ASSIGN_OR_RETURN(DirectoryListing listing, ListDirectory(fs, path));
-  if (!listing.has_root && listing.logs.empty() && listing.tables.empty()) {
+  if (HoldsNoDatabase(listing)) {
     return Status::NotFound(path + ": there is no database");
   }
   if (!listing.has_root) {

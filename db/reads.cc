@@ -183,13 +183,18 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
   source.core = core_;
-  source.view = core_->views.Share();
-  source.position = ReadPosition(*core_, options);
-  source.inner = source.view->NewIterator(&core_->tables, ScanOptions(options));
+  // The view must hold all the iterator says it shows: not so when a memtable was sealed, and the
+  // next one written to, between taking the view and the position.
+  do {
+    source.view = core_->views.Share();
+    source.position = ReadPosition(*core_, options);
+  } while (source.view != core_->views.Share());
   source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();
   StoredBounds bounds = ResolveBounds(options, keyspace.number());
   source.lower = std::move(bounds.lower);
   source.upper = std::move(bounds.upper);
+  source.inner = source.view->NewIterator(&core_->tables, ScanOptions(options),
+                                          {source.lower, source.upper});
   return std::make_unique<DbIterator>(std::move(source));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <set>
 
 #include "compaction/level_iterator.h"
 #include "util/merging_iterator.h"
@@ -46,7 +47,15 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
     moved.push_back(*it);
     tables.erase(it);
   }
+  std::set<uint64_t> numbers;
+  for (const Level& level : next->levels_) {
+    for (const auto& table : level.tables) numbers.insert(table->meta()->number);
+  }
   for (const auto& [level, meta] : edit.added) {
+    if (!numbers.insert(meta.number).second) {
+      return Status::Corruption("edit adds " + TableName(level, meta.number) +
+                                ", whose number is taken");
+    }
     // A table that only changes its level stays open.
     auto it = std::find_if(moved.begin(), moved.end(), [&meta = meta](const LiveTablePtr& t) {
       return *t->meta() == meta;
@@ -117,17 +126,26 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 }
 
 void Version::AddIterators(TableCache* cache, const TableScanOptions& options,
+                           const StoredRange& range,
                            std::vector<std::unique_ptr<InternalIterator>>* to) const {
+  const auto ends_before = [&range](const TableMetaPtr& t) { return t->end <= range.from; };
+  const auto begins_in = [&range](const TableMetaPtr& t) {
+    return range.to.empty() || t->begin < range.to;
+  };
   for (const auto& table : levels_[0].tables) {
+    if (ends_before(table->meta()) || !begins_in(table->meta())) continue;
     auto reader = cache->Find(*table->meta());
     to->push_back(reader.ok() ? (*reader)->NewIterator(options)
                               : NewEmptyIterator(std::move(reader).status()));
   }
   for (int level = 1; level < kLevels; ++level) {
-    if (levels_[level].tables.empty()) continue;
+    const std::vector<TableMetaPtr>& tables = shape_->levels[level];
+    auto first = std::partition_point(tables.begin(), tables.end(), ends_before);
+    auto last = std::partition_point(first, tables.end(), begins_in);
+    if (first == last) continue;
     LevelIteratorOptions level_options;
     level_options.scan = options;
-    to->push_back(NewLevelIterator({shape_->levels[level], shape_}, cache, level_options));
+    to->push_back(NewLevelIterator({std::span(first, last), shape_}, cache, level_options));
   }
 }
 
@@ -141,11 +159,12 @@ Status View::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 }
 
 std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
-                                                    const TableScanOptions& options) const {
+                                                    const TableScanOptions& options,
+                                                    const StoredRange& range) const {
   std::vector<std::unique_ptr<InternalIterator>> children;
   children.push_back(active->NewIterator());
   for (const auto& memtable : sealed) children.push_back(memtable->NewIterator());
-  version->AddIterators(cache, options, &children);
+  version->AddIterators(cache, options, range, &children);
   return NewMergingIterator(std::move(children));
 }
 

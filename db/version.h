@@ -21,11 +21,17 @@ namespace logwood {
 
 using LiveTablePtr = std::shared_ptr<LiveTable>;
 
+// Stored keys from <= key < to; an empty `to` means no end.
+struct StoredRange {
+  std::string_view from, to;
+};
+
 class Version {
  public:
   Version() : shape_(std::make_shared<LevelShape>()) {}
   // The version that `edit` makes of this one; `removed` gets the tables it takes away.
-  // kCorruption when the edit does not fit: an unknown table removed, an overlap made.
+  // kCorruption when the edit does not fit: an unknown table removed, an overlap made,
+  // a number given twice.
   Result<std::shared_ptr<const Version>> Apply(const Edit& edit,
                                                std::vector<LiveTablePtr>* removed) const;
 
@@ -35,8 +41,9 @@ class Version {
 
   // Newest entry of the key in any table; see LookupResult.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // One iterator a level-0 table, one a level below.
-  void AddIterators(TableCache* cache, const TableScanOptions& options,
+  // One iterator a level-0 table, one a level below; of tables with keys in [from, to) only, so that
+  // a damaged one elsewhere does no harm. An empty `to` means no end.
+  void AddIterators(TableCache* cache, const TableScanOptions& options, const StoredRange& range,
                     std::vector<std::unique_ptr<InternalIterator>>* to) const;
 
  private:
@@ -59,9 +66,10 @@ struct View {
 
   // The newest visible entry of the key, wherever it is.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // All of it, merged. The view must outlive the iterator.
-  std::unique_ptr<InternalIterator> NewIterator(TableCache* cache,
-                                                const TableScanOptions& options) const;
+  // All of it, merged; of keys outside of the range anything may be missing. The view must outlive
+  // the iterator, the range need not.
+  std::unique_ptr<InternalIterator> NewIterator(TableCache* cache, const TableScanOptions& options,
+                                                const StoredRange& range) const;
 };
 
 }  // namespace logwood

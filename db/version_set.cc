@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "db/file_names.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -36,11 +37,27 @@ Edit VersionSet::WholeState() const {
   edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
   edit.tables = tables_;
   edit.first_segment = first_segment_;
+  edit.durable = start_.durable;
   edit.durable_segment = durable_segment_;
   for (int level = 0; level < kLevels; ++level) {
     for (const auto& table : current_->level(level)) edit.added.emplace_back(level, *table->meta());
   }
   return edit;
+}
+
+// When it fails, ROOT may name the new manifest already, now or after the next crash. Unless it is
+// seen to name the old one, neither can go on: an edit in one would be missing in the other.
+Status VersionSet::SwitchRoot(uint64_t number) {
+  Root root = start_.root;
+  root.manifest = number;
+  Status written = WriteRoot(start_.fs, start_.directory, root);
+  if (written.ok()) {
+    start_.root = root;
+    return written;
+  }
+  auto found = ReadRoot(start_.fs, start_.directory);
+  if (!found.ok() || found->manifest != start_.root.manifest) root_failure_ = written;
+  return written;
 }
 
 Status VersionSet::NewManifest() {
@@ -51,10 +68,16 @@ Status VersionSet::NewManifest() {
     whole = WholeState();
   }
   // Order: new manifest and its name durable, then ROOT (WriteRoot), then the old one may go.
-  ASSIGN_OR_RETURN(auto writer,
-                   ManifestWriter::Create(start_.fs, start_.directory, number, whole));
-  start_.root.manifest = number;
-  RETURN_IF_ERROR(WriteRoot(start_.fs, start_.directory, start_.root));
+  auto created = ManifestWriter::Create(start_.fs, start_.directory, number, whole);
+  Status status = created.status();
+  if (status.ok()) status = SwitchRoot(number);
+  if (!status.ok()) {
+    if (root_failure_.ok()) {
+      static_cast<void>(start_.fs->Remove(JoinPath(start_.directory, ManifestFileName(number))));
+    }
+    return status;
+  }
+  std::unique_ptr<ManifestWriter> writer = std::move(*created);
   MutexLock lock(mutex_);
   if (manifest_ != nullptr) {
     obsolete_manifest_ = manifest_->state().number;
@@ -69,6 +92,7 @@ Status VersionSet::NewManifest() {
 Status VersionSet::Commit(Edit edit,
                           const std::function<void(std::shared_ptr<const Version>)>& install) {
   MutexLock commit(commit_mutex_);
+  RETURN_IF_ERROR(Status(root_failure_));
   std::shared_ptr<const Version> base;
   {
     MutexLock lock(mutex_);
@@ -92,6 +116,8 @@ Status VersionSet::Commit(Edit edit,
   removed.clear();
   base.reset();
   if (install) install(std::move(next));
+  // The mark of a clean close is the last word of a manifest: nothing comes after it.
+  if (edit.clean_close) return Status::Ok();
   if (manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
     // Failing to shorten it is no failure of the commit, which is durable in the old one.
     static_cast<void>(NewManifest());
@@ -112,6 +138,11 @@ ManifestState VersionSet::manifest_state() const {
 TablesState VersionSet::tables_state() const {
   MutexLock lock(mutex_);
   return tables_;
+}
+
+uint64_t VersionSet::first_segment() const {
+  MutexLock lock(mutex_);
+  return first_segment_;
 }
 
 std::vector<uint64_t> VersionSet::TakeUnusedTables() {

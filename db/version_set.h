@@ -29,6 +29,7 @@ class VersionSet {
     TablesState tables;
     uint64_t first_segment = 0;
     uint64_t next_file_number = 1;
+    LogPos durable = 0;                 // the log is durable up to here
     std::shared_ptr<const Version> version;
   };
   // Writes a new manifest with the whole state and switches ROOT to it.
@@ -43,6 +44,8 @@ class VersionSet {
   std::shared_ptr<const Version> current() const;
   ManifestState manifest_state() const;
   TablesState tables_state() const;
+  // The oldest segment recovery needs; 0: none.
+  uint64_t first_segment() const;
   const std::vector<Epoch>& epochs() const { return start_.epochs; }
   uint64_t current_epoch() const { return start_.epochs.back().number; }
   uint64_t current_epoch_tag() const { return start_.epochs.back().tag; }
@@ -59,6 +62,7 @@ class VersionSet {
       : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
   Edit WholeState() const REQUIRES(mutex_);
   Status NewManifest() REQUIRES(commit_mutex_);
+  Status SwitchRoot(uint64_t number) REQUIRES(commit_mutex_);
 
   struct Removed {
     uint64_t number, bytes;
@@ -71,6 +75,7 @@ class VersionSet {
   Mutex commit_mutex_;   // before mutex_
   std::unique_ptr<ManifestWriter> manifest_ GUARDED_BY(commit_mutex_);
   uint64_t manifest_base_bytes_ GUARDED_BY(commit_mutex_) = 0;
+  Status root_failure_ GUARDED_BY(commit_mutex_);   // nobody knows which manifest ROOT names
 
   mutable Mutex mutex_;
   std::shared_ptr<const Version> current_ GUARDED_BY(mutex_);
