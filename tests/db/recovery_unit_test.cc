@@ -1,95 +1,20 @@
-// Recovery: what is missing or stale is told from what a crash leaves; epochs and positions over
-// reopening.
+// Recovery: what is missing or stale is told from what a crash leaves.
 #include "db/recovery.h"
 
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "db/file_names.h"
-#include "tests/db/crash_support.h"
+#include "tests/db/recovery_fixture.h"
 #include "wal/segments.h"
 
 namespace logwood {
 namespace {
 
 using test::FileContents;
+using test::TailListener;
 using test::TinyOptions;
 
-struct TailListener : EventListener {
-  void OnEvent(const Event& event) override { events.push_back(event); }
-  std::vector<Event> events;
-};
-
-class RecoveryTest : public testing::Test {
- protected:
-  void Open() {
-    auto db = DB::Open(TinyOptions(fs_.get()), "db");
-    ASSERT_OK(db);
-    db_ = std::move(*db);
-  }
-  Status TryOpen() { return DB::Open(TinyOptions(fs_.get()), "db").status(); }
-  Status TryReadOnly() {
-    ReadOnlyOptions options;
-    options.file_system = fs_.get();
-    return DB::OpenReadOnly(options, "db").status();
-  }
-  void Put(const std::string& key, const std::string& value = "v") {
-    ASSERT_OK(db_->Put({Durability::kPower}, key, value));
-  }
-  void Close() {
-    ASSERT_OK(db_->Close());
-    db_.reset();
-  }
-  // As a kill leaves it: what the files hold at this moment becomes the directory.
-  void Kill() {
-    ASSERT_OK_AND_ASSIGN(const FileContents contents, test::ReadLiveDirectory(fs_.get(), "db"));
-    static_cast<void>(db_->Close());
-    db_.reset();
-    fs_ = FileSystem::InMemory();
-    ASSERT_OK(test::WriteDirectory(fs_.get(), "db", contents));
-  }
-  std::vector<std::string> Names(const std::string& suffix) {
-    std::vector<std::string> names;
-    auto all = fs_->List("db");
-    for (const std::string& name : *all) {
-      if (name.ends_with(suffix)) names.push_back(name);
-    }
-    return names;
-  }
-  void Remove(const std::string& name) { ASSERT_OK(fs_->Remove("db/" + name)); }
-  std::string Bytes(const std::string& name) {
-    auto bytes = test::ReadFile(fs_.get(), "db/" + name);
-    EXPECT_OK(bytes);
-    return *bytes;
-  }
-  void Replace(const std::string& name, const std::string& bytes) {
-    ASSERT_OK(test::WriteFile(fs_.get(), "db/" + name, bytes));
-  }
-  // Both ways to open say kCorruption and name the file; neither changes a byte.
-  void ExpectDamage(const std::string& file) {
-    ASSERT_OK_AND_ASSIGN(const FileContents before, test::ReadDirectory(fs_.get(), "db"));
-    for (const Status& status : {TryOpen(), TryReadOnly()}) {
-      EXPECT_STATUS(kCorruption, status);
-      EXPECT_NE(status.message().find(file + ":"), std::string_view::npos) << status.ToString();
-    }
-    ASSERT_OK_AND_ASSIGN(FileContents after, test::ReadDirectory(fs_.get(), "db"));
-    if (!before.contains("LOCK")) after.erase("LOCK");
-    EXPECT_EQ(test::DifferenceOf(before, after), "");
-  }
-  // Until the manifest says which segment is durable.
-  void WaitForIdleMark() {
-    for (int i = 0; i < 500; ++i) {
-      auto tree = LoadTree(fs_.get(), "db");
-      if (tree.ok() && tree->durable_segment != 0) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    FAIL() << "an idle log was not marked";
-  }
-
-  std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
-  std::unique_ptr<DB> db_;
-};
+class RecoveryTest : public test::RecoveryFixture {};
 
 TEST_F(RecoveryTest, MissingRootIsDamageNotAFreshDatabase) {
   Open();
@@ -344,119 +269,6 @@ TEST_F(RecoveryTest, WhatWasRecoveredIsDurableWhateverBecomesOfTheNewSegment) {
   Replace(logs[0], bytes);
   Remove(logs[1]);
   ExpectDamage(logs[0]);
-}
-
-TEST_F(RecoveryTest, EpochsGrowOnlyAfterAnUncleanClose) {
-  Open();
-  EXPECT_EQ(db_->GetRecoveryInfo().epoch, 1u);
-  Put("a");
-  Close();
-  for (int i = 0; i < 3; ++i) {
-    Open();
-    EXPECT_TRUE(db_->GetRecoveryInfo().clean);
-    EXPECT_EQ(db_->GetRecoveryInfo().epoch, 1u);
-    Close();
-  }
-  for (uint64_t epoch = 2; epoch <= 4; ++epoch) {
-    Open();
-    Put("b");
-    Kill();
-    Open();
-    EXPECT_FALSE(db_->GetRecoveryInfo().clean);
-    EXPECT_EQ(db_->GetRecoveryInfo().epoch, epoch);
-    Close();
-    Open();
-    EXPECT_EQ(db_->GetRecoveryInfo().epoch, epoch);
-    Close();
-  }
-  ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
-  ASSERT_EQ(tree.epochs.size(), 4u);
-  for (size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(tree.epochs[i].number, i + 1);
-    EXPECT_EQ(tree.epochs[i].first_position, i == 0 ? 1 : i + 2);
-    if (i > 0) {
-      EXPECT_NE(tree.epochs[i].tag, tree.epochs[i - 1].tag);
-    }
-  }
-}
-
-TEST_F(RecoveryTest, PositionsAreDenseOverReopening) {
-  LogPos next = 1;
-  for (int round = 0; round < 12; ++round) {
-    Open();
-    ASSERT_EQ(db_->LastPosition(), next - 1);
-    for (int i = 0; i < 5; ++i) {
-      ASSERT_OK_AND_ASSIGN(const LogPos position, db_->Put({}, "k", std::to_string(next)));
-      ASSERT_EQ(position, next++);
-    }
-    if (round % 3 == 0) {
-      ASSERT_OK(db_->Flush());
-    }
-    if (round % 2 == 0) {
-      Close();
-    } else {
-      Kill();
-    }
-  }
-}
-
-TEST_F(RecoveryTest, ManyOpensLeaveNoFilesBehind) {
-  for (int round = 0; round < 10; ++round) {
-    Open();
-    Put("k", std::to_string(round));
-    if (round % 2 == 0) {
-      ASSERT_OK(db_->Flush());
-    }
-    if (round % 3 == 0) {
-      Kill();
-    } else {
-      Close();
-    }
-  }
-  Open();
-  ASSERT_OK(db_->CompactAll({}));
-  Close();
-  Open();
-  Close();
-  EXPECT_EQ(Names(".manifest").size(), 1u);
-  EXPECT_LE(Names(".table").size(), 1u);
-  EXPECT_LE(Names(".log").size(), 2u);
-}
-
-TEST_F(RecoveryTest, ForeignFilesAreNeverTouched) {
-  Open();
-  Put("a");
-  Close();
-  for (const std::string name : {"notes.txt", "12.log", "0000099.table", "000003.log.bak"}) {
-    Replace(name, "mine");
-  }
-  Open();
-  Put("b");
-  ASSERT_OK(db_->Flush());
-  Close();
-  for (const std::string name : {"notes.txt", "12.log", "0000099.table", "000003.log.bak"}) {
-    EXPECT_EQ(Bytes(name), "mine");
-  }
-}
-
-TEST_F(RecoveryTest, ASegmentOfAnotherDatabaseIsNotReplayed) {
-  Open();
-  Put("a");
-  Kill();
-  auto mine = test::ReadDirectory(fs_.get(), "db");
-  fs_ = FileSystem::InMemory();
-  Open();
-  Put("foreign");
-  Kill();
-  const std::string foreign = Bytes(Names(".log").back());
-  fs_ = FileSystem::InMemory();
-  ASSERT_OK(test::WriteDirectory(fs_.get(), "db", *mine));
-  Replace("000077.log", foreign);
-  Open();
-  EXPECT_EQ(db_->LastPosition(), 1u);
-  std::string value;
-  EXPECT_STATUS(kNotFound, db_->Get({}, "foreign", &value));
-  EXPECT_OK(db_->Get({}, "a", &value));
 }
 
 }  // namespace

@@ -3,24 +3,16 @@
 #include <algorithm>
 #include <vector>
 
-#include "db/recovery.h"
 #include "tests/support/directory.h"
 #include "util/escape.h"
-#include "wal/segment_reader.h"
-#include "wal/segments.h"
 
 namespace logwood::test {
 
 namespace {
 
-constexpr char kPath[] = "db";
-
-std::string Path(const std::string& name) { return std::string(kPath) + "/" + name; }
-
-std::string Line(const Status& status) { return status.ok() ? "ok\n" : status.ToString() + "\n"; }
-
-std::string Line(const Result<LogPos>& position) {
-  return position.ok() ? "at " + std::to_string(*position) + "\n" : Line(position.status());
+std::string At(const Result<LogPos>& position) {
+  return position.ok() ? "at " + std::to_string(*position) + "\n"
+                       : position.status().ToString() + "\n";
 }
 
 // Long runs of one character are shown by their length.
@@ -75,7 +67,7 @@ std::string ScriptRunner::Run(const std::string& line) {
 
 std::string ScriptRunner::OpenAgain() {
   options_.file_system = fs_.get();
-  auto db = DB::Open(options_, kPath);
+  auto db = DB::Open(options_, path_);
   if (!db.ok()) return Line(db.status());
   db_ = std::move(*db);
   return Line(db_->WaitForCompaction());
@@ -101,7 +93,7 @@ std::string ScriptRunner::Open(std::istringstream& words) {
 std::string ScriptRunner::OpenReadOnly(std::istringstream&) {
   ReadOnlyOptions options;
   options.file_system = fs_.get();
-  auto db = DB::OpenReadOnly(options, kPath);
+  auto db = DB::OpenReadOnly(options, path_);
   if (db.ok()) db_ = std::move(*db);
   return Line(db.status());
 }
@@ -119,7 +111,7 @@ std::string ScriptRunner::Reopen(std::istringstream& words) {
 }
 
 std::string ScriptRunner::Destroy(std::istringstream&) {
-  return Line(DB::Destroy(options_, kPath));
+  return Line(DB::Destroy(options_, path_));
 }
 
 std::string ScriptRunner::CrashCopy(std::istringstream& words) {
@@ -129,12 +121,12 @@ std::string ScriptRunner::CrashCopy(std::istringstream& words) {
 
 std::string ScriptRunner::Kill(std::istringstream&) {
   snapshots_.clear();
-  auto contents = ReadLiveDirectory(fs_.get(), kPath);
+  auto contents = ReadLiveDirectory(fs_.get(), path_);
   if (!contents.ok()) return Line(contents.status());
   static_cast<void>(db_->Close());
   db_.reset();
   fs_ = FileSystem::InMemory();
-  return Line(WriteDirectory(fs_.get(), kPath, *contents));
+  return Line(WriteDirectory(fs_.get(), path_, *contents));
 }
 
 ScriptRunner::Place ScriptRunner::Find(const std::string& word) {
@@ -186,7 +178,7 @@ std::string ScriptRunner::Put(std::istringstream& words) {
   words >> key >> value;
   const Place place = Find(key);
   if (!place.problem.empty()) return place.problem;
-  return Line(db_->Put({}, place.keyspace, place.key, value));
+  return At(db_->Put({}, place.keyspace, place.key, value));
 }
 
 std::string ScriptRunner::Delete(std::istringstream& words) {
@@ -194,7 +186,7 @@ std::string ScriptRunner::Delete(std::istringstream& words) {
   words >> key;
   const Place place = Find(key);
   if (!place.problem.empty()) return place.problem;
-  return Line(db_->Delete({}, place.keyspace, place.key));
+  return At(db_->Delete({}, place.keyspace, place.key));
 }
 
 std::string ScriptRunner::Batch(std::istringstream& words) {
@@ -213,7 +205,7 @@ std::string ScriptRunner::Batch(std::istringstream& words) {
     if (!value.empty() && value.back() == ';') value.pop_back();
     batch.Put(place.keyspace, place.key, value);
   }
-  return Line(db_->Write({}, batch));
+  return At(db_->Write({}, batch));
 }
 
 std::string ScriptRunner::Get(std::istringstream& words) {
@@ -344,104 +336,6 @@ std::string ScriptRunner::Recovery(std::istringstream&) {
             std::to_string(info.unproven_tail_bytes) + " bytes";
   }
   return text + "\n";
-}
-
-std::string ScriptRunner::Levels(std::istringstream&) {
-  auto tree = LoadTree(fs_.get(), kPath);
-  if (!tree.ok()) return Line(tree.status());
-  std::string text = ToText(tree->version->shape());
-  return text.empty() ? "no tables\n" : text;
-}
-
-std::string ScriptRunner::Log(std::istringstream&) {
-  auto names = fs_->List(kPath);
-  if (!names.ok()) return Line(names.status());
-  std::string text;
-  for (const std::string& name : *names) {
-    if (!ParseLogFileName(name)) continue;
-    auto reader = SegmentReader::Open(fs_.get(), Path(name));
-    if (!reader.ok()) {
-      text += Line(reader.status());
-      continue;
-    }
-    const SegmentHeader& header = (*reader)->header();
-    CommitRecord record;
-    LogPos last = header.first_position - 1;
-    auto outcome = (*reader)->Next(&record);
-    for (; outcome == SegmentReader::Outcome::kRecord; outcome = (*reader)->Next(&record)) {
-      last = record.position;
-    }
-    text += name + ": from " + std::to_string(header.first_position) + " to " +
-            std::to_string(last) + ", after " + std::to_string(header.predecessor) +
-            (outcome == SegmentReader::Outcome::kTrailer ? ", sealed\n" : "\n");
-  }
-  return text;
-}
-
-std::string ScriptRunner::Files(std::istringstream&) {
-  auto names = fs_->List(kPath);
-  if (!names.ok()) return Line(names.status());
-  std::string text;
-  for (const std::string& name : *names) text += name + "\n";
-  return text.empty() ? "none\n" : text;
-}
-
-std::string ScriptRunner::Events(std::istringstream&) {
-  auto bytes = ReadFile(fs_.get(), Path("EVENTS"));
-  if (!bytes.ok()) return Line(bytes.status());
-  std::istringstream lines(*bytes);
-  std::string text;
-  for (std::string line; std::getline(lines, line);) {
-    const std::string mark = "\"event\":\"";
-    const size_t begin = line.find(mark);
-    if (begin == std::string::npos) {
-      text += line + "\n";
-      continue;
-    }
-    const size_t from = begin + mark.size();
-    text += line.substr(from, line.find('"', from) - from) + "\n";
-  }
-  return text;
-}
-
-std::string ScriptRunner::Rewrite(const std::string& name, const std::string& bytes) {
-  if (db_ != nullptr) return "the database is open\n";
-  return Line(WriteFile(fs_.get(), Path(name), bytes));
-}
-
-std::string ScriptRunner::Flip(std::istringstream& words) {
-  std::string name;
-  size_t offset = 0;
-  words >> name >> offset;
-  auto bytes = ReadFile(fs_.get(), Path(name));
-  if (!bytes.ok()) return Line(bytes.status());
-  if (offset >= bytes->size()) return "the file is shorter\n";
-  (*bytes)[offset] = static_cast<char>((*bytes)[offset] ^ 1);
-  return Rewrite(name, *bytes);
-}
-
-std::string ScriptRunner::Cut(std::istringstream& words) {
-  std::string name;
-  size_t size = 0;
-  words >> name >> size;
-  auto bytes = ReadFile(fs_.get(), Path(name));
-  if (!bytes.ok()) return Line(bytes.status());
-  return Rewrite(name, bytes->substr(0, size));
-}
-
-std::string ScriptRunner::Append(std::istringstream& words) {
-  std::string name;
-  size_t size = 0;
-  words >> name >> size;
-  auto bytes = ReadFile(fs_.get(), Path(name));
-  if (!bytes.ok()) return Line(bytes.status());
-  return Rewrite(name, *bytes + std::string(size, 'n'));
-}
-
-std::string ScriptRunner::Remove(std::istringstream& words) {
-  std::string name;
-  words >> name;
-  return Line(fs_->Remove(Path(name)));
 }
 
 }  // namespace logwood::test

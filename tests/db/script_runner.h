@@ -79,11 +79,16 @@ class ScriptRunner {
   std::string Append(std::istringstream& words);
   std::string Remove(std::istringstream& words);
 
+  static std::string Line(const Status& status) {
+    return status.ok() ? "ok\n" : status.ToString() + "\n";
+  }
+  std::string Path(const std::string& name) const { return path_ + "/" + name; }
   std::string OpenAgain();
   std::string Walk(std::istringstream& words, bool forward);
   std::string Rewrite(const std::string& name, const std::string& bytes);
   Place Find(const std::string& word);
 
+  const std::string path_ = "db";
   std::unique_ptr<FileSystem> fs_;
   Options options_;
   std::unique_ptr<DB> db_;
