@@ -3,7 +3,10 @@
 
 #include <thread>
 
+#include "db/recovery.h"
 #include "tests/db/crash_support.h"
+#include "util/sync.h"
+#include "wal/segments.h"
 
 namespace logwood {
 namespace {
@@ -53,6 +56,66 @@ TEST_F(BackgroundTest, ACompactionThatMeetsDamageFailsNoFlushAndNoWrite) {
   std::string value;
   EXPECT_OK(db_->Get({}, "c", &value));
   EXPECT_STATUS(kCorruption, db_->Get({}, "a", &value));
+}
+
+// What a flush does in which order, with the log going on to other segments meanwhile.
+struct FlushTrace {
+  Mutex mutex;
+  std::vector<std::string> syncs GUARDED_BY(mutex);    // of log files and the directory
+  std::vector<std::string> at_edit GUARDED_BY(mutex);  // those before the newest manifest append
+  std::atomic<bool> hold_tables{false};
+  std::atomic<bool> table_held{false};
+  std::atomic<bool> break_stores{false};
+
+  Status Note(FileOp op, const std::string& path) {
+    if (op == FileOp::kCreate && path.ends_with(".table")) {
+      table_held.store(true);
+      while (hold_tables.load()) std::this_thread::yield();
+    }
+    if (path.ends_with(".log") && (op == FileOp::kStore || op == FileOp::kTruncate)) {
+      if (break_stores.load()) return Status::IoError("injected " + path);
+    }
+    MutexLock lock(mutex);
+    if (op == FileOp::kSync && path.ends_with(".log")) syncs.push_back(path);
+    if (op == FileOp::kSyncDirectory) syncs.push_back("directory");
+    if (op == FileOp::kAppend && path.ends_with(".manifest")) at_edit = syncs;
+    return Status::Ok();
+  }
+};
+
+TEST_F(BackgroundTest, ConcurrentRotationNeverLetsAFlushNameASegmentThatIsNotDurable) {
+  FlushTrace trace;
+  FaultyFileSystem faulty(fs_.get());
+  faulty.SetFault([&](FileOp op, const std::string& path) { return trace.Note(op, path); });
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  trace.hold_tables.store(true);
+  std::thread flusher([&] { EXPECT_OK(db_->Flush()); });
+  while (!trace.table_held.load()) std::this_thread::yield();
+  // The segment behind the sealed memtable breaks before anything is written to it.
+  trace.break_stores.store(true);
+  EXPECT_FALSE(db_->Put({}, "b", "2").ok());
+  trace.break_stores.store(false);
+  ASSERT_OK(db_->Put({}, "b", "3"));
+  trace.hold_tables.store(false);
+  flusher.join();
+  ASSERT_OK(db_->WaitForCompaction());
+  ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
+  const std::string first = "db/" + LogFileName(tree.first_segment);
+  {
+    MutexLock lock(trace.mutex);
+    const auto synced = std::find(trace.at_edit.begin(), trace.at_edit.end(), first);
+    ASSERT_NE(synced, trace.at_edit.end()) << first << " was named but not synced";
+    EXPECT_NE(std::find(synced, trace.at_edit.end(), "directory"), trace.at_edit.end());
+  }
+  ASSERT_OK_AND_ASSIGN(const bool there, fs_->Exists(first));
+  EXPECT_TRUE(there);
+  ASSERT_OK_AND_ASSIGN(const test::FileContents killed, test::ReadLiveDirectory(fs_.get(), "db"));
+  ASSERT_OK(db_->Close());
+  auto copy = FileSystem::InMemory();
+  ASSERT_OK(test::WriteDirectory(copy.get(), "db", killed));
+  ASSERT_OK_AND_ASSIGN(auto again, DB::Open(TinyOptions(copy.get()), "db"));
+  EXPECT_EQ(test::Scan(again.get())->at("b"), "3");
 }
 
 // What Verify was told to read may be let go while it reads.

@@ -125,6 +125,78 @@ TEST(Crash, EachOperationFailingOnceLosesNothingAndNeverHangs) {
   all.Run();
 }
 
+TEST(Crash, FillingUpWithEachOperationFailingOnceLosesNothingAndNeverHangs) {
+  Enumeration all;
+  all.for_ever = false;
+  all.story = [](Life* life, const Options& options) {
+    if (!life->OpenUnseen(options).ok()) {
+      ASSERT_OK(life->OpenUnseen(options));
+    }
+    Writes(life, 60, 4000);
+    static_cast<FaultyFileSystem*>(options.file_system)->FailOperation(0);
+    life->Check();
+  };
+  all.Run();
+}
+
+TEST(Crash, AfterAFailedSyncOfTheLogNothingIsAcknowledgedUntilTheNextOpen) {
+  auto base = FileSystem::InMemory();
+  FaultyFileSystem faulty(base.get());
+  Life life;
+  ASSERT_OK(life.Open(TinyOptions(&faulty)));
+  Writes(&life, 5);
+  bool failed = false;
+  faulty.SetFault([&failed](FileOp op, const std::string& path) {
+    if (failed || op != FileOp::kSync || !path.ends_with(".log")) return Status();
+    failed = true;
+    return Status::IoError("sync " + path + ": injected");
+  });
+  EXPECT_STATUS(kIoError, life.Write(Durability::kPower));
+  const LogPos acknowledged = life.acknowledged();
+  for (int i = 0; i < 5; ++i) {
+    const Status refused = life.Write(i % 2 ? Durability::kPower : Durability::kProcess);
+    EXPECT_STATUS(kReadOnly, refused);
+    EXPECT_NE(refused.message().find(".log"), std::string_view::npos) << refused.ToString();
+  }
+  EXPECT_FALSE(life.db()->WaitDurable(life.db()->LastPosition()).ok());
+  EXPECT_FALSE(life.db()->Flush().ok());
+  EXPECT_FALSE(life.db()->CompactAll({}).ok());
+  EXPECT_TRUE(life.db()->GetStats().writes_stopped);
+  EXPECT_EQ(life.acknowledged(), acknowledged);
+  life.Check();
+  EXPECT_STATUS(kIoError, life.Close());
+  ASSERT_OK(life.Open(TinyOptions(base.get())));
+  EXPECT_FALSE(life.db()->GetRecoveryInfo().clean);
+  ASSERT_OK(life.Write());
+}
+
+TEST(Crash, AFullDiskRefusesWritesAndResumesByItself) {
+  auto base = FileSystem::InMemory();
+  FaultyFileSystem faulty(base.get());
+  Life life;
+  ASSERT_OK(life.Open(TinyOptions(&faulty)));
+  Writes(&life, 5, 700);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_OK(life.Write());
+    faulty.SetFault([](FileOp op, const std::string& path) {
+      const bool grows = op == FileOp::kCreate || op == FileOp::kAppend || op == FileOp::kReserve ||
+                         op == FileOp::kStore;
+      return grows ? Status::NoSpace("no space: " + path) : Status();
+    });
+    for (int i = 0; i < 5; ++i) EXPECT_STATUS(kNoSpace, life.Write(Durability::kPower));
+    EXPECT_STATUS(kNoSpace, life.db()->Flush());
+    life.Check();
+    faulty.SetFault({});
+    for (int i = 0; i < 30; ++i) ASSERT_OK(life.Write(Durability::kPower, 4000));
+    ASSERT_OK(life.db()->Flush());
+    life.Check();
+    ASSERT_OK(life.db()->Verify({}));
+  }
+  ASSERT_OK(life.Close());
+  ASSERT_OK(life.Open(TinyOptions(base.get())));
+  EXPECT_TRUE(life.db()->GetRecoveryInfo().clean);
+}
+
 // A directory as a killed process leaves it: tables, several segments, a keyspace.
 FileContents KilledDirectory(Life* life) {
   auto base = FileSystem::InMemory();
