@@ -88,6 +88,9 @@ TEST_F(BackgroundTest, ConcurrentRotationNeverLetsAFlushNameASegmentThatIsNotDur
   FaultyFileSystem faulty(fs_.get());
   faulty.SetFault([&](FileOp op, const std::string& path) { return trace.Note(op, path); });
   ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
+  // Before what it uses goes.
+  const std::unique_ptr<std::unique_ptr<DB>, void (*)(std::unique_ptr<DB>*)> closes(
+      &db_, [](std::unique_ptr<DB>* db) { db->reset(); });
   ASSERT_OK(db_->Put({}, "a", "1"));
   trace.hold_tables.store(true);
   std::thread flusher([&] { EXPECT_OK(db_->Flush()); });
