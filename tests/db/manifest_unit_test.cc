@@ -17,7 +17,6 @@ using test::MetaOf;
 using test::Same;
 
 constexpr uint64_t kNumber = 12;
-constexpr size_t kFrameHeaderBytes = 12;
 
 Edit Numbered(uint64_t n) {
   Edit edit;
