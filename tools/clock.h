@@ -1,0 +1,11 @@
+// The command's one clock; every other file of tools/ asks here (STYLE 20).
+#pragma once
+
+#include <cstdint>
+
+namespace logwood::tools {
+
+// Monotonic; only differences mean something. Safe from any thread.
+uint64_t MonotonicMicros();
+
+}  // namespace logwood::tools

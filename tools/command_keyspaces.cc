@@ -1,0 +1,106 @@
+// logwood keyspaces: list, create and drop keyspaces.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tools/command.h"
+#include "tools/command_open.h"
+#include "tools/command_options.h"
+#include "tools/output.h"
+#include "tools/report.h"
+#include "tools/text_codec.h"
+#include "util/json_writer.h"
+
+namespace logwood::tools {
+
+namespace {
+
+constexpr const char* kExamples = R"(  logwood keyspaces /tmp/db                              list
+  logwood keyspaces /tmp/db list --json                  a JSON object a keyspace
+  logwood keyspaces /tmp/db create photos
+  logwood keyspaces /tmp/db drop photos                  its records are gone at once
+
+The list shows name, number, position of the commit that made it, and about how many entries and
+bytes it holds.)";
+
+struct KeyspacesArguments {
+  Target target;
+  std::string action = "list";
+  std::string name;
+  bool json = false;
+};
+
+std::string KeyspaceLine(const KeyspaceInfo& info, const RangeEstimate& estimate, bool json) {
+  if (json) {
+    JsonObject report;
+    report.Field("name", info.name).Field("number", info.keyspace.number());
+    report.Field("created", info.created);
+    report.Field("entries_estimate", estimate.entries).Field("bytes_estimate", estimate.bytes);
+    return report.Finish() + "\n";
+  }
+  return Encode(TextFormat::kAuto, info.name) + "\t" + std::to_string(info.keyspace.number()) +
+         "\t" + std::to_string(info.created) + "\t" + std::to_string(estimate.entries) + "\t" +
+         std::to_string(estimate.bytes) + "\n";
+}
+
+ExitCode RunList(const KeyspacesArguments& arguments) {
+  std::unique_ptr<DB> db;
+  const ExitCode code = OpenDirectoryForReading(arguments.target, {}, &db);
+  if (code != ExitCode::kOk) return code;
+  const Result<std::vector<KeyspaceInfo>> keyspaces = db->ListKeyspaces();
+  if (!keyspaces.ok()) return CloseAfter(*db, Fail("cannot list keyspaces", keyspaces.status()));
+  std::string text = arguments.json ? "" : "name\tnumber\tcreated\tentries\tbytes\n";
+  for (const KeyspaceInfo& info : *keyspaces) {
+    text += KeyspaceLine(info, db->Estimate(info.keyspace, {}), arguments.json);
+  }
+  return CloseAfter(*db, Print(text));
+}
+
+ExitCode RunChange(const KeyspacesArguments& arguments) {
+  const bool create = arguments.action == "create";
+  std::unique_ptr<DB> db;
+  const ExitCode code =
+      OpenDirectoryForWriting(arguments.target, create ? Missing::kCreate : Missing::kFail, &db);
+  if (code != ExitCode::kOk) return code;
+  const Status status =
+      create ? db->CreateKeyspace(arguments.name).status() : db->DropKeyspace(arguments.name);
+  if (!status.ok()) {
+    return CloseAfter(*db,
+                      Fail("cannot " + arguments.action + " keyspace " + arguments.name, status));
+  }
+  const LogPos position = db->LastPosition();
+  JsonObject report;
+  report.Field("keyspace", arguments.name).Field("position", position);
+  const std::string text =
+      arguments.json ? report.Finish() + "\n" : "position " + std::to_string(position) + "\n";
+  return CloseAfter(*db, Print(text));
+}
+
+ExitCode RunKeyspaces(const KeyspacesArguments& arguments) {
+  const bool list = arguments.action == "list";
+  if (list != arguments.name.empty()) {
+    PrintError("usage", list ? "list takes no NAME" : arguments.action + " needs a NAME",
+               "see `logwood keyspaces --help`");
+    return ExitCode::kUsage;
+  }
+  return list ? RunList(arguments) : RunChange(arguments);
+}
+
+}  // namespace
+
+void AddKeyspacesCommand(CLI::App& app, ExitCode* exit_code) {
+  auto arguments = std::make_shared<KeyspacesArguments>();
+  CLI::App* command = AddCommand(app, "keyspaces", "List, create or drop keyspaces", kExamples);
+  AddDirectory(command, &arguments->target);
+  command->add_option("ACTION", arguments->action, "What to do; nothing lists them")
+      ->check(CLI::IsMember({"list", "create", "drop"}).description(""))
+      ->option_text("list|create|drop");
+  command->add_option("NAME", arguments->name, "The keyspace")->option_text(" ");
+  AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
+  AddJson(command, &arguments->json);
+  OnRun(command, exit_code, [arguments] { return RunKeyspaces(*arguments); });
+}
+
+}  // namespace logwood::tools

@@ -1,0 +1,76 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "tools/command.h"
+#include "tools/interrupt.h"
+#include "tools/report.h"
+
+namespace logwood::tools {
+
+namespace {
+
+constexpr const char* kAbout =
+    "Looks into, changes, fills, checks and compacts a Logwood database, one directory.\n";
+
+constexpr const char* kExamples = R"(Examples:
+  logwood put /tmp/db planet/3 earth          write one record
+  logwood get /tmp/db planet/3                read it
+  logwood scan /tmp/db --prefix planet/       list records in key order
+  logwood load /tmp/db records.tsv            a record a line: key<TAB>value
+  logwood export /tmp/db > records.tsv        the same bytes back, in key order
+  logwood stats /tmp/db                       levels, sizes, amplification
+  logwood check /tmp/db                       read every byte, report each damage
+
+`logwood COMMAND --help` explains a command and shows examples of it.
+Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error or damage;
+130 interrupted.)";
+
+void AddCommands(CLI::App& app, ExitCode* exit_code) {
+  AddPutCommand(app, exit_code);
+  AddGetCommand(app, exit_code);
+  AddDeleteCommand(app, exit_code);
+  AddScanCommand(app, exit_code);
+  AddCountCommand(app, exit_code);
+  AddLoadCommand(app, exit_code);
+  AddExportCommand(app, exit_code);
+  AddStatsCommand(app, exit_code);
+  AddCheckCommand(app, exit_code);
+  AddCompactCommand(app, exit_code);
+  AddKeyspacesCommand(app, exit_code);
+}
+
+// The command line up to the subcommand: "logwood put".
+std::string CommandName(const CLI::App& app) {
+  std::string name = "logwood";
+  for (const CLI::App* chosen : app.get_subcommands()) name += " " + chosen->get_name();
+  return name;
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, char** argv) {
+  IgnoreBrokenPipes();
+  CLI::App app(kAbout, "logwood");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(34);
+  ExitCode exit_code = ExitCode::kOk;
+  AddCommands(app, &exit_code);
+  if (argc <= 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return static_cast<int>(ExitCode::kOk);
+  } catch (const CLI::ParseError& error) {
+    PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
+    return static_cast<int>(ExitCode::kUsage);
+  }
+  return static_cast<int>(exit_code);
+}
+
+}  // namespace logwood::tools

@@ -1,0 +1,140 @@
+// logwood load: records from a file or pipe.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "tools/clock.h"
+#include "tools/command.h"
+#include "tools/command_open.h"
+#include "tools/command_options.h"
+#include "tools/input.h"
+#include "tools/interrupt.h"
+#include "tools/loader.h"
+#include "tools/output.h"
+#include "tools/report.h"
+#include "util/escape.h"
+#include "util/json_writer.h"
+
+namespace logwood::tools {
+
+namespace {
+
+constexpr const char* kExamples = R"(  logwood load /tmp/db records.tsv
+  logwood load /tmp/db records.jsonl --keyspace photos
+  zcat records.tsv.gz | logwood load /tmp/db -
+  logwood load /tmp/db --format jsonl --skip-bad - < crawl
+  logwood load /tmp/db records.tsv --durability power --batch-records 10000
+
+TSV is key<TAB>value with the escapes \t \n \r \\ \xNN. JSON lines are
+{"key":"...","value":"..."}, or "key_base64" and "value_base64" for bytes that are not UTF-8.
+A bad line stops the load, with file and line number; the records before it stay. A batch is one
+commit. Ctrl-C stops after the current batch and says how far it came (exit status 130). A missing
+database or keyspace is created. When the command ends with status 0, everything is on the disk.)";
+
+struct LoadArguments {
+  Target target;
+  std::string file = "-";
+  std::optional<RecordFormat> format;
+  LoadOptions load;
+  bool quiet = false;
+  bool json = false;
+};
+
+ExitCode ExitCodeOf(const LoadReport& report) {
+  switch (report.end) {
+    case LoadEnd::kComplete:
+      return report.skipped > 0 ? ExitCode::kProblem : ExitCode::kOk;
+    case LoadEnd::kBadLine:
+      return ExitCode::kProblem;
+    case LoadEnd::kInterrupted:
+      return ExitCode::kInterrupted;
+    case LoadEnd::kFailed:
+      return ExitCode::kIo;
+  }
+  return ExitCode::kIo;
+}
+
+std::string Sentence(const LoadArguments& arguments, const LoadReport& report, uint64_t micros) {
+  const auto per_second = static_cast<uint64_t>(static_cast<double>(report.records) * 1e6 /
+                                                static_cast<double>(micros + 1));
+  std::string text = WithCommas(report.records) + " records, " + HumanBytes(report.bytes) +
+                     ", in " + HumanMicros(micros) + " (" + WithCommas(per_second) +
+                     " records/s); position " + std::to_string(report.position);
+  if (report.skipped > 0) text += "; " + WithCommas(report.skipped) + " bad lines skipped";
+  if (report.end != LoadEnd::kComplete) {
+    text += "; stopped after line " + std::to_string(report.last_line) + " of " +
+            (arguments.file == "-" ? "standard input" : arguments.file);
+  }
+  return text + "\n";
+}
+
+std::string Json(const LoadArguments& arguments, const LoadReport& report, uint64_t micros) {
+  JsonObject json;
+  json.Field("keyspace", arguments.target.keyspace).Field("records", report.records);
+  json.Field("bytes", report.bytes).Field("commits", report.batches);
+  json.Field("skipped", report.skipped).Field("last_line", report.last_line);
+  json.Field("position", report.position).Field("micros", micros);
+  json.Field("complete", report.end == LoadEnd::kComplete);
+  return json.Finish() + "\n";
+}
+
+ExitCode RunLoad(LoadArguments& arguments) {
+  const uint64_t start_us = MonotonicMicros();
+  // Before the database: a wrong name must not leave an empty database behind.
+  Result<std::unique_ptr<Input>> input = Input::Open(arguments.file);
+  if (!input.ok()) return Fail("cannot read", input.status());
+  Opened opened;
+  ExitCode code = OpenForWriting(arguments.target, Missing::kCreate, &opened);
+  if (code != ExitCode::kOk) return code;
+  arguments.load.format = arguments.format.value_or(RecordFormatOf(arguments.file));
+  arguments.load.memory_bytes = arguments.target.memory_bytes;
+  arguments.load.write.durability = arguments.target.durability;
+  CatchInterrupts();
+  Progress progress(
+      {.label = "load", .unit = "records", .total = (*input)->size(), .wanted = !arguments.quiet});
+  Loader loader(*opened.db, opened.keyspace, **input, arguments.load);
+  const LoadReport& report = loader.Run(&progress);
+  progress.Finish();
+  code = ExitCodeOf(report);
+  if (report.end == LoadEnd::kFailed) code = Fail("cannot load", loader.status());
+  if (report.end == LoadEnd::kInterrupted) {
+    PrintError("interrupted", (*input)->name(),
+               "what is reported below is in the database; load the lines behind it, or all again");
+  }
+  code = CloseAfter(*opened.db, code);
+  const uint64_t micros = MonotonicMicros() - start_us;
+  if (arguments.json) return Print(Json(arguments, report, micros), code);
+  return arguments.quiet ? code : Print(Sentence(arguments, report, micros), code);
+}
+
+}  // namespace
+
+void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
+  auto arguments = std::make_shared<LoadArguments>();
+  CLI::App* command = AddCommand(app, "load", "Load records from text", kExamples);
+  AddDirectory(command, &arguments->target);
+  command->add_option("FILE", arguments->file, "Where from; - or nothing is standard input")
+      ->option_text(" ");
+  AddRecordFormat(command, &arguments->format);
+  AddKeyspace(command, &arguments->target);
+  command
+      ->add_option("--batch-records", arguments->load.batch_records,
+                   "At most this many records a commit; 1000 without it")
+      ->check(CLI::Range(uint64_t{1}, kLoadBatchRecordsMax).description(""))
+      ->option_text("N");
+  command
+      ->add_option("--batch-bytes", arguments->load.batch_bytes,
+                   "At most about this many bytes a commit; 1MiB without it")
+      ->transform(CLI::AsSizeValue(false))
+      ->option_text("SIZE");
+  AddDurability(command, &arguments->target);
+  AddMemory(command, &arguments->target);
+  command->add_flag("--skip-bad", arguments->load.skip_bad,
+                    "Report bad lines and go on; exit status 1 if there were any");
+  AddQuiet(command, &arguments->quiet);
+  AddJson(command, &arguments->json);
+  OnRun(command, exit_code, [arguments] { return RunLoad(*arguments); });
+}
+
+}  // namespace logwood::tools

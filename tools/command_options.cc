@@ -1,0 +1,154 @@
+#include "tools/command_options.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <utility>
+
+#include "tools/report.h"
+
+namespace logwood::tools {
+
+namespace {
+
+const std::map<std::string, TextFormat>& TextFormats() {
+  static const std::map<std::string, TextFormat> formats = {
+      {"auto", TextFormat::kAuto}, {"escape", TextFormat::kEscape}, {"raw", TextFormat::kRaw},
+      {"hex", TextFormat::kHex},   {"base64", TextFormat::kBase64},
+  };
+  return formats;
+}
+
+}  // namespace
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& purpose,
+                     const std::string& examples) {
+  CLI::App* command = app.add_subcommand(name, purpose);
+  command->footer("Examples:\n" + examples);
+  return command;
+}
+
+void OnRun(CLI::App* command, ExitCode* exit_code, std::function<ExitCode()> run) {
+  command->callback([exit_code, run = std::move(run)] { *exit_code = run(); });
+}
+
+void AddDirectory(CLI::App* command, Target* target) {
+  command->add_option("DIR", target->directory, "The database's directory")
+      ->required()
+      ->option_text(" ");
+}
+
+void AddKeyspace(CLI::App* command, Target* target) {
+  command->add_option("-k,--keyspace", target->keyspace, "The keyspace; without it \"default\"")
+      ->option_text("NAME");
+}
+
+void AddIgnoreWriter(CLI::App* command, Target* target) {
+  command->add_flag("--ignore-writer", target->ignore_writer,
+                    "Read although another process has the directory open for writing: the state "
+                    "found there, without what it commits later");
+}
+
+void AddMemory(CLI::App* command, Target* target) {
+  command
+      ->add_option("--memory", target->memory_bytes,
+                   "Everything the database may hold in memory; 256MiB without it")
+      ->transform(CLI::AsSizeValue(false))
+      ->option_text("SIZE");
+}
+
+void AddDurability(CLI::App* command, Target* target) {
+  static const std::map<std::string, Durability> levels = {{"process", Durability::kProcess},
+                                                           {"power", Durability::kPower}};
+  command
+      ->add_option("--durability", target->durability,
+                   "What a write survives when it returns: the death of the process (kill -9 "
+                   "included), or loss of power too")
+      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->option_text("process|power");
+}
+
+void AddJson(CLI::App* command, bool* json) {
+  command->add_flag("--json", *json, "Answer in JSON");
+}
+
+void AddQuiet(CLI::App* command, bool* quiet) {
+  command->add_flag("-q,--quiet", *quiet, "No progress bar, no summary");
+}
+
+void AddTextFormat(CLI::App* command, const std::string& name, const std::string& purpose,
+                   TextFormat* format) {
+  command->add_option(name, *format, purpose)
+      ->transform(CLI::CheckedTransformer(TextFormats()).description(""))
+      ->option_text("auto|escape|raw|hex|base64");
+}
+
+void AddRecordFormat(CLI::App* command, std::optional<RecordFormat>* format) {
+  static const std::map<std::string, RecordFormat> formats = {{"tsv", RecordFormat::kTsv},
+                                                              {"jsonl", RecordFormat::kJsonLines}};
+  command
+      ->add_option_function<RecordFormat>(
+          "--format", [format](const RecordFormat& chosen) { *format = chosen; },
+          "A record a line: key<TAB>value with backslash escapes, or JSON lines; without it by the "
+          "file's ending, else tsv")
+      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->option_text("tsv|jsonl");
+}
+
+void AddRange(CLI::App* command, RangeArguments* range) {
+  command->add_option("-p,--prefix", range->prefix, "Only keys that begin with this")
+      ->option_text("KEY");
+  command->add_option("--from", range->from, "Only this key and those after it")
+      ->option_text("KEY");
+  command->add_option("--to", range->to, "Only keys before this one")->option_text("KEY");
+  AddTextFormat(command, "--key-format", "How keys are written on the command line",
+                &range->key_format);
+}
+
+std::optional<std::string> DecodeArgument(std::string_view name, TextFormat format,
+                                          std::string_view text) {
+  std::optional<std::string> bytes = Decode(format, text);
+  if (!bytes.has_value()) {
+    PrintError("usage",
+               std::string(name) + " \"" + std::string(text) + "\" is not in format " +
+                   std::string(TextFormatName(format)),
+               TextFormatRule(format));
+  }
+  return bytes;
+}
+
+std::optional<std::string> PrefixEnd(std::string_view prefix) {
+  std::string end(prefix);
+  while (!end.empty() && end.back() == '\xff') end.pop_back();
+  if (end.empty()) return std::nullopt;
+  ++reinterpret_cast<unsigned char&>(end.back());
+  return end;
+}
+
+std::optional<Range> DecodeRange(const RangeArguments& arguments) {
+  Range range;
+  const auto decode = [&](std::string_view name, const std::optional<std::string>& text,
+                          std::optional<std::string>* bytes) {
+    if (!text.has_value()) return true;
+    *bytes = DecodeArgument(name, arguments.key_format, *text);
+    return bytes->has_value();
+  };
+  std::optional<std::string> prefix;
+  if (!decode("--prefix", arguments.prefix, &prefix) ||
+      !decode("--from", arguments.from, &range.bounds.lower) ||
+      !decode("--to", arguments.to, &range.bounds.upper)) {
+    return std::nullopt;
+  }
+  range.bounds.fill_cache = false;
+  range.keys = {.begin = range.bounds.lower, .end = range.bounds.upper};
+  if (prefix.has_value()) {
+    range.bounds.prefix = *prefix;
+    if (!range.keys.begin.has_value() || *range.keys.begin < *prefix) range.keys.begin = prefix;
+    const std::optional<std::string> end = PrefixEnd(*prefix);
+    if (end.has_value() && (!range.keys.end.has_value() || *end < *range.keys.end)) {
+      range.keys.end = end;
+    }
+  }
+  return range;
+}
+
+}  // namespace logwood::tools

@@ -1,0 +1,74 @@
+#include "tools/line_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace logwood::tools {
+
+LineReader::LineReader(Source source, size_t line_bytes_max, size_t buffer_bytes)
+    : source_(std::move(source)), line_bytes_max_(line_bytes_max), buffer_(buffer_bytes) {}
+
+LineReader::Outcome LineReader::Next(std::string_view* line) {
+  size_t searched = 0;  // bytes behind begin_ known to hold no newline
+  while (true) {
+    const char* from = buffer_.data() + begin_ + searched;
+    const size_t unsearched = end_ - begin_ - searched;
+    const auto* newline =
+        unsearched == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\n', unsearched));
+    if (newline != nullptr) {
+      const auto length = static_cast<size_t>(newline - (buffer_.data() + begin_));
+      return Take(length, 1, line);
+    }
+    searched = end_ - begin_;
+    if (searched > line_bytes_max_) return StepOverLongLine();
+    if (Fill()) continue;
+    if (!status_.ok()) return Outcome::kFailed;
+    return searched == 0 ? Outcome::kEnd : Take(searched, 0, line);
+  }
+}
+
+LineReader::Outcome LineReader::Take(size_t length, size_t terminator_bytes,
+                                     std::string_view* line) {
+  *line = std::string_view(buffer_.data() + begin_, length);
+  begin_ += length + terminator_bytes;
+  bytes_consumed_ += length + terminator_bytes;
+  ++line_number_;
+  return length > line_bytes_max_ ? Outcome::kTooLong : Outcome::kLine;
+}
+
+bool LineReader::Fill() {
+  if (at_end_ || !status_.ok()) return false;
+  if (begin_ > 0) {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+  }
+  if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);
+  Result<size_t> got = source_(buffer_.data() + end_, buffer_.size() - end_);
+  if (!got.ok()) {
+    status_ = got.status();
+    return false;
+  }
+  at_end_ = *got == 0;
+  end_ += *got;
+  return !at_end_;
+}
+
+LineReader::Outcome LineReader::StepOverLongLine() {
+  while (true) {
+    const auto* newline =
+        static_cast<const char*>(std::memchr(buffer_.data() + begin_, '\n', end_ - begin_));
+    const size_t skipped = newline == nullptr
+                               ? end_ - begin_
+                               : static_cast<size_t>(newline + 1 - (buffer_.data() + begin_));
+    begin_ += skipped;
+    bytes_consumed_ += skipped;
+    if (newline != nullptr || !Fill()) break;
+  }
+  if (!status_.ok()) return Outcome::kFailed;
+  ++line_number_;
+  return Outcome::kTooLong;
+}
+
+}  // namespace logwood::tools

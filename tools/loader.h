@@ -1,0 +1,81 @@
+// Loader: lines of text -> commits. Groups records into batches, says where a bad line is, and how
+// far it came when it had to stop. Nothing is skipped silently.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "logwood/db.h"
+#include "logwood/write_batch.h"
+#include "tools/input.h"
+#include "tools/line_reader.h"
+#include "tools/progress.h"
+#include "tools/record_format.h"
+
+namespace logwood::tools {
+
+inline constexpr uint64_t kLoadBatchRecordsMax = 1'000'000;
+
+struct LoadOptions {
+  RecordFormat format = RecordFormat::kTsv;
+  uint64_t batch_records = 1000;
+  uint64_t batch_bytes = 1 << 20;
+  uint64_t memory_bytes = 256ULL << 20;  // the database's budget: it limits a batch
+  WriteOptions write;
+  bool skip_bad = false;
+};
+
+enum class LoadEnd : uint8_t {
+  kComplete,
+  kBadLine,  // stopped at a line that is no record
+  kInterrupted,
+  kFailed,  // reading or writing failed: Loader::status
+};
+
+struct LoadReport {
+  LoadEnd end = LoadEnd::kComplete;
+  uint64_t records = 0;  // in the database now
+  uint64_t bytes = 0;    // of their keys and values
+  uint64_t batches = 0;
+  uint64_t skipped = 0;    // bad lines, with skip_bad
+  uint64_t last_line = 0;  // all lines up to here are in, or skipped
+  LogPos position = 0;     // of the last commit; 0: none
+};
+
+class Loader {
+ public:
+  // Borrows all three until it dies.
+  Loader(DB& db, Keyspace keyspace, Input& input, const LoadOptions& options);
+
+  // Runs to the end, the first bad line, an interrupt (interrupt.h) or a failure. Records before
+  // that are in the database; where a write failed, those of its batch are not. Call once.
+  const LoadReport& Run(Progress* progress);
+
+  const Status& status() const { return status_; }
+
+ private:
+  // Each returns false when the load has to end; report_.end says why.
+  bool TakeLine(LineReader::Outcome outcome, std::string_view line);
+  bool AddRecord(std::string_view key, std::string_view value);
+  bool BadLine(const std::string& reason);
+  bool Commit();
+  void Fail(const Status& status);
+  // Empty: the record can be stored.
+  std::string WhyRefused(std::string_view key, std::string_view value) const;
+
+  DB& db_;
+  Keyspace keyspace_;
+  Input& input_;
+  LoadOptions options_;
+  uint64_t record_bytes_max_;
+  LineReader reader_;
+  RecordParser parser_;
+  WriteBatch batch_;
+  uint64_t batch_data_bytes_ = 0;  // keys and values in batch_
+  uint64_t taken_line_ = 0;        // all lines up to here are committed, in batch_ or skipped
+  LoadReport report_;
+  Status status_;
+  Progress* progress_ = nullptr;
+};
+
+}  // namespace logwood::tools

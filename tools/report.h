@@ -1,0 +1,23 @@
+// Error messages, all of one shape, on standard error:
+//
+//   logwood: <what>: <where>; <what to do>
+#pragma once
+
+#include <string_view>
+
+#include "logwood/status.h"
+#include "tools/exit_code.h"
+
+namespace logwood::tools {
+
+// Prints one message. `advice` may be empty.
+void PrintError(std::string_view what, std::string_view where, std::string_view advice = "");
+
+// What a person can do about a status; empty where nothing general can be said.
+std::string_view AdviceFor(StatusCode code);
+ExitCode ExitCodeFor(StatusCode code);
+
+// Prints `what: message; advice` and says how to exit. An empty `advice` means AdviceFor.
+ExitCode Fail(std::string_view what, const Status& status, std::string_view advice = "");
+
+}  // namespace logwood::tools
