@@ -12,6 +12,11 @@ namespace {
 constexpr uint64_t kCancelCheckEntries = 1024;  // a power of two
 constexpr size_t kNoStretch = ~size_t{0};
 
+// When a keyspace was made or dropped must stay known: the catalogue keeps its positions.
+bool InCatalogue(std::string_view stored_key) {
+  return !stored_key.empty() && stored_key[0] == static_cast<char>(kCatalogueKeyspace);
+}
+
 }  // namespace
 
 CompactionIterator::CompactionIterator(InternalIterator* input, SurvivalRules rules)
@@ -125,7 +130,7 @@ bool CompactionIterator::Survives() {
     stretch_ = stretch;
     const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
     if (kind == EntryKind::kPut) [[likely]] {
-      if (final && rules_.zero_positions) entry_.trailer = PackTrailer(0, kind);
+      if (final && rules_.zero_positions && !InCatalogue(entry_.key)) entry_.trailer = PackTrailer(0, kind);
     } else if (kind == EntryKind::kDelete) {
       if (final) return false;
     } else {

@@ -118,13 +118,14 @@ Status Background::FlushOnce() {
     return committed;
   }
   sealed.clear();
-  UpdatePressure();
+  UpdateBacklog();
   CollectLog();
   CollectTables();
   core.statistics.flushes.fetch_add(1, std::memory_order_relaxed);
   core.statistics.flush_bytes.fetch_add(result.bytes_written, std::memory_order_relaxed);
   uint64_t nanos = core.executor->NowNanos() - begin;
   core.statistics.flush_time.Add(nanos);
+  flush_throughput_.Add(event.bytes_in, nanos);
   event.micros = nanos / 1000;
   core.events->Emit(std::move(event));
   WarnOldSnapshots();
@@ -181,6 +182,45 @@ Status Background::WaitIdle(Deadline deadline) {
     }
   }
   return parts_.errors->background();
+}
+
+void Background::UpdateBacklog() {
+  std::shared_ptr<const Version> version = parts_.tree->version();
+  debt_.store(CompactionDebt(version->shape(), MakeSettings()), std::memory_order_relaxed);
+  level0_tables_.store(static_cast<uint32_t>(version->shape().levels[0].size()),
+                       std::memory_order_relaxed);
+  UpdateDelay();
+}
+
+void Background::UpdateDelay() {
+  const Settings& settings = parts_.core->settings;
+  const uint64_t base_bytes = settings.compaction().base_bytes;
+  BackpressureSettings limits;
+  // One full memtable beside what waits is the ordinary state; what goes beyond it presses.
+  limits.unflushed_bytes_soft = settings.memtable_bytes * 3 / 4;
+  limits.unflushed_bytes_max = settings.memtables_bytes_max - settings.memtable_bytes;
+  limits.debt_bytes_soft = 3 * base_bytes;
+  limits.debt_bytes_hard = 24 * base_bytes;
+  limits.level0_tables_soft = 2 * settings.level0_tables;
+  limits.level0_tables_hard = 6 * settings.level0_tables;
+  BackpressureInputs now;
+  const uint64_t memory = parts_.tree->memtable_bytes();
+  now.unflushed_bytes = memory - std::min(memory, settings.memtable_bytes);
+  now.debt_bytes = debt_.load(std::memory_order_relaxed);
+  now.level0_tables = level0_tables_.load(std::memory_order_relaxed);
+  now.flush_bytes_per_second = flush_throughput_.per_second();
+  now.compaction_bytes_per_second = compaction_throughput_.per_second();
+  BackpressureVerdict verdict = ComputeBackpressure(limits, now);
+  delay_ns_per_byte_.store(verdict.delay_ns_per_byte, std::memory_order_relaxed);
+  MutexLock lock(mutex_);
+  delay_reason_ = std::move(verdict.why);
+}
+
+CompactionSettings Background::MakeSettings() const {
+  CompactionSettings settings = parts_.core->settings.compaction();
+  LogPos oldest = parts_.core->snapshots.oldest();
+  settings.oldest_snapshot = parts_.core->snapshots.count() == 0 ? kPositionMax : oldest;
+  return settings;
 }
 
 std::string Background::delay_reason() const {

@@ -5,7 +5,6 @@
 // Threads: all calls from any thread. No I/O under the lock.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "db/commit_log.h"
 #include "db/core.h"
 #include "db/error_state.h"
+#include "db/throughput.h"
 #include "db/tree.h"
 
 namespace logwood {
@@ -51,8 +51,10 @@ class Background {
   // Runs in the caller's thread, beside what else runs.
   Status CompactManually(ManualRange range);
 
-  // Bytes a second that writers may write now; 0: no limit. Read by the write leader.
-  uint64_t write_rate() const { return write_rate_.load(std::memory_order_relaxed); }
+  // What a byte written costs now in time; 0: nothing. Read by the write leader.
+  double delay_ns_per_byte() const { return delay_ns_per_byte_.load(std::memory_order_relaxed); }
+  // Computes it anew: the memtables grew, or the tree changed.
+  void UpdateDelay();
   // Why writers are delayed; empty: they are not.
   std::string delay_reason() const;
   uint64_t compaction_debt() const { return debt_.load(std::memory_order_relaxed); }
@@ -80,15 +82,18 @@ class Background {
   void TendLog();
   void CollectTables();
   void WarnOldSnapshots();
-  void UpdatePressure();
+  void UpdateBacklog();
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   SinkOptions MakeSink(uint64_t created_us);
   SurvivalRules MakeRules() const;
+  CompactionSettings MakeSettings() const;
 
   const Parts parts_;
   std::atomic<bool> stopping_{false};
   std::atomic<uint64_t> debt_{0};
-  std::atomic<uint64_t> write_rate_{0};
+  std::atomic<uint32_t> level0_tables_{0};
+  std::atomic<double> delay_ns_per_byte_{0};
+  Throughput flush_throughput_, compaction_throughput_;
   std::atomic<bool> idle_armed_{false};
   LogPos idle_seen_ = 0;                       // only touched by the tending job
   LogPos idle_marked_ = 0;
@@ -101,7 +106,6 @@ class Background {
   uint32_t running_ GUARDED_BY(mutex_) = 0;     // plans under way, manual ones included
   uint64_t picks_ GUARDED_BY(mutex_) = 0;       // changes of busy_
   BusyTables busy_ GUARDED_BY(mutex_);
-  std::array<std::string, kLevels> round_robin_ GUARDED_BY(mutex_);
   std::string delay_reason_ GUARDED_BY(mutex_);
 };
 

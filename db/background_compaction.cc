@@ -1,6 +1,4 @@
 // The compaction half of Background: picking, running, committing.
-#include <algorithm>
-
 #include "db/background.h"
 #include "util/status_macros.h"
 
@@ -23,23 +21,19 @@ void Background::CompactLoop() {
 std::optional<CompactionPlan> Background::PickNext() {
   while (true) {
     BusyTables busy;
-    std::array<std::string, kLevels> round_robin;
     uint64_t picks = 0;
     {
       MutexLock lock(mutex_);
       if (stopping() || parts_.errors->stopped()) return std::nullopt;
       busy = busy_;
-      round_robin = round_robin_;
       picks = picks_;
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
-    auto plan = PickCompaction(version->shape(), parts_.core->settings.compaction(), busy,
-                               &round_robin);
+    auto plan = PickCompaction(version->shape(), MakeSettings(), busy);
     MutexLock lock(mutex_);
     if (stopping()) return std::nullopt;
     if (picks != picks_ || parts_.tree->version() != version) continue;  // decided on old facts
     if (!plan) return std::nullopt;
-    round_robin_ = round_robin;
     MarkBusy(*plan);
     return plan;
   }
@@ -48,22 +42,13 @@ std::optional<CompactionPlan> Background::PickNext() {
 void Background::MarkBusy(const CompactionPlan& plan) {
   ++picks_;
   ++running_;
-  for (const auto& table : plan.inputs) busy_.tables.insert(table->number);
-  for (const auto& table : plan.output_overlap) busy_.tables.insert(table->number);
-  busy_.outputs.push_back({plan.output_level, plan.begin, plan.end});
-  if (plan.input_level == 0) busy_.level0 = true;
+  busy_.Add(plan);
 }
 
 void Background::ClearBusy(const CompactionPlan& plan) {
   ++picks_;
   --running_;
-  for (const auto& table : plan.inputs) busy_.tables.erase(table->number);
-  for (const auto& table : plan.output_overlap) busy_.tables.erase(table->number);
-  auto it = std::find_if(busy_.outputs.begin(), busy_.outputs.end(), [&plan](const auto& range) {
-    return range.level == plan.output_level && range.begin == plan.begin && range.end == plan.end;
-  });
-  busy_.outputs.erase(it);
-  if (plan.input_level == 0) busy_.level0 = false;
+  busy_.Remove(plan);
 }
 
 Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) {
@@ -80,12 +65,8 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   JobOptions job;
   job.tables = &core.tables;
   job.sink = MakeSink(0);
-  for (const auto& table : plan.inputs) {
-    job.sink.created_us = std::max(job.sink.created_us, table->created_us);
-  }
   const CompactionSettings settings = core.settings.compaction();
   job.sink.table_bytes_max = settings.table_bytes;
-  job.sink.grandparents = plan.grandparents;
   job.sink.grandparent_bytes_max = settings.grandparent_bytes_max;
   job.survival = MakeRules();
   job.survival.zero_positions = true;
@@ -110,6 +91,7 @@ Status Background::RunPlan(const CompactionPlan& plan) {
   if (status.ok()) {
     uint64_t nanos = parts_.core->executor->NowNanos() - begin;
     parts_.core->statistics.compaction_time.Add(nanos);
+    compaction_throughput_.Add(result.output.bytes_written, nanos);
     ReportCompaction(plan, result, nanos / 1000);
     Succeed();
   }
@@ -131,13 +113,12 @@ void Background::Finish(const CompactionPlan& plan, const Status& status) {
     if (quarantine) {
       ++picks_;
       --running_;
-      if (plan.input_level == 0) busy_.level0 = false;
     } else {
       ClearBusy(plan);
     }
     changed_.NotifyAll();
   }
-  UpdatePressure();
+  UpdateBacklog();
   CollectTables();
 }
 
@@ -183,8 +164,7 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
     bool blocked = false;
-    auto plan = PickManual(version->shape(), parts_.core->settings.compaction(), busy, range,
-                           &blocked);
+    auto plan = PickManual(version->shape(), MakeSettings(), busy, range, &blocked);
     MutexLock lock(mutex_);
     if (picks != picks_ || parts_.tree->version() != version) continue;
     if (plan) {

@@ -48,16 +48,17 @@ void Tree::Seal(const TablesState& end) {
   InstallLocked();
 }
 
-void Tree::ChargeMemory() {
+bool Tree::ChargeMemory() {
   uint64_t now = active_->bytes_used();
   uint64_t before = active_bytes_.load(std::memory_order_relaxed);
-  if (now < before + kChargeStepBytes && now >= before) return;
+  if (now < before + kChargeStepBytes && now >= before) return false;
   active_bytes_.store(now, std::memory_order_relaxed);
-  if (!core_->settings.cache_shares_budget) return;
+  if (!core_->settings.cache_shares_budget) return true;
   MutexLock lock(mutex_);
   uint64_t all = memtable_bytes();
   core_->cache.AdjustReserved(static_cast<int64_t>(all) - static_cast<int64_t>(charged_bytes_));
   charged_bytes_ = all;
+  return true;
 }
 
 std::vector<SealedMemtable> Tree::Sealed() const {

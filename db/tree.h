@@ -27,7 +27,8 @@ class Tree {
   // The active memtable takes no more; a fresh one takes its place.
   void Seal(const TablesState& end);
   // Tells the block cache how much memory the memtables take, when that changed noticeably.
-  void ChargeMemory();
+  // True when it did.
+  bool ChargeMemory();
 
   // ---- Any thread.
   std::vector<SealedMemtable> Sealed() const;             // oldest first

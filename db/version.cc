@@ -125,9 +125,9 @@ void Version::AddIterators(TableCache* cache, const TableScanOptions& options,
   }
   for (int level = 1; level < kLevels; ++level) {
     if (levels_[level].tables.empty()) continue;
-    // The aliasing pointer keeps the shape alive for as long as the iterator uses its tables.
-    std::shared_ptr<const std::vector<TableMetaPtr>> tables(shape_, &shape_->levels[level]);
-    to->push_back(NewLevelIterator(cache, std::move(tables), options));
+    LevelIteratorOptions level_options;
+    level_options.scan = options;
+    to->push_back(NewLevelIterator({shape_->levels[level], shape_}, cache, level_options));
   }
 }
 

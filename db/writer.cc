@@ -10,6 +10,12 @@
 
 namespace logwood {
 
+namespace {
+
+constexpr uint64_t kSleepMicrosMin = 500;
+
+}  // namespace
+
 Writer::Writer(Parts parts)
     : parts_(parts),
       queue_([this](const std::vector<PendingWrite*>& group) { CommitGroup(group); }) {}
@@ -40,11 +46,14 @@ Status Writer::RotateAndSeal(bool seal) {
 }
 
 void Writer::Delay(uint64_t bytes) {
-  uint64_t rate = parts_.background->write_rate();
-  if (rate == 0) [[likely]] return;
+  double price = parts_.background->delay_ns_per_byte();
+  if (price == 0) [[likely]] return;
   Executor* executor = parts_.core->executor.get();
-  uint64_t wait_us = bucket_.Take(bytes, rate, executor->NowNanos()) / 1000;
-  if (wait_us == 0) return;
+  uint64_t now = executor->NowNanos();
+  bucket_.Charge(bytes, price, now);
+  // Sleeping costs more than it says; small debts wait until they are worth it.
+  uint64_t wait_us = bucket_.WaitNs(now) / 1000;
+  if (wait_us < kSleepMicrosMin) return;
   parts_.core->statistics.stall_us.fetch_add(wait_us, std::memory_order_relaxed);
   executor->SleepMicros(wait_us);
 }
@@ -115,7 +124,7 @@ void Writer::CommitGroup(const std::vector<PendingWrite*>& group) {
     user_bytes += write->operations.size();
   }
   parts_.core->PublishVisible(accepted_.back()->position);
-  parts_.tree->ChargeMemory();
+  if (parts_.tree->ChargeMemory()) parts_.background->UpdateDelay();
   Statistics& statistics = parts_.core->statistics;
   statistics.user_bytes.fetch_add(user_bytes, std::memory_order_relaxed);
   statistics.commits.fetch_add(accepted_.size(), std::memory_order_relaxed);

@@ -127,6 +127,11 @@ Outcome LogCursor::Next(CommitRecord* record) {
   bool refreshed = false;
   for (;;) {
     if (next_position_ > up_to_) return Outcome::kEnd;
+    if (oldest_ == 0 && !refreshed) {
+      Status status = Refresh();
+      if (!status.ok()) return Error(std::move(status));
+      refreshed = true;
+    }
     if (reader_ == nullptr) {
       Outcome opened = OpenLink();
       if (opened != Outcome::kRecord) return opened;

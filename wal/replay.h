@@ -10,9 +10,9 @@
 //           behind a hole, and `tail` says where and how many bytes.
 // Besides: positions below `from` are in tables, which are only installed over a durable log, so
 // D >= from - 1. A first segment that is missing, or begins behind `from`, and that nothing
-// replaces is damage. A read error of the file
-// system is neither: ReplayLog fails with it, as it fails with kNotSupported where a segment or a
-// record says with a good checksum that a newer version wrote it.
+// replaces is damage. A read error of the file system is neither: ReplayLog fails with it, as it
+// fails with kNotSupported where a segment or a record says with a good checksum that a newer
+// version wrote it.
 #pragma once
 
 #include <cstdint>

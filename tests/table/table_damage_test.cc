@@ -9,8 +9,8 @@ namespace logwood::testing {
 namespace {
 
 TestEntries SmallEntries() {
-  TestEntries entries = PlainEntries(40);
-  entries.push_back({entries[20].key, PackTrailer(3, EntryKind::kDelete), ""});
+  TestEntries entries = PlainEntries(24);
+  entries.push_back({entries[12].key, PackTrailer(3, EntryKind::kDelete), ""});
   MakeUnique(&entries);
   return entries;
 }
@@ -67,7 +67,7 @@ TEST_P(TableDamage, EveryFlippedByteIsDetectedByVerifyAndNeverAnsweredWrong) {
   auto before = MustOpen(&table);  // opened while all was well
   for (size_t at = 0; at < table.bytes->size(); ++at) {
     SCOPED_TRACE(at);
-    for (const char pattern : {'\x01', '\x80', '\xff'}) {
+    for (const char pattern : {'\x01', '\xff'}) {
       (*table.bytes)[at] = static_cast<char>((*table.bytes)[at] ^ pattern);
       for (const TableMeta* meta :
            {static_cast<const TableMeta*>(nullptr), static_cast<const TableMeta*>(&table.meta)}) {

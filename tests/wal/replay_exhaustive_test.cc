@@ -56,7 +56,6 @@ struct Verdict {
   bool damage = false;
   LogPos last_position = 0;
   bool tail = false;
-  friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
 std::string Text(const Verdict& v) {

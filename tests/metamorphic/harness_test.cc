@@ -1,0 +1,152 @@
+// The harness itself: lists mean what they say, the model is right, the reducer reduces.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+#include <string>
+
+#include "tests/metamorphic/reducer.h"
+#include "tests/support/generators.h"
+#include "tests/support/model.h"
+#include "tests/support/operation.h"
+#include "tests/support/option_sets.h"
+#include "tests/support/status_assert.h"
+
+namespace logwood::test {
+namespace {
+
+TEST(OperationList, PrintedAndParsedIsTheSameList) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const OperationList list = GenerateOperations(seed, 2000);
+    ASSERT_OK_AND_ASSIGN(const OperationList parsed, ParseOperations(ToText(list)));
+    ASSERT_EQ(parsed.size(), list.size());
+    for (size_t i = 0; i < list.size(); ++i) ASSERT_EQ(ToText(parsed[i]), ToText(list[i]));
+    EXPECT_TRUE(parsed == list);
+  }
+}
+
+TEST(OperationList, SameSeedGivesTheSameList) {
+  EXPECT_TRUE(GenerateOperations(5, 500) == GenerateOperations(5, 500));
+  EXPECT_FALSE(GenerateOperations(5, 500) == GenerateOperations(6, 500));
+}
+
+TEST(OperationList, EveryKindOccurs) {
+  std::set<OperationKind> kinds;
+  for (uint64_t seed = 0; seed < 10; ++seed)
+    for (const Operation& operation : GenerateOperations(seed, 3000)) kinds.insert(operation.kind);
+  EXPECT_EQ(kinds.size(), static_cast<size_t>(kOperationKinds));
+}
+
+TEST(OperationList, BadLinesAreNamed) {
+  for (const char* line : {"putt", "put key", "put key=17", "put ks=9", "walk steps=Q", "put at=7",
+                           "batch items=x0:k1", "batch items=p0:k1", "get durability=3"}) {
+    const Result<OperationList> parsed = ParseOperations(std::string("flush\n") + line + "\n");
+    EXPECT_STATUS(kInvalidArgument, parsed);
+    EXPECT_NE(parsed.status().message().find("line 2"), std::string_view::npos) << line;
+  }
+}
+
+TEST(OptionSets, AreAtLeastSixteenAndHaveNamesOfTheirOwn) {
+  std::set<std::string> names;
+  for (const OptionSet& set : OptionSets()) names.insert(set.name);
+  EXPECT_EQ(names.size(), OptionSets().size());
+  EXPECT_GE(names.size(), 16u);
+}
+
+TEST(Generators, KeysCoverTheCorners) {
+  bool has_empty = false, has_nul = false, has_ff = false, has_longest = false;
+  for (uint32_t id = 0; id < 2000; ++id) {
+    const std::string key = KeyOf(id);
+    ASSERT_LE(key.size(), kKeyBytesMax);
+    has_empty |= key.empty();
+    has_nul |= key.starts_with('\0');
+    has_ff |= key.starts_with("\xff\xff\xff");
+    has_longest |= key.size() == kKeyBytesMax;
+  }
+  EXPECT_TRUE(has_empty && has_nul && has_ff && has_longest);
+  for (const uint32_t size : {0u, 1u, 7u, 1000u}) EXPECT_EQ(ValueOf(3, size).size(), size);
+}
+
+BatchItem PutItem(uint32_t key, uint32_t value) {
+  return {.is_put = true, .keyspace = 0, .key = {.id = key}, .value = {.id = value, .size = 4}};
+}
+
+TEST(Model, OldPositionsKeepTheirAnswers) {
+  Model model;
+  EXPECT_EQ(model.Apply({PutItem(11, 1)}), 1u);
+  EXPECT_EQ(model.Apply({PutItem(11, 2), PutItem(12, 3)}), 2u);
+  BatchItem erase = PutItem(11, 0);
+  erase.is_put = false;
+  EXPECT_EQ(model.Apply({PutItem(11, 9), erase}), 3u);
+  const ModelKeyspace& keyspace = *model.current(0);
+  EXPECT_EQ(keyspace.Get(KeyOf(11), 0), nullptr);
+  EXPECT_EQ(*keyspace.Get(KeyOf(11), 1), ValueOf(1, 4));
+  EXPECT_EQ(*keyspace.Get(KeyOf(11), 2), ValueOf(2, 4));
+  EXPECT_EQ(keyspace.Get(KeyOf(11), 3), nullptr);
+  EXPECT_EQ(*keyspace.Get(KeyOf(12), 3), ValueOf(3, 4));
+}
+
+TEST(Model, CursorHonoursBoundsBothWays) {
+  Model model;
+  ModelKeyspace* keyspace = model.current(0);
+  for (const char* key : {"a", "b", "ba", "bb", "c", "d"})
+    keyspace->keys[key] = {{.position = 1, .value = key}};
+  keyspace->keys["bab"] = {{.position = 9, .value = "later"}};
+  ModelCursor cursor(*keyspace, 5, {.lower = "aa", .upper = "d", .prefix = "b"});
+  cursor.SeekToFirst();
+  EXPECT_EQ(cursor.key(), "b");
+  cursor.SeekToLast();
+  EXPECT_EQ(cursor.key(), "bb");
+  cursor.Prev();
+  EXPECT_EQ(cursor.key(), "ba");
+  cursor.Next();
+  EXPECT_EQ(cursor.key(), "bb");
+  cursor.Next();
+  EXPECT_FALSE(cursor.Valid());
+  cursor.SeekForPrev("zzz");
+  EXPECT_EQ(cursor.key(), "bb");
+  cursor.SeekForPrev("bab");
+  EXPECT_EQ(cursor.key(), "ba");
+  cursor.Seek("");
+  EXPECT_EQ(cursor.key(), "b");
+  cursor.Seek("bb\x01");
+  EXPECT_FALSE(cursor.Valid());
+  cursor.SeekForPrev("a");
+  EXPECT_FALSE(cursor.Valid());
+}
+
+TEST(Reducer, LeavesOnlyWhatTheFailureNeeds) {
+  const OperationList list = GenerateOperations(3, 800);
+  // "Fails" when a flush comes before a compaction of everything.
+  const Fails fails = [](const OperationList& candidate) {
+    bool flushed = false;
+    for (const Operation& operation : candidate) {
+      flushed |= operation.kind == OperationKind::kFlush;
+      if (flushed && operation.kind == OperationKind::kCompactAll) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(fails(list));
+  const OperationList reduced = Reduce(list, fails);
+  ASSERT_EQ(reduced.size(), 2u);
+  EXPECT_EQ(reduced[0].kind, OperationKind::kFlush);
+  EXPECT_EQ(reduced[1].kind, OperationKind::kCompactAll);
+}
+
+TEST(Reducer, ShortensBatchesAndWalks) {
+  OperationList list = {{.kind = OperationKind::kBatch}};
+  for (uint32_t i = 0; i < 50; ++i) list[0].items.push_back(PutItem(i, i));
+  const Fails fails = [](const OperationList& candidate) {
+    for (const Operation& operation : candidate)
+      for (const BatchItem& item : operation.items)
+        if (item.key.id == 33) return true;
+    return false;
+  };
+  const OperationList reduced = Reduce(list, fails);
+  ASSERT_EQ(reduced.size(), 1u);
+  ASSERT_EQ(reduced[0].items.size(), 1u);
+  EXPECT_EQ(reduced[0].items[0].key.id, 33u);
+}
+
+}  // namespace
+}  // namespace logwood::test

@@ -1,0 +1,125 @@
+// Session: one database under test, its model, and the handles a list holds on it. Each method of a
+// kind runs one operation on both and remembers the first difference.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "logwood/db.h"
+#include "tests/support/model.h"
+#include "tests/support/operation.h"
+#include "tests/support/option_sets.h"
+
+namespace logwood::test {
+
+class Session {
+ public:
+  explicit Session(const OptionSet& set);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  void Run(const Operation& operation);
+
+  // The first difference; empty: none so far.
+  const std::string& difference() const { return difference_; }
+  uint64_t digest() const { return digest_; }
+
+ private:
+  struct HeldSnapshot {
+    std::shared_ptr<const Snapshot> snapshot;
+    LogPos position = 0;
+  };
+  struct HeldIterator {
+    std::unique_ptr<Iterator> iterator;
+    std::optional<ModelCursor> model;
+    LogPos position = 0;
+  };
+  struct HeldValue {
+    PinnedValue pinned;
+    std::string expected;
+  };
+
+  // session_write.cc
+  void Put(const Operation& operation);
+  void Delete(const Operation& operation);
+  void Batch(const Operation& operation);
+  void CreateKeyspace(int slot);
+  void DropKeyspace(int slot);
+  void ListKeyspaces();
+  void CheckWritten(const Result<LogPos>& result, const std::vector<BatchItem>& items,
+                    Durability durability);
+  void CheckRefused(std::string_view what, const Result<LogPos>& result);
+  // What a batch may hold now: known keyspaces and handles of dropped ones.
+  std::vector<BatchItem> WritableItems(const std::vector<BatchItem>& items, bool* has_dropped);
+
+  // session_read.cc
+  void Get(const Operation& operation);
+  void MultiGet(const Operation& operation);
+  void Contains(const Operation& operation);
+  void OpenIterator(const Operation& operation);
+  void Walk(HeldIterator* held, const std::vector<Step>& steps);
+  void TakeStep(HeldIterator* held, const Step& step);
+  void CompareIterators(const HeldIterator& held, std::string_view after);
+  void TakeSnapshot(int slot);
+  void CheckAll();
+  void CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position);
+  void CompareScan(std::string_view what, Iterator* iterator, ModelCursor model, bool forward);
+  void CheckHeldValues();
+  // The value in the model; null: not there.
+  const std::string* Expected(const Operation& operation, std::string_view key) const;
+  LogPos ReadPosition(int snapshot_slot) const;
+  void FillReadOptions(const Operation& operation, ReadOptions* options) const;
+  // Reads of a keyspace that was dropped: whatever a snapshot says, never a value of now.
+  bool IsLive(int slot) const { return model_->current(slot) != nullptr; }
+
+  // session_life.cc
+  void Open(bool with_stored_options);
+  void OpenKeyspaces();
+  void Reopen(bool with_stored_options);
+  void Crash();
+  void CheckReadOnlyCopy();
+  void ReleaseHandles();
+  void CheckClosedHandles();
+  std::optional<FileContents> CopyOfDirectory();
+  void Maintain(const Operation& operation);
+  void CheckEstimate(const Operation& operation);
+  void CheckStats();
+  void CheckDurable();
+
+  KeyRange RangeOf(const Operation& operation) const;
+
+  // Remembers the first difference only.
+  void Fail(const std::string& what);
+  bool failed() const { return !difference_.empty(); }
+  // Fails with `what` unless ok.
+  bool Expect(bool condition, std::string_view what);
+  bool ExpectOk(const Status& status, std::string_view what);
+  void Observe(std::string_view bytes);
+  void Observe(uint64_t number);
+
+  const OptionSet& set_;
+  Place place_;
+  std::string path_;
+  int copies_ = 0;
+  std::unique_ptr<DB> db_;
+  std::optional<Model> model_;
+  LogPos durable_seen_ = 0;
+  std::array<std::optional<Keyspace>, kKeyspaceSlots> handles_;  // kept after a drop
+  std::array<HeldSnapshot, kSnapshotSlots> snapshots_;
+  std::array<HeldIterator, kIteratorSlots> iterators_;
+  std::deque<HeldValue> values_;
+  uint64_t operations_run_ = 0;
+  std::string difference_;
+  uint64_t digest_ = 0;
+};
+
+// Short, printable, for messages.
+std::string Shown(std::string_view bytes);
+
+}  // namespace logwood::test

@@ -1,0 +1,249 @@
+// Session: operations that read.
+#include <utility>
+
+#include "tests/metamorphic/session.h"
+
+namespace logwood::test {
+
+namespace {
+
+constexpr size_t kHeldValuesMax = 8;
+
+// Adds what was read to the model's answer in a message.
+std::string Compared(std::string_view what, std::string_view key, const Status& status,
+                     const std::string* expected) {
+  return std::string(what) + " of " + Shown(key) + " is " + status.ToString() + ", expected " +
+         (expected == nullptr ? "nothing" : Shown(*expected));
+}
+
+}  // namespace
+
+LogPos Session::ReadPosition(int snapshot_slot) const {
+  if (snapshot_slot < 0) return model_->last();
+  const HeldSnapshot& held = snapshots_[static_cast<size_t>(snapshot_slot)];
+  return held.snapshot ? held.position : model_->last();
+}
+
+void Session::FillReadOptions(const Operation& operation, ReadOptions* options) const {
+  if (operation.snapshot >= 0)
+    options->snapshot = snapshots_[static_cast<size_t>(operation.snapshot)].snapshot.get();
+  options->fill_cache = !operation.flag;
+  if (options->snapshot == nullptr && operation.flag) options->at_least = model_->last();
+}
+
+const std::string* Session::Expected(const Operation& operation, std::string_view key) const {
+  return model_->current(operation.keyspace)->Get(key, ReadPosition(operation.snapshot));
+}
+
+void Session::Get(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  ReadOptions options;
+  FillReadOptions(operation, &options);
+  const std::string key = operation.key.bytes();
+  HeldValue held;
+  const Status status = db_->Get(options, *handle, key, &held.pinned);
+  if (!IsLive(operation.keyspace)) {
+    Expect(options.snapshot != nullptr || !status.ok(), "a dropped keyspace still has values");
+    return;
+  }
+  const std::string* expected = Expected(operation, key);
+  const bool right = expected == nullptr
+                         ? status.Is(StatusCode::kNotFound)
+                         : status.ok() && held.pinned.view() == *expected;
+  if (!Expect(right, Compared("Get", key, status, expected) +
+                         (status.ok() ? ", got " + Shown(held.pinned.view()) : "")))
+    return;
+  Observe(status.ok() ? held.pinned.view() : std::string_view("\0none", 5));
+  std::string copied;
+  const Status again = db_->Get(options, *handle, key, &copied);
+  Expect(again.code() == status.code() && (!again.ok() || copied == *expected),
+         Compared("Get into a string", key, again, expected));
+  if (expected == nullptr || operations_run_ % 4 != 0) return;
+  values_.emplace_back();
+  values_.back().expected = *expected;
+  Expect(db_->Get(options, *handle, key, &values_.back().pinned).ok(), "the same Get again");
+  if (values_.size() > kHeldValuesMax) values_.pop_front();
+}
+
+void Session::CheckHeldValues() {
+  for (const HeldValue& held : values_)
+    Expect(held.pinned.view() == held.expected,
+           "a pinned value changed: " + Shown(held.pinned.view()) + ", was " + Shown(held.expected));
+}
+
+void Session::MultiGet(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle || !IsLive(operation.keyspace)) return;
+  ReadOptions options;
+  FillReadOptions(operation, &options);
+  std::vector<std::string> keys;
+  for (const KeyRef& key : operation.keys) keys.push_back(key.bytes());
+  const std::vector<std::string_view> views(keys.begin(), keys.end());
+  std::vector<PinnedValue> values(keys.size());
+  const std::vector<Status> statuses = db_->MultiGet(options, *handle, views, values);
+  if (!Expect(statuses.size() == keys.size(), "MultiGet: wrong number of answers")) return;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const std::string* expected = Expected(operation, keys[i]);
+    const bool right = expected == nullptr ? statuses[i].Is(StatusCode::kNotFound)
+                                           : statuses[i].ok() && values[i].view() == *expected;
+    Expect(right, Compared("MultiGet", keys[i], statuses[i], expected));
+    Observe(static_cast<uint64_t>(statuses[i].code()));
+  }
+}
+
+void Session::Contains(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle || !IsLive(operation.keyspace)) return;
+  ReadOptions options;
+  FillReadOptions(operation, &options);
+  const std::string key = operation.key.bytes();
+  const Result<bool> contained = db_->Contains(options, *handle, key);
+  const std::string* expected = Expected(operation, key);
+  if (!Expect(contained.ok() && *contained == (expected != nullptr),
+              Compared("Contains", key, contained.status(), expected)))
+    return;
+  Observe(*contained ? 1 : 0);
+}
+
+void Session::OpenIterator(const Operation& operation) {
+  HeldIterator& held = iterators_[static_cast<size_t>(operation.slot) % kIteratorSlots];
+  held = {};
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  IteratorOptions options;
+  FillReadOptions(operation, &options);
+  if (operation.lower) options.lower = operation.lower->bytes();
+  if (operation.upper) options.upper = operation.upper->bytes();
+  if (operation.prefix) options.prefix = operation.prefix->bytes();
+  held.iterator = db_->NewIterator(options, *handle);
+  if (!Expect(held.iterator != nullptr, "NewIterator returned null")) return;
+  Expect(!held.iterator->Valid(), "a new iterator is valid before it is positioned");
+  if (!IsLive(operation.keyspace)) {
+    held.iterator->SeekToFirst();
+    Expect(options.snapshot != nullptr || !held.iterator->Valid(),
+           "a dropped keyspace still has entries");
+    held = {};
+    return;
+  }
+  held.position = ReadPosition(operation.snapshot);
+  Expect(held.iterator->position() == held.position, "Iterator::position");
+  const ModelCursor::Bounds bounds{options.lower, options.upper, options.prefix};
+  held.model.emplace(*model_->current(operation.keyspace), held.position, bounds);
+  Walk(&held, operation.steps);
+}
+
+void Session::Walk(HeldIterator* held, const std::vector<Step>& steps) {
+  if (!held->iterator) return;
+  for (const Step& step : steps) {
+    if (failed()) return;
+    TakeStep(held, step);
+  }
+}
+
+void Session::TakeStep(HeldIterator* held, const Step& step) {
+  Iterator& iterator = *held->iterator;
+  ModelCursor& model = *held->model;
+  const std::string key = step.key.bytes();
+  switch (step.kind) {
+    case Step::Kind::kFirst:
+      iterator.SeekToFirst();
+      model.SeekToFirst();
+      return CompareIterators(*held, "SeekToFirst");
+    case Step::Kind::kLast:
+      iterator.SeekToLast();
+      model.SeekToLast();
+      return CompareIterators(*held, "SeekToLast");
+    case Step::Kind::kSeek:
+      iterator.Seek(key);
+      model.Seek(key);
+      return CompareIterators(*held, "Seek(" + Shown(key) + ")");
+    case Step::Kind::kSeekForPrev:
+      iterator.SeekForPrev(key);
+      model.SeekForPrev(key);
+      return CompareIterators(*held, "SeekForPrev(" + Shown(key) + ")");
+    case Step::Kind::kNext:
+      for (uint32_t i = 0; i < step.count && model.Valid() && !failed(); ++i) {
+        iterator.Next();
+        model.Next();
+        CompareIterators(*held, "Next");
+      }
+      return;
+    case Step::Kind::kPrev:
+      for (uint32_t i = 0; i < step.count && model.Valid() && !failed(); ++i) {
+        iterator.Prev();
+        model.Prev();
+        CompareIterators(*held, "Prev");
+      }
+      return;
+  }
+}
+
+void Session::CompareIterators(const HeldIterator& held, std::string_view after) {
+  const Iterator& iterator = *held.iterator;
+  const std::string at = " after " + std::string(after) + " at position " +
+                         std::to_string(held.position) + ": ";
+  if (!ExpectOk(iterator.status(), "iterator" + at)) return;
+  const bool valid = held.model->Valid();
+  if (iterator.Valid() != valid) {
+    return Fail("iterator" + at + (valid ? "not valid, expected " + Shown(held.model->key())
+                                         : "at " + Shown(iterator.key()) + ", expected its end"));
+  }
+  if (!valid) return Observe(0);
+  Expect(iterator.key() == held.model->key(), "iterator" + at + "at " + Shown(iterator.key()) +
+                                                  ", expected " + Shown(held.model->key()));
+  Expect(iterator.value() == held.model->value(),
+         "iterator" + at + "value of " + Shown(iterator.key()) + " is " +
+             Shown(iterator.value()) + ", expected " + Shown(held.model->value()));
+  Observe(iterator.key());
+}
+
+void Session::TakeSnapshot(int slot) {
+  HeldSnapshot& held = snapshots_[static_cast<size_t>(slot)];
+  Result<std::shared_ptr<const Snapshot>> taken = db_->GetSnapshot("model");
+  if (!ExpectOk(taken.status(), "GetSnapshot")) return;
+  held = {std::move(taken).value(), model_->last()};
+  Expect(held.snapshot->position() == held.position, "Snapshot::position");
+  Expect(held.snapshot->owner() == "model", "Snapshot::owner");
+}
+
+void Session::CompareScan(std::string_view what, Iterator* iterator, ModelCursor model,
+                          bool forward) {
+  forward ? iterator->SeekToFirst() : iterator->SeekToLast();
+  forward ? model.SeekToFirst() : model.SeekToLast();
+  while (iterator->Valid() && model.Valid()) {
+    if (iterator->key() != model.key() || iterator->value() != model.value()) break;
+    forward ? iterator->Next() : iterator->Prev();
+    forward ? model.Next() : model.Prev();
+  }
+  if (!ExpectOk(iterator->status(), what)) return;
+  if (!iterator->Valid() && !model.Valid()) return;
+  Fail(std::string(what) + (forward ? " forward: at " : " backward: at ") +
+       (iterator->Valid() ? Shown(iterator->key()) + " = " + Shown(iterator->value()) : "the end") +
+       ", expected " + (model.Valid() ? Shown(model.key()) + " = " + Shown(model.value()) : "the end"));
+}
+
+void Session::CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position) {
+  const Result<Keyspace> keyspace = db->OpenKeyspace(KeyspaceNameOf(slot));
+  if (!ExpectOk(keyspace.status(), "OpenKeyspace")) return;
+  IteratorOptions options;
+  options.snapshot = snapshot;
+  const std::unique_ptr<Iterator> iterator = db->NewIterator(options, *keyspace);
+  const ModelCursor model(*model_->current(slot), position, {});
+  const std::string what = "scan of keyspace " + std::to_string(slot) + " at position " +
+                           std::to_string(position);
+  CompareScan(what, iterator.get(), model, true);
+  CompareScan(what, iterator.get(), model, false);
+}
+
+void Session::CheckAll() {
+  for (int slot = 0; slot < kKeyspaceSlots; ++slot) {
+    if (!IsLive(slot)) continue;
+    CheckKeyspace(db_.get(), slot, nullptr, model_->last());
+    for (const HeldSnapshot& held : snapshots_)
+      if (held.snapshot) CheckKeyspace(db_.get(), slot, held.snapshot.get(), held.position);
+  }
+  CheckHeldValues();
+}
+
+}  // namespace logwood::test

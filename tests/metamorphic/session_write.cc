@@ -1,0 +1,131 @@
+// Session: operations that take a position.
+#include <algorithm>
+#include <utility>
+
+#include "tests/metamorphic/session.h"
+
+namespace logwood::test {
+
+void Session::CheckWritten(const Result<LogPos>& result, const std::vector<BatchItem>& items,
+                           Durability durability) {
+  if (!ExpectOk(result.status(), "write")) return;
+  const LogPos expected = model_->Apply(items);
+  Expect(*result == expected, "write returned position " + std::to_string(*result) +
+                                  ", expected " + std::to_string(expected));
+  Expect(db_->LastPosition() == expected, "LastPosition is not the last write's");
+  if (durability == Durability::kDefault) durability = set_.options.durability;
+  if (durability == Durability::kPower)
+    Expect(db_->DurablePosition() >= expected, "a kPower write returned before it was durable");
+  Observe(*result);
+}
+
+void Session::CheckRefused(std::string_view what, const Result<LogPos>& result) {
+  if (!Expect(!result.ok(), std::string(what) + " into a dropped keyspace was accepted")) return;
+  const StatusCode code = result.status().code();
+  Expect(code == StatusCode::kNotFound || code == StatusCode::kInvalidArgument,
+         std::string(what) + " into a dropped keyspace: " + result.status().ToString());
+  Expect(db_->LastPosition() == model_->last(), "a refused write took a position");
+}
+
+void Session::Put(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  const Result<LogPos> result = db_->Put({.durability = operation.durability}, *handle,
+                                         operation.key.bytes(), operation.value.bytes());
+  if (!IsLive(operation.keyspace)) return CheckRefused("put", result);
+  const BatchItem item{true, operation.keyspace, operation.key, operation.value};
+  CheckWritten(result, {item}, operation.durability);
+}
+
+void Session::Delete(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  const Result<LogPos> result =
+      db_->Delete({.durability = operation.durability}, *handle, operation.key.bytes());
+  if (!IsLive(operation.keyspace)) return CheckRefused("delete", result);
+  const BatchItem item{false, operation.keyspace, operation.key, {}};
+  CheckWritten(result, {item}, operation.durability);
+}
+
+std::vector<BatchItem> Session::WritableItems(const std::vector<BatchItem>& items,
+                                              bool* has_dropped) {
+  std::vector<BatchItem> writable;
+  for (const BatchItem& item : items) {
+    if (!handles_[static_cast<size_t>(item.keyspace)]) continue;
+    *has_dropped |= !IsLive(item.keyspace);
+    writable.push_back(item);
+  }
+  return writable;
+}
+
+void Session::Batch(const Operation& operation) {
+  bool has_dropped = false;
+  const std::vector<BatchItem> items = WritableItems(operation.items, &has_dropped);
+  WriteBatch batch;
+  for (const BatchItem& item : items) {
+    const Keyspace keyspace = *handles_[static_cast<size_t>(item.keyspace)];
+    if (item.is_put) {
+      batch.Put(keyspace, item.key.bytes(), item.value.bytes());
+    } else {
+      batch.Delete(keyspace, item.key.bytes());
+    }
+  }
+  if (operation.note_bytes != 0) batch.Note(std::string(operation.note_bytes, 'n'));
+  Expect(batch.count() == items.size(), "WriteBatch::count");
+  const Result<LogPos> result = db_->Write({.durability = operation.durability}, batch);
+  if (has_dropped) return CheckRefused("batch", result);
+  // Whether a batch of nothing is a commit is the engine's choice; it must be the same everywhere.
+  if (items.empty() && result.ok() && *result == model_->last()) return Observe(*result);
+  CheckWritten(result, items, operation.durability);
+}
+
+void Session::CreateKeyspace(int slot) {
+  const Result<Keyspace> created = db_->CreateKeyspace(KeyspaceNameOf(slot));
+  if (IsLive(slot)) {
+    Expect(created.status().Is(StatusCode::kAlreadyExists),
+           "creating a keyspace that exists: " + created.status().ToString());
+    return;
+  }
+  if (!ExpectOk(created.status(), "CreateKeyspace")) return;
+  model_->Create(slot);
+  Expect(db_->LastPosition() == model_->last(), "CreateKeyspace did not take one position");
+  const std::optional<Keyspace>& before = handles_[static_cast<size_t>(slot)];
+  Expect(!before || before->number() != created->number(), "a keyspace number was used again");
+  handles_[static_cast<size_t>(slot)] = *created;
+  Observe(created->number());
+}
+
+void Session::DropKeyspace(int slot) {
+  const Status dropped = db_->DropKeyspace(KeyspaceNameOf(slot));
+  if (slot == 0) {
+    Expect(dropped.Is(StatusCode::kInvalidArgument),
+           "dropping \"default\": " + dropped.ToString());
+  } else if (!IsLive(slot)) {
+    Expect(dropped.Is(StatusCode::kNotFound), "dropping what is not there: " + dropped.ToString());
+  } else if (ExpectOk(dropped, "DropKeyspace")) {
+    model_->Drop(slot);
+  }
+  Expect(db_->LastPosition() == model_->last(), "LastPosition after DropKeyspace");
+  Observe(static_cast<uint64_t>(dropped.code()));
+}
+
+void Session::ListKeyspaces() {
+  const Result<std::vector<KeyspaceInfo>> listed = db_->ListKeyspaces();
+  if (!ExpectOk(listed.status(), "ListKeyspaces")) return;
+  std::vector<std::pair<std::string, int>> expected;
+  for (int slot = 0; slot < kKeyspaceSlots; ++slot)
+    if (IsLive(slot)) expected.emplace_back(KeyspaceNameOf(slot), slot);
+  std::sort(expected.begin(), expected.end());
+  if (!Expect(listed->size() == expected.size(), "ListKeyspaces: wrong number of keyspaces")) return;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const auto& [name, slot] = expected[i];
+    const KeyspaceInfo& info = (*listed)[i];
+    Expect(info.name == name, "ListKeyspaces: " + Shown(info.name) + ", expected " + Shown(name));
+    if (slot != 0) {
+      Expect(info.created == model_->current(slot)->created, "KeyspaceInfo::created of " + name);
+      Expect(info.keyspace == *handles_[static_cast<size_t>(slot)], "KeyspaceInfo::keyspace");
+    }
+  }
+}
+
+}  // namespace logwood::test

@@ -1,0 +1,119 @@
+// Operation: one step of a model test as pure data: it can be generated from a seed, printed, parsed
+// and run again anywhere. Keys and values are numbers (generators.h), handles are slots.
+//
+//   OperationList list = GenerateOperations(42, 1000);
+//   std::string text = ToText(list);           // a line each: "put ks=1 key=k17 value=v5:100"
+//   assert(*ParseOperations(text) == list);
+//
+// Every operation has a meaning in every state (a slot that is empty makes it a no-op), so that any
+// sublist of a list is a list: what a reducer needs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "logwood/status.h"
+#include "logwood/types.h"
+
+namespace logwood::test {
+
+inline constexpr int kKeyspaceSlots = 6;  // slot 0 is "default"
+inline constexpr int kSnapshotSlots = 4;
+inline constexpr int kIteratorSlots = 3;
+
+// The name of the keyspace in a slot: plain, long and odd ones.
+std::string KeyspaceNameOf(int slot);
+
+// A key of the universe, or its first `cut` bytes (a prefix, a bound between keys).
+struct KeyRef {
+  uint32_t id = 0;
+  int32_t cut = -1;  // -1: whole
+  std::string bytes() const;
+  friend bool operator==(const KeyRef&, const KeyRef&) = default;
+};
+
+struct ValueRef {
+  uint32_t id = 0;
+  uint32_t size = 0;
+  std::string bytes() const;
+  friend bool operator==(const ValueRef&, const ValueRef&) = default;
+};
+
+enum class OperationKind : uint8_t {
+  kPut,
+  kDelete,
+  kBatch,
+  kGet,
+  kMultiGet,
+  kContains,
+  kOpenIterator,
+  kWalk,
+  kCloseIterator,
+  kTakeSnapshot,
+  kReleaseSnapshot,
+  kCreateKeyspace,
+  kDropKeyspace,
+  kListKeyspaces,
+  kFlush,
+  kCompactRange,
+  kCompactAll,
+  kWaitForCompaction,
+  kWaitDurable,
+  kEstimate,
+  kStats,
+  kReopen,        // closes cleanly, opens again
+  kCrash,         // copies the directory while open and goes on with the copy
+  kReadOnly,      // copies the directory while open and compares all of the copy, read-only
+  kCheckAll,      // compares every key of every keyspace, both ways
+};
+inline constexpr int kOperationKinds = 25;
+
+struct BatchItem {
+  bool is_put = true;
+  int keyspace = 0;
+  KeyRef key = {};
+  ValueRef value = {};
+  friend bool operator==(const BatchItem&, const BatchItem&) = default;
+};
+
+// One movement of an iterator, `count` times for Next and Prev.
+struct Step {
+  enum class Kind : uint8_t { kFirst, kLast, kSeek, kSeekForPrev, kNext, kPrev };
+  Kind kind = Kind::kFirst;
+  KeyRef key = {};
+  uint32_t count = 1;
+  friend bool operator==(const Step&, const Step&) = default;
+};
+
+// Fields that do not apply to a kind keep their defaults.
+struct Operation {
+  OperationKind kind = OperationKind::kPut;
+  int keyspace = 0;
+  int slot = 0;                       // iterator or snapshot
+  int snapshot = -1;                  // read at this slot; -1: now
+  Durability durability = Durability::kDefault;
+  KeyRef key = {};
+  ValueRef value = {};
+  std::optional<KeyRef> lower = {}, upper = {}, prefix = {};
+  std::vector<KeyRef> keys = {};
+  std::vector<BatchItem> items = {};
+  std::vector<Step> steps = {};
+  uint32_t note_bytes = 0;
+  bool flag = false;                  // CompactOptions::force_last_level, ReadOptions::fill_cache off
+  friend bool operator==(const Operation&, const Operation&) = default;
+};
+
+using OperationList = std::vector<Operation>;
+
+// The same list for the same arguments, on every machine.
+OperationList GenerateOperations(uint64_t seed, size_t count);
+
+std::string ToText(const Operation& operation);
+std::string ToText(const OperationList& list);
+// Lines that are empty or begin with '#' are skipped. kInvalidArgument names the line.
+Result<OperationList> ParseOperations(std::string_view text);
+
+}  // namespace logwood::test

@@ -1,0 +1,242 @@
+// Random operation lists. Each list has a temper of its own (how many keys, how big values, how much
+// is deleted, how often it is reopened), because a uniform mixture never reaches the corners.
+#include <array>
+#include <vector>
+
+#include "tests/support/generators.h"
+#include "tests/support/operation.h"
+#include "util/random.h"
+
+namespace logwood::test {
+
+namespace {
+
+constexpr size_t kBatchBytesOfTest = 200 * 1024;  // below a quarter of the smallest budget
+
+struct Weight {
+  OperationKind kind;
+  uint32_t weight;
+};
+
+class Generator {
+ public:
+  Generator(uint64_t seed, size_t count) : random_(MixSeeds(seed, 0)), count_(count) {
+    constexpr std::array<uint32_t, 5> kKeyCounts = {8, 60, 400, 2000, 6000};
+    constexpr std::array<uint32_t, 4> kValueBytes = {8, 100, 100, 2000};
+    key_count_ = kKeyCounts[random_.Uniform(kKeyCounts.size())];
+    key_first_ = static_cast<uint32_t>(random_.OneIn(2) ? 0 : random_.Uniform(20'000));
+    value_bytes_ = kValueBytes[random_.Uniform(kValueBytes.size())];
+    deletes_ = static_cast<uint32_t>(5 + random_.Uniform(40));
+    skewed_ = random_.OneIn(3);
+    SetWeights();
+  }
+
+  OperationList Run() {
+    OperationList list;
+    list.reserve(count_);
+    for (int slot = 1; slot <= 2; ++slot) {
+      Operation create{.kind = OperationKind::kCreateKeyspace};
+      create.keyspace = slot;
+      list.push_back(create);
+    }
+    while (list.size() + 1 < count_) list.push_back(Next());
+    list.push_back({.kind = OperationKind::kCheckAll});
+    return list;
+  }
+
+ private:
+  void SetWeights() {
+    using K = OperationKind;
+    weights_ = {{K::kPut, 320},          {K::kDelete, deletes_ * 4}, {K::kBatch, 90},
+                {K::kGet, 140},          {K::kMultiGet, 30},         {K::kContains, 40},
+                {K::kOpenIterator, 25},  {K::kWalk, 90},             {K::kCloseIterator, 12},
+                {K::kTakeSnapshot, 12},  {K::kReleaseSnapshot, 9},   {K::kWaitDurable, 2}};
+    // Rare ones in some lists more often than in others; reopening costs most.
+    const auto some = [this](uint32_t weight) {
+      return static_cast<uint32_t>(weight * (1 + random_.Uniform(3)));
+    };
+    const std::array<Weight, 13> rare = {{{K::kCreateKeyspace, some(1)},
+                                          {K::kDropKeyspace, some(1)},
+                                          {K::kListKeyspaces, 1},
+                                          {K::kFlush, some(2)},
+                                          {K::kCompactRange, some(2)},
+                                          {K::kCompactAll, some(1)},
+                                          {K::kWaitForCompaction, 1},
+                                          {K::kEstimate, 1},
+                                          {K::kStats, 1},
+                                          {K::kReopen, random_.OneIn(2) ? 2u : 0u},
+                                          {K::kCrash, random_.OneIn(2) ? 1u : 0u},
+                                          {K::kReadOnly, random_.OneIn(4) ? 1u : 0u},
+                                          {K::kCheckAll, 1}}};
+    weights_.insert(weights_.end(), rare.begin(), rare.end());
+    for (const Weight& weight : weights_) weight_sum_ += weight.weight;
+  }
+
+  OperationKind Kind() {
+    uint64_t at = random_.Uniform(weight_sum_);
+    for (const Weight& weight : weights_) {
+      if (at < weight.weight) return weight.kind;
+      at -= weight.weight;
+    }
+    return OperationKind::kPut;
+  }
+
+  KeyRef Key() {
+    const uint64_t n =
+        skewed_ ? random_.Skewed(12) % key_count_ : random_.Uniform(key_count_);
+    return {.id = key_first_ + static_cast<uint32_t>(n)};
+  }
+  // A key, or something between keys.
+  KeyRef Bound() {
+    KeyRef key = Key();
+    if (random_.OneIn(3)) key.cut = static_cast<int32_t>(random_.Uniform(16));
+    return key;
+  }
+  ValueRef Value() {
+    ValueRef value{.id = static_cast<uint32_t>(random_.Uniform(1u << 20))};
+    if (random_.OneIn(500)) {
+      value.size = static_cast<uint32_t>(random_.Uniform(64 * 1024));
+    } else if (!random_.OneIn(20)) {
+      value.size = static_cast<uint32_t>(random_.Uniform(value_bytes_ * 2));
+    }
+    return value;
+  }
+  // Mostly one that is likely to be there.
+  int KeyspaceSlot() {
+    if (random_.OneIn(2)) return 0;
+    return static_cast<int>(random_.Uniform(random_.OneIn(10) ? kKeyspaceSlots : 3));
+  }
+  int SnapshotSlot() {
+    return random_.OneIn(3) ? static_cast<int>(random_.Uniform(kSnapshotSlots)) : -1;
+  }
+  Durability SomeDurability() {
+    if (random_.OneIn(40)) return Durability::kPower;
+    return random_.OneIn(4) ? Durability::kProcess : Durability::kDefault;
+  }
+
+  void FillBatch(Operation* operation) {
+    size_t count = 1 + random_.Uniform(12);
+    if (random_.OneIn(30)) count = 100;
+    if (random_.OneIn(50)) count = 0;
+    size_t bytes = 0;
+    for (size_t i = 0; i < count && bytes < kBatchBytesOfTest / 2; ++i) {
+      BatchItem item{.keyspace = KeyspaceSlot(), .key = Key()};
+      // The same key again, that later operations must win.
+      if (i > 0 && random_.OneIn(4)) {
+        item.key = operation->items.back().key;
+        item.keyspace = operation->items.back().keyspace;
+      }
+      item.is_put = random_.Uniform(100) >= deletes_;
+      if (item.is_put) item.value = Value();
+      bytes += 100 + item.value.size + (item.key.id % 997 == 0 ? kKeyBytesMax : 0);
+      operation->items.push_back(item);
+    }
+    if (random_.OneIn(4)) operation->note_bytes = static_cast<uint32_t>(random_.Uniform(300));
+  }
+
+  Step OneStep() {
+    Step step;
+    constexpr std::array<Step::Kind, 10> kKinds = {
+        Step::Kind::kFirst, Step::Kind::kLast, Step::Kind::kSeek, Step::Kind::kSeekForPrev,
+        Step::Kind::kNext,  Step::Kind::kPrev, Step::Kind::kNext, Step::Kind::kPrev,
+        Step::Kind::kNext,  Step::Kind::kPrev};
+    step.kind = kKinds[random_.Uniform(kKinds.size())];
+    if (step.kind == Step::Kind::kSeek || step.kind == Step::Kind::kSeekForPrev)
+      step.key = Bound();
+    if (step.kind == Step::Kind::kNext || step.kind == Step::Kind::kPrev)
+      step.count = static_cast<uint32_t>(1 + random_.Uniform(random_.OneIn(8) ? 60 : 4));
+    return step;
+  }
+
+  void FillIterator(Operation* operation) {
+    operation->slot = static_cast<int>(random_.Uniform(kIteratorSlots));
+    operation->snapshot = SnapshotSlot();
+    if (random_.OneIn(3)) operation->lower = Bound();
+    if (random_.OneIn(3)) operation->upper = Bound();
+    if (random_.OneIn(5)) {
+      operation->prefix = Key();
+      operation->prefix->cut = static_cast<int32_t>(random_.Uniform(12));
+    }
+  }
+
+  static bool UsesKeyspace(OperationKind kind) {
+    using K = OperationKind;
+    return kind == K::kPut || kind == K::kDelete || kind == K::kGet || kind == K::kMultiGet ||
+           kind == K::kContains || kind == K::kOpenIterator || kind == K::kCompactRange ||
+           kind == K::kEstimate;
+  }
+
+  Operation Next() {
+    using K = OperationKind;
+    Operation operation{.kind = Kind()};
+    if (UsesKeyspace(operation.kind)) operation.keyspace = KeyspaceSlot();
+    switch (operation.kind) {
+      case K::kPut:
+        operation.value = Value();
+        [[fallthrough]];
+      case K::kDelete:
+        operation.durability = SomeDurability();
+        operation.key = Key();
+        break;
+      case K::kBatch:
+        operation.durability = SomeDurability();
+        FillBatch(&operation);
+        break;
+      case K::kGet:
+      case K::kContains:
+        operation.key = random_.OneIn(8) ? Bound() : Key();
+        operation.snapshot = SnapshotSlot();
+        operation.flag = random_.OneIn(5);
+        break;
+      case K::kMultiGet:
+        operation.snapshot = SnapshotSlot();
+        for (uint64_t i = random_.Uniform(20); i > 0; --i) operation.keys.push_back(Key());
+        break;
+      case K::kOpenIterator:
+        FillIterator(&operation);
+        [[fallthrough]];
+      case K::kWalk:
+        if (operation.kind == K::kWalk)
+          operation.slot = static_cast<int>(random_.Uniform(kIteratorSlots));
+        for (uint64_t i = 1 + random_.Uniform(8); i > 0; --i) operation.steps.push_back(OneStep());
+        break;
+      case K::kCloseIterator:
+        operation.slot = static_cast<int>(random_.Uniform(kIteratorSlots));
+        break;
+      case K::kTakeSnapshot:
+      case K::kReleaseSnapshot:
+        operation.slot = static_cast<int>(random_.Uniform(kSnapshotSlots));
+        break;
+      case K::kCreateKeyspace:
+      case K::kDropKeyspace:
+        operation.keyspace = static_cast<int>(random_.Uniform(kKeyspaceSlots));
+        break;
+      case K::kCompactRange:
+      case K::kEstimate:
+        if (random_.OneIn(2)) operation.lower = Bound();
+        if (random_.OneIn(2)) operation.upper = Bound();
+        [[fallthrough]];
+      case K::kCompactAll:
+        operation.flag = random_.OneIn(3);
+        break;
+      default:
+        break;
+    }
+    return operation;
+  }
+
+  Random random_;
+  size_t count_;
+  uint32_t key_count_ = 0, key_first_ = 0, value_bytes_ = 0, deletes_ = 0;
+  bool skewed_ = false;
+  std::vector<Weight> weights_;
+  uint64_t weight_sum_ = 0;
+};
+
+}  // namespace
+
+OperationList GenerateOperations(uint64_t seed, size_t count) {
+  return Generator(seed, count).Run();
+}
+
+}  // namespace logwood::test

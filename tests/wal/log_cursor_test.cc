@@ -1,0 +1,110 @@
+// What the scripts cannot tell: a log that changes while it is read, and faults.
+#include "wal/log_cursor.h"
+
+#include "tests/wal/log_test_support.h"
+#include "util/faulty_file_system.h"
+
+namespace logwood {
+namespace {
+
+using Outcome = LogCursor::Outcome;
+
+std::unique_ptr<LogCursor> OpenCursor(FileSystem* fs, const LogCursorOptions& options) {
+  auto cursor = LogCursor::Open(fs, kLogDirectory, options);
+  EXPECT_TRUE(IsOk(cursor.status()));
+  return cursor.ok() ? std::move(*cursor) : nullptr;
+}
+
+TEST(LogCursorTest, FollowsALogThatGrowsAndRotates) {
+  TestLog log;
+  auto cursor = OpenCursor(log.fs(), {});
+  CommitRecord record;
+  EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+  LogPos expected = 0;
+  for (uint64_t number = 1; number <= 5; ++number) {
+    log.Begin(number);
+    EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+    for (int i = 0; i < 3; ++i) {
+      log.Append(1 + static_cast<size_t>(i));
+      while (expected < log.last_position()) {
+        ASSERT_EQ(cursor->Next(&record), Outcome::kRecord) << cursor->status().ToString();
+        EXPECT_EQ(record.position, ++expected);
+      }
+      EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+    }
+    log.Seal();
+  }
+}
+
+TEST(LogCursorTest, LimitHoldsBackWhatIsNotYetDurable) {
+  TestLog log;
+  log.Begin(1);
+  log.Append(4);
+  auto cursor = OpenCursor(log.fs(), {.from = 1, .up_to = 2});
+  CommitRecord record;
+  EXPECT_EQ(cursor->Next(&record), Outcome::kRecord);
+  EXPECT_EQ(cursor->Next(&record), Outcome::kRecord);
+  EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+  cursor->RaiseUpTo(3);
+  ASSERT_EQ(cursor->Next(&record), Outcome::kRecord);
+  EXPECT_EQ(record.position, 3u);
+  EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+}
+
+TEST(LogCursorTest, TrimmedWhileItReadsIsToldAndSticks) {
+  TestLog log;
+  for (uint64_t number = 1; number <= 3; ++number) {
+    log.Begin(number);
+    log.Append(2);
+    log.Seal();
+  }
+  auto cursor = OpenCursor(log.fs(), {});
+  CommitRecord record;
+  EXPECT_EQ(cursor->Next(&record), Outcome::kRecord);
+  EXPECT_OK(log.fs()->Remove(LogPath(1)));
+  EXPECT_OK(log.fs()->Remove(LogPath(2)));
+  // The open file may still be read to its end; behind it is the gap.
+  Outcome outcome;
+  while ((outcome = cursor->Next(&record)) == Outcome::kRecord) EXPECT_EQ(record.position, 2u);
+  EXPECT_EQ(outcome, Outcome::kTrimmed) << cursor->status().ToString();
+  EXPECT_EQ(cursor->oldest(), 5u);
+  EXPECT_EQ(cursor->Next(&record), Outcome::kTrimmed);
+}
+
+TEST(LogCursorTest, FailedOperationIsAnErrorAndTheNextCallGoesOn) {
+  TestLog log;
+  for (uint64_t number = 1; number <= 3; ++number) {
+    log.Begin(number);
+    log.Append(3);
+    log.Seal();
+  }
+  for (uint64_t n = 1;; ++n) {
+    ASSERT_LT(n, 200u);
+    FaultyFileSystem faulty(log.fs());
+    faulty.FailOperation(n);
+    auto cursor = LogCursor::Open(&faulty, kLogDirectory, {});
+    if (!cursor.ok()) {
+      EXPECT_TRUE(cursor.status().Is(StatusCode::kIoError));
+      continue;
+    }
+    LogPos last = 0;
+    bool failed = false;
+    CommitRecord record;
+    for (;;) {
+      Outcome outcome = (*cursor)->Next(&record);
+      if (outcome == Outcome::kEnd) break;
+      if (outcome == Outcome::kError) {
+        EXPECT_TRUE((*cursor)->status().Is(StatusCode::kIoError));
+        failed = true;
+        continue;
+      }
+      ASSERT_EQ(outcome, Outcome::kRecord) << n << " " << (*cursor)->status().ToString();
+      EXPECT_EQ(record.position, ++last);
+    }
+    EXPECT_EQ(last, 9u) << n;
+    if (!failed) break;
+  }
+}
+
+}  // namespace
+}  // namespace logwood
