@@ -65,7 +65,7 @@ TEST(TextCodec, TextOfAnotherFormatIsRefused) {
 }
 
 TEST(TextCodec, AppendEscapedIsEscape) {
-  for (const std::string bytes : {std::string("plain"), std::string("a\tb\\c\n"), std::string()}) {
+  for (const std::string_view bytes : {"plain", "a\tb\\c\n", ""}) {
     std::string text = "x";
     AppendEscaped(bytes, &text);
     EXPECT_EQ(text, "x" + Escape(bytes));
