@@ -165,7 +165,8 @@ class Picker {
   }
 
   // Tombstones that reached the last level while a snapshot needed them. Only once none does: the
-  // rewrite then drops every one, so no table comes up twice.
+  // rewrite then drops every one, so no table comes up twice. (Merges, when they come, may keep
+  // tombstones below them: then this needs another look.)
   std::optional<CompactionPlan> PickLastLevelTombstones() const {
     const int last = kLevels - 1;
     for (const TableMetaPtr& table : builder_.Tables(last)) {

@@ -20,7 +20,8 @@ struct SinkOptions {
   std::string directory;
   TableOptions table;
   uint64_t table_bytes_max = ~uint64_t{0};  // start another table at a key boundary beyond this
-  std::vector<TableMetaPtr> grandparents;   // and when the overlap with these exceeds:
+  std::vector<TableMetaPtr> grandparents;   // and where one of these ends beyond half
+                                            // of it, or the overlap with them exceeds:
   uint64_t grandparent_bytes_max = ~uint64_t{0};
   std::function<uint64_t()> next_number;  // thread safe
   std::function<bool()> cancelled;        // asked now and then; true ends with kCancelled

@@ -100,6 +100,7 @@ Status Background::FlushOnce() {
   Edit edit;
   edit.tables = end;
   edit.first_segment = FirstNeeded(parts_.log->Segments(), end.position);
+  edit.durable_segment = parts_.log->durable_segment();
   for (TableMeta& meta : result.tables) edit.added.emplace_back(0, std::move(meta));
   Event event;
   event.kind = EventKind::kFlush;
@@ -118,6 +119,7 @@ Status Background::FlushOnce() {
     return committed;
   }
   sealed.clear();
+  durable_segment_.store(parts_.log->durable_segment(), std::memory_order_relaxed);
   UpdateBacklog();
   CollectLog();
   CollectTables();
@@ -276,12 +278,25 @@ void Background::TendLog() {
   } else if (parts_.log->unsynced_bytes() > kUnsyncedBytesMax) {
     status = parts_.log->SyncTo(stored, kNoDeadline);
   }
+  if (status.ok()) status = RecordDurableSegment();
   if (!status.ok() && parts_.errors->StopWrites(status)) Fail(status, "sync of the log");
   bool quiet = stored == idle_marked_;
   idle_seen_ = stored;
   idle_armed_.store(false, std::memory_order_seq_cst);
   // A commit that came before the store above saw the timer armed: look once more.
   if (!quiet || parts_.log->stored() != stored) ArmIdle();
+}
+
+// Once a segment's header is durable the manifest says so: a file that vanishes is then noticed.
+// Flushes record it in their edits; this is for logs that are not flushed for a while.
+Status Background::RecordDurableSegment() {
+  uint64_t number = parts_.log->durable_segment();
+  if (number <= durable_segment_.load(std::memory_order_relaxed)) return Status::Ok();
+  Edit edit;
+  edit.durable_segment = number;
+  RETURN_IF_ERROR(parts_.tree->Commit(std::move(edit), 0));
+  durable_segment_.store(number, std::memory_order_relaxed);
+  return Status::Ok();
 }
 
 void Background::CollectLog() {

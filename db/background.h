@@ -80,6 +80,7 @@ class Background {
   void Retry();
   void ArmIdle();
   void TendLog();
+  Status RecordDurableSegment();
   void CollectTables();
   void WarnOldSnapshots();
   void UpdateBacklog();
@@ -97,6 +98,7 @@ class Background {
   std::atomic<bool> idle_armed_{false};
   LogPos idle_seen_ = 0;                       // only touched by the tending job
   LogPos idle_marked_ = 0;
+  std::atomic<uint64_t> durable_segment_{0};   // as the manifest says
 
   mutable Mutex mutex_;
   CondVar changed_;                            // some work ended

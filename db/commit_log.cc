@@ -100,7 +100,6 @@ Status CommitLog::SyncOnce() {
   Status status = SyncSegments(writers, directory);
   // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
   if (status.ok()) static_cast<void>(writers.back()->MarkDurable(target));
-  if (status.ok() && directory) options_.segment_durable(last_number);
   options_.statistics->sync_latency.Add(options_.executor->NowNanos() - begin);
   mutex_.Lock();
   syncing_ = false;
@@ -144,6 +143,14 @@ Status CommitLog::SyncHeaders() {
     }
   }
   return Status::Ok();
+}
+
+uint64_t CommitLog::durable_segment() const {
+  MutexLock lock(mutex_);
+  for (auto it = segments_.rbegin(); it != segments_.rend(); ++it) {
+    if (it->writer != nullptr && it->header_synced) return it->info.number;
+  }
+  return 0;
 }
 
 Status CommitLog::MarkIdle() {

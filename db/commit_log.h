@@ -35,8 +35,6 @@ class CommitLog {
     // What a new segment's header says beyond what the log itself knows: file number, ids, epoch,
     // manifest state, catalogue. Called by the leader.
     std::function<SegmentHeader()> next_header;
-    // A new segment's name and header became durable: the manifest may rely on it.
-    std::function<void(uint64_t number)> segment_durable;
   };
   // Where the log stands: from recovery.
   struct Start {
@@ -66,6 +64,8 @@ class CommitLog {
   Status SyncTo(LogPos position, Deadline deadline);
   // The names and headers of all segments are durable: the manifest may refer to them.
   Status SyncHeaders();
+  // The newest segment of which that is so; 0: none of this open yet.
+  uint64_t durable_segment() const;
   // Syncs what is there and records it in the log itself, durably: for an idle log.
   Status MarkIdle();
   LogPos durable() const { return durable_.load(std::memory_order_acquire); }

@@ -4,14 +4,16 @@
 
 namespace logwood {
 
-EventLog::EventLog(FileSystem* fs, std::string directory, uint64_t bytes_max,
+EventLog::EventLog(FileSystem* fs, Executor* clock, std::string directory, uint64_t bytes_max,
                    std::vector<std::shared_ptr<EventListener>> listeners)
     : fs_(fs),
+      clock_(clock),
       directory_(std::move(directory)),
       bytes_max_(bytes_max),
       listeners_(std::move(listeners)) {}
 
 void EventLog::Emit(Event event) {
+  event.wall_us = clock_->WallMicros();
   {
     MutexLock lock(mutex_);
     queue_.push_back(std::move(event));

@@ -10,6 +10,7 @@
 
 #include "logwood/event_listener.h"
 #include "logwood/file_system.h"
+#include "util/executor.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -17,7 +18,8 @@ namespace logwood {
 class EventLog {
  public:
   // With an empty directory nothing is written (read-only databases).
-  EventLog(FileSystem* fs, std::string directory, uint64_t bytes_max,
+  // `clock` and `fs` outlive it.
+  EventLog(FileSystem* fs, Executor* clock, std::string directory, uint64_t bytes_max,
            std::vector<std::shared_ptr<EventListener>> listeners);
 
   // Thread safe. Never call it with a lock of the engine held. A listener that causes events gets
@@ -28,6 +30,7 @@ class EventLog {
   void Append(const Event& event);
 
   FileSystem* const fs_;
+  Executor* const clock_;
   const std::string directory_;
   const uint64_t bytes_max_;
   const std::vector<std::shared_ptr<EventListener>> listeners_;

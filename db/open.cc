@@ -120,9 +120,9 @@ Status Opener::LoadExisting() {
 }
 
 void Opener::MakeCore() {
-  auto events =
-      std::make_unique<EventLog>(fs_, path_, settings_.event_log_bytes, options_.listeners);
   auto threads = NewThreadPool(settings_.background_threads);
+  auto events = std::make_unique<EventLog>(fs_, threads.get(), path_, settings_.event_log_bytes,
+                                           options_.listeners);
   core_ = std::make_shared<Core>(fs_, path_, settings_, std::move(threads), std::move(events));
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
@@ -236,12 +236,6 @@ Status Opener::StartLog() {
     header.catalogue_position = core->catalogue.position();
     header.catalogue = core->catalogue.Encode();
     return header;
-  };
-  options.segment_durable = [versions = &live_tree_->versions()](uint64_t number) {
-    Edit edit;
-    edit.durable_segment = number;
-    // It only helps to tell a lost segment; a manifest that fails stops writes by itself.
-    static_cast<void>(versions->Commit(std::move(edit), nullptr));
   };
   CommitLog::Start start;
   start.last_position = last;

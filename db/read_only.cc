@@ -19,8 +19,9 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   Options values;
   values.memory_budget_bytes = options.memory_budget_bytes;
   ASSIGN_OR_RETURN(Settings settings, ResolveSettings(values, tree.settings));
-  auto events = std::make_unique<EventLog>(fs, "", 0, values.listeners);
-  auto core = std::make_shared<Core>(fs, path, std::move(settings), NewThreadPool(1),
+  auto threads = NewThreadPool(1);
+  auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0, values.listeners);
+  auto core = std::make_shared<Core>(fs, path, std::move(settings), std::move(threads),
                                      std::move(events));
   core->history_id = tree.root.history_id;
   core->instance_id = tree.root.instance_id;

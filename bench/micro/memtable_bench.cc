@@ -127,4 +127,3 @@ BENCHMARK(BM_InsertBesideReader)->DenseRange(0, 1)->Unit(benchmark::kMillisecond
 }  // namespace
 }  // namespace logwood
 
-BENCHMARK_MAIN();

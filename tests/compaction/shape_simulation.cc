@@ -75,11 +75,15 @@ std::vector<TableMetaPtr> SimulatedTree::Split(const Content& content, const Com
   size_t grandparent = 0;
   uint64_t overlap = 0;
   for (const auto& [key, version] : content) {
+    bool boundary = false;
     while (grandparent < plan.grandparents.size() && plan.grandparents[grandparent]->end <= key) {
       if (!part.empty()) overlap += plan.grandparents[grandparent]->size;
       ++grandparent;
+      boundary = true;
     }
-    if (part.size() >= settings_.table_bytes || overlap > settings_.grandparent_bytes_max) {
+    // As the table sink does it.
+    if (part.size() >= (boundary ? settings_.table_bytes / 2 : settings_.table_bytes) ||
+        overlap > settings_.grandparent_bytes_max) {
       outputs.push_back(AddTable(std::exchange(part, {})));
       overlap = 0;
     }

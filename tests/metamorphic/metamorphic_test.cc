@@ -57,7 +57,7 @@ std::string KeysOf(const OperationList& list) {
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   std::string text;
   for (const uint32_t id : ids)
-    text += "# k" + std::to_string(id) + " is \"" + Escape(KeyOf(id).substr(0, 60)) + "\"\n";
+    if (id != 0) text += "# k" + std::to_string(id) + " is \"" + Escape(KeyOf(id).substr(0, 60)) + "\"\n";
   return text;
 }
 
