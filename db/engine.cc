@@ -270,9 +270,7 @@ Status Engine::CompactRange(const CompactOptions& options, Keyspace keyspace,
   bounds.lower = range.begin;
   bounds.upper = range.end;
   StoredBounds stored = ResolveBounds(bounds, keyspace.number());
-  if (stored.lower >= stored.upper) {
-    return Status::InvalidArgument("range: its begin is not below its end");
-  }
+  if (stored.lower >= stored.upper) return Status::Ok();  // an empty range is compact
   return CompactStored(std::move(stored.lower), std::move(stored.upper), options.force_last_level);
 }
 

@@ -133,7 +133,7 @@ void ResolveTree(const Options& options, Resolver* r, Settings* s) {
   const Tuning& t = options.tuning;
   const char* by_memtable = "derived from memtable_bytes";
   s->table_bytes = r->Value("table_bytes", Given(t.table_bytes), true, 32 * kMiB, "default",
-                            {4 * kKiB, 4 * kGiB});
+                            {kKiB, 4 * kGiB});
   s->block_bytes =
       static_cast<uint32_t>(r->Value("block_bytes", Given(t.block_bytes), true, 4 * kKiB, "default",
                                      {256, 256 * kKiB}));

@@ -34,7 +34,7 @@ struct LogRetention {
 // force when a later open does not give it; the rest belongs to the process.
 struct Tuning {
   uint64_t memtable_bytes = 0;        // a memtable is sealed at this size; 4 KiB .. 1 GiB
-  uint64_t table_bytes = 0;           // a table's data size at which compaction starts another
+  uint64_t table_bytes = 0;           // a table's data size at which compaction starts another; 1 KiB .. 4 GiB
   uint32_t block_bytes = 0;           // uncompressed data block; 256 .. 256 KiB
   std::optional<uint64_t> cache_bytes;  // block cache; may be 0
   std::optional<uint32_t> filter_bits_per_key;  // 0 switches filters off; at most 32
