@@ -89,6 +89,7 @@ Status Background::FlushOnce() {
   // Invariant 6: the log is durable up to what a table holds before the table is installed.
   Status synced = parts_.log->SyncTo(end.position, kNoDeadline);
   // The edit below names the segment that recovery starts from: it must be there after a crash.
+  const uint64_t first_segment = FirstNeeded(parts_.log->Segments(), end.position);
   if (synced.ok()) synced = parts_.log->SyncHeaders();
   if (!synced.ok()) {
     parts_.errors->StopWrites(synced);
@@ -99,7 +100,7 @@ Status Background::FlushOnce() {
   RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
   Edit edit;
   edit.tables = end;
-  edit.first_segment = FirstNeeded(parts_.log->Segments(), end.position);
+  edit.first_segment = first_segment;
   edit.durable_segment = parts_.log->durable_segment();
   for (TableMeta& meta : result.tables) edit.added.emplace_back(0, std::move(meta));
   Event event;
@@ -304,11 +305,17 @@ void Background::CollectLog() {
   needs.tables_position = parts_.tree->versions().tables_state().position;
   needs.retention = parts_.core->settings.log_retention;
   needs.now_us = parts_.core->executor->WallMicros();
+  // The manifest's word bounds the decision: it relies on its first segment even if that one turned
+  // out empty.
+  const uint64_t relied_on = parts_.tree->versions().first_segment();
   std::vector<RetainedSegment> segments = parts_.log->Segments();
   std::vector<KeepReason> reasons = DecideSegments(segments, needs);
   for (size_t i = 0; i < segments.size(); ++i) {
     if (reasons[i] == KeepReason::kNone) continue;
-    static_cast<void>(parts_.log->RemoveBefore(segments[i].number));
+    uint64_t first = segments[i].number;
+    if (relied_on != 0) first = std::min(first, relied_on);
+    // What cannot be removed now is removed after a later flush.
+    static_cast<void>(parts_.log->RemoveBefore(first));
     return;
   }
 }

@@ -53,7 +53,10 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
 }
 
 bool CommitLog::NeedsRotation(uint64_t bytes) const {
-  return active_->broken() || active_->sealed() || active_->length() >= bytes;
+  if (active_->broken() || active_->sealed()) return true;
+  // An empty segment takes at least one commit, however large its header.
+  return active_->last_position() >= active_->header().first_position &&
+         active_->length() >= bytes;
 }
 
 Status CommitLog::Rotate() {

@@ -114,6 +114,11 @@ TablesState VersionSet::tables_state() const {
   return tables_;
 }
 
+uint64_t VersionSet::first_segment() const {
+  MutexLock lock(mutex_);
+  return first_segment_;
+}
+
 std::vector<uint64_t> VersionSet::TakeUnusedTables() {
   std::vector<uint64_t> unused;
   MutexLock lock(mutex_);

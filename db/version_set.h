@@ -43,6 +43,8 @@ class VersionSet {
   std::shared_ptr<const Version> current() const;
   ManifestState manifest_state() const;
   TablesState tables_state() const;
+  // The oldest segment recovery relies on; 0: none.
+  uint64_t first_segment() const;
   const std::vector<Epoch>& epochs() const { return start_.epochs; }
   uint64_t current_epoch() const { return start_.epochs.back().number; }
   uint64_t current_epoch_tag() const { return start_.epochs.back().tag; }

@@ -192,8 +192,8 @@ int Run(const Data& data, const RunOptions& options) {
   }
   std::printf("\nEverything held, in %s. Look around in it:\n",
               Seconds(NowMicros() - start_us).c_str());
-  std::printf("  logwood scan %s --keyspace sections --prefix editors/ --limit 5\n",
-              options.directory.c_str());
+  std::printf("  logwood scan %s --keyspace sections --prefix %s/ --limit 5\n",
+              options.directory.c_str(), data.records.front().section.c_str());
   std::printf("  logwood stats %s\n", options.directory.c_str());
   return 0;
 }

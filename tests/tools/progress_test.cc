@@ -61,7 +61,7 @@ TEST(ProgressLine, ShowsShareCountRateAndTimeLeft) {
                                          .count = 30'000,
                                          .elapsed_us = 10 * kSecond},
                                         120);
-  EXPECT_EQ(line, "load  [######..................] 25%  30,000 records  3,000/s  30.0 s left");
+  EXPECT_EQ(line, "load  [#####...............] 25%  30,000 records  3,000/s  30.0 s left");
 }
 
 TEST(ProgressLine, WithoutATotalShowsCountRateAndTime) {
