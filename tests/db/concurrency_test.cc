@@ -37,7 +37,7 @@ std::string AccountKey(uint32_t writer, uint32_t account) {
 class ConcurrentBank : public testing::TestWithParam<std::string> {
  protected:
   ConcurrentBank()
-      : set_(OptionSetNamed(GetParam())), place_(set_.on_disk), path_(place_.Join("db")) {}
+      : set_(OptionSetNamed(GetParam())), place_(set_.posix), path_(place_.Join("db")) {}
 
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(db_, DB::Open(place_.With(set_.options), path_));
@@ -237,7 +237,7 @@ TEST_P(ConcurrentBank, InvariantsHoldWhileEverythingHappens) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OptionSets, ConcurrentBank,
-                         testing::Values("default", "memtable_4k_on_disk", "tiny_everything",
+                         testing::Values("default", "memtable_4k_posix", "tiny_everything",
                                          "threads_4", "segment_4k", "power"),
                          [](const auto& test) { return test.param; });
 

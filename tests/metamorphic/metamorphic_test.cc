@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <optional>
@@ -61,6 +62,18 @@ std::string KeysOf(const OperationList& list) {
   return text;
 }
 
+constexpr size_t kPrintedMax = 60;  // longer lists go into a file
+constexpr int kRunsOfReport = 3;
+
+std::string Printed(const OperationList& list) {
+  const std::string text = ToText(list) + KeysOf(list);
+  if (list.size() <= kPrintedMax) return text;
+  const std::string path =
+      testing::TempDir() + "logwood_" + std::to_string(std::hash<std::string>()(text)) + ".ops";
+  std::ofstream(path) << text;
+  return "LOGWOOD_LIST=" + path + "\n";
+}
+
 // Shrinks a failing list and says all that is needed to run it again.
 std::string Report(const OptionSet& set, OperationList list, const RunFailure& failure) {
   list.resize(std::min(list.size(), failure.index + 1));
@@ -69,13 +82,17 @@ std::string Report(const OptionSet& set, OperationList list, const RunFailure& f
   const Fails fails = [&set](const OperationList& candidate) {
     return FailsInChild(set, candidate);
   };
-  // Background work may make a failure rare: then the list stays as it is.
-  if (!fails(list)) return text + "a second run in a child process did not fail\n";
+  int failed = 0;
+  for (int i = 0; i < kRunsOfReport; ++i) failed += fails(list) ? 1 : 0;
+  // What depends on background timing cannot be reduced by single runs.
+  if (failed < kRunsOfReport)
+    return text + "failed again in " + std::to_string(failed) + " of " +
+           std::to_string(kRunsOfReport) + " runs, so it is not reduced\n" + Printed(list);
   const OperationList repro = Reduce(list, fails);
   std::string what;
   FailsInChild(set, repro, &what);
   return text + "reduced to " + std::to_string(repro.size()) + " operations (" + what + ");\n" +
-         "put them into a file and give it as LOGWOOD_LIST:\n" + ToText(repro) + KeysOf(repro);
+         "put them into a file and give it as LOGWOOD_LIST:\n" + Printed(repro);
 }
 
 // Runs under every option set; stops at the first that fails.

@@ -22,8 +22,8 @@ namespace logwood::test {
 
 class DatabaseTest : public testing::Test {
  protected:
-  explicit DatabaseTest(bool on_disk = false)
-      : place_(on_disk), path_(place_.Join("db")), options_(place_.With(SmallOptions())) {}
+  explicit DatabaseTest(bool posix = false)
+      : place_(posix), path_(place_.Join("db")), options_(place_.With(SmallOptions())) {}
 
   // Memtables and tables small enough that a few hundred keys reach several levels.
   static Options SmallOptions() {
