@@ -127,7 +127,8 @@ struct OptionCase {
 
 std::vector<OptionCase> OptionsOutOfRange() {
   return {
-      {"memory_budget_bytes", [](Options* o) { o->memory_budget_bytes = kMemoryBudgetBytesMin - 1; }},
+      {"memory_budget_bytes",
+       [](Options* o) { o->memory_budget_bytes = kMemoryBudgetBytesMin - 1; }},
       {"memory_budget_bytes", [](Options* o) { o->memory_budget_bytes = 0; }},
       {"durability", [](Options* o) { o->durability = static_cast<Durability>(9); }},
       {"compression", [](Options* o) { o->compression = static_cast<Compression>(9); }},
@@ -143,7 +144,8 @@ std::vector<OptionCase> OptionsOutOfRange() {
       {"background_threads", [](Options* o) { o->tuning.background_threads = 65; }},
       {"log_segment_bytes", [](Options* o) { o->tuning.log_segment_bytes = (4 << 10) - 1; }},
       {"log_segment_bytes", [](Options* o) { o->tuning.log_segment_bytes = (1 << 30) + 1; }},
-      {"age_min", [](Options* o) { o->log_retention = LogRetention{.age_min = std::chrono::seconds(-1)}; }},
+      {"age_min",
+       [](Options* o) { o->log_retention = LogRetention{.age_min = std::chrono::seconds(-1)}; }},
   };
 }
 
@@ -165,14 +167,23 @@ TEST_F(Limits, OptionsAtTheEndsOfTheirRangesWork) {
   low.memory_budget_bytes = kMemoryBudgetBytesMin;
   low.tuning = {};
   Options small = options_;
-  small.tuning = {.memtable_bytes = 4 << 10, .block_bytes = 256, .cache_bytes = 0,
-                  .filter_bits_per_key = 0, .level0_tables = 2, .level_multiplier = 4,
-                  .background_threads = 1, .log_segment_bytes = 4 << 10};
+  small.tuning = {.memtable_bytes = 4 << 10,
+                  .block_bytes = 256,
+                  .cache_bytes = 0,
+                  .filter_bits_per_key = 0,
+                  .level0_tables = 2,
+                  .level_multiplier = 4,
+                  .background_threads = 1,
+                  .log_segment_bytes = 4 << 10};
   Options large = options_;
   large.memory_budget_bytes = 4ULL << 30;
-  large.tuning = {.memtable_bytes = 1 << 30, .block_bytes = 256 << 10,
-                  .filter_bits_per_key = 32, .level0_tables = 64, .level_multiplier = 32,
-                  .background_threads = 64, .log_segment_bytes = 1 << 30};
+  large.tuning = {.memtable_bytes = 1 << 30,
+                  .block_bytes = 256 << 10,
+                  .filter_bits_per_key = 32,
+                  .level0_tables = 64,
+                  .level_multiplier = 32,
+                  .background_threads = 64,
+                  .log_segment_bytes = 1 << 30};
   int number = 0;
   for (const Options& options : {low, small, large}) {
     Result<std::unique_ptr<DB>> opened =

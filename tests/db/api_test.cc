@@ -87,8 +87,15 @@ TEST_F(Api, BatchSpansKeyspaces) {
 }
 
 TEST_F(Api, AnyBytesAreKeysAndValues) {
-  const std::vector<std::string> keys = {"", std::string(1, '\0'), std::string("\0\0", 2), "a",
-                                         std::string("a\0b", 3), "\x7f", "\x80", "\xff", "\xff\xff"};
+  const std::vector<std::string> keys = {"",
+                                         std::string(1, '\0'),
+                                         std::string("\0\0", 2),
+                                         "a",
+                                         std::string("a\0b", 3),
+                                         "\x7f",
+                                         "\x80",
+                                         "\xff",
+                                         "\xff\xff"};
   for (const std::string& key : keys) ASSERT_OK(db_->Put({}, key, key + std::string("\0v", 2)));
   ASSERT_OK(db_->Put({}, "empty value", ""));
   for (int round = 0; round < 2; ++round) {
@@ -96,7 +103,8 @@ TEST_F(Api, AnyBytesAreKeysAndValues) {
     std::vector<std::string> seen;
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next())
       seen.emplace_back(iterator->key());
-    EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));  // bytewise: char_traits<char> is unsigned
+    EXPECT_TRUE(
+        std::is_sorted(seen.begin(), seen.end()));  // bytewise: char_traits<char> is unsigned
     EXPECT_EQ(seen.size(), keys.size() + 1);
     for (const std::string& key : keys) EXPECT_EQ(Value(key), key + std::string("\0v", 2));
     EXPECT_EQ(Value("empty value"), "");
@@ -240,7 +248,8 @@ TEST_F(Api, DroppedKeyspaceIsGoneAndItsNumberStaysUnused) {
 
 TEST_F(Api, CompactionKeepsEverythingAndReclaimsTheDead) {
   for (uint32_t round = 0; round < 4; ++round)
-    for (uint32_t i = 0; i < 500; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(round, 100)));
+    for (uint32_t i = 0; i < 500; ++i)
+      ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(round, 100)));
   for (uint32_t i = 0; i < 500; i += 2) ASSERT_OK(db_->Delete({}, KeyOf(3 + 8 * i)));
   const std::string before = Entries();
   ASSERT_OK(db_->Flush());
