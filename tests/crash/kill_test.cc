@@ -1,5 +1,5 @@
-// SIGKILL at random moments of a process with four writer threads, again and again on one directory:
-// nothing acknowledged is ever missing, nothing is half there, positions stay dense.
+// SIGKILL at random moments of a process with four writer threads, again and again on one
+// directory: nothing acknowledged is ever missing, nothing is half there, positions stay dense.
 //
 //   LOGWOOD_KILLS=200 LOGWOOD_SEED=7 crash_tests --gtest_filter='Kill*'
 #include <gtest/gtest.h>
@@ -144,8 +144,8 @@ class Victim {
 
 class Kill : public testing::Test {
  protected:
-  // Lives a life and ends it. `delay` counts from when the writers began, or, when `early`, from the
-  // start: recovery is killed, too.
+  // Lives a life and ends it. `delay` counts from when the writers began, or, when `early`, from
+  // the start: recovery is killed, too.
   void LiveAndDie(Shared* shared, bool early, std::chrono::microseconds delay) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
@@ -206,8 +206,7 @@ class Kill : public testing::Test {
   uint64_t seed_ = EnvironmentNumber("LOGWOOD_SEED", 1);
   const TempDirectory directory_;
   const std::string path_ = directory_.Join("db");
-  std::vector<CrashStream> streams_ = {
-      {seed_, 0}, {seed_, 1}, {seed_, 2}, {seed_, 3}};
+  std::vector<CrashStream> streams_ = {{seed_, 0}, {seed_, 1}, {seed_, 2}, {seed_, 3}};
   uint64_t acknowledged_ = 0;
 };
 

@@ -1,16 +1,16 @@
 // logwood_probe: a driver for harnesses that kill processes, cut power or damage files.
 //
-//   logwood_probe run DIR SEED N SYNC           writes batches up to number N, going on where DIR stands
-//   logwood_probe threads DIR SEED N SYNC T     the same with T writer threads, a stream each
-//   logwood_probe check DIR SEED N [T]          opens DIR and compares all of it
+//   logwood_probe run DIR SEED N SYNC           writes batches up to number N, going on where DIR
+//   stands logwood_probe threads DIR SEED N SYNC T     the same with T writer threads, a stream
+//   each logwood_probe check DIR SEED N [T]          opens DIR and compares all of it
 //
 // SYNC: 0 never, 1 always, 2 mixed. Batch i is a pure function of (SEED, i). Printed, each line at
 // once: `A <i> <position> <durable 0|1>` after each acknowledgement of run; of threads
 // `T <stream> <i> <position> <durable 0|1>`. check prints `OK <i> <position>` (i: the last batch
 // found; with T the sum over the streams), `BAD <what>` or `OPENFAIL <status>`.
 // Exit status: 0 ok, 1 BAD, 2 OPENFAIL or a failed write, 3 bad arguments.
-// LOGWOOD_OPTION_SET names a set of tests/support/option_sets.cc; without it tables and segments are
-// small, so that a short run flushes and compacts.
+// LOGWOOD_OPTION_SET names a set of tests/support/option_sets.cc; without it tables and segments
+// are small, so that a short run flushes and compacts.
 #include <unistd.h>
 
 #include <algorithm>

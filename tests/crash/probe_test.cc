@@ -127,9 +127,12 @@ TEST(Probe, OpenFailureIsSaid) {
 }
 
 TEST(Probe, BadArgumentsAreRefused) {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{}, {"run", "d", "1", "1"}, {"run", "d", "1", "1", "3"},
-        {"run", "d", "x", "1", "0"}, {"walk", "d", "1", "1", "0"}, {"threads", "d", "1", "1", "0"}})
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{},
+                                                    {"run", "d", "1", "1"},
+                                                    {"run", "d", "1", "1", "3"},
+                                                    {"run", "d", "x", "1", "0"},
+                                                    {"walk", "d", "1", "1", "0"},
+                                                    {"threads", "d", "1", "1", "0"}})
     EXPECT_EQ(Probe(arguments).exit_status, 3);
 }
 

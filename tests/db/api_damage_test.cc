@@ -1,9 +1,10 @@
-// Damaged directories: every answer is exact or an error that names file and offset. Never an abort,
-// a wrong value, a lost key or a fresh database.
+// Damaged directories: every answer is exact or an error that names file and offset. Never an
+// abort, a wrong value, a lost key or a fresh database.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <set>
@@ -28,8 +29,9 @@ bool IsData(const std::string& name) { return name != "LOCK" && !name.starts_wit
 
 class DamagedDirectory : public DatabaseTest {
  protected:
-  // Tables on two levels, a log that recovery needs, two keyspaces; closed cleanly.
+  // Tables of many blocks on two levels, a log that recovery needs, two keyspaces; closed cleanly.
   void SetUp() override {
+    options_.tuning.block_bytes = 256;
     Open();
     ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
     for (uint32_t i = 0; i < 150; ++i) Put(Keyspace(), KeyOf(3 + 8 * i), ValueOf(i, 60));
@@ -50,7 +52,7 @@ class DamagedDirectory : public DatabaseTest {
   // How a damaged directory answered.
   struct Verdict {
     bool opened = false;
-    std::set<StatusCode> codes;     // of errors met
+    std::set<StatusCode> codes;  // of errors met
     std::vector<std::string> messages;
     bool exact() const { return opened && codes.empty(); }
   };
@@ -67,8 +69,8 @@ class DamagedDirectory : public DatabaseTest {
     Verdict verdict;
     ReadOnlyOptions reading;
     reading.file_system = place.files();
-    Result<std::unique_ptr<DB>> opened = read_only ? DB::OpenReadOnly(reading, "/db")
-                                                   : DB::Open(place.With(SmallOptions()), "/db");
+    Result<std::unique_ptr<DB>> opened =
+        read_only ? DB::OpenReadOnly(reading, "/db") : DB::Open(place.With(SmallOptions()), "/db");
     if (!opened.ok()) {
       Note(opened.status(), &verdict);
       return verdict;
@@ -142,7 +144,8 @@ TEST_F(DamagedDirectory, FlippedBytesAreDetectedOrHarmless) {
     for (int i = 0; i < kFlipsOfFile; ++i) {
       size_t offset = random.Uniform(bytes.size());
       if (i < 15) offset = random.Uniform(std::min<size_t>(bytes.size(), 100));
-      if (i >= 15 && i < 30) offset = bytes.size() - 1 - random.Uniform(std::min<size_t>(bytes.size(), 100));
+      if (i >= 15 && i < 30)
+        offset = bytes.size() - 1 - random.Uniform(std::min<size_t>(bytes.size(), 100));
       SCOPED_TRACE(name + ":" + std::to_string(offset) + " of " + std::to_string(bytes.size()) +
                    ", LOGWOOD_SEED=" + std::to_string(seed));
       FileContents damaged = whole_;
@@ -209,33 +212,39 @@ TEST_F(DamagedDirectory, ZeroedAndSwappedFilesAreDetected) {
   }
 }
 
+// An older copy of ROOT or of the manifest beside newer files, as a careless restore leaves it.
 TEST_F(DamagedDirectory, OlderRootOrManifestIsDetected) {
-  const Place place;
-  ASSERT_OK(WriteDirectory(place.files(), "/db", whole_));
-  {
-    ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(place.With(SmallOptions()), "/db"));
-    for (uint32_t i = 0; i < 150; ++i) ASSERT_OK(db->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 60)));
-    ASSERT_OK(db->CompactAll({}));
-    ASSERT_OK(db->Close());
+  Open();
+  ASSERT_OK_AND_ASSIGN(const FileContents before, ReadLiveDirectory(place_.files(), path_));
+  for (uint32_t i = 0; i < 150; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 60)));
+  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->Put({}, KeyOf(3), ValueOf(0, 60)));
+  Close();
+  ASSERT_OK_AND_ASSIGN(const FileContents after, ReadDirectory(place_.files(), path_));
+  ASSERT_TRUE(Judge(after).exact());
+  int tried = 0;
+  for (const FileContents* older : std::initializer_list<const FileContents*>{&whole_, &before}) {
+    for (const auto& [name, bytes] : *older) {
+      if (name != "ROOT" && !name.ends_with(".manifest")) continue;
+      FileContents stale = after;
+      stale[name] = bytes;
+      // A manifest that nothing refers to any more is only a forgotten file.
+      if (!after.contains(name) || stale == after) continue;
+      SCOPED_TRACE(name);
+      const Verdict verdict = Judge(stale);
+      EXPECT_FALSE(verdict.opened) << "an older " << name << " was accepted";
+      EXPECT_TRUE(verdict.codes.contains(StatusCode::kCorruption));
+      ++tried;
+    }
   }
-  ASSERT_OK_AND_ASSIGN(const FileContents newer, ReadDirectory(place.files(), "/db"));
-  for (const auto& [name, bytes] : whole_) {
-    if (name != "ROOT" && !name.ends_with(".manifest")) continue;
-    FileContents stale = newer;
-    stale[name] = bytes;
-    if (stale == newer) continue;
-    SCOPED_TRACE(name);
-    const Verdict verdict = Judge(stale);
-    EXPECT_FALSE(verdict.opened) << "an older " << name << " was accepted";
-    EXPECT_TRUE(verdict.codes.contains(StatusCode::kCorruption));
-  }
+  EXPECT_GE(tried, 2);
 }
 
 TEST_F(DamagedDirectory, VerifyNamesFileAndOffset) {
   for (const auto& [name, bytes] : whole_) {
     if (!name.ends_with(".table")) continue;
     FileContents damaged = whole_;
-    damaged[name][bytes.size() / 3] ^= 0x10;
+    damaged[name][bytes.size() / 2] ^= 0x10;
     const Place place;
     ASSERT_OK(WriteDirectory(place.files(), "/db", damaged));
     Result<std::unique_ptr<DB>> opened = DB::Open(place.With(SmallOptions()), "/db");
@@ -244,7 +253,7 @@ TEST_F(DamagedDirectory, VerifyNamesFileAndOffset) {
     EXPECT_STATUS(kCorruption, (*opened)->Verify([&](const Damage& d) { damages.push_back(d); }));
     ASSERT_FALSE(damages.empty());
     EXPECT_EQ(damages[0].file, name);
-    EXPECT_LE(damages[0].offset, bytes.size() / 3);
+    EXPECT_LE(damages[0].offset, bytes.size() / 2);
     EXPECT_FALSE(damages[0].what.empty());
     EXPECT_LE(damages[0].first_key, damages[0].last_key);
     EXPECT_LE(damages[0].first_position, damages[0].last_position);
@@ -271,7 +280,7 @@ TEST_F(DamagedDirectory, TheRestStaysUsable) {
   for (const auto& [name, bytes] : whole_) {
     if (!name.ends_with(".table")) continue;
     FileContents damaged = whole_;
-    damaged[name][bytes.size() / 3] ^= 0x10;
+    damaged[name][bytes.size() / 2] ^= 0x10;
     const Place place;
     ASSERT_OK(WriteDirectory(place.files(), "/db", damaged));
     ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(place.With(SmallOptions()), "/db"));
@@ -290,8 +299,9 @@ TEST_F(DamagedDirectory, TheRestStaysUsable) {
 }
 
 // The same header with another version or an unknown flag, its checksum right.
-std::string WithHeader(const std::string& bytes, const std::string& name, void (*change)(FileHeader*)) {
-  const FileKind kind = name == "ROOT"                 ? FileKind::kRoot
+std::string WithHeader(const std::string& bytes, const std::string& name,
+                       void (*change)(FileHeader*)) {
+  const FileKind kind = name == "ROOT"                ? FileKind::kRoot
                         : name.ends_with(".manifest") ? FileKind::kManifest
                         : name.ends_with(".log")      ? FileKind::kLog
                                                       : FileKind::kTable;

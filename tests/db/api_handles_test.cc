@@ -35,7 +35,7 @@ TEST_F(Handles, SnapshotOfAnotherDatabaseIsRefused) {
   const std::vector<Status> statuses = db_->MultiGet(options, Keyspace(), keys, values);
   ASSERT_EQ(statuses.size(), 1u);
   EXPECT_STATUS(kInvalidArgument, statuses[0]);
-  const auto iterator = db_->NewIterator({options});
+  const auto iterator = db_->NewIterator(Reading(options));
   iterator->SeekToFirst();
   EXPECT_FALSE(iterator->Valid());
   EXPECT_STATUS(kInvalidArgument, iterator->status());

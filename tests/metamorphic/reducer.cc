@@ -59,7 +59,7 @@ class Reduction {
   }
 
   template <typename T>
-  void RemoveElements(size_t index, std::vector<T> Operation::* elements) {
+  void RemoveElements(size_t index, std::vector<T> Operation::*elements) {
     for (size_t i = (list_[index].*elements).size(); i > 0; --i) {
       OperationList candidate = list_;
       std::vector<T>& changed = candidate[index].*elements;

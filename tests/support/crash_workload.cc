@@ -85,8 +85,8 @@ std::vector<CrashStream::Write> CrashStream::WritesOf(uint64_t i) const {
     char key[16];
     std::snprintf(key, sizeof key, "k%06u", static_cast<uint32_t>(random.Uniform(kKeysOfStream)));
     Write write{prefix() + key, std::nullopt};
-    const auto bytes = static_cast<uint32_t>(
-        random.OneIn(200) ? random.Uniform(20'000) : random.Uniform(200));
+    const auto bytes =
+        static_cast<uint32_t>(random.OneIn(200) ? random.Uniform(20'000) : random.Uniform(200));
     if (!random.OneIn(4)) write.value = ValueOf(static_cast<uint32_t>(random.Next()), bytes);
     writes.push_back(std::move(write));
   }
@@ -155,10 +155,8 @@ Status CheckCrashContent(DB* db, std::vector<CrashStream>* streams) {
     expected.insert(stream.content().begin(), stream.content().end());
     commits += left;
   }
-  if (keyspaces.left)
-    RETURN_IF_ERROR(CompareContent(db, *keyspaces.left, kLeftName, expected));
-  if (keyspaces.right)
-    RETURN_IF_ERROR(CompareContent(db, *keyspaces.right, kRightName, expected));
+  if (keyspaces.left) RETURN_IF_ERROR(CompareContent(db, *keyspaces.left, kLeftName, expected));
+  if (keyspaces.right) RETURN_IF_ERROR(CompareContent(db, *keyspaces.right, kRightName, expected));
   if (db->LastPosition() != commits)
     return Bad("position " + std::to_string(db->LastPosition()) + " after " +
                std::to_string(commits) + " commits");

@@ -31,7 +31,8 @@ OptionSet Make(std::string name, bool posix, const Change& change) {
 // Memtables, tables, levels: what decides when data moves.
 void AddShapes(std::vector<OptionSet>* sets) {
   sets->push_back(Make("default", true, [](Options& o) { o = Options(); }));
-  sets->push_back(Make("memtable_4k", false, [](Options& o) { o.tuning.memtable_bytes = 4 * kKiB; }));
+  sets->push_back(
+      Make("memtable_4k", false, [](Options& o) { o.tuning.memtable_bytes = 4 * kKiB; }));
   sets->push_back(Make("memtable_4k_posix", true, [](Options& o) {
     o.tuning.memtable_bytes = 4 * kKiB;
     o.tuning.background_threads = 2;
