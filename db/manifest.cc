@@ -1,5 +1,8 @@
 #include "db/manifest.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "db/file_names.h"
 #include "util/coding.h"
 #include "util/file_header.h"
@@ -59,8 +62,73 @@ bool GoodFrameFollows(std::string_view file, uint64_t offset, uint64_t chain_bef
     budget -= next_length;
     if (FrameAt(rest, at, stored_chain)) return true;
   }
-  return false;
-}
+  size_t size() const { return kFrameHeaderBytes + body.size(); }
+  bool Follows(uint64_t chain_before) const {
+    return NextChain(chain_before, length_field, body) == chain;
+  }
+  // Whether the body is a row of fields: cheap, and hardly ever true of other bytes.
+  bool LooksLikeEdit() const {
+    Decoder in(body);
+    while (!in.empty()) {
+      in.Varint64();
+      in.LengthPrefixed();
+      if (!in.ok()) return false;
+    }
+    return true;
+  }
+};
+
+// Looks for whole frames behind a bad one: then it is damage, not a torn append, which is the last
+// thing in a file. Whatever part of the bad frame was hit, its successor matches the chain that is
+// stored in it or the one that follows from its body; where all of it is gone, two frames further on
+// match each other.
+class DamageSearch {
+ public:
+  DamageSearch(std::string_view rest, const ManifestState& before)
+      : rest_(rest), manifest_(before.number) {
+    if (rest.size() < kFrameHeaderBytes) return;
+    seeds_.push_back(LoadFixed<uint64_t>(rest.data() + 4));
+    if (auto bad = Frame::At(rest)) {
+      seeds_.push_back(NextChain(before.chain, bad->length_field, bad->body));
+    }
+  }
+
+  bool FindsGoodFrame() {
+    for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes < rest_.size(); ++at) {
+      auto frame = Frame::At(rest_.substr(at));
+      if (!frame || !frame->LooksLikeEdit()) continue;
+      if (FollowsSeed(*frame) || FollowedByItsOwn(at, *frame)) return true;
+      // No append is like this: bytes made to look like frames over and over.
+      if (hashed_bytes_ > kHashedBytesMax) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr uint64_t kHashedBytesMax = 1 << 30;
+
+  bool Follows(const Frame& frame, uint64_t chain) {
+    hashed_bytes_ += frame.body.size();
+    return frame.Follows(chain);
+  }
+  bool FollowsSeed(const Frame& frame) {
+    return std::any_of(seeds_.begin(), seeds_.end(),
+                       [&](uint64_t seed) { return Follows(frame, seed); });
+  }
+  // Two frames of an older manifest, left on the disk, match each other as well; but all their
+  // numbers were given out before this manifest's own.
+  bool FollowedByItsOwn(size_t at, const Frame& frame) {
+    auto next = Frame::At(rest_.substr(at + frame.size()));
+    if (!next || !next->LooksLikeEdit() || !Follows(*next, frame.chain)) return false;
+    auto edit = Edit::Decode(next->body);
+    return edit.ok() && edit->next_file_number && *edit->next_file_number > manifest_;
+  }
+
+  const std::string_view rest_;
+  const uint64_t manifest_;
+  std::vector<uint64_t> seeds_;
+  uint64_t hashed_bytes_ = 0;
+};
 
 }  // namespace
 
@@ -150,13 +218,13 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
       contents.tail_bytes = file.size() - offset;
       break;
     }
-    auto edit = Edit::Decode(rest.substr(kFrameHeaderBytes, length));
+    auto edit = Edit::Decode(frame->body);
     if (!edit.ok()) return edit.status().WithContext(At(path, offset, "edit"));
     contents.state.edits++;
-    contents.state.chain = chain;
+    contents.state.chain = frame->chain;
     contents.edits.push_back(std::move(*edit));
     contents.states.push_back(contents.state);
-    offset += kFrameHeaderBytes + length;
+    offset += frame->size();
   }
   if (contents.edits.empty()) {
     return Status::Corruption(At(path, kFileHeaderBytes, "the manifest holds no edit"));
