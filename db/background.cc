@@ -104,14 +104,6 @@ Status Background::FlushOnce() {
   ASSIGN_OR_RETURN(SinkResult result, RunFlush(sealed, MakeRules(), MakeSink(end.time_us)));
   // Invariant 5: tables are synced by the sink; their names now; then the edit.
   RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
-  // The edit names the segment that recovery starts from: it must be there after a crash. The log
-  // may have gone on to another one since the memtable was sealed.
-  std::vector<RetainedSegment> segments = parts_.log->Segments();
-  Status headers = parts_.log->SyncHeaders();
-  if (!headers.ok()) {
-    parts_.errors->StopWrites(headers);
-    return headers;
-  }
   Edit edit;
   edit.tables = end;
   edit.first_segment = first_segment;
@@ -247,15 +239,9 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
   parts_.errors->SetFailure(work, status);
   Event event;
   event.kind = EventKind::kBackgroundError;
-  event.status = failure;
+  event.status = status;
   event.detail = what;
   parts_.core->events->Emit(std::move(event));
-}
-
-void Background::Fail(Work work, const Status& status) {
-  if (stopping() || status.Is(StatusCode::kCancelled)) return;
-  parts_.errors->SetFailure(work, status);
-  Report(status, work == Work::kFlush ? "flush" : "compaction");
   MutexLock lock(mutex_);
   changed_.NotifyAll();
   if (retry_armed_ || stopping()) return;
@@ -330,8 +316,6 @@ void Background::CollectLog() {
   const uint64_t relied_on = parts_.tree->versions().first_segment();
   std::vector<RetainedSegment> segments = parts_.log->Segments();
   std::vector<KeepReason> reasons = DecideSegments(segments, needs);
-  // What the manifest names as the first one stays, also when nothing was written to it.
-  const uint64_t first = parts_.tree->versions().first_segment();
   for (size_t i = 0; i < segments.size(); ++i) {
     if (reasons[i] == KeepReason::kNone) continue;
     uint64_t first = segments[i].number;

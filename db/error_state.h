@@ -7,17 +7,12 @@
 
 #include <array>
 #include <atomic>
-#include <cstdint>
 #include <string>
-#include <utility>
 
 #include "logwood/status.h"
 #include "util/sync.h"
 
 namespace logwood {
-
-enum class Work : uint8_t { kFlush, kCompaction };
-inline constexpr size_t kWorks = 2;
 
 class ErrorState {
  public:

@@ -16,7 +16,6 @@ namespace {
 
 constexpr size_t kFrameHeaderBytes = 12;
 constexpr uint64_t kManifestBytesMax = 1ULL << 30;
-constexpr uint64_t kSearchBytesMax = 256ULL << 20;
 constexpr size_t kRootBytes = kFileHeaderBytes + 8 + 32 + 8;
 
 uint64_t NextChain(uint64_t chain, std::string_view length_field, std::string_view body) {
@@ -29,38 +28,18 @@ std::string At(const std::string& path, uint64_t offset, std::string_view what) 
   return path + ":" + std::to_string(offset) + ": " + std::string(what);
 }
 
-// Whether a frame that continues `chain` begins at `at`.
-bool FrameAt(std::string_view bytes, size_t at, uint64_t chain) {
-  if (at > bytes.size() || bytes.size() - at < kFrameHeaderBytes) return false;
-  uint32_t length = LoadFixed<uint32_t>(bytes.data() + at);
-  if (length == 0 || length > bytes.size() - at - kFrameHeaderBytes) return false;
-  return NextChain(chain, bytes.substr(at, 4), bytes.substr(at + kFrameHeaderBytes, length)) ==
-         LoadFixed<uint64_t>(bytes.data() + at + 4);
-}
+// A frame as its bytes say; nothing of it is proven.
+struct Frame {
+  std::string_view length_field, body;
+  uint64_t chain = 0;
 
-// True when a valid frame follows the bad one at `offset`: then it is damage, not a torn append. If
-// its body or length rotted, what follows continues its stored chain; if the stored chain rotted,
-// the one that its intact body gives.
-bool GoodFrameFollows(std::string_view file, uint64_t offset, uint64_t chain_before) {
-  std::string_view rest = file.substr(offset);
-  if (rest.size() < kFrameHeaderBytes) return false;
-  const uint32_t length = LoadFixed<uint32_t>(rest.data());
-  const uint64_t stored_chain = LoadFixed<uint64_t>(rest.data() + 4);
-  if (length != 0 && length <= rest.size() - kFrameHeaderBytes) {
-    std::string_view body = rest.substr(kFrameHeaderBytes, length);
-    uint64_t computed = NextChain(chain_before, rest.substr(0, 4), body);
-    size_t next = kFrameHeaderBytes + length;
-    if (FrameAt(rest, next, stored_chain) || FrameAt(rest, next, computed)) return true;
-  }
-  // The length cannot be believed: the next frame may begin anywhere. Bounded work: each try hashes
-  // at most what is left, and tries end when so many bytes were looked at.
-  uint64_t budget = kSearchBytesMax;
-  for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes <= rest.size(); ++at) {
-    uint32_t next_length = LoadFixed<uint32_t>(rest.data() + at);
-    if (next_length > rest.size() - at - kFrameHeaderBytes) continue;
-    if (next_length > budget) continue;
-    budget -= next_length;
-    if (FrameAt(rest, at, stored_chain)) return true;
+  // nullopt when the length cannot be right.
+  static std::optional<Frame> At(std::string_view bytes) {
+    if (bytes.size() < kFrameHeaderBytes) return std::nullopt;
+    const uint32_t length = LoadFixed<uint32_t>(bytes.data());
+    if (length == 0 || length > bytes.size() - kFrameHeaderBytes) return std::nullopt;
+    return Frame{bytes.substr(0, 4), bytes.substr(kFrameHeaderBytes, length),
+                 LoadFixed<uint64_t>(bytes.data() + 4)};
   }
   size_t size() const { return kFrameHeaderBytes + body.size(); }
   bool Follows(uint64_t chain_before) const {
@@ -136,8 +115,8 @@ Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint6
   ASSIGN_OR_RETURN(auto file, fs->OpenRandomAccess(path));
   ASSIGN_OR_RETURN(uint64_t size, file->Size());
   if (size > bytes_max) {
-    return Status::Corruption(At(
-        path, 0, "the file has " + std::to_string(size) + " bytes, more than its kind can have"));
+    return Status::Corruption(At(path, 0, "the file has " + std::to_string(size) +
+                                              " bytes, more than its kind can have"));
   }
   std::string bytes(size, '\0');
   ASSIGN_OR_RETURN(size_t got, file->Read(0, size, bytes.data()));
@@ -182,8 +161,8 @@ Status ManifestWriter::Append(const Edit& edit) {
   return failure_;
 }
 
-Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
-                                      bool for_writing) {
+Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory,
+                                      uint64_t number, bool for_writing) {
   std::string name = ManifestFileName(number);
   std::string path = JoinPath(directory, name);
   auto read = ReadWholeFile(fs, path, kManifestBytesMax);
@@ -192,8 +171,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   }
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
-  ASSIGN_OR_RETURN(FileHeader header,
-                   DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
+  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
 
   ManifestContents contents;
   contents.state.number = number;
@@ -202,16 +180,9 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   uint64_t offset = kFileHeaderBytes;
   while (offset < file.size()) {
     std::string_view rest = file.substr(offset);
-    uint32_t length = rest.size() < kFrameHeaderBytes ? 0 : LoadFixed<uint32_t>(rest.data());
-    bool good = length != 0 && length <= rest.size() - kFrameHeaderBytes;
-    uint64_t chain = 0;
-    if (good) {
-      chain = NextChain(contents.state.chain, rest.substr(0, 4),
-                        rest.substr(kFrameHeaderBytes, length));
-      good = chain == LoadFixed<uint64_t>(rest.data() + 4);
-    }
-    if (!good) {
-      if (contents.edits.empty() || GoodFrameFollows(file, offset, contents.state.chain)) {
+    auto frame = Frame::At(rest);
+    if (!frame || !frame->Follows(contents.state.chain)) {
+      if (contents.edits.empty() || DamageSearch(rest, contents.state).FindsGoodFrame()) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;

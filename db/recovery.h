@@ -41,7 +41,7 @@ struct TreeState {
   std::vector<ManifestState> states;  // after each edit
   std::shared_ptr<const Version> version;
 };
-Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing);
+Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing = true);
 
 // A memtable that takes no more entries, and the state of the history at its end.
 struct SealedMemtable {

@@ -126,13 +126,6 @@ class Verifier {
   Status status() const { return first_; }
 
  private:
-  // `file`: the one looked at last.
-  Status CheckManifest(std::string* file) {
-    *file = kRootFileName;
-    ASSIGN_OR_RETURN(Root root, ReadRoot(core_.fs, core_.path));
-    *file = ManifestFileName(root.manifest);
-    return ReadManifest(core_.fs, core_.path, root.manifest).status();
-  }
   void Found(const Damage& damage) {
     if (first_.ok()) {
       first_ = Status::Corruption(JoinPath(core_.path, damage.file) + ":" +

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <set>
 
 #include "compaction/level_iterator.h"
 #include "util/merging_iterator.h"
@@ -52,15 +51,7 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
     moved.push_back(*it);
     tables.erase(it);
   }
-  std::set<uint64_t> numbers;
-  for (const Level& level : next->levels_) {
-    for (const auto& table : level.tables) numbers.insert(table->meta()->number);
-  }
   for (const auto& [level, meta] : edit.added) {
-    if (!numbers.insert(meta.number).second) {
-      return Status::Corruption("edit adds " + TableName(level, meta.number) +
-                                ", whose number is taken");
-    }
     // A table that only changes its level stays open.
     auto it = std::find_if(moved.begin(), moved.end(),
                            [&meta = meta](const LiveTablePtr& t) { return *t->meta() == meta; });
@@ -132,10 +123,6 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 void Version::AddIterators(TableCache* cache, const TableScanOptions& options,
                            const StoredRange& range,
                            std::vector<std::unique_ptr<InternalIterator>>* to) const {
-  const auto ends_before = [&range](const TableMetaPtr& t) { return t->end <= range.from; };
-  const auto begins_in = [&range](const TableMetaPtr& t) {
-    return range.to.empty() || t->begin < range.to;
-  };
   for (const auto& table : levels_[0].tables) {
     if (!Overlaps(*table->meta(), range)) continue;
     auto reader = cache->Find(*table->meta());

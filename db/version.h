@@ -30,8 +30,7 @@ class Version {
  public:
   Version() : shape_(std::make_shared<LevelShape>()) {}
   // The version that `edit` makes of this one; `removed` gets the tables it takes away.
-  // kCorruption when the edit does not fit: an unknown table removed, an overlap made,
-  // a number given twice.
+  // kCorruption when the edit does not fit: an unknown table removed, an overlap made.
   Result<std::shared_ptr<const Version>> Apply(const Edit& edit,
                                                std::vector<LiveTablePtr>* removed) const;
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "db/file_names.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -37,28 +36,12 @@ Edit VersionSet::WholeState() const {
   edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
   edit.tables = tables_;
   edit.first_segment = first_segment_;
-  edit.durable = start_.durable;
   edit.durable_segment = durable_segment_;
   if (start_.durable != 0) edit.durable = start_.durable;
   for (int level = 0; level < kLevels; ++level) {
     for (const auto& table : current_->level(level)) edit.added.emplace_back(level, *table->meta());
   }
   return edit;
-}
-
-// When it fails, ROOT may name the new manifest already, now or after the next crash. Unless it is
-// seen to name the old one, neither can go on: an edit in one would be missing in the other.
-Status VersionSet::SwitchRoot(uint64_t number) {
-  Root root = start_.root;
-  root.manifest = number;
-  Status written = WriteRoot(start_.fs, start_.directory, root);
-  if (written.ok()) {
-    start_.root = root;
-    return written;
-  }
-  auto found = ReadRoot(start_.fs, start_.directory);
-  if (!found.ok() || found->manifest != start_.root.manifest) root_failure_ = written;
-  return written;
 }
 
 Status VersionSet::NewManifest() {
@@ -88,7 +71,6 @@ Status VersionSet::NewManifest() {
 Status VersionSet::Commit(Edit edit,
                           const std::function<void(std::shared_ptr<const Version>)>& install) {
   MutexLock commit(commit_mutex_);
-  RETURN_IF_ERROR(Status(root_failure_));
   std::shared_ptr<const Version> base;
   {
     MutexLock lock(mutex_);
@@ -115,8 +97,6 @@ Status VersionSet::Commit(Edit edit,
   removed.clear();
   base.reset();
   if (install) install(std::move(next));
-  // The mark of a clean close is the last word of a manifest: nothing comes after it.
-  if (edit.clean_close) return Status::Ok();
   if (manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
     // Failing to shorten it is no failure of this commit, which is durable; the next one tries
     // again.

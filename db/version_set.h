@@ -64,7 +64,6 @@ class VersionSet {
       : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
   Edit WholeState() const REQUIRES(mutex_);
   Status NewManifest() REQUIRES(commit_mutex_);
-  Status SwitchRoot(uint64_t number) REQUIRES(commit_mutex_);
 
   struct Removed {
     uint64_t number, bytes;
