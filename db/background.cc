@@ -25,6 +25,12 @@ uint64_t FirstNeeded(const std::vector<RetainedSegment>& segments, LogPos tables
 
 }  // namespace
 
+void Background::Start() {
+  UpdateBacklog();
+  CollectLog();
+  Wake();
+}
+
 void Background::Wake() {
   MutexLock lock(mutex_);
   if (stopping() || parts_.errors->stopped()) return;
@@ -69,13 +75,13 @@ void Background::FlushLoop() {
   Status status;
   while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
     status = FlushOnce();
-    if (status.ok()) Succeed(Work::kFlush);
+    if (status.ok()) Succeed(ErrorState::Work::kFlush);
   }
   {
     MutexLock lock(mutex_);
     flushing_ = false;
   }
-  if (!status.ok()) Fail(Work::kFlush, status);
+  if (!status.ok()) Fail(ErrorState::Work::kFlush, status, "flush");
   if (status.ok()) Wake();  // what was sealed between the last look and now
   MutexLock lock(mutex_);
   changed_.NotifyAll();
@@ -88,6 +94,9 @@ Status Background::FlushOnce() {
   const TablesState end = sealed.back().end;
   // Invariant 6: the log is durable up to what a table holds before the table is installed.
   Status synced = parts_.log->SyncTo(end.position, kNoDeadline);
+  // The edit below names the segment that recovery starts from: it must be there after a crash.
+  const uint64_t first_segment = FirstNeeded(parts_.log->Segments(), end.position);
+  if (synced.ok()) synced = parts_.log->SyncHeaders();
   if (!synced.ok()) {
     parts_.errors->StopWrites(synced);
     return synced;
@@ -95,17 +104,9 @@ Status Background::FlushOnce() {
   ASSIGN_OR_RETURN(SinkResult result, RunFlush(sealed, MakeRules(), MakeSink(end.time_us)));
   // Invariant 5: tables are synced by the sink; their names now; then the edit.
   RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
-  // The edit names the segment that recovery starts from: it must be there after a crash. The log
-  // may have gone on to another one since the memtable was sealed.
-  std::vector<RetainedSegment> segments = parts_.log->Segments();
-  Status headers = parts_.log->SyncHeaders();
-  if (!headers.ok()) {
-    parts_.errors->StopWrites(headers);
-    return headers;
-  }
   Edit edit;
   edit.tables = end;
-  edit.first_segment = FirstNeeded(segments, end.position);
+  edit.first_segment = first_segment;
   edit.durable_segment = parts_.log->durable_segment();
   for (TableMeta& meta : result.tables) edit.added.emplace_back(0, std::move(meta));
   Event event;
@@ -119,13 +120,10 @@ Status Background::FlushOnce() {
     event.bytes_in += s.memtable->raw_bytes();
     event.entries_in += s.memtable->entries();
   }
-  Status committed = parts_.tree->Commit(std::move(edit), sealed.size());
-  if (!committed.ok()) {
-    parts_.errors->StopWrites(committed);
-    return committed;
-  }
+  const uint64_t durable_segment = *edit.durable_segment;
+  RETURN_IF_ERROR(parts_.tree->Commit(std::move(edit), sealed.size()));
   sealed.clear();
-  durable_segment_.store(parts_.log->durable_segment(), std::memory_order_relaxed);
+  durable_segment_.store(durable_segment, std::memory_order_relaxed);
   UpdateBacklog();
   CollectLog();
   CollectTables();
@@ -151,7 +149,7 @@ Status Background::WaitForRoom() {
     MutexLock lock(mutex_);
     while (parts_.tree->HasSealed() &&
            parts_.tree->memtable_bytes() >= core.settings.memtables_bytes_max) {
-      status = parts_.errors->failure(Work::kFlush);
+      status = parts_.errors->failure(ErrorState::Work::kFlush);
       if (status.ok() && stopping()) status = ClosedError();
       if (!status.ok()) break;
       changed_.Wait(mutex_);
@@ -173,7 +171,7 @@ Status Background::WaitFlushed(LogPos position) {
     Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
-    RETURN_IF_ERROR(parts_.errors->failure(Work::kFlush));
+    RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
     if (stopping()) return ClosedError();
     if (flushing_) changed_.Wait(mutex_);
   }
@@ -189,7 +187,7 @@ Status Background::WaitIdle(Deadline deadline) {
       return Status::Timeout("compaction is still at work");
     }
   }
-  return parts_.errors->background();
+  return parts_.errors->any_failure();
 }
 
 void Background::UpdateBacklog() {
@@ -236,18 +234,14 @@ std::string Background::delay_reason() const {
   return delay_reason_;
 }
 
-void Background::Report(const Status& failure, const char* what) {
-  Event event;
-  event.kind = EventKind::kBackgroundError;
-  event.status = failure;
-  event.detail = what;
-  parts_.core->events->Emit(std::move(event));
-}
-
-void Background::Fail(Work work, const Status& status) {
+void Background::Fail(ErrorState::Work work, const Status& status, const char* what) {
   if (stopping() || status.Is(StatusCode::kCancelled)) return;
   parts_.errors->SetFailure(work, status);
-  Report(status, work == Work::kFlush ? "flush" : "compaction");
+  Event event;
+  event.kind = EventKind::kBackgroundError;
+  event.status = status;
+  event.detail = what;
+  parts_.core->events->Emit(std::move(event));
   MutexLock lock(mutex_);
   changed_.NotifyAll();
   if (retry_armed_ || stopping()) return;
@@ -263,7 +257,7 @@ void Background::Retry() {
   Wake();
 }
 
-void Background::Succeed(Work work) {
+void Background::Succeed(ErrorState::Work work) {
   if (!parts_.errors->ClearFailure(work)) return;
   Event event;
   event.kind = EventKind::kResumed;
@@ -288,12 +282,11 @@ void Background::TendLog() {
   } else if (parts_.log->unsynced_bytes() > kUnsyncedBytesMax) {
     status = parts_.log->SyncTo(stored, kNoDeadline);
   }
-  if (status.ok()) status = RecordDurableSegment();
   if (!status.ok() && parts_.errors->StopWrites(status)) {
-    Report(status, "sync of the log");
-    MutexLock lock(mutex_);
-    changed_.NotifyAll();
+    Fail(ErrorState::Work::kFlush, status, "sync of the log");
   }
+  // Only helps to notice a lost file; a flush or the next round records it as well.
+  if (status.ok()) static_cast<void>(RecordDurableSegment());
   bool quiet = stored == idle_marked_;
   idle_seen_ = stored;
   idle_armed_.store(false, std::memory_order_seq_cst);
@@ -318,13 +311,17 @@ void Background::CollectLog() {
   needs.tables_position = parts_.tree->versions().tables_state().position;
   needs.retention = parts_.core->settings.log_retention;
   needs.now_us = parts_.core->executor->WallMicros();
+  // The manifest's word bounds the decision: it relies on its first segment even if that one turned
+  // out empty.
+  const uint64_t relied_on = parts_.tree->versions().first_segment();
   std::vector<RetainedSegment> segments = parts_.log->Segments();
   std::vector<KeepReason> reasons = DecideSegments(segments, needs);
-  // What the manifest names as the first one stays, also when nothing was written to it.
-  const uint64_t first = parts_.tree->versions().first_segment();
   for (size_t i = 0; i < segments.size(); ++i) {
-    if (reasons[i] == KeepReason::kNone && segments[i].number != first) continue;
-    static_cast<void>(parts_.log->RemoveBefore(segments[i].number));
+    if (reasons[i] == KeepReason::kNone) continue;
+    uint64_t first = segments[i].number;
+    if (relied_on != 0) first = std::min(first, relied_on);
+    // What cannot be removed now is removed after a later flush.
+    static_cast<void>(parts_.log->RemoveBefore(first));
     return;
   }
 }

@@ -7,17 +7,12 @@
 
 #include <array>
 #include <atomic>
-#include <cstdint>
 #include <string>
-#include <utility>
 
 #include "logwood/status.h"
 #include "util/sync.h"
 
 namespace logwood {
-
-enum class Work : uint8_t { kFlush, kCompaction };
-inline constexpr size_t kWorks = 2;
 
 class ErrorState {
  public:
@@ -38,6 +33,7 @@ class ErrorState {
                             cause_.ToString());
   }
 
+  enum class Work : uint8_t { kFlush = 0, kCompaction = 1 };
   void SetFailure(Work work, const Status& failure) {
     MutexLock lock(mutex_);
     failures_[static_cast<size_t>(work)] = failure;
@@ -45,17 +41,16 @@ class ErrorState {
   // True when there was one.
   bool ClearFailure(Work work) {
     MutexLock lock(mutex_);
-    Status before = std::exchange(failures_[static_cast<size_t>(work)], Status::Ok());
-    return !before.ok();
+    bool had = !failures_[static_cast<size_t>(work)].ok();
+    failures_[static_cast<size_t>(work)] = Status::Ok();
+    return had;
   }
-  // What stopped writes, else what that work last failed with. Who waits for a flush does not mind
-  // a compaction that met damage.
+  // What keeps this work from going on; what stopped writes comes first.
   Status failure(Work work) const {
     MutexLock lock(mutex_);
     return cause_.ok() ? failures_[static_cast<size_t>(work)] : cause_;
   }
-  // Of any work.
-  Status background() const {
+  Status any_failure() const {
     Status flush = failure(Work::kFlush);
     return flush.ok() ? failure(Work::kCompaction) : flush;
   }
@@ -64,7 +59,7 @@ class ErrorState {
   mutable Mutex mutex_;
   std::atomic<bool> stopped_{false};
   Status cause_ GUARDED_BY(mutex_);
-  std::array<Status, kWorks> failures_ GUARDED_BY(mutex_);
+  std::array<Status, 2> failures_ GUARDED_BY(mutex_);
 };
 
 }  // namespace logwood

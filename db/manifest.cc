@@ -162,7 +162,7 @@ Status ManifestWriter::Append(const Edit& edit) {
 }
 
 Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory,
-                                      uint64_t number) {
+                                      uint64_t number, bool for_writing) {
   std::string name = ManifestFileName(number);
   std::string path = JoinPath(directory, name);
   auto read = ReadWholeFile(fs, path, kManifestBytesMax);
@@ -171,7 +171,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   }
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
-  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kManifest, path, true));
+  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
 
   ManifestContents contents;
   contents.state.number = number;
@@ -226,10 +226,10 @@ Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root)
   return fs->SyncDirectory(directory);
 }
 
-Result<Root> ReadRoot(FileSystem* fs, const std::string& directory) {
+Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing) {
   std::string path = JoinPath(directory, kRootFileName);
   ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(fs, path, 1 << 20));
-  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kRoot, path, true));
+  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kRoot, path, for_writing));
   if (bytes.size() != kRootBytes) {
     return Status::Corruption(At(path, bytes.size(), "ROOT has a wrong length"));
   }

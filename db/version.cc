@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <set>
 
 #include "compaction/level_iterator.h"
 #include "util/merging_iterator.h"
@@ -21,6 +20,10 @@ uint64_t Prefix8(std::string_view key) {
 
 std::string TableName(int level, uint64_t number) {
   return TableFileName(number) + " in level " + std::to_string(level);
+}
+
+bool Overlaps(const TableMeta& table, const StoredRange& range) {
+  return table.end > range.begin && (range.end.empty() || table.begin < range.end);
 }
 
 bool Before(int level, const TableMeta& a, const TableMeta& b) {
@@ -42,24 +45,16 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
       return t->meta()->number == number;
     });
     if (it == tables.end()) {
-      return Status::Corruption("edit removes " + TableName(level, number) + ", which is not there");
+      return Status::Corruption("edit removes " + TableName(level, number) +
+                                ", which is not there");
     }
     moved.push_back(*it);
     tables.erase(it);
   }
-  std::set<uint64_t> numbers;
-  for (const Level& level : next->levels_) {
-    for (const auto& table : level.tables) numbers.insert(table->meta()->number);
-  }
   for (const auto& [level, meta] : edit.added) {
-    if (!numbers.insert(meta.number).second) {
-      return Status::Corruption("edit adds " + TableName(level, meta.number) +
-                                ", whose number is taken");
-    }
     // A table that only changes its level stays open.
-    auto it = std::find_if(moved.begin(), moved.end(), [&meta = meta](const LiveTablePtr& t) {
-      return *t->meta() == meta;
-    });
+    auto it = std::find_if(moved.begin(), moved.end(),
+                           [&meta = meta](const LiveTablePtr& t) { return *t->meta() == meta; });
     LiveTablePtr table;
     if (it != moved.end()) {
       table = *it;
@@ -89,8 +84,8 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
 
 const LiveTablePtr* Version::Find(const Level& level, std::string_view stored_key) const {
   const auto& ends = level.end_prefixes;
-  size_t at = static_cast<size_t>(
-      std::lower_bound(ends.begin(), ends.end(), Prefix8(stored_key)) - ends.begin());
+  size_t at = static_cast<size_t>(std::lower_bound(ends.begin(), ends.end(), Prefix8(stored_key)) -
+                                  ends.begin());
   while (at < level.tables.size() && level.tables[at]->meta()->end <= stored_key) ++at;
   if (at == level.tables.size() || level.tables[at]->meta()->begin > stored_key) return nullptr;
   return &level.tables[at];
@@ -128,24 +123,22 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 void Version::AddIterators(TableCache* cache, const TableScanOptions& options,
                            const StoredRange& range,
                            std::vector<std::unique_ptr<InternalIterator>>* to) const {
-  const auto ends_before = [&range](const TableMetaPtr& t) { return t->end <= range.from; };
-  const auto begins_in = [&range](const TableMetaPtr& t) {
-    return range.to.empty() || t->begin < range.to;
-  };
   for (const auto& table : levels_[0].tables) {
-    if (ends_before(table->meta()) || !begins_in(table->meta())) continue;
+    if (!Overlaps(*table->meta(), range)) continue;
     auto reader = cache->Find(*table->meta());
     to->push_back(reader.ok() ? (*reader)->NewIterator(options)
                               : NewEmptyIterator(std::move(reader).status()));
   }
   for (int level = 1; level < kLevels; ++level) {
     const std::vector<TableMetaPtr>& tables = shape_->levels[level];
-    auto first = std::partition_point(tables.begin(), tables.end(), ends_before);
-    auto last = std::partition_point(first, tables.end(), begins_in);
+    auto first = std::find_if(tables.begin(), tables.end(),
+                              [&](const TableMetaPtr& t) { return Overlaps(*t, range); });
+    auto last = std::find_if(first, tables.end(),
+                             [&](const TableMetaPtr& t) { return !Overlaps(*t, range); });
     if (first == last) continue;
     LevelIteratorOptions level_options;
     level_options.scan = options;
-    to->push_back(NewLevelIterator({std::span(first, last), shape_}, cache, level_options));
+    to->push_back(NewLevelIterator({{first, last}, shape_}, cache, level_options));
   }
 }
 

@@ -21,17 +21,16 @@ namespace logwood {
 
 using LiveTablePtr = std::shared_ptr<LiveTable>;
 
-// Stored keys from <= key < to; an empty `to` means no end.
+// Stored keys in [begin, end); an empty end means no end.
 struct StoredRange {
-  std::string_view from, to;
+  std::string_view begin, end;
 };
 
 class Version {
  public:
   Version() : shape_(std::make_shared<LevelShape>()) {}
   // The version that `edit` makes of this one; `removed` gets the tables it takes away.
-  // kCorruption when the edit does not fit: an unknown table removed, an overlap made,
-  // a number given twice.
+  // kCorruption when the edit does not fit: an unknown table removed, an overlap made.
   Result<std::shared_ptr<const Version>> Apply(const Edit& edit,
                                                std::vector<LiveTablePtr>* removed) const;
 
@@ -41,8 +40,7 @@ class Version {
 
   // Newest entry of the key in any table; see LookupResult.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // One iterator a level-0 table, one a level below; of tables with keys in [from, to) only, so that
-  // a damaged one elsewhere does no harm. An empty `to` means no end.
+  // One iterator a level-0 table, one a level below; only tables that overlap the range.
   void AddIterators(TableCache* cache, const TableScanOptions& options, const StoredRange& range,
                     std::vector<std::unique_ptr<InternalIterator>>* to) const;
 
@@ -66,8 +64,8 @@ struct View {
 
   // The newest visible entry of the key, wherever it is.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // All of it, merged; of keys outside of the range anything may be missing. The view must outlive
-  // the iterator, the range need not.
+  // All that may lie in the range, merged (entries outside of it may be shown, too). The view must
+  // outlive the iterator.
   std::unique_ptr<InternalIterator> NewIterator(TableCache* cache, const TableScanOptions& options,
                                                 const StoredRange& range) const;
 };

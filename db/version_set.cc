@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "db/file_names.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -37,27 +36,12 @@ Edit VersionSet::WholeState() const {
   edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
   edit.tables = tables_;
   edit.first_segment = first_segment_;
-  edit.durable = start_.durable;
   edit.durable_segment = durable_segment_;
+  if (start_.durable != 0) edit.durable = start_.durable;
   for (int level = 0; level < kLevels; ++level) {
     for (const auto& table : current_->level(level)) edit.added.emplace_back(level, *table->meta());
   }
   return edit;
-}
-
-// When it fails, ROOT may name the new manifest already, now or after the next crash. Unless it is
-// seen to name the old one, neither can go on: an edit in one would be missing in the other.
-Status VersionSet::SwitchRoot(uint64_t number) {
-  Root root = start_.root;
-  root.manifest = number;
-  Status written = WriteRoot(start_.fs, start_.directory, root);
-  if (written.ok()) {
-    start_.root = root;
-    return written;
-  }
-  auto found = ReadRoot(start_.fs, start_.directory);
-  if (!found.ok() || found->manifest != start_.root.manifest) root_failure_ = written;
-  return written;
 }
 
 Status VersionSet::NewManifest() {
@@ -68,31 +52,25 @@ Status VersionSet::NewManifest() {
     whole = WholeState();
   }
   // Order: new manifest and its name durable, then ROOT (WriteRoot), then the old one may go.
-  auto created = ManifestWriter::Create(start_.fs, start_.directory, number, whole);
-  Status status = created.status();
-  if (status.ok()) status = SwitchRoot(number);
-  if (!status.ok()) {
-    if (root_failure_.ok()) {
-      static_cast<void>(start_.fs->Remove(JoinPath(start_.directory, ManifestFileName(number))));
-    }
-    return status;
-  }
-  std::unique_ptr<ManifestWriter> writer = std::move(*created);
-  MutexLock lock(mutex_);
-  if (manifest_ != nullptr) {
-    obsolete_manifest_ = manifest_->state().number;
-    static_cast<void>(manifest_->Close());
-  }
-  manifest_state_ = writer->state();
+  ASSIGN_OR_RETURN(auto writer, ManifestWriter::Create(start_.fs, start_.directory, number, whole));
+  start_.root.manifest = number;
+  // From here to the end of WriteRoot either manifest may be the one a crash leaves us with.
+  manifest_broken_ = true;
+  RETURN_IF_ERROR(WriteRoot(start_.fs, start_.directory, start_.root));
+  manifest_broken_ = false;
+  const uint64_t old = manifest_ != nullptr ? manifest_->state().number : 0;
+  if (manifest_ != nullptr) static_cast<void>(manifest_->Close());
   manifest_base_bytes_ = writer->bytes();
   manifest_ = std::move(writer);
+  MutexLock lock(mutex_);
+  obsolete_manifest_ = old;
+  manifest_state_ = manifest_->state();
   return Status::Ok();
 }
 
 Status VersionSet::Commit(Edit edit,
                           const std::function<void(std::shared_ptr<const Version>)>& install) {
   MutexLock commit(commit_mutex_);
-  RETURN_IF_ERROR(Status(root_failure_));
   std::shared_ptr<const Version> base;
   {
     MutexLock lock(mutex_);
@@ -101,7 +79,10 @@ Status VersionSet::Commit(Edit edit,
   std::vector<LiveTablePtr> removed;
   ASSIGN_OR_RETURN(std::shared_ptr<const Version> next, base->Apply(edit, &removed));
   edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
-  RETURN_IF_ERROR(manifest_->Append(edit));
+  if (manifest_broken_) RETURN_IF_ERROR(NewManifest());
+  Status appended = manifest_->Append(edit);
+  manifest_broken_ = !appended.ok();
+  RETURN_IF_ERROR(std::move(appended));
   {
     MutexLock lock(mutex_);
     current_ = next;
@@ -116,10 +97,9 @@ Status VersionSet::Commit(Edit edit,
   removed.clear();
   base.reset();
   if (install) install(std::move(next));
-  // The mark of a clean close is the last word of a manifest: nothing comes after it.
-  if (edit.clean_close) return Status::Ok();
   if (manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
-    // Failing to shorten it is no failure of the commit, which is durable in the old one.
+    // Failing to shorten it is no failure of this commit, which is durable; the next one tries
+    // again.
     static_cast<void>(NewManifest());
   }
   return Status::Ok();

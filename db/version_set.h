@@ -23,13 +23,13 @@ class VersionSet {
   struct Start {
     FileSystem* fs = nullptr;
     std::string directory;
-    Root root;                          // its manifest number is chosen anew
+    Root root;  // its manifest number is chosen anew
     std::string settings;
     std::vector<Epoch> epochs;
     TablesState tables;
     uint64_t first_segment = 0;
     uint64_t next_file_number = 1;
-    LogPos durable = 0;                 // the log is durable up to here
+    LogPos durable = 0;  // the log is durable up to here
     std::shared_ptr<const Version> version;
   };
   // Writes a new manifest with the whole state and switches ROOT to it.
@@ -38,13 +38,15 @@ class VersionSet {
   uint64_t NewFileNumber() { return next_file_number_.fetch_add(1, std::memory_order_relaxed); }
 
   // Adds the file number to the edit, commits it, and calls `install` with the new version before
-  // another commit can begin. After a failure of the manifest every later commit fails with it.
+  // another commit can begin. After a failure the manifest's end is unknown: it is not appended to
+  // again; the next commit writes a new manifest first. Until ROOT names that one durably, the old
+  // and the new say the same.
   Status Commit(Edit edit, const std::function<void(std::shared_ptr<const Version>)>& install);
 
   std::shared_ptr<const Version> current() const;
   ManifestState manifest_state() const;
   TablesState tables_state() const;
-  // The oldest segment recovery needs; 0: none.
+  // The oldest segment recovery relies on; 0: none.
   uint64_t first_segment() const;
   const std::vector<Epoch>& epochs() const { return start_.epochs; }
   uint64_t current_epoch() const { return start_.epochs.back().number; }
@@ -62,20 +64,19 @@ class VersionSet {
       : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
   Edit WholeState() const REQUIRES(mutex_);
   Status NewManifest() REQUIRES(commit_mutex_);
-  Status SwitchRoot(uint64_t number) REQUIRES(commit_mutex_);
 
   struct Removed {
     uint64_t number, bytes;
     std::weak_ptr<LiveTable> users;
   };
 
-  Start start_;   // fields below `version` are the state at start; kept for WholeState
+  Start start_;  // fields below `version` are the state at start; kept for WholeState
   std::atomic<uint64_t> next_file_number_;
 
-  Mutex commit_mutex_;   // before mutex_
+  Mutex commit_mutex_;  // before mutex_
   std::unique_ptr<ManifestWriter> manifest_ GUARDED_BY(commit_mutex_);
   uint64_t manifest_base_bytes_ GUARDED_BY(commit_mutex_) = 0;
-  Status root_failure_ GUARDED_BY(commit_mutex_);   // nobody knows which manifest ROOT names
+  bool manifest_broken_ GUARDED_BY(commit_mutex_) = false;
 
   mutable Mutex mutex_;
   std::shared_ptr<const Version> current_ GUARDED_BY(mutex_);

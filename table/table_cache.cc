@@ -141,7 +141,7 @@ Result<ReaderPtr> TableCache::Find(const TableMeta& meta) {
   const std::string path = s.directory + "/" + TableFileName(meta.number);
   auto file = s.fs->OpenRandomAccess(path);
   if (!file.ok() && file.status().Is(StatusCode::kNotFound)) {
-    // Not kNotFound: that would pass for the answer that a key is not there.
+    // Never kNotFound: a caller could take it for the absence of a key.
     return Status::Corruption(path + ":0: the table is missing");
   }
   if (!file.ok()) return std::move(file).status();

@@ -1,11 +1,9 @@
-// logwood get: the values of some keys.
+// logwood get: the value of a key.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "tools/command.h"
 #include "tools/command_open.h"
@@ -20,17 +18,17 @@ namespace {
 
 constexpr const char* kExamples = R"(  logwood get /tmp/db planet/3
   logwood get /tmp/db --keyspace photos 0001 --format raw > a.jpg   the bytes, nothing else
-  logwood get /tmp/db planet/3 planet/4 --json                      a JSON object a key
+  logwood get /tmp/db planet/3 --json
   logwood get /tmp/db --key-format hex 00ff --format hex
   logwood get /tmp/db planet/3 || echo "not there"
 
-A value a line, in the order asked for. Formats: auto is text with backslash escapes for what is
-not printable; escape is the same in ASCII only; raw is the value without a newline.
-Exit status 1 when a key is not there.)";
+Formats: auto is text with backslash escapes for what is not printable; escape is the same in ASCII
+only; raw is the value without a newline at its end.
+Exit status 1 when the key is not there.)";
 
 struct GetArguments {
   Target target;
-  std::vector<std::string> keys;
+  std::string key;
   TextFormat key_format = TextFormat::kAuto;
   TextFormat format = TextFormat::kAuto;
   bool json = false;
@@ -59,28 +57,21 @@ void PrintAbsent(const GetArguments& arguments, std::string_view key, Output* ou
 }
 
 ExitCode RunGet(const GetArguments& arguments) {
-  std::vector<std::string> keys;
-  for (const std::string& text : arguments.keys) {
-    std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, text);
-    if (!key.has_value()) return ExitCode::kUsage;
-    keys.push_back(std::move(*key));
-  }
+  const std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, arguments.key);
+  if (!key.has_value()) return ExitCode::kUsage;
   Opened opened;
   ExitCode code = OpenForReading(arguments.target, &opened);
   if (code != ExitCode::kOk) return code;
   Output out(STDOUT_FILENO);
   PinnedValue value;
-  for (const std::string& key : keys) {
-    const Status status = opened.db->Get({}, opened.keyspace, key, &value);
-    if (status.ok()) {
-      PrintFound(arguments, key, value.view(), &out);
-    } else if (status.Is(StatusCode::kNotFound)) {
-      PrintAbsent(arguments, key, &out);
-      code = ExitCode::kProblem;
-    } else {
-      code = Fail("cannot read", status);
-      break;
-    }
+  const Status status = opened.db->Get({}, opened.keyspace, *key, &value);
+  if (status.ok()) {
+    PrintFound(arguments, *key, value.view(), &out);
+  } else if (status.Is(StatusCode::kNotFound)) {
+    PrintAbsent(arguments, *key, &out);
+    code = ExitCode::kProblem;
+  } else {
+    code = Fail("cannot read", status);
   }
   value.Reset();
   return CloseAfter(*opened.db, out.Finish(code));
@@ -92,14 +83,10 @@ void AddGetCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<GetArguments>();
   CLI::App* command = AddCommand(app, "get", "Print the value of a key", kExamples);
   AddDirectory(command, &arguments->target);
-  // Without allow_extra_args(false) CLI11 would take "[a,b]" for a list of two.
-  command->add_option("KEY", arguments->keys, "The keys")
-      ->required()
-      ->allow_extra_args(false)
-      ->option_text("...");
+  command->add_option("KEY", arguments->key, "Its key")->required()->option_text(" ");
   AddKeyspace(command, &arguments->target);
-  AddTextFormat(command, "--key-format", "How the keys are written", &arguments->key_format);
-  AddTextFormat(command, "--format", "How values are printed", &arguments->format);
+  AddTextFormat(command, "--key-format", "How KEY is written", &arguments->key_format);
+  AddTextFormat(command, "--format", "How the value is printed", &arguments->format);
   AddIgnoreWriter(command, &arguments->target);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunGet(*arguments); });

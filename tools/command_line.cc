@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tools/command.h"
+#include "tools/command_options.h"
 #include "tools/interrupt.h"
 #include "tools/report.h"
 
@@ -24,7 +25,8 @@ constexpr const char* kExamples = R"(Examples:
 
 `logwood COMMAND --help` explains a command and shows examples of it.
 Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error or damage;
-130 interrupted.)";
+130 interrupted.
+)";
 
 void AddCommands(CLI::App& app, ExitCode* exit_code) {
   AddPutCommand(app, exit_code);
@@ -47,6 +49,11 @@ std::string CommandName(const CLI::App& app) {
   return name;
 }
 
+bool HasCommand(CLI::App& app, const std::string& name) {
+  return !app.get_subcommands([&name](CLI::App* command) { return command->get_name() == name; })
+              .empty();
+}
+
 }  // namespace
 
 int RunCommandLine(int argc, char** argv) {
@@ -54,17 +61,26 @@ int RunCommandLine(int argc, char** argv) {
   CLI::App app(kAbout, "logwood");
   app.footer(kExamples);
   app.require_subcommand(1);
-  app.get_formatter()->column_width(34);
+  app.set_version_flag("--version", "logwood " LOGWOOD_VERSION_STRING, "Print the version");
+  app.get_formatter()->column_width(kHelpColumn);
   ExitCode exit_code = ExitCode::kOk;
   AddCommands(app, &exit_code);
   if (argc <= 1) {
     std::fputs(app.help().c_str(), stderr);
     return static_cast<int>(ExitCode::kUsage);
   }
+  if (argv[1][0] != '-' && !HasCommand(app, argv[1])) {
+    PrintError("usage", "there is no command \"" + std::string(argv[1]) + "\"",
+               "see `logwood --help`");
+    return static_cast<int>(ExitCode::kUsage);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
+    return static_cast<int>(ExitCode::kOk);
+  } catch (const CLI::CallForVersion& version) {
+    std::printf("%s\n", version.what());
     return static_cast<int>(ExitCode::kOk);
   } catch (const CLI::ParseError& error) {
     PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");

@@ -1,6 +1,7 @@
 #include "tools/command_options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -20,10 +21,29 @@ const std::map<std::string, TextFormat>& TextFormats() {
 
 }  // namespace
 
+std::string Wrap(const std::string& text) {
+  std::string wrapped;
+  size_t column = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    if (column > 0 && column + 1 + end - begin > kHelpTextColumns) {
+      wrapped.push_back('\n');
+      column = 0;
+    } else if (column > 0) {
+      wrapped.push_back(' ');
+      ++column;
+    }
+    wrapped.append(text, begin, end - begin);
+    column += end - begin;
+    begin = end + 1;
+  }
+  return wrapped;
+}
+
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& purpose,
                      const std::string& examples) {
   CLI::App* command = app.add_subcommand(name, purpose);
-  command->footer("Examples:\n" + examples);
+  command->footer("Examples:\n" + examples + "\n");
   return command;
 }
 
@@ -43,15 +63,16 @@ void AddKeyspace(CLI::App* command, Target* target) {
 }
 
 void AddIgnoreWriter(CLI::App* command, Target* target) {
-  command->add_flag("--ignore-writer", target->ignore_writer,
-                    "Read although another process has the directory open for writing: the state "
-                    "found there, without what it commits later");
+  command->add_flag(
+      "--ignore-writer", target->ignore_writer,
+      Wrap("Read although another process has the directory open for writing: the state "
+           "found there, without what it commits later"));
 }
 
 void AddMemory(CLI::App* command, Target* target) {
   command
       ->add_option("--memory", target->memory_bytes,
-                   "Everything the database may hold in memory; 256MiB without it")
+                   Wrap("Everything the database may hold in memory; 256MiB without it"))
       ->transform(CLI::AsSizeValue(false))
       ->option_text("SIZE");
 }
@@ -61,8 +82,8 @@ void AddDurability(CLI::App* command, Target* target) {
                                                            {"power", Durability::kPower}};
   command
       ->add_option("--durability", target->durability,
-                   "What a write survives when it returns: the death of the process (kill -9 "
-                   "included), or loss of power too")
+                   Wrap("What a write survives when it returns: the death of the process (kill -9 "
+                        "included), or loss of power too"))
       ->transform(CLI::CheckedTransformer(levels).description(""))
       ->option_text("process|power");
 }
@@ -77,9 +98,9 @@ void AddQuiet(CLI::App* command, bool* quiet) {
 
 void AddTextFormat(CLI::App* command, const std::string& name, const std::string& purpose,
                    TextFormat* format) {
-  command->add_option(name, *format, purpose)
+  command->add_option(name, *format, Wrap(purpose + ": auto, escape, raw, hex, base64"))
       ->transform(CLI::CheckedTransformer(TextFormats()).description(""))
-      ->option_text("auto|escape|raw|hex|base64");
+      ->option_text("FORMAT");
 }
 
 void AddRecordFormat(CLI::App* command, std::optional<RecordFormat>* format) {
@@ -88,8 +109,9 @@ void AddRecordFormat(CLI::App* command, std::optional<RecordFormat>* format) {
   command
       ->add_option_function<RecordFormat>(
           "--format", [format](const RecordFormat& chosen) { *format = chosen; },
-          "A record a line: key<TAB>value with backslash escapes, or JSON lines; without it by the "
-          "file's ending, else tsv")
+          Wrap("A record a line: key<TAB>value with backslash escapes, or JSON lines; without it "
+               "by the "
+               "file's ending, else tsv"))
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->option_text("tsv|jsonl");
 }

@@ -19,6 +19,12 @@ class App;
 
 namespace logwood::tools {
 
+// Where the explanation of an option begins in the help, and how wide it is.
+inline constexpr size_t kHelpColumn = 30;
+inline constexpr size_t kHelpTextColumns = 66;
+// Breaks an explanation into lines of that width.
+std::string Wrap(const std::string& text);
+
 // Adds a subcommand with its help: one line of purpose, and examples under the options.
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& purpose,
                      const std::string& examples);

@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "logwood/write_batch.h"
 #include "tools/command.h"
@@ -32,7 +31,7 @@ Prints the position of the commit.)";
 
 constexpr const char* kDeleteExamples =
     R"(  logwood delete /tmp/db planet/9
-  logwood delete /tmp/db --keyspace photos 0001 0002     both in one commit
+  logwood delete /tmp/db --keyspace photos 0001
   logwood delete /tmp/db --key-format hex 00ff --durability power
 
 Deleting a key that is not there is no error. Prints the position of the commit.)";
@@ -48,7 +47,7 @@ struct PutArguments {
 
 struct DeleteArguments {
   Target target;
-  std::vector<std::string> keys;
+  std::string key;
   TextFormat key_format = TextFormat::kAuto;
   bool json = false;
 };
@@ -102,17 +101,13 @@ ExitCode RunPut(const PutArguments& arguments) {
 }
 
 ExitCode RunDelete(const DeleteArguments& arguments) {
-  std::vector<std::string> keys;
-  for (const std::string& text : arguments.keys) {
-    std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, text);
-    if (!key.has_value()) return ExitCode::kUsage;
-    keys.push_back(std::move(*key));
-  }
+  const std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, arguments.key);
+  if (!key.has_value()) return ExitCode::kUsage;
   Opened opened;
   const ExitCode code = OpenForWriting(arguments.target, Missing::kFail, &opened);
   if (code != ExitCode::kOk) return code;
   WriteBatch batch;
-  for (const std::string& key : keys) batch.Delete(opened.keyspace, key);
+  batch.Delete(opened.keyspace, *key);
   return Commit(arguments.target, batch, *opened.db, arguments.json);
 }
 
@@ -142,15 +137,11 @@ void AddPutCommand(CLI::App& app, ExitCode* exit_code) {
 
 void AddDeleteCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<DeleteArguments>();
-  CLI::App* command = AddCommand(app, "delete", "Delete records by key", kDeleteExamples);
+  CLI::App* command = AddCommand(app, "delete", "Delete one record", kDeleteExamples);
   AddDirectory(command, &arguments->target);
-  // Without allow_extra_args(false) CLI11 would take "[a,b]" for a list of two.
-  command->add_option("KEY", arguments->keys, "Their keys")
-      ->required()
-      ->allow_extra_args(false)
-      ->option_text("...");
+  command->add_option("KEY", arguments->key, "Its key")->required()->option_text(" ");
   AddKeyspace(command, &arguments->target);
-  AddTextFormat(command, "--key-format", "How the keys are written", &arguments->key_format);
+  AddTextFormat(command, "--key-format", "How KEY is written", &arguments->key_format);
   AddDurability(command, &arguments->target);
   AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);

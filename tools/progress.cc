@@ -14,7 +14,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr uint32_t kBarColumns = 24;
+constexpr uint32_t kBarColumns = 20;
 
 Progress::Surroundings Terminal(bool wanted) {
   Progress::Surroundings terminal;
@@ -46,9 +46,10 @@ std::string ProgressLine(const ProgressState& state, uint32_t columns) {
   const auto per_second = static_cast<uint64_t>(static_cast<double>(state.count) / seconds);
   std::string line = state.label + "  ";
   if (state.total > 0) {
-    // An estimate may turn out too small: never more than 99 % before the end.
-    const double share =
-        std::min(static_cast<double>(state.done) / static_cast<double>(state.total), 0.99);
+    // An estimate may turn out too small: never all of it before the end.
+    const double share = state.done >= state.total
+                             ? 0.99
+                             : static_cast<double>(state.done) / static_cast<double>(state.total);
     const auto filled = static_cast<uint32_t>(share * kBarColumns);
     line += "[" + std::string(filled, '#') + std::string(kBarColumns - filled, '.') + "] ";
     line += std::to_string(static_cast<uint32_t>(share * 100)) + "%  ";

@@ -100,9 +100,18 @@ class RandomTree {
     ASSERT_TRUE(status.ok()) << status.ToString() << "\n" << ToText(plan);
   }
 
-  // Every reader finds the newest version, a deleted key stays deleted.
-  void CheckContents() const {
+  // As if it were opened with other options: the base level moves, level-0 jobs are cut short.
+  void ChangeSettings() {
+    settings_.level0_tables = static_cast<uint32_t>(2 + random_.Uniform(4));
+    settings_.base_bytes = 50 << random_.Uniform(6);
+    settings_.job_bytes_max = 20 << random_.Uniform(7);
+    settings_.grandparent_bytes_max = 100 << random_.Uniform(5);
+  }
+
+  // Every reader finds the newest version, a deleted key stays deleted. Looks at one key in `n`.
+  void CheckContents(uint64_t n) {
     for (const auto& [key, version] : model_) {
+      if (!random_.OneIn(n)) continue;
       const SimulatedTree::Version* found = tree_.Find(key);
       if (version.tombstone) {
         EXPECT_TRUE(found == nullptr || found->tombstone) << key;
@@ -122,7 +131,7 @@ class RandomTree {
   }
 
   Random random_;
-  const CompactionSettings settings_;
+  CompactionSettings settings_;
   SimulatedTree tree_;
   BusyTables busy_;
   std::vector<CompactionPlan> running_;
@@ -131,19 +140,22 @@ class RandomTree {
 };
 
 TEST(PickerRandom, InvariantsHoldWithJobsInParallel) {
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomTree tree(seed, SmallSettings());
-    const uint64_t keys = 500 + tree.random_.Uniform(8000);
+    const uint64_t keys = 50 + tree.random_.Skewed(12);
     const uint64_t deletes_one_in = 2 + tree.random_.Uniform(6);
     for (int round = 0; round < 300 && !::testing::Test::HasFatalFailure(); ++round) {
-      if (tree.random_.OneIn(2)) tree.FlushSome(keys, 1 + tree.random_.Uniform(60), deletes_one_in);
+      if (tree.random_.OneIn(2)) {
+        tree.FlushSome(keys, 1 + tree.random_.Uniform(60), deletes_one_in);
+      }
+      if (tree.random_.OneIn(20)) tree.ChangeSettings();
       if (tree.running_.size() < 4) tree.Start();
       if (tree.random_.OneIn(3)) tree.FinishOne();
-      if (round % 50 == 0) tree.CheckContents();
+      tree.CheckContents(10);
     }
     tree.Settle();
-    tree.CheckContents();
+    tree.CheckContents(1);
     EXPECT_EQ(CompactionDebt(tree.tree_.shape(), tree.settings_), 0u);
     EXPECT_LT(tree.tree_.shape().levels[0].size(), tree.settings_.level0_tables);
     if (::testing::Test::HasFailure()) return;
@@ -179,7 +191,7 @@ TEST(PickerRandom, ManualCompactionEndsWithOneLevel) {
       ASSERT_TRUE(tree.tree_.shape().Validate().ok());
     }
     EXPECT_FALSE(blocked);
-    tree.CheckContents();
+    tree.CheckContents(1);
     const LevelShape& shape = tree.tree_.shape();
     EXPECT_EQ(shape.LevelBytes(shape.LastLevel()), shape.TotalBytes());
     for (const auto& table : shape.levels[6]) EXPECT_EQ(table->tombstones, 0u);

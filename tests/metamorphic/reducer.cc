@@ -1,9 +1,11 @@
 #include "tests/metamorphic/reducer.h"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -57,7 +59,7 @@ class Reduction {
   }
 
   template <typename T>
-  void RemoveElements(size_t index, std::vector<T> Operation::* elements) {
+  void RemoveElements(size_t index, std::vector<T> Operation::*elements) {
     for (size_t i = (list_[index].*elements).size(); i > 0; --i) {
       OperationList candidate = list_;
       std::vector<T>& changed = candidate[index].*elements;
@@ -102,6 +104,7 @@ bool FailsInChild(const OptionSet& set, const OperationList& list, std::string* 
   const pid_t child = fork();
   if (child < 0) std::abort();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     close(ends[0]);
     alarm(kChildSecondsMax);
     const RunResult result = RunOperations(set, list);

@@ -16,7 +16,7 @@ std::string Shown(std::string_view bytes) {
   return text;
 }
 
-Session::Session(const OptionSet& set) : set_(set), place_(set.on_disk), path_(place_.Join("db0")) {
+Session::Session(const OptionSet& set) : set_(set), place_(set.posix), path_(place_.Join("db0")) {
   Open(false);
   if (db_ != nullptr) model_.emplace(db_->LastPosition());
 }

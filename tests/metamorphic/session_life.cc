@@ -18,9 +18,9 @@ void Session::Open(bool with_stored_options) {
     handles_[0] = Keyspace();
     return;
   }
-  Expect(db_->LastPosition() == model_->last(),
-         "LastPosition after open is " + std::to_string(db_->LastPosition()) + ", expected " +
-             std::to_string(model_->last()));
+  Expect(db_->LastPosition() == model_->last(), "LastPosition after open is " +
+                                                    std::to_string(db_->LastPosition()) +
+                                                    ", expected " + std::to_string(model_->last()));
   OpenKeyspaces();
 }
 

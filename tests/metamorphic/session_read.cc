@@ -48,9 +48,8 @@ void Session::Get(const Operation& operation) {
     return;
   }
   const std::string* expected = Expected(operation, key);
-  const bool right = expected == nullptr
-                         ? status.Is(StatusCode::kNotFound)
-                         : status.ok() && held.pinned.view() == *expected;
+  const bool right = expected == nullptr ? status.Is(StatusCode::kNotFound)
+                                         : status.ok() && held.pinned.view() == *expected;
   if (!Expect(right, Compared("Get", key, status, expected) +
                          (status.ok() ? ", got " + Shown(held.pinned.view()) : "")))
     return;
@@ -68,8 +67,9 @@ void Session::Get(const Operation& operation) {
 
 void Session::CheckHeldValues() {
   for (const HeldValue& held : values_)
-    Expect(held.pinned.view() == held.expected,
-           "a pinned value changed: " + Shown(held.pinned.view()) + ", was " + Shown(held.expected));
+    Expect(
+        held.pinned.view() == held.expected,
+        "a pinned value changed: " + Shown(held.pinned.view()) + ", was " + Shown(held.expected));
 }
 
 void Session::MultiGet(const Operation& operation) {
@@ -181,20 +181,21 @@ void Session::TakeStep(HeldIterator* held, const Step& step) {
 
 void Session::CompareIterators(const HeldIterator& held, std::string_view after) {
   const Iterator& iterator = *held.iterator;
-  const std::string at = " after " + std::string(after) + " at position " +
-                         std::to_string(held.position) + ": ";
+  const std::string at =
+      " after " + std::string(after) + " at position " + std::to_string(held.position) + ": ";
   if (!ExpectOk(iterator.status(), "iterator" + at)) return;
   const bool valid = held.model->Valid();
   if (iterator.Valid() != valid) {
-    return Fail("iterator" + at + (valid ? "not valid, expected " + Shown(held.model->key())
-                                         : "at " + Shown(iterator.key()) + ", expected its end"));
+    return Fail("iterator" + at +
+                (valid ? "not valid, expected " + Shown(held.model->key())
+                       : "at " + Shown(iterator.key()) + ", expected its end"));
   }
   if (!valid) return Observe(0);
   Expect(iterator.key() == held.model->key(), "iterator" + at + "at " + Shown(iterator.key()) +
                                                   ", expected " + Shown(held.model->key()));
   Expect(iterator.value() == held.model->value(),
-         "iterator" + at + "value of " + Shown(iterator.key()) + " is " +
-             Shown(iterator.value()) + ", expected " + Shown(held.model->value()));
+         "iterator" + at + "value of " + Shown(iterator.key()) + " is " + Shown(iterator.value()) +
+             ", expected " + Shown(held.model->value()));
   Observe(iterator.key());
 }
 
@@ -220,7 +221,8 @@ void Session::CompareScan(std::string_view what, Iterator* iterator, ModelCursor
   if (!iterator->Valid() && !model.Valid()) return;
   Fail(std::string(what) + (forward ? " forward: at " : " backward: at ") +
        (iterator->Valid() ? Shown(iterator->key()) + " = " + Shown(iterator->value()) : "the end") +
-       ", expected " + (model.Valid() ? Shown(model.key()) + " = " + Shown(model.value()) : "the end"));
+       ", expected " +
+       (model.Valid() ? Shown(model.key()) + " = " + Shown(model.value()) : "the end"));
 }
 
 void Session::CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position) {
@@ -230,8 +232,8 @@ void Session::CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos p
   options.snapshot = snapshot;
   const std::unique_ptr<Iterator> iterator = db->NewIterator(options, *keyspace);
   const ModelCursor model(*model_->current(slot), position, {});
-  const std::string what = "scan of keyspace " + std::to_string(slot) + " at position " +
-                           std::to_string(position);
+  const std::string what =
+      "scan of keyspace " + std::to_string(slot) + " at position " + std::to_string(position);
   CompareScan(what, iterator.get(), model, true);
   CompareScan(what, iterator.get(), model, false);
 }

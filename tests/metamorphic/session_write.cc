@@ -10,8 +10,8 @@ void Session::CheckWritten(const Result<LogPos>& result, const std::vector<Batch
                            Durability durability) {
   if (!ExpectOk(result.status(), "write")) return;
   const LogPos expected = model_->Apply(items);
-  Expect(*result == expected, "write returned position " + std::to_string(*result) +
-                                  ", expected " + std::to_string(expected));
+  Expect(*result == expected, "write returned position " + std::to_string(*result) + ", expected " +
+                                  std::to_string(expected));
   Expect(db_->LastPosition() == expected, "LastPosition is not the last write's");
   if (durability == Durability::kDefault) durability = set_.options.durability;
   if (durability == Durability::kPower)
@@ -98,8 +98,7 @@ void Session::CreateKeyspace(int slot) {
 void Session::DropKeyspace(int slot) {
   const Status dropped = db_->DropKeyspace(KeyspaceNameOf(slot));
   if (slot == 0) {
-    Expect(dropped.Is(StatusCode::kInvalidArgument),
-           "dropping \"default\": " + dropped.ToString());
+    Expect(dropped.Is(StatusCode::kInvalidArgument), "dropping \"default\": " + dropped.ToString());
   } else if (!IsLive(slot)) {
     Expect(dropped.Is(StatusCode::kNotFound), "dropping what is not there: " + dropped.ToString());
   } else if (ExpectOk(dropped, "DropKeyspace")) {
@@ -116,7 +115,8 @@ void Session::ListKeyspaces() {
   for (int slot = 0; slot < kKeyspaceSlots; ++slot)
     if (IsLive(slot)) expected.emplace_back(KeyspaceNameOf(slot), slot);
   std::sort(expected.begin(), expected.end());
-  if (!Expect(listed->size() == expected.size(), "ListKeyspaces: wrong number of keyspaces")) return;
+  if (!Expect(listed->size() == expected.size(), "ListKeyspaces: wrong number of keyspaces"))
+    return;
   for (size_t i = 0; i < expected.size(); ++i) {
     const auto& [name, slot] = expected[i];
     const KeyspaceInfo& info = (*listed)[i];

@@ -1,6 +1,7 @@
 // Directories for tests: temporary ones, and whole trees as values to compare, copy and damage.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -9,10 +10,12 @@
 
 namespace logwood::test {
 
-// A fresh directory on the machine's disk, removed with all it holds at the end.
+// A fresh directory, removed with all it holds at the end. Fast: in a file system of the machine
+// that never waits for a disk, where there is one.
 class TempDirectory {
  public:
-  TempDirectory();
+  enum class Speed : uint8_t { kDisk, kFast };
+  explicit TempDirectory(Speed speed = Speed::kDisk);
   ~TempDirectory();
   TempDirectory(const TempDirectory&) = delete;
   TempDirectory& operator=(const TempDirectory&) = delete;

@@ -1,5 +1,5 @@
-// Keys and values as pure functions of small numbers, so that an operation list stays short to print
-// and means the same for ever.
+// Keys and values as pure functions of small numbers, so that an operation list stays short to
+// print and means the same for ever.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 namespace logwood::test {
 
 // Key number `id` of the test universe: the empty key, NUL bytes, runs of 0xFF, shared prefixes,
-// binary noise, long keys. Distinct ids may give one key (the short kinds repeat); never longer than
-// kKeyBytesMax.
+// binary noise, long keys. Distinct ids may give one key (the short kinds repeat); never longer
+// than kKeyBytesMax.
 std::string KeyOf(uint32_t id);
 
 // `size` bytes that depend on `id` and compress to about half.

@@ -1,5 +1,5 @@
-// Model: what a database must answer, as a std::map with every version ever written. Slow, simple and
-// obviously right; the measure for tests.
+// Model: what a database must answer, as a std::map with every version ever written. Slow, simple
+// and obviously right; the measure for tests.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
-// Operation: one step of a model test as pure data: it can be generated from a seed, printed, parsed
-// and run again anywhere. Keys and values are numbers (generators.h), handles are slots.
+// Operation: one step of a model test as pure data: it can be generated from a seed, printed,
+// parsed and run again anywhere. Keys and values are numbers (generators.h), handles are slots.
 //
 //   OperationList list = GenerateOperations(42, 1000);
 //   std::string text = ToText(list);           // a line each: "put ks=1 key=k17 value=v5:100"
@@ -64,10 +64,10 @@ enum class OperationKind : uint8_t {
   kWaitDurable,
   kEstimate,
   kStats,
-  kReopen,        // closes cleanly, opens again
-  kCrash,         // copies the directory while open and goes on with the copy
-  kReadOnly,      // copies the directory while open and compares all of the copy, read-only
-  kCheckAll,      // compares every key of every keyspace, both ways
+  kReopen,    // closes cleanly, opens again
+  kCrash,     // copies the directory while open and goes on with the copy
+  kReadOnly,  // copies the directory while open and compares all of the copy, read-only
+  kCheckAll,  // compares every key of every keyspace, both ways
 };
 inline constexpr int kOperationKinds = 25;
 
@@ -92,8 +92,8 @@ struct Step {
 struct Operation {
   OperationKind kind = OperationKind::kPut;
   int keyspace = 0;
-  int slot = 0;                       // iterator or snapshot
-  int snapshot = -1;                  // read at this slot; -1: now
+  int slot = 0;       // iterator or snapshot
+  int snapshot = -1;  // read at this slot; -1: now
   Durability durability = Durability::kDefault;
   KeyRef key = {};
   ValueRef value = {};
@@ -102,7 +102,7 @@ struct Operation {
   std::vector<BatchItem> items = {};
   std::vector<Step> steps = {};
   uint32_t note_bytes = 0;
-  bool flag = false;                  // CompactOptions::force_last_level, ReadOptions::fill_cache off
+  bool flag = false;  // CompactOptions::force_last_level, ReadOptions::fill_cache off
   friend bool operator==(const Operation&, const Operation&) = default;
 };
 

@@ -1,5 +1,5 @@
-// Random operation lists. Each list has a temper of its own (how many keys, how big values, how much
-// is deleted, how often it is reopened), because a uniform mixture never reaches the corners.
+// Random operation lists. Each list has a temper of its own (how many keys, how big values, how
+// much is deleted, how often it is reopened), because a uniform mixture never reaches the corners.
 #include <array>
 #include <vector>
 
@@ -47,10 +47,12 @@ class Generator {
  private:
   void SetWeights() {
     using K = OperationKind;
-    weights_ = {{K::kPut, 320},          {K::kDelete, deletes_ * 4}, {K::kBatch, 90},
-                {K::kGet, 140},          {K::kMultiGet, 30},         {K::kContains, 40},
-                {K::kOpenIterator, 25},  {K::kWalk, 90},             {K::kCloseIterator, 12},
-                {K::kTakeSnapshot, 12},  {K::kReleaseSnapshot, 9},   {K::kWaitDurable, 2}};
+    weights_ = {{K::kPut, 320},           {K::kDelete, deletes_ * 4},
+                {K::kBatch, 90},          {K::kGet, 140},
+                {K::kMultiGet, 30},       {K::kContains, 40},
+                {K::kOpenIterator, 25},   {K::kWalk, 90},
+                {K::kCloseIterator, 12},  {K::kTakeSnapshot, 12},
+                {K::kReleaseSnapshot, 9}, {K::kWaitDurable, 2}};
     // Rare ones in some lists more often than in others; reopening costs most.
     const auto some = [this](uint32_t weight) {
       return static_cast<uint32_t>(weight * (1 + random_.Uniform(3)));
@@ -82,8 +84,7 @@ class Generator {
   }
 
   KeyRef Key() {
-    const uint64_t n =
-        skewed_ ? random_.Skewed(12) % key_count_ : random_.Uniform(key_count_);
+    const uint64_t n = skewed_ ? random_.Skewed(12) % key_count_ : random_.Uniform(key_count_);
     return {.id = key_first_ + static_cast<uint32_t>(n)};
   }
   // A key, or something between keys.
@@ -141,8 +142,7 @@ class Generator {
         Step::Kind::kNext,  Step::Kind::kPrev, Step::Kind::kNext, Step::Kind::kPrev,
         Step::Kind::kNext,  Step::Kind::kPrev};
     step.kind = kKinds[random_.Uniform(kKinds.size())];
-    if (step.kind == Step::Kind::kSeek || step.kind == Step::Kind::kSeekForPrev)
-      step.key = Bound();
+    if (step.kind == Step::Kind::kSeek || step.kind == Step::Kind::kSeekForPrev) step.key = Bound();
     if (step.kind == Step::Kind::kNext || step.kind == Step::Kind::kPrev)
       step.count = static_cast<uint32_t>(1 + random_.Uniform(random_.OneIn(8) ? 60 : 4));
     return step;

@@ -13,12 +13,31 @@ namespace logwood::test {
 
 namespace {
 
-constexpr std::array<std::string_view, kOperationKinds> kKindNames = {
-    "put",          "delete",        "batch",           "get",           "multiget",
-    "contains",     "open_iterator", "walk",            "close_iterator", "take_snapshot",
-    "release_snapshot", "create_keyspace", "drop_keyspace", "list_keyspaces", "flush",
-    "compact_range", "compact_all",  "wait_for_compaction", "wait_durable", "estimate",
-    "stats",        "reopen",        "crash",           "read_only",     "check_all"};
+constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
+                                                                      "delete",
+                                                                      "batch",
+                                                                      "get",
+                                                                      "multiget",
+                                                                      "contains",
+                                                                      "open_iterator",
+                                                                      "walk",
+                                                                      "close_iterator",
+                                                                      "take_snapshot",
+                                                                      "release_snapshot",
+                                                                      "create_keyspace",
+                                                                      "drop_keyspace",
+                                                                      "list_keyspaces",
+                                                                      "flush",
+                                                                      "compact_range",
+                                                                      "compact_all",
+                                                                      "wait_for_compaction",
+                                                                      "wait_durable",
+                                                                      "estimate",
+                                                                      "stats",
+                                                                      "reopen",
+                                                                      "crash",
+                                                                      "read_only",
+                                                                      "check_all"};
 
 constexpr std::string_view kStepLetters = "FLSRNP";
 

@@ -14,10 +14,10 @@ constexpr uint64_t kMiB = 1024 * 1024;
 
 using Change = std::function<void(Options&)>;
 
-OptionSet Make(std::string name, bool on_disk, const Change& change) {
+OptionSet Make(std::string name, bool posix, const Change& change) {
   OptionSet set;
   set.name = std::move(name);
-  set.on_disk = on_disk;
+  set.posix = posix;
   // The same for all unless changed: small enough that a short list reaches flush and compaction.
   set.options.memory_budget_bytes = 64 * kMiB;
   set.options.tuning.memtable_bytes = 64 * kKiB;
@@ -31,8 +31,9 @@ OptionSet Make(std::string name, bool on_disk, const Change& change) {
 // Memtables, tables, levels: what decides when data moves.
 void AddShapes(std::vector<OptionSet>* sets) {
   sets->push_back(Make("default", true, [](Options& o) { o = Options(); }));
-  sets->push_back(Make("memtable_4k", false, [](Options& o) { o.tuning.memtable_bytes = 4 * kKiB; }));
-  sets->push_back(Make("memtable_4k_on_disk", true, [](Options& o) {
+  sets->push_back(
+      Make("memtable_4k", false, [](Options& o) { o.tuning.memtable_bytes = 4 * kKiB; }));
+  sets->push_back(Make("memtable_4k_posix", true, [](Options& o) {
     o.tuning.memtable_bytes = 4 * kKiB;
     o.tuning.background_threads = 2;
   }));
@@ -76,7 +77,7 @@ void AddFormats(std::vector<OptionSet>* sets) {
     o.tuning.block_bytes = 64 * kKiB;
     o.tuning.table_bytes = 1 * kMiB;
   }));
-  sets->push_back(Make("block_64k_uncompressed_on_disk", true, [](Options& o) {
+  sets->push_back(Make("block_64k_uncompressed_posix", true, [](Options& o) {
     o.tuning.block_bytes = 64 * kKiB;
     o.compression = Compression::kNone;
   }));
@@ -104,7 +105,7 @@ void AddSchedules(std::vector<OptionSet>* sets) {
     o.tuning.log_segment_bytes = 4 * kKiB;
     o.tuning.memtable_bytes = 32 * kKiB;
   }));
-  sets->push_back(Make("segment_16k_on_disk_retained", true, [](Options& o) {
+  sets->push_back(Make("segment_16k_posix_retained", true, [](Options& o) {
     o.tuning.log_segment_bytes = 16 * kKiB;
     o.log_retention = LogRetention{.bytes_min = 256 * kKiB};
   }));
@@ -146,9 +147,9 @@ const OptionSet& OptionSetNamed(const std::string& name) {
   std::exit(2);
 }
 
-Place::Place(bool on_disk) {
-  if (on_disk) {
-    directory_ = std::make_unique<TempDirectory>();
+Place::Place(bool posix) {
+  if (posix) {
+    directory_ = std::make_unique<TempDirectory>(TempDirectory::Speed::kFast);
   } else {
     memory_ = FileSystem::InMemory();
   }

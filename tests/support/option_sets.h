@@ -16,8 +16,8 @@ struct OptionSet {
   std::string name;
   // file_system is left null: a Place gives it.
   Options options;
-  // On the machine's disk instead of in memory.
-  bool on_disk = false;
+  // Through the machine's own file system instead of FileSystem::InMemory.
+  bool posix = false;
 };
 
 // At least 16, the default first. Names are unique.
@@ -28,13 +28,13 @@ const OptionSet& OptionSetNamed(const std::string& name);
 // Where a test's databases lie: an in-memory file system or a temporary directory, empty at first.
 class Place {
  public:
-  explicit Place(bool on_disk = false);
+  explicit Place(bool posix = false);
 
   FileSystem* files() const { return memory_ ? memory_.get() : FileSystem::Posix(); }
   std::string Join(const std::string& name) const;
   // `options` with this place's file system.
   Options With(Options options) const;
-  bool on_disk() const { return memory_ == nullptr; }
+  bool posix() const { return memory_ == nullptr; }
 
  private:
   std::unique_ptr<FileSystem> memory_;

@@ -28,8 +28,8 @@ inline testing::AssertionResult IsOk(const char* expression, const Status& statu
 inline testing::AssertionResult HasCode(const char* expression, StatusCode wanted,
                                         const Status& status) {
   if (status.Is(wanted)) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << expression << " is " << status.ToString() << ", not "
-                                     << StatusCodeName(wanted);
+  return testing::AssertionFailure()
+         << expression << " is " << status.ToString() << ", not " << StatusCodeName(wanted);
 }
 
 }  // namespace logwood::test
@@ -39,13 +39,13 @@ inline testing::AssertionResult HasCode(const char* expression, StatusCode wante
 #define EXPECT_OK(expression) \
   EXPECT_TRUE(::logwood::test::IsOk(#expression, ::logwood::test::StatusOf(expression)))
 // EXPECT_STATUS(kBusy, DB::Open(options, path));
-#define EXPECT_STATUS(name, expression)                                             \
-  EXPECT_TRUE(::logwood::test::HasCode(#expression, ::logwood::StatusCode::name,    \
+#define EXPECT_STATUS(name, expression)                                          \
+  EXPECT_TRUE(::logwood::test::HasCode(#expression, ::logwood::StatusCode::name, \
                                        ::logwood::test::StatusOf(expression)))
-#define ASSERT_STATUS(name, expression)                                             \
-  ASSERT_TRUE(::logwood::test::HasCode(#expression, ::logwood::StatusCode::name,    \
+#define ASSERT_STATUS(name, expression)                                          \
+  ASSERT_TRUE(::logwood::test::HasCode(#expression, ::logwood::StatusCode::name, \
                                        ::logwood::test::StatusOf(expression)))
-#define ASSERT_OK_AND_ASSIGN(declaration, expression)                                          \
-  auto LOGWOOD_CONCAT(asserted_, __LINE__) = (expression);                                     \
+#define ASSERT_OK_AND_ASSIGN(declaration, expression)                                            \
+  auto LOGWOOD_CONCAT(asserted_, __LINE__) = (expression);                                       \
   ASSERT_TRUE(::logwood::test::IsOk(#expression, LOGWOOD_CONCAT(asserted_, __LINE__).status())); \
   declaration = std::move(LOGWOOD_CONCAT(asserted_, __LINE__)).value()

@@ -1,0 +1,79 @@
+#ifdef LOGWOOD_WITH_ROCKSDB
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include "bench/compare_engine.h"
+
+namespace logwood::bench {
+
+namespace {
+
+void Check(const rocksdb::Status& status) {
+  if (!status.ok()) CompareCheck(false, "rocksdb", status.ToString());
+}
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+class RocksDb final : public CompareEngine {
+ public:
+  RocksDb(const std::string& path, const CompareSettings& settings) {
+    rocksdb::BlockBasedTableOptions table;
+    table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes);
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(settings.filter_bits_per_key));
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.write_buffer_size = settings.write_buffer_bytes;
+    options.compression = rocksdb::kSnappyCompression;
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    rocksdb::DB* db = nullptr;
+    Check(rocksdb::DB::Open(options, path, &db));
+    db_.reset(db);
+  }
+
+  void Put(std::string_view key, std::string_view value, bool sync) override {
+    rocksdb::WriteOptions options;
+    options.sync = sync;
+    Check(db_->Put(options, ToSlice(key), ToSlice(value)));
+  }
+  bool Get(std::string_view key, const std::function<void(std::string_view)>& use) override {
+    value_.Reset();
+    const rocksdb::Status status =
+        db_->Get(read_options_, db_->DefaultColumnFamily(), ToSlice(key), &value_);
+    if (status.IsNotFound()) return false;
+    Check(status);
+    use({value_.data(), value_.size()});
+    return true;
+  }
+  void Scan(bool forward,
+            const std::function<void(std::string_view, std::string_view)>& use) override {
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options_));
+    if (forward) {
+      for (it->SeekToFirst(); it->Valid(); it->Next())
+        use(it->key().ToStringView(), it->value().ToStringView());
+    } else {
+      for (it->SeekToLast(); it->Valid(); it->Prev())
+        use(it->key().ToStringView(), it->value().ToStringView());
+    }
+    Check(it->status());
+  }
+  void Settle() override { Check(db_->CompactRange({}, nullptr, nullptr)); }
+
+ private:
+  const rocksdb::ReadOptions read_options_;
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::PinnableSlice value_;
+};
+
+}  // namespace
+
+std::unique_ptr<CompareEngine> OpenRocksDb(const std::string& path,
+                                           const CompareSettings& settings) {
+  return std::make_unique<RocksDb>(path, settings);
+}
+
+}  // namespace logwood::bench
+
+#endif  // LOGWOOD_WITH_ROCKSDB

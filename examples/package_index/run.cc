@@ -1,0 +1,201 @@
+#include "examples/package_index/run.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <vector>
+
+#include "examples/package_index/query.h"
+#include "examples/package_index/store.h"
+#include "examples/package_index/text.h"
+#include "examples/package_index/verify.h"
+
+namespace package_index {
+
+using logwood::DB;
+using logwood::RecoveryInfo;
+using logwood::Result;
+using logwood::Status;
+
+namespace {
+
+// With fewer commits the loader would be done before anyone could kill it.
+constexpr size_t kBatchesWithoutPause = 2000;
+constexpr uint64_t kShortLoadUs = 1'000'000;
+
+int Failed(const std::string& what) {
+  Say("FAILED: " + what);
+  return 1;
+}
+
+// Starts this program again as the loader. Nothing of the database is open here meanwhile.
+pid_t StartLoader(const RunOptions& options, uint64_t pause_us) {
+  std::vector<std::string> words = {
+      "logwood_package_index", "load",       "--dir",
+      options.directory,       "--pause-us", std::to_string(pause_us)};
+  if (!options.file.empty()) words.push_back(options.file);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child != 0) return child;
+  execv("/proc/self/exe", arguments.data());
+  _exit(127);
+}
+
+// Kills the loader when it has acknowledged 40 % of the batches. False: it ended by itself before.
+bool KillPartWay(pid_t child, const std::string& acknowledgements, size_t batches) {
+  int state = 0;
+  while (waitpid(child, &state, WNOHANG) == 0) {
+    if (ReadAcknowledged(acknowledgements).batches * 5 >= batches * 2) {
+      kill(child, SIGKILL);
+      waitpid(child, &state, 0);
+      break;
+    }
+    SleepMicros(1000);
+  }
+  return WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL;
+}
+
+void PrintRecovery(const RecoveryInfo& info) {
+  Say(std::string("the last close was ") + (info.clean ? "clean" : "not a clean one") +
+      "; tables hold commits up to position " + Commas(info.tables_position));
+  if (info.replayed_commits == 0) {
+    Say("nothing had to be replayed");
+  } else {
+    Say("replayed from the log: positions " + Commas(info.replayed_first) + " to " +
+        Commas(info.replayed_last) + ", " + Commas(info.replayed_commits) + " commits, " +
+        Bytes(info.replayed_bytes) + " in " + Commas(info.segments) + " segments, in " +
+        Seconds(info.micros));
+  }
+  Say("the log was known to be on the disk up to position " + Commas(info.durable_point));
+  if (info.unproven_tail_bytes > 0) {
+    Say("behind the last good commit: " + Commas(info.unproven_tail_bytes) + " bytes of " +
+        info.unproven_tail_file + " at offset " + Commas(info.unproven_tail_offset) +
+        ", half of a commit nobody was told of; left behind");
+  }
+}
+
+int LoadAndKill(const Data& data, const RunOptions& options) {
+  const size_t batches = BatchCount(data);
+  const uint64_t pause_us = batches < kBatchesWithoutPause ? kShortLoadUs / batches : 0;
+  Step("Load, and kill the loading process part way");
+  Say(Commas(batches) + " commits of 20 packages, each over two keyspaces, by a child process");
+  if (pause_us > 0) {
+    Say("so little data that the child waits " + Commas(pause_us) + " us after each commit");
+  }
+  const std::string acknowledgements = AcknowledgementsOf(options.directory);
+  const pid_t child = StartLoader(options, pause_us);
+  if (child < 0) return Failed("cannot start the loader");
+  const bool killed = KillPartWay(child, acknowledgements, batches);
+  const Acknowledged acknowledged = ReadAcknowledged(acknowledgements);
+  if (acknowledged.batches == 0) return Failed("the loader wrote nothing");
+  Say((killed ? "killed with SIGKILL; " : "it was done before it could be killed; ") +
+      Commas(acknowledged.batches) + " of " + Commas(batches) +
+      " commits were acknowledged, the last at position " + Commas(acknowledged.position));
+  return 0;
+}
+
+int Recover(Store& store, const Data& data, const RunOptions& options) {
+  PrintRecovery(store.db->GetRecoveryInfo());
+  Say("the database is at position " + Commas(store.db->LastPosition()));
+  Step("Is everything there that was acknowledged, and nothing by half?");
+  const Acknowledged acknowledged = ReadAcknowledged(AcknowledgementsOf(options.directory));
+  return Report(Verify(store, data, acknowledged.batches)) ? 0 : 1;
+}
+
+int Continue(Store& store, const Data& data, const RunOptions& options) {
+  Step("Continue the load");
+  const std::string acknowledgements = AcknowledgementsOf(options.directory);
+  const size_t first_batch = ReadAcknowledged(acknowledgements).batches;
+  const uint64_t start_us = NowMicros();
+  const Status status =
+      Load(store, data,
+           {.acknowledgements = acknowledgements, .first_batch = first_batch, .pause_us = 0});
+  if (!status.ok()) return Failed(status.ToString());
+  const uint64_t micros = NowMicros() - start_us;
+  const size_t all = data.records.size();
+  const size_t packages = all - std::min(all, BatchAt(data, first_batch).begin);
+  Say(Commas(packages) + " packages, " + Commas(2 * packages) + " records in " + Seconds(micros) +
+      " (" + Rate(2 * packages, micros) + ")");
+  return Report(Verify(store, data, BatchCount(data))) ? 0 : 1;
+}
+
+int Merge(Store& store, const Data& data, const RunOptions& /*options*/) {
+  Step("Write the memtable into tables, and merge them");
+  uint64_t start_us = NowMicros();
+  Status status = store.db->Flush();
+  Say("flush: " + Seconds(NowMicros() - start_us));
+  start_us = NowMicros();
+  if (status.ok()) status = store.db->CompactAll({});
+  if (!status.ok()) return Failed(status.ToString());
+  Say("compaction: " + Seconds(NowMicros() - start_us) + "; " + Bytes(data.bytes) +
+      " of packages lie in " + Bytes(store.db->GetStats().table_bytes) + " of tables");
+  return 0;
+}
+
+int Query(Store& store, const Data& data, const RunOptions& /*options*/) {
+  Step("Look up");
+  const bool found = Lookups(store, data);
+  Step("Scan, forward and backward");
+  const bool scanned = Scans(store, data);
+  Step("Statistics");
+  PrintStatistics(store);
+  return found && scanned ? 0 : 1;
+}
+
+// One opening for all of it, so that the statistics tell the whole story.
+int UseAgain(const Data& data, const RunOptions& options) {
+  Step("Open the directory again");
+  Result<Store> store = OpenStore(options.directory, Access::kWrite);
+  if (!store.ok()) return Failed(store.status().ToString());
+  for (const auto& part : {Recover, Continue, Merge, Query}) {
+    const int failed = part(*store, data, options);
+    if (failed != 0) return failed;
+  }
+  const Status closed = store->db->Close();
+  return closed.ok() ? 0 : Failed(closed.ToString());
+}
+
+int Prepare(const Data& data, const RunOptions& options) {
+  namespace fs = std::filesystem;
+  Step("The data");
+  Say(data.origin + ": " + Commas(data.records.size()) + " records, " + Bytes(data.bytes) +
+      (data.duplicates > 0 ? "; " + Commas(data.duplicates) + " more with a key seen before" : ""));
+  Say("the database: " + options.directory);
+  std::error_code error;
+  const fs::path parent = fs::path(options.directory).parent_path();
+  if (!parent.empty()) fs::create_directories(parent, error);
+  if (fs::exists(options.directory, error)) {
+    Say("it is there from an earlier run and is removed first");
+    const Status removed = DB::Destroy({}, options.directory);
+    if (!removed.ok()) return Failed(removed.ToString());
+  }
+  fs::remove(AcknowledgementsOf(options.directory), error);
+  return 0;
+}
+
+}  // namespace
+
+std::string AcknowledgementsOf(const std::string& directory) { return directory + ".acknowledged"; }
+
+int Run(const Data& data, const RunOptions& options) {
+  const uint64_t start_us = NowMicros();
+  for (const auto& part : {Prepare, LoadAndKill, UseAgain}) {
+    const int failed = part(data, options);
+    if (failed != 0) return failed;
+  }
+  std::printf("\nEverything held, in %s. Look around in it:\n",
+              Seconds(NowMicros() - start_us).c_str());
+  std::printf("  logwood scan %s --keyspace sections --prefix %s/ --limit 5\n",
+              options.directory.c_str(), data.records.front().section.c_str());
+  std::printf("  logwood stats %s\n", options.directory.c_str());
+  return 0;
+}
+
+}  // namespace package_index

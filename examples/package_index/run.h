@@ -1,0 +1,21 @@
+// The whole story: load in a child, kill it, recover, verify, continue, query.
+#pragma once
+
+#include <string>
+
+#include "examples/package_index/data.h"
+
+namespace package_index {
+
+struct RunOptions {
+  std::string directory = "package_index.db";
+  std::string file;  // as given; the child reads the same
+};
+
+// Beside the directory, not in it.
+std::string AcknowledgementsOf(const std::string& directory);
+
+// Prints each step; 0 when everything held.
+int Run(const Data& data, const RunOptions& options);
+
+}  // namespace package_index

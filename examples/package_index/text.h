@@ -1,0 +1,23 @@
+// Figures for people, and the one clock of this program.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace package_index {
+
+std::string Commas(uint64_t number);   // 1,234,567
+std::string Bytes(uint64_t bytes);     // 47.8 MiB
+std::string Seconds(uint64_t micros);  // 0.123 s
+// `count` per second, with commas.
+std::string Rate(uint64_t count, uint64_t micros);
+
+uint64_t NowMicros();  // monotonic
+void SleepMicros(uint64_t micros);
+
+// Prints "\n3. Title\n".
+void Step(const std::string& title);
+// Prints an indented line.
+void Say(const std::string& line);
+
+}  // namespace package_index

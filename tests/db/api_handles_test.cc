@@ -1,0 +1,196 @@
+// Handles used where they do not belong or after their time: an error or old bytes, nothing worse.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "logwood/db.h"
+#include "tests/support/database_fixture.h"
+#include "tests/support/generators.h"
+
+namespace logwood::test {
+namespace {
+
+class Handles : public DatabaseTest {
+ protected:
+  void SetUp() override {
+    Open();
+    ASSERT_OK_AND_ASSIGN(other_, DB::Open(options_, place_.Join("other")));
+    ASSERT_OK(db_->Put({}, "key", "value"));
+    ASSERT_OK(other_->Put({}, "key", "other"));
+  }
+  std::unique_ptr<DB> other_;
+};
+
+TEST_F(Handles, SnapshotOfAnotherDatabaseIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, other_->GetSnapshot());
+  const ReadOptions options{.snapshot = snapshot.get()};
+  std::string value;
+  EXPECT_STATUS(kInvalidArgument, db_->Get(options, "key", &value));
+  EXPECT_STATUS(kInvalidArgument, db_->Contains(options, Keyspace(), "key"));
+  const std::vector<std::string_view> keys = {"key"};
+  std::vector<PinnedValue> values(1);
+  const std::vector<Status> statuses = db_->MultiGet(options, Keyspace(), keys, values);
+  ASSERT_EQ(statuses.size(), 1u);
+  EXPECT_STATUS(kInvalidArgument, statuses[0]);
+  const auto iterator = db_->NewIterator(Reading(options));
+  iterator->SeekToFirst();
+  EXPECT_FALSE(iterator->Valid());
+  EXPECT_STATUS(kInvalidArgument, iterator->status());
+}
+
+TEST_F(Handles, KeyspaceOfAnotherDatabaseIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const Keyspace foreign, other_->CreateKeyspace("k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace own, db_->CreateKeyspace("k"));
+  ASSERT_EQ(foreign.number(), own.number());  // only the owner tells them apart
+  const LogPos last = db_->LastPosition();
+  std::string value;
+  EXPECT_STATUS(kInvalidArgument, db_->Put({}, foreign, "key", "value"));
+  EXPECT_STATUS(kInvalidArgument, db_->Delete({}, foreign, "key"));
+  EXPECT_STATUS(kInvalidArgument, db_->Get({}, foreign, "key", &value));
+  EXPECT_STATUS(kInvalidArgument, db_->Contains({}, foreign, "key"));
+  EXPECT_STATUS(kInvalidArgument, db_->CompactRange({}, foreign, {}));
+  const auto iterator = db_->NewIterator({}, foreign);
+  iterator->SeekToFirst();
+  EXPECT_FALSE(iterator->Valid());
+  EXPECT_STATUS(kInvalidArgument, iterator->status());
+  WriteBatch batch;
+  batch.Put(foreign, "key", "value");
+  EXPECT_STATUS(kInvalidArgument, db_->Write({}, batch));
+  WriteBatch mixed;
+  mixed.Put(own, "key", "value");
+  mixed.Put(foreign, "key", "value");
+  EXPECT_STATUS(kInvalidArgument, mixed.status());
+  EXPECT_STATUS(kInvalidArgument, db_->Write({}, mixed));
+  EXPECT_EQ(db_->LastPosition(), last);
+}
+
+TEST_F(Handles, TheCatalogueIsNotWrittenByUsers) {
+  WriteBatch batch;
+  batch.Put(Keyspace(0, 0), "key", "value");
+  EXPECT_STATUS(kInvalidArgument, db_->Write({}, batch));
+  EXPECT_STATUS(kInvalidArgument, db_->Put({}, Keyspace(0, 0), "key", "value"));
+  // A number nobody was ever given.
+  EXPECT_FALSE(db_->Put({}, Keyspace(60'000, 0), "key", "value").ok());
+  EXPECT_EQ(db_->LastPosition(), 1u);
+}
+
+TEST_F(Handles, KeyspaceOfAnEarlierOpenStillFits) {
+  ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
+  ASSERT_OK(db_->Put({}, keyspace, "key", "value"));
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const Keyspace again, db_->OpenKeyspace("k"));
+  EXPECT_EQ(again.number(), keyspace.number());
+  EXPECT_EQ(ValueIn(again, "key"), "value");
+}
+
+TEST_F(Handles, EveryCallAfterCloseIsClosed) {
+  ASSERT_OK(db_->Close());
+  std::string value;
+  WriteBatch batch;
+  batch.Put("k", "v");
+  EXPECT_STATUS(kClosed, db_->Put({}, "k", "v"));
+  EXPECT_STATUS(kClosed, db_->Delete({}, "k"));
+  EXPECT_STATUS(kClosed, db_->Write({}, batch));
+  EXPECT_STATUS(kClosed, db_->Get({}, "key", &value));
+  EXPECT_STATUS(kClosed, db_->Contains({}, Keyspace(), "key"));
+  const std::vector<std::string_view> keys = {"key", "k"};
+  std::vector<PinnedValue> values(2);
+  for (const Status& status : db_->MultiGet({}, Keyspace(), keys, values))
+    EXPECT_STATUS(kClosed, status);
+  EXPECT_STATUS(kClosed, db_->GetSnapshot());
+  EXPECT_STATUS(kClosed, db_->NewIterator({})->status());
+  EXPECT_STATUS(kClosed, db_->CreateKeyspace("new"));
+  EXPECT_STATUS(kClosed, db_->OpenKeyspace("default"));
+  EXPECT_STATUS(kClosed, db_->ListKeyspaces());
+  EXPECT_STATUS(kClosed, db_->DropKeyspace("none"));
+  EXPECT_STATUS(kClosed, db_->Flush());
+  EXPECT_STATUS(kClosed, db_->CompactAll({}));
+  EXPECT_STATUS(kClosed, db_->CompactRange({}, Keyspace(), {}));
+  EXPECT_STATUS(kClosed, db_->WaitForCompaction());
+  EXPECT_STATUS(kClosed, db_->Verify({}));
+  EXPECT_STATUS(kClosed, db_->WaitDurable(100));
+  EXPECT_STATUS(kClosed, db_->Close());
+  // These cannot say an error; they answer something.
+  static_cast<void>(db_->Estimate(Keyspace(), {}));
+  static_cast<void>(db_->GetStats().ToJson());
+  static_cast<void>(db_->GetRecoveryInfo());
+  EXPECT_EQ(db_->path(), path_);
+}
+
+TEST_F(Handles, IteratorsOutliveTheDatabase) {
+  const auto positioned = db_->NewIterator({});
+  positioned->SeekToFirst();
+  ASSERT_TRUE(positioned->Valid());
+  const auto fresh = db_->NewIterator({});
+  Close();
+  for (Iterator* iterator : {positioned.get(), fresh.get()}) {
+    EXPECT_FALSE(iterator->Valid());
+    EXPECT_STATUS(kClosed, iterator->status());
+    iterator->SeekToFirst();
+    EXPECT_FALSE(iterator->Valid());
+    iterator->SeekForPrev("key");
+    EXPECT_FALSE(iterator->Valid());
+    EXPECT_STATUS(kClosed, iterator->status());
+    EXPECT_EQ(iterator->position(), 1u);
+  }
+}
+
+TEST_F(Handles, SnapshotsOutliveTheDatabase) {
+  ASSERT_OK_AND_ASSIGN(std::shared_ptr<const Snapshot> snapshot, db_->GetSnapshot("owner"));
+  Close();
+  EXPECT_EQ(snapshot->position(), 1u);
+  EXPECT_EQ(snapshot->owner(), "owner");
+  EXPECT_GE(snapshot->age().count(), 0);
+  Open();
+  // A snapshot belongs to one open of a database.
+  std::string value;
+  EXPECT_STATUS(kInvalidArgument, db_->Get({.snapshot = snapshot.get()}, "key", &value));
+  snapshot.reset();
+}
+
+TEST_F(Handles, PinnedValuesOutliveTheDatabase) {
+  std::vector<std::pair<std::unique_ptr<PinnedValue>, std::string>> held;
+  for (uint32_t i = 0; i < 20; ++i)
+    ASSERT_OK(db_->Put({}, std::to_string(i), ValueOf(i, i * 1000)));
+  for (int round = 0; round < 2; ++round) {  // from the memtable, from tables
+    for (uint32_t i = 0; i < 20; ++i) {
+      held.emplace_back(std::make_unique<PinnedValue>(), ValueOf(i, i * 1000));
+      ASSERT_OK(db_->Get({}, std::to_string(i), held.back().first.get()));
+    }
+    ASSERT_OK(db_->Flush());
+  }
+  for (uint32_t i = 0; i < 20; ++i) ASSERT_OK(db_->Delete({}, std::to_string(i)));
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  for (const auto& [value, expected] : held) ASSERT_EQ(value->view(), expected);
+  Close();
+  for (const auto& [value, expected] : held) ASSERT_EQ(value->view(), expected);
+  held.clear();
+}
+
+TEST_F(Handles, PinnedValueIsUsedAgain) {
+  ASSERT_OK(db_->Put({}, "large", ValueOf(1, 50'000)));
+  PinnedValue value;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK(db_->Get({}, "large", &value));
+    EXPECT_EQ(value.view(), ValueOf(1, 50'000));
+    ASSERT_OK(db_->Get({}, "key", &value));
+    EXPECT_EQ(value.ToString(), "value");
+    ASSERT_OK(db_->Flush());
+  }
+  value.Reset();
+  EXPECT_EQ(value.size(), 0u);
+  EXPECT_FALSE(value.pinned());
+}
+
+TEST_F(Handles, ClosingByDestructionIsAClose) {
+  db_.reset();
+  Open();
+  EXPECT_TRUE(db_->GetRecoveryInfo().clean);
+  EXPECT_EQ(Value("key"), "value");
+}
+
+}  // namespace
+}  // namespace logwood::test

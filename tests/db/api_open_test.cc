@@ -1,0 +1,243 @@
+// Opening: what makes a directory a database, who may open it, what is remembered, what recovery
+// says.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "logwood/db.h"
+#include "tests/support/child_process.h"
+#include "tests/support/database_fixture.h"
+#include "tests/support/directory.h"
+#include "tests/support/generators.h"
+
+namespace logwood::test {
+namespace {
+
+class Opening : public DatabaseTest {
+ protected:
+  Opening() : DatabaseTest(true) {}
+
+  // A database with tables and an unflushed log, closed.
+  void MakeDatabase() {
+    Open();
+    for (uint32_t i = 0; i < 300; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 100)));
+    ASSERT_OK(db_->Flush());
+    ASSERT_OK(db_->Put({}, "in the log", "only"));
+    Close();
+  }
+
+  FileSystem* files() const { return FileSystem::Posix(); }
+  std::string SettingOf(const std::string& name) {
+    for (const Setting& setting : db_->GetStats().settings)
+      if (setting.name == name) return setting.value;
+    return "<none>";
+  }
+};
+
+// Runs `child` in another process and returns what it returns.
+template <typename Child>
+int InAnotherProcess(const Child& child) {
+  const pid_t pid = fork();
+  if (pid < 0) std::abort();
+  if (pid == 0) _exit(child());
+  return WaitForChild(pid);
+}
+
+TEST_F(Opening, CreateIfMissingAndErrorIfExists) {
+  options_.create_if_missing = false;
+  const Status missing = DB::Open(options_, path_).status();
+  EXPECT_STATUS(kNotFound, missing);
+  EXPECT_NE(missing.message().find(path_), std::string_view::npos) << missing.ToString();
+  options_.create_if_missing = true;
+  options_.error_if_exists = true;
+  Open();
+  Close();
+  EXPECT_STATUS(kAlreadyExists, DB::Open(options_, path_));
+  options_.error_if_exists = false;
+  options_.create_if_missing = false;
+  Open();
+}
+
+TEST_F(Opening, MissingParentsAreMade) {
+  ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(options_, place_.Join("a/b/c")));
+  EXPECT_OK(db->Put({}, "k", "v"));
+}
+
+TEST_F(Opening, SecondOpenIsBusyInTheSameProcess) {
+  Open();
+  EXPECT_STATUS(kBusy, DB::Open(options_, path_));
+  EXPECT_STATUS(kBusy, DB::Open(options_, path_ + "/"));
+  EXPECT_STATUS(kBusy, DB::Open(options_, path_ + "/../db"));
+  ASSERT_OK(symlink(path_.c_str(), place_.Join("other").c_str()) == 0 ? Status()
+                                                                      : Status::IoError("symlink"));
+  EXPECT_STATUS(kBusy, DB::Open(options_, place_.Join("other")));
+  EXPECT_STATUS(kBusy, DB::OpenReadOnly(ReadOnly(), path_));
+  EXPECT_OK(db_->Put({}, "k", "v"));
+  Close();
+  Open();
+  EXPECT_EQ(Value("k"), "v");
+}
+
+TEST_F(Opening, SecondOpenIsBusyInAnotherProcess) {
+  Open();
+  const int code = InAnotherProcess(
+      [this] { return DB::Open(options_, path_).status().Is(StatusCode::kBusy) ? 0 : 1; });
+  EXPECT_EQ(code, 0);
+  // The other process's failed open and its end did not take our lock away.
+  EXPECT_STATUS(kBusy, DB::Open(options_, path_));
+  Close();
+  EXPECT_EQ(InAnotherProcess([this] { return DB::Open(options_, path_).ok() ? 0 : 1; }), 0);
+}
+
+TEST_F(Opening, PathThatIsAFileIsAnError) {
+  ASSERT_OK(WriteFile(files(), path_, "a file"));
+  const Status status = DB::Open(options_, path_).status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_NE(status.message().find(path_), std::string_view::npos) << status.ToString();
+  EXPECT_FALSE(DB::OpenReadOnly(ReadOnly(), path_).ok());
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(files(), path_));
+  EXPECT_EQ(bytes, "a file");
+}
+
+TEST_F(Opening, UnwritableDirectoryIsAnError) {
+  if (geteuid() == 0) {  // to whom everything is writable: as somebody else, then
+    ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
+    const int code = InAnotherProcess([this] {
+      if (setuid(65534) != 0) return 2;
+      const StatusCode status = DB::Open(options_, path_).status().code();
+      return status == StatusCode::kIoError ? 0 : 1;
+    });
+    EXPECT_EQ(code, 0);
+    return;
+  }
+  ASSERT_EQ(mkdir(path_.c_str(), 0500), 0);
+  EXPECT_STATUS(kIoError, DB::Open(options_, path_));
+}
+
+TEST_F(Opening, EmptyDirectoryBecomesADatabase) {
+  ASSERT_OK(files()->CreateDirectory(path_));
+  Open();
+  EXPECT_EQ(db_->LastPosition(), 0u);
+}
+
+TEST_F(Opening, FilesOfOthersAreLeftAlone) {
+  ASSERT_OK(files()->CreateDirectory(path_));
+  ASSERT_OK(WriteFile(files(), path_ + "/README", "mine"));
+  MakeDatabase();
+  Open();
+  ASSERT_OK(db_->CompactAll({}));
+  Close();
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(files(), path_ + "/README"));
+  EXPECT_EQ(bytes, "mine");
+  ASSERT_OK(DB::Destroy(options_, path_));
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> left, files()->List(path_));
+  EXPECT_TRUE(std::find(left.begin(), left.end(), "README") != left.end());
+}
+
+// Data files without a root pointer are never taken for a fresh database. (A manifest alone is what
+// a crash of the very first open leaves.)
+TEST_F(Opening, DataWithoutRootIsCorruption) {
+  MakeDatabase();
+  ASSERT_OK_AND_ASSIGN(const FileContents whole, ReadDirectory(files(), path_));
+  for (const char* extension : {".table", ".log"}) {
+    FileContents some;
+    for (const auto& [name, bytes] : whole)
+      if (name.ends_with(extension)) some.emplace(name, bytes);
+    ASSERT_FALSE(some.empty()) << extension;
+    const std::string path = place_.Join(std::string("only") + extension);
+    ASSERT_OK(WriteDirectory(files(), path, some));
+    EXPECT_STATUS(kCorruption, DB::Open(options_, path));
+    EXPECT_STATUS(kCorruption, DB::OpenReadOnly(ReadOnly(), path));
+    ASSERT_OK_AND_ASSIGN(FileContents after, ReadDirectory(files(), path));
+    std::erase_if(after, [](const auto& file) { return file.first == "LOCK"; });
+    EXPECT_EQ(DifferenceOf(some, after), "") << "a refused open changed the directory";
+  }
+}
+
+TEST_F(Opening, WhatIsNotGivenStaysAsStored) {
+  options_.tuning.block_bytes = 512;
+  options_.tuning.filter_bits_per_key = 7;
+  options_.tuning.level_multiplier = 5;
+  options_.compression = Compression::kNone;
+  options_.durability = Durability::kPower;
+  MakeDatabase();
+  options_.tuning = {};
+  options_.compression.reset();
+  options_.durability = Durability::kDefault;
+  Open();
+  EXPECT_EQ(SettingOf("block_bytes"), "512");
+  EXPECT_EQ(SettingOf("filter_bits_per_key"), "7");
+  EXPECT_EQ(SettingOf("level_multiplier"), "5");
+  ASSERT_OK_AND_ASSIGN(const LogPos position, db_->Put({}, "k", "v"));
+  EXPECT_GE(db_->DurablePosition(), position) << "the stored durability is not in force";
+  Close();
+  options_.tuning.block_bytes = 1024;  // given again: the new one
+  Open();
+  EXPECT_EQ(SettingOf("block_bytes"), "1024");
+  EXPECT_EQ(Value(KeyOf(3)), ValueOf(0, 100));
+  Reopen();
+  options_.tuning = {};
+  Reopen();
+  EXPECT_EQ(SettingOf("block_bytes"), "1024");
+}
+
+TEST_F(Opening, RecoveryInfoAfterACleanClose) {
+  MakeDatabase();
+  Open();
+  const RecoveryInfo info = db_->GetRecoveryInfo();
+  EXPECT_TRUE(info.clean);
+  EXPECT_EQ(info.unproven_tail_bytes, 0u);
+  EXPECT_EQ(info.durable_point, 301u);
+  EXPECT_EQ(db_->DurablePosition(), 301u);
+  EXPECT_EQ(db_->LastPosition(), 301u);
+}
+
+// A child that ends without Close: all it wrote is there, and recovery says what it did.
+TEST_F(Opening, RecoveryInfoAfterAKill) {
+  MakeDatabase();
+  Open();
+  const uint64_t epoch = db_->GetRecoveryInfo().epoch;
+  Close();
+  const int code = InAnotherProcess([this] {
+    Result<std::unique_ptr<DB>> db = DB::Open(options_, path_);
+    if (!db.ok()) return 1;
+    for (int i = 0; i < 20; ++i)
+      if (!(*db)->Put({}, "late" + std::to_string(i), "v").ok()) return 2;
+    _exit(0);  // no destructor, no Close
+  });
+  ASSERT_EQ(code, 0);
+  Open();
+  const RecoveryInfo info = db_->GetRecoveryInfo();
+  EXPECT_FALSE(info.clean);
+  EXPECT_EQ(db_->LastPosition(), 321u);
+  EXPECT_GE(info.replayed_commits, 20u);
+  EXPECT_EQ(info.replayed_last, 321u);
+  EXPECT_EQ(info.replayed_last - info.replayed_first + 1, info.replayed_commits);
+  EXPECT_GE(info.tables_position, 300u);
+  EXPECT_GT(info.replayed_bytes, 0u);
+  EXPECT_GT(info.segments, 0u);
+  EXPECT_GT(info.epoch, epoch) << "a recovery that no clean close preceded begins an epoch";
+  EXPECT_EQ(Value("late19"), "v");
+  EXPECT_EQ(Value("in the log"), "only");
+  // Recovery synced the survivors before it served.
+  EXPECT_EQ(db_->DurablePosition(), 321u);
+}
+
+TEST_F(Opening, ManyReopensChangeNothing) {
+  MakeDatabase();
+  Open();
+  const std::string before = Entries();
+  for (int i = 0; i < 10; ++i) Reopen();
+  EXPECT_EQ(Entries(), before);
+  EXPECT_EQ(db_->LastPosition(), 301u);
+  EXPECT_LE(db_->GetStats().log_segments, 3u) << "empty segments pile up";
+}
+
+}  // namespace
+}  // namespace logwood::test

@@ -1,0 +1,122 @@
+// Opening read-only: reads everything, writes nothing, not a byte.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "logwood/db.h"
+#include "tests/support/database_fixture.h"
+#include "tests/support/directory.h"
+#include "tests/support/generators.h"
+
+namespace logwood::test {
+namespace {
+
+class OpenedReadOnly : public DatabaseTest {
+ protected:
+  void SetUp() override {
+    Open();
+    ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
+    for (uint32_t i = 0; i < 400; ++i)
+      ASSERT_OK(db_->Put({}, i % 2 ? Keyspace() : keyspace, KeyOf(3 + 8 * i), ValueOf(i, 100)));
+    ASSERT_OK(db_->Flush());
+    ASSERT_OK(db_->Put({}, "in the log", "only"));
+  }
+  FileContents Files() {
+    Result<FileContents> contents = ReadDirectory(place_.files(), path_);
+    EXPECT_OK(contents.status());
+    return contents.ok() ? *contents : FileContents();
+  }
+};
+
+TEST_F(OpenedReadOnly, ReadsAllAndWritesNothing) {
+  const std::string expected = Entries();
+  Close();
+  const FileContents before = Files();
+  {
+    ASSERT_OK_AND_ASSIGN(db_, DB::OpenReadOnly(ReadOnly(), path_));
+    EXPECT_EQ(Entries(), expected);
+    EXPECT_EQ(Value("in the log"), "only");
+    EXPECT_EQ(db_->LastPosition(), 402u);
+    ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->OpenKeyspace("k"));
+    EXPECT_EQ(ValueIn(keyspace, KeyOf(3)), ValueOf(0, 100));
+    ASSERT_OK_AND_ASSIGN(const auto snapshot, db_->GetSnapshot());
+    EXPECT_EQ(Entries(Reading({.snapshot = snapshot.get()})), expected);
+    EXPECT_OK(db_->Verify({}));
+    EXPECT_GT(db_->GetStats().table_bytes, 0u);
+    Close();
+  }
+  EXPECT_EQ(DifferenceOf(before, Files()), "");
+}
+
+TEST_F(OpenedReadOnly, EveryChangeIsRefused) {
+  Close();
+  const FileContents before = Files();
+  ASSERT_OK_AND_ASSIGN(db_, DB::OpenReadOnly(ReadOnly(), path_));
+  WriteBatch batch;
+  batch.Put("k", "v");
+  EXPECT_STATUS(kReadOnly, db_->Put({}, "k", "v"));
+  EXPECT_STATUS(kReadOnly, db_->Delete({}, "k"));
+  EXPECT_STATUS(kReadOnly, db_->Write({}, batch));
+  EXPECT_STATUS(kReadOnly, db_->CreateKeyspace("new"));
+  EXPECT_STATUS(kReadOnly, db_->DropKeyspace("k"));
+  EXPECT_STATUS(kReadOnly, db_->Flush());
+  EXPECT_STATUS(kReadOnly, db_->CompactAll({}));
+  EXPECT_STATUS(kReadOnly, db_->CompactRange({}, Keyspace(), {}));
+  db_.reset();
+  EXPECT_EQ(DifferenceOf(before, Files()), "");
+}
+
+TEST_F(OpenedReadOnly, SeveralReadersAtOnceButNoWriterBesideThem) {
+  Close();
+  ASSERT_OK_AND_ASSIGN(const auto one, DB::OpenReadOnly(ReadOnly(), path_));
+  ASSERT_OK_AND_ASSIGN(const auto two, DB::OpenReadOnly(ReadOnly(), path_));
+  EXPECT_STATUS(kBusy, DB::Open(options_, path_));
+  std::string value;
+  EXPECT_OK(one->Get({}, "in the log", &value));
+  EXPECT_OK(two->Get({}, "in the log", &value));
+}
+
+TEST_F(OpenedReadOnly, BesideAWriterOnlyWhenAsked) {
+  EXPECT_STATUS(kBusy, DB::OpenReadOnly(ReadOnly(), path_));
+  ReadOnlyOptions options = ReadOnly();
+  options.ignore_writer = true;
+  ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(options, path_));
+  std::string value;
+  EXPECT_OK(reader->Get({}, "in the log", &value));
+  ASSERT_OK(db_->Put({}, "later", "v"));
+  EXPECT_STATUS(kNotFound, reader->Get({}, "later", &value));
+  // What the writer removes meanwhile may be missed, but never misread.
+  for (uint32_t i = 0; i < 400; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i + 1, 100)));
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  const auto iterator = reader->NewIterator({});
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    if (iterator->key() == "in the log") continue;
+    ASSERT_EQ(iterator->value().size(), 100u);
+  }
+}
+
+TEST_F(OpenedReadOnly, AfterAKillShowsWhatRecoveryWouldAndLeavesItSo) {
+  const std::string expected = Entries();
+  ASSERT_OK_AND_ASSIGN(const FileContents killed, ReadLiveDirectory(place_.files(), path_));
+  const std::string path = place_.Join("copy");
+  ASSERT_OK(WriteDirectory(place_.files(), path, killed));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(ReadOnly(), path));
+    EXPECT_EQ(Entries(reader->NewIterator({}).get()), expected);
+    EXPECT_FALSE(reader->GetRecoveryInfo().clean);
+    EXPECT_EQ(reader->LastPosition(), 402u);
+  }
+  ASSERT_OK_AND_ASSIGN(const FileContents after, ReadDirectory(place_.files(), path));
+  EXPECT_EQ(DifferenceOf(killed, after), "");
+  EXPECT_OK(DB::Open(options_, path));
+}
+
+TEST_F(OpenedReadOnly, ADirectoryThatIsNotThereIsNotMade) {
+  EXPECT_FALSE(DB::OpenReadOnly(ReadOnly(), place_.Join("nowhere")).ok());
+  ASSERT_OK_AND_ASSIGN(const bool exists, place_.files()->Exists(place_.Join("nowhere")));
+  EXPECT_FALSE(exists);
+}
+
+}  // namespace
+}  // namespace logwood::test

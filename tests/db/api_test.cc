@@ -1,0 +1,298 @@
+// What a user of include/logwood/db.h may rely on: writing, reading, snapshots, iterators,
+// keyspaces, maintenance. Limits, opening, handles, damage and statistics have files of their own.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "logwood/db.h"
+#include "tests/support/database_fixture.h"
+#include "tests/support/generators.h"
+
+namespace logwood::test {
+namespace {
+
+class Api : public DatabaseTest {
+ protected:
+  void SetUp() override { Open(); }
+};
+
+TEST_F(Api, NewDatabaseIsEmptyAndAtPositionZero) {
+  EXPECT_EQ(db_->LastPosition(), 0u);
+  EXPECT_EQ(db_->DurablePosition(), 0u);
+  EXPECT_EQ(Value("key"), "<NotFound>");
+  EXPECT_EQ(Entries(), "");
+  EXPECT_EQ(db_->path(), path_);
+  ASSERT_OK_AND_ASSIGN(const std::vector<KeyspaceInfo> keyspaces, db_->ListKeyspaces());
+  ASSERT_EQ(keyspaces.size(), 1u);
+  EXPECT_EQ(keyspaces[0].name, "default");
+}
+
+TEST_F(Api, EveryWriteReturnsTheNextPosition) {
+  ASSERT_OK_AND_ASSIGN(const LogPos first, db_->Put({}, "a", "1"));
+  ASSERT_OK_AND_ASSIGN(const LogPos second, db_->Delete({}, "nothing there"));
+  WriteBatch batch;
+  batch.Put("b", "2");
+  batch.Put("c", "3");
+  ASSERT_OK_AND_ASSIGN(const LogPos third, db_->Write({}, batch));
+  EXPECT_EQ(first, 1u);
+  EXPECT_EQ(second, 2u);
+  EXPECT_EQ(third, 3u);
+  EXPECT_EQ(db_->LastPosition(), 3u);
+  EXPECT_EQ(Entries(), "a=1 b=2 c=3");
+}
+
+TEST_F(Api, LaterOperationsOfABatchWin) {
+  WriteBatch batch;
+  batch.Put("twice", "1");
+  batch.Put("twice", "2");
+  batch.Put("gone", "1");
+  batch.Delete("gone");
+  batch.Delete("back");
+  batch.Put("back", "3");
+  EXPECT_EQ(batch.count(), 6u);
+  ASSERT_OK(db_->Write({}, batch));
+  EXPECT_EQ(Entries(), "back=3 twice=2");
+  Reopen();
+  EXPECT_EQ(Entries(), "back=3 twice=2");
+}
+
+TEST_F(Api, BatchCanBeUsedAgain) {
+  WriteBatch batch;
+  batch.Put("a", "1");
+  batch.Note("why");
+  EXPECT_EQ(batch.note(), "why");
+  ASSERT_OK(db_->Write({}, batch));
+  ASSERT_OK(db_->Write({}, batch));
+  batch.Clear();
+  EXPECT_TRUE(batch.empty());
+  EXPECT_EQ(batch.bytes(), 0u);
+  batch.Put("b", "2");
+  ASSERT_OK(db_->Write({}, batch));
+  EXPECT_EQ(db_->LastPosition(), 3u);
+  EXPECT_EQ(Entries(), "a=1 b=2");
+}
+
+TEST_F(Api, BatchSpansKeyspaces) {
+  ASSERT_OK_AND_ASSIGN(const Keyspace audit, db_->CreateKeyspace("audit"));
+  WriteBatch batch;
+  batch.Put("key", "default");
+  batch.Put(audit, "key", "audit");
+  ASSERT_OK(db_->Write({}, batch));
+  EXPECT_EQ(Value("key"), "default");
+  EXPECT_EQ(ValueIn(audit, "key"), "audit");
+  EXPECT_EQ(Entries({}, audit), "key=audit");
+}
+
+TEST_F(Api, AnyBytesAreKeysAndValues) {
+  const std::vector<std::string> keys = {"",
+                                         std::string(1, '\0'),
+                                         std::string("\0\0", 2),
+                                         "a",
+                                         std::string("a\0b", 3),
+                                         "\x7f",
+                                         "\x80",
+                                         "\xff",
+                                         "\xff\xff"};
+  for (const std::string& key : keys) ASSERT_OK(db_->Put({}, key, key + std::string("\0v", 2)));
+  ASSERT_OK(db_->Put({}, "empty value", ""));
+  for (int round = 0; round < 2; ++round) {
+    const auto iterator = db_->NewIterator({});
+    std::vector<std::string> seen;
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next())
+      seen.emplace_back(iterator->key());
+    EXPECT_TRUE(
+        std::is_sorted(seen.begin(), seen.end()));  // bytewise: char_traits<char> is unsigned
+    EXPECT_EQ(seen.size(), keys.size() + 1);
+    for (const std::string& key : keys) EXPECT_EQ(Value(key), key + std::string("\0v", 2));
+    EXPECT_EQ(Value("empty value"), "");
+    ASSERT_OK(db_->Flush());
+  }
+}
+
+TEST_F(Api, SnapshotKeepsItsAnswersThroughEverything) {
+  for (int i = 0; i < 200; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), "old"));
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, db_->GetSnapshot("test"));
+  EXPECT_EQ(snapshot->position(), 200u);
+  EXPECT_EQ(snapshot->owner(), "test");
+  EXPECT_GE(snapshot->age().count(), 0);
+  const std::string before = Entries(Reading({.snapshot = snapshot.get()}));
+  for (int i = 0; i < 200; ++i) {
+    if (i % 2 == 0) {
+      ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), "new"));
+    } else {
+      ASSERT_OK(db_->Delete({}, KeyOf(3 + 8 * i)));
+    }
+  }
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  EXPECT_EQ(Entries(Reading({.snapshot = snapshot.get()})), before);
+  EXPECT_EQ(Value(KeyOf(11), snapshot.get()), "old");
+  EXPECT_EQ(Value(KeyOf(11)), "<NotFound>");
+  EXPECT_EQ(Value(KeyOf(3)), "new");
+  ASSERT_OK_AND_ASSIGN(const bool there,
+                       db_->Contains({.snapshot = snapshot.get()}, Keyspace(), KeyOf(11)));
+  EXPECT_TRUE(there);
+}
+
+TEST_F(Api, MultiGetAnswersInOrder) {
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  ASSERT_OK(db_->Put({}, "c", "3"));
+  const std::vector<std::string_view> keys = {"c", "b", "a", "c"};
+  std::vector<PinnedValue> values(keys.size());
+  const std::vector<Status> statuses = db_->MultiGet({}, Keyspace(), keys, values);
+  ASSERT_EQ(statuses.size(), 4u);
+  EXPECT_EQ(values[0].view(), "3");
+  EXPECT_STATUS(kNotFound, statuses[1]);
+  EXPECT_EQ(values[2].view(), "1");
+  EXPECT_EQ(values[3].view(), "3");
+  EXPECT_TRUE(db_->MultiGet({}, Keyspace(), {}, {}).empty());
+}
+
+TEST_F(Api, IteratorBoundsAndPrefixBothWays) {
+  for (const char* key : {"a", "b", "b1", "b2", "c", "d"}) ASSERT_OK(db_->Put({}, key, key));
+  IteratorOptions options;
+  options.lower = "b";
+  options.upper = "d";
+  EXPECT_EQ(Entries(options), "b=b b1=b1 b2=b2 c=c");
+  options.prefix = "b";
+  EXPECT_EQ(Entries(options), "b=b b1=b1 b2=b2");
+  const auto iterator = db_->NewIterator(options);
+  EXPECT_FALSE(iterator->Valid());
+  iterator->SeekToLast();
+  EXPECT_EQ(iterator->key(), "b2");
+  iterator->Prev();
+  iterator->Prev();
+  EXPECT_EQ(iterator->key(), "b");
+  iterator->Prev();
+  EXPECT_FALSE(iterator->Valid());
+  EXPECT_OK(iterator->status());
+  iterator->SeekForPrev("z");
+  EXPECT_EQ(iterator->key(), "b2");
+  iterator->Seek("a");
+  EXPECT_EQ(iterator->key(), "b");
+  iterator->Seek("b3");
+  EXPECT_FALSE(iterator->Valid());
+  options = {};
+  options.lower = "c";
+  options.upper = "b";
+  EXPECT_EQ(Entries(options), "");
+}
+
+TEST_F(Api, IteratorDoesNotSeeLaterWrites) {
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  const auto iterator = db_->NewIterator({});
+  ASSERT_OK(db_->Put({}, "a", "2"));
+  ASSERT_OK(db_->Put({}, "b", "2"));
+  ASSERT_OK(db_->Flush());
+  EXPECT_EQ(Entries(iterator.get()), "a=1");
+  EXPECT_EQ(iterator->position(), 1u);
+  EXPECT_EQ(Entries(), "a=2 b=2");
+}
+
+TEST_F(Api, IteratorCopiesItsBounds) {
+  for (const char* key : {"a", "b", "c"}) ASSERT_OK(db_->Put({}, key, key));
+  std::unique_ptr<Iterator> iterator;
+  {
+    IteratorOptions options;
+    options.lower = std::string("b");
+    options.upper = std::string("c");
+    iterator = db_->NewIterator(options);
+  }
+  EXPECT_EQ(Entries(iterator.get()), "b=b");
+}
+
+TEST_F(Api, KeyspacesAreApartAndComeBackAfterReopen) {
+  ASSERT_OK_AND_ASSIGN(const Keyspace one, db_->CreateKeyspace("one"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace two, db_->CreateKeyspace("two"));
+  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace("one"));
+  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace("default"));
+  EXPECT_STATUS(kNotFound, db_->OpenKeyspace("three"));
+  ASSERT_OK(db_->Put({}, one, "key", "1"));
+  ASSERT_OK(db_->Put({}, two, "key", "2"));
+  EXPECT_EQ(Value("key"), "<NotFound>");
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const Keyspace again, db_->OpenKeyspace("two"));
+  EXPECT_EQ(ValueIn(again, "key"), "2");
+  ASSERT_OK_AND_ASSIGN(const Keyspace standard, db_->OpenKeyspace("default"));
+  EXPECT_EQ(standard.number(), Keyspace().number());
+  ASSERT_OK_AND_ASSIGN(const std::vector<KeyspaceInfo> listed, db_->ListKeyspaces());
+  ASSERT_EQ(listed.size(), 3u);
+  EXPECT_EQ(listed[1].name, "one");
+  EXPECT_EQ(listed[1].created, 1u);
+  EXPECT_EQ(listed[2].created, 2u);
+}
+
+TEST_F(Api, DroppedKeyspaceIsGoneAndItsNumberStaysUnused) {
+  ASSERT_OK_AND_ASSIGN(const Keyspace before, db_->CreateKeyspace("k"));
+  ASSERT_OK(db_->Put({}, before, "key", "value"));
+  ASSERT_OK(db_->DropKeyspace("k"));
+  EXPECT_STATUS(kNotFound, db_->OpenKeyspace("k"));
+  EXPECT_STATUS(kNotFound, db_->DropKeyspace("k"));
+  EXPECT_STATUS(kInvalidArgument, db_->DropKeyspace("default"));
+  std::string value;
+  EXPECT_FALSE(db_->Get({}, before, "key", &value).ok());
+  const LogPos last = db_->LastPosition();
+  EXPECT_FALSE(db_->Put({}, before, "key", "value").ok());
+  EXPECT_EQ(db_->LastPosition(), last);
+  ASSERT_OK_AND_ASSIGN(const Keyspace after, db_->CreateKeyspace("k"));
+  EXPECT_NE(after.number(), before.number());
+  EXPECT_EQ(Entries({}, after), "");
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const Keyspace reopened, db_->OpenKeyspace("k"));
+  EXPECT_EQ(reopened.number(), after.number());
+  EXPECT_EQ(Entries({}, reopened), "");
+}
+
+TEST_F(Api, CompactionKeepsEverythingAndReclaimsTheDead) {
+  for (uint32_t round = 0; round < 4; ++round)
+    for (uint32_t i = 0; i < 500; ++i)
+      ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(round, 100)));
+  for (uint32_t i = 0; i < 500; i += 2) ASSERT_OK(db_->Delete({}, KeyOf(3 + 8 * i)));
+  const std::string before = Entries();
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->WaitForCompaction());
+  EXPECT_EQ(Entries(), before);
+  uint64_t entries = 0;
+  for (const LevelStats& level : db_->GetStats().levels) entries += level.entries;
+  EXPECT_EQ(entries, 250u) << "old versions and tombstones are still there";
+  for (uint32_t i = 1; i < 500; i += 2) ASSERT_OK(db_->Delete({}, KeyOf(3 + 8 * i)));
+  ASSERT_OK(db_->CompactRange({.force_last_level = true}, Keyspace(), {}));
+  EXPECT_EQ(Entries(), "");
+  EXPECT_EQ(db_->GetStats().table_bytes, 0u);
+  Reopen();
+  EXPECT_EQ(Entries(), "");
+}
+
+TEST_F(Api, EstimateFollowsTheData) {
+  for (uint32_t i = 0; i < 1000; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 100)));
+  ASSERT_OK(db_->Flush());
+  const RangeEstimate all = db_->Estimate(Keyspace(), {});
+  EXPECT_GE(all.entries, 500u);
+  EXPECT_LE(all.entries, 2000u);
+  EXPECT_GT(all.bytes, 20'000u);
+  const RangeEstimate half =
+      db_->Estimate(Keyspace(), {.begin = KeyOf(3), .end = KeyOf(3 + 8 * 500)});
+  EXPECT_LT(half.entries, all.entries);
+  const RangeEstimate none = db_->Estimate(Keyspace(), {.begin = "z", .end = "a"});
+  EXPECT_EQ(none.entries, 0u);
+}
+
+TEST_F(Api, DestroyRemovesADatabaseThatIsClosed) {
+  ASSERT_OK(db_->Put({}, "k", "v"));
+  EXPECT_STATUS(kBusy, DB::Destroy(options_, path_));
+  EXPECT_EQ(Value("k"), "v");
+  Close();
+  EXPECT_OK(DB::Destroy(options_, path_));
+  options_.create_if_missing = false;
+  EXPECT_FALSE(DB::Open(options_, path_).ok());
+  options_.create_if_missing = true;
+  Open();
+  EXPECT_EQ(Value("k"), "<NotFound>");
+}
+
+}  // namespace
+}  // namespace logwood::test

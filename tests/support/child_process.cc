@@ -1,0 +1,74 @@
+#include "tests/support/child_process.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+namespace logwood::test {
+
+int WaitForChild(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) std::abort();
+  }
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ < 0) std::abort();
+  if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    dup2(ends[1], STDOUT_FILENO);
+    execv(argv[0], argv.data());
+    std::perror(argv[0]);
+    _exit(127);
+  }
+  close(ends[1]);
+  output_ = ends[0];
+}
+
+ChildProcess::~ChildProcess() {
+  if (pid_ > 0) {
+    Kill();
+    Wait();
+  }
+  close(output_);
+}
+
+bool ChildProcess::ReadLine(std::string* line) {
+  for (;;) {
+    const size_t end = buffer_.find('\n');
+    if (end != std::string::npos) {
+      line->assign(buffer_, 0, end);
+      buffer_.erase(0, end + 1);
+      return true;
+    }
+    char bytes[4096];
+    const ssize_t got = read(output_, bytes, sizeof bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;  // a line without an end was not printed whole
+    buffer_.append(bytes, static_cast<size_t>(got));
+  }
+}
+
+void ChildProcess::Kill() { kill(pid_, SIGKILL); }
+
+int ChildProcess::Wait() {
+  const pid_t pid = pid_;
+  pid_ = -1;
+  return WaitForChild(pid);
+}
+
+}  // namespace logwood::test

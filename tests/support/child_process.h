@@ -1,0 +1,36 @@
+// ChildProcess: runs a program, reads what it prints, kills it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace logwood::test {
+
+class ChildProcess {
+ public:
+  // Starts `arguments[0]` with its standard output into a pipe. Ends the program when it cannot.
+  explicit ChildProcess(const std::vector<std::string>& arguments);
+  // Kills it when it still runs.
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  // The next line without its end; false at the end of the output. Waits.
+  bool ReadLine(std::string* line);
+  // SIGKILL. What it printed before can still be read.
+  void Kill();
+  // Waits for its end. The exit status, or 128 + the signal it died of.
+  int Wait();
+
+ private:
+  pid_t pid_ = -1;
+  int output_ = -1;
+  std::string buffer_;
+};
+
+// Waits for a child made by fork: the exit status, or 128 + the signal it died of.
+int WaitForChild(pid_t pid);
+
+}  // namespace logwood::test

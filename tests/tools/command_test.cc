@@ -1,0 +1,323 @@
+// The logwood command as a user meets it: the real program, files and pipes.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/tools/command_runner.h"
+#include "util/escape.h"
+
+namespace logwood::tools {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kCommands[] = {"put",    "get",   "delete", "scan",    "count",    "load",
+                                     "export", "stats", "check",  "compact", "keyspaces"};
+
+std::vector<json> JsonLinesOf(const std::string& text) {
+  std::vector<json> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    lines.push_back(json::parse(line, nullptr, false));
+    EXPECT_FALSE(lines.back().is_discarded()) << line;
+  }
+  return lines;
+}
+
+// Keys and values with every byte, alone and in pairs, in TSV and in key order.
+std::string RecordsOfAllBytes() {
+  std::string tsv;
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string key = {static_cast<char>(byte), static_cast<char>(255 - byte)};
+    std::string value;
+    for (int i = 0; i < 256; ++i) value.push_back(static_cast<char>(i * byte));
+    tsv += Escape(key) + "\t" + Escape(value) + "\n";
+  }
+  return tsv;
+}
+
+TEST(LogwoodCommand, HelpOfEveryCommandShowsExamplesOfIt) {
+  CommandRunner runner;
+  for (const std::string command : kCommands) {
+    const Ran ran = runner.Run(command + " --help");
+    EXPECT_EQ(ran.status, 0) << command;
+    EXPECT_NE(ran.out.find("Examples:\n  logwood " + command + " "), std::string::npos) << ran.out;
+    EXPECT_EQ(ran.err, "");
+  }
+  EXPECT_NE(runner.Run("--help").out.find("Examples:"), std::string::npos);
+}
+
+TEST(LogwoodCommand, HelpFitsATerminal) {
+  CommandRunner runner;
+  for (const std::string command : kCommands) {
+    std::istringstream help(runner.Run(command + " --help").out);
+    for (std::string line; std::getline(help, line);) EXPECT_LE(line.size(), 100U) << line;
+  }
+}
+
+TEST(LogwoodCommand, WrongUsageIsStatusTwoAndSaysWhereHelpIs) {
+  CommandRunner runner;
+  for (const std::string arguments :
+       {"", "bogus", "put", "put db", "put db key", "put db key value more", "get db",
+        "scan db --limit many", "put db k v --durability lasting", "get db key --format rot13",
+        "get db 'bad\\escape'", "put db k v --memory much", "keyspaces db rename a",
+        "keyspaces db create", "load db --batch-records 0", "stats db --json --prometheus"}) {
+    const Ran ran = runner.Run(arguments);
+    EXPECT_EQ(ran.status, 2) << arguments << ": " << ran.err;
+    EXPECT_EQ(ran.out, "") << arguments;
+    EXPECT_NE(ran.err, "") << arguments;
+  }
+  EXPECT_NE(runner.Run("put db").err.find("logwood put --help"), std::string::npos);
+}
+
+TEST(LogwoodCommand, PutGetDeleteFindWhatWasWritten) {
+  CommandRunner runner;
+  EXPECT_EQ(runner.Run("put db planet/3 earth").out, "position 1\n");
+  const Ran got = runner.Run("get db planet/3");
+  EXPECT_EQ(got.status, 0);
+  EXPECT_EQ(got.out, "earth\n");
+  EXPECT_EQ(runner.Run("delete db planet/3").status, 0);
+  const Ran gone = runner.Run("get db planet/3");
+  EXPECT_EQ(gone.status, 1);
+  EXPECT_EQ(gone.out, "");
+  EXPECT_EQ(gone.err, "logwood: not found: planet/3\n");
+}
+
+TEST(LogwoodCommand, TakesWordsThatLookLikeOptionsOrListsAsTheyAre) {
+  CommandRunner runner;
+  for (const std::string word : {"[a,b]", "{}", "{\"a\":1}", "%%", "a=b", "''", "--", "-5"}) {
+    const std::string shell_word = word == "''" ? word : "'" + word + "'";
+    const Ran put = runner.Run("put db -- " + shell_word + " " + shell_word);
+    ASSERT_EQ(put.status, 0) << word << put.err;
+    EXPECT_EQ(runner.Run("get db -- " + shell_word).out, (word == "''" ? "" : word) + "\n");
+  }
+}
+
+TEST(LogwoodCommand, EveryByteGoesInAndComesOutInEveryFormat) {
+  CommandRunner runner;
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));
+  runner.Write("value", bytes);
+  ASSERT_EQ(runner.Run("put db k --value-file value").status, 0);
+  ASSERT_EQ(runner.Shell("logwood put db piped --value-file - < value").status, 0);
+  EXPECT_EQ(runner.Run("get db k --format raw").out, bytes);
+  EXPECT_EQ(runner.Run("get db piped --format raw").out, bytes);
+  EXPECT_EQ(runner.Run("get db k --format hex").out, ToHex(bytes) + "\n");
+  EXPECT_EQ(runner.Run("get db k --format base64").out, ToBase64(bytes) + "\n");
+  EXPECT_EQ(runner.Run("get db k --format escape").out, Escape(bytes) + "\n");
+  ASSERT_EQ(runner.Run("put db --key-format hex --value-format base64 00ff 'AP8='").status, 0);
+  EXPECT_EQ(runner.Run("get db '\\x00\\xff' --format hex").out, "00ff\n");
+}
+
+TEST(LogwoodCommand, DurabilityIsAcceptedWhereItWrites) {
+  CommandRunner runner;
+  EXPECT_EQ(runner.Run("put db k v --durability power").status, 0);
+  EXPECT_EQ(runner.Run("put db k w --durability process").status, 0);
+  EXPECT_EQ(runner.Run("delete db k --durability power").status, 0);
+}
+
+TEST(LogwoodCommand, ExportGivesBackTheBytesThatWereLoaded) {
+  CommandRunner runner;
+  const std::string tsv = RecordsOfAllBytes();
+  runner.Write("in.tsv", tsv);
+  ASSERT_EQ(runner.Run("load db in.tsv").status, 0);
+  EXPECT_EQ(runner.Run("export db").out, tsv);
+  ASSERT_EQ(runner.Run("export db out.jsonl").status, 0);
+  ASSERT_EQ(runner.Run("load copy out.jsonl --keyspace other").status, 0);
+  EXPECT_EQ(runner.Run("export copy --keyspace other --format tsv").out, tsv);
+  const Ran piped = runner.Shell(
+      "set -o pipefail; logwood export db --format jsonl | logwood load third --format jsonl -");
+  EXPECT_EQ(piped.status, 0) << piped.err;
+  EXPECT_EQ(runner.Run("export third").out, tsv);
+}
+
+TEST(LogwoodCommand, ScanRespectsBoundsLimitAndDirection) {
+  CommandRunner runner;
+  runner.Write("in", "a\t1\nb/1\t2\nb/2\t3\nc\t4\n");
+  ASSERT_EQ(runner.Run("load db in").status, 0);
+  EXPECT_EQ(runner.Run("scan db").out, runner.Read("in"));
+  EXPECT_EQ(runner.Run("scan db --prefix b/").out, "b/1\t2\nb/2\t3\n");
+  EXPECT_EQ(runner.Run("scan db --prefix b/ --reverse --limit 1").out, "b/2\t3\n");
+  EXPECT_EQ(runner.Run("scan db --from b/1 --to c").out, "b/1\t2\nb/2\t3\n");
+  EXPECT_EQ(runner.Run("scan db --from b/2 --reverse --keys-only").out, "c\nb/2\n");
+  EXPECT_EQ(runner.Run("scan db --format hex --limit 1").out, "61\t31\n");
+  EXPECT_EQ(runner.Run("scan db --prefix x").status, 1);
+  EXPECT_EQ(runner.Run("count db --prefix b/").out, "2\n");
+  EXPECT_EQ(runner.Run("export db --to b").out, "a\t1\n");
+}
+
+TEST(LogwoodCommand, ScanIntoHeadEndsQuietly) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "set -o pipefail\n"
+      "seq 1 200000 | sed 's/$/\\tvalue of some length to fill the pipe/' | logwood load db -q -\n"
+      "logwood scan db | head -n 1\n"
+      "echo ${PIPESTATUS[0]}\n"
+      "logwood export db | head -n 1 > /dev/null\n"
+      "echo ${PIPESTATUS[0]}");
+  EXPECT_EQ(ran.out, "1\tvalue of some length to fill the pipe\n0\n0\n");
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST(LogwoodCommand, AFullDiskBehindStandardOutputIsAnIoError) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  const Ran ran = runner.Shell("logwood scan db > /dev/full");
+  EXPECT_EQ(ran.status, 3);
+  EXPECT_NE(ran.err.find("cannot write"), std::string::npos);
+}
+
+TEST(LogwoodCommand, ABadLineStopsTheLoadAndIsNamed) {
+  CommandRunner runner;
+  runner.Write("in.tsv", "a\t1\nb\t2\nno tab\nc\t3\n");
+  const Ran ran = runner.Run("load db in.tsv");
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_NE(ran.err.find("logwood: bad line: in.tsv:3: no tab"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.out.find("stopped after line 2"), std::string::npos) << ran.out;
+  EXPECT_EQ(runner.Run("scan db").out, "a\t1\nb\t2\n");
+}
+
+TEST(LogwoodCommand, SkipBadReportsEachBadLineAndCountsThem) {
+  CommandRunner runner;
+  runner.Write("in.tsv", "a\t1\nno tab\nb\t2\n\nc\t\\q\nd\t4");
+  const Ran ran = runner.Run("load db in.tsv --skip-bad --json");
+  EXPECT_EQ(ran.status, 1);
+  for (const char* line : {"in.tsv:2: ", "in.tsv:4: ", "in.tsv:5: "}) {
+    EXPECT_NE(ran.err.find(line), std::string::npos) << ran.err;
+  }
+  const std::vector<json> report = JsonLinesOf(ran.out);
+  ASSERT_EQ(report.size(), 1U);
+  EXPECT_EQ(report[0]["records"], 3);
+  EXPECT_EQ(report[0]["skipped"], 3);
+  EXPECT_EQ(report[0]["last_line"], 6);
+  EXPECT_EQ(runner.Run("count db").out, "3\n");
+}
+
+TEST(LogwoodCommand, AKeyAboveTheLimitIsABadLineAndNotALostBatch) {
+  CommandRunner runner;
+  runner.Write("in.tsv", "a\t1\n" + std::string(70'000, 'k') + "\tv\nb\t2\n");
+  const Ran ran = runner.Run("load db in.tsv --skip-bad");
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_NE(ran.err.find("in.tsv:2: the key has 70000 bytes"), std::string::npos) << ran.err;
+  EXPECT_EQ(runner.Run("count db").out, "2\n");
+}
+
+TEST(LogwoodCommand, BatchesAreCommitsOfTheSizeAskedFor) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "seq 1 10 | sed 's/$/\\tv/' | logwood load db --batch-records 4 -"
+      " --json");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const json report = json::parse(ran.out);
+  EXPECT_EQ(report["commits"], 3);
+  EXPECT_EQ(report["position"], 3);
+  EXPECT_EQ(report["complete"], true);
+}
+
+TEST(LogwoodCommand, AnInterruptedLoadKeepsItsBatchesAndSaysHowFarItCame) {
+  CommandRunner runner;
+  // The input never ends: without the signal the load would wait for ever.
+  const Ran ran = runner.Shell(
+      "mkfifo pipe\n"
+      "logwood load db --json pipe & pid=$!\n"
+      "exec 3> pipe\n"
+      "seq 1 5000 | sed 's/$/\\tv/' >&3\n"
+      "sleep 0.5; kill -INT $pid; wait $pid");
+  EXPECT_EQ(ran.status, 130) << ran.err;
+  const json report = json::parse(ran.out);
+  EXPECT_EQ(report["records"], 5000);
+  EXPECT_EQ(report["last_line"], 5000);
+  EXPECT_EQ(report["complete"], false);
+  EXPECT_EQ(runner.Run("count db").out, "5000\n");
+}
+
+TEST(LogwoodCommand, KeyspacesAreCreatedListedAndDropped) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v --keyspace photos").status, 0);
+  ASSERT_EQ(runner.Run("keyspaces db create empty").status, 0);
+  EXPECT_EQ(runner.Run("keyspaces db create empty").status, 1);
+  std::vector<std::string> names;
+  for (const json& line : JsonLinesOf(runner.Run("keyspaces db list --json").out)) {
+    names.push_back(line["name"]);
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"default", "empty", "photos"}));
+  EXPECT_EQ(runner.Run("get db k").status, 1);
+  EXPECT_EQ(runner.Run("get db k --keyspace photos").out, "v\n");
+  EXPECT_EQ(runner.Run("keyspaces db drop photos").status, 0);
+  const Ran gone = runner.Run("get db k --keyspace photos");
+  EXPECT_EQ(gone.status, 1);
+  EXPECT_NE(gone.err.find("keyspaces db list"), std::string::npos) << gone.err;
+}
+
+TEST(LogwoodCommand, EveryReportIsJsonWhenAskedFor) {
+  CommandRunner runner;
+  runner.Write("in.tsv", RecordsOfAllBytes());
+  EXPECT_EQ(JsonLinesOf(runner.Run("load db in.tsv --json").out).size(), 1U);
+  EXPECT_EQ(JsonLinesOf(runner.Run("put db k v --json").out)[0]["position"], 2);
+  EXPECT_EQ(JsonLinesOf(runner.Run("get db k --json").out)[0]["value"], "v");
+  EXPECT_EQ(JsonLinesOf(runner.Run("get db absent --json").out)[0]["found"], false);
+  EXPECT_EQ(JsonLinesOf(runner.Run("scan db --json").out).size(), 257U);
+  EXPECT_EQ(JsonLinesOf(runner.Run("count db --json").out)[0]["records"], 257);
+  EXPECT_EQ(JsonLinesOf(runner.Run("count db --estimate --json").out)[0]["estimate"], true);
+  EXPECT_EQ(JsonLinesOf(runner.Run("delete db k --json").out)[0]["position"], 3);
+  EXPECT_EQ(JsonLinesOf(runner.Run("stats db --json").out).size(), 1U);
+  EXPECT_EQ(JsonLinesOf(runner.Run("check db --json").out).back()["ok"], true);
+  EXPECT_EQ(JsonLinesOf(runner.Run("compact db --json").out).size(), 1U);
+  EXPECT_EQ(JsonLinesOf(runner.Run("keyspaces db --json").out).size(), 1U);
+  EXPECT_EQ(JsonLinesOf(runner.Run("export db out --json").err)[0]["records"], 256);
+}
+
+TEST(LogwoodCommand, ADirectoryWithoutADatabaseIsAnIoErrorForReaders) {
+  CommandRunner runner;
+  for (const std::string command :
+       {"get none k", "scan none", "count none", "export none", "stats none", "check none",
+        "keyspaces none", "compact none", "delete none k"}) {
+    const Ran ran = runner.Run(command);
+    EXPECT_EQ(ran.status, 3) << command << ": " << ran.err;
+    EXPECT_NE(ran.err.find("cannot open none"), std::string::npos) << ran.err;
+  }
+  EXPECT_EQ(runner.Shell("ls").out.find("none"), std::string::npos);
+}
+
+TEST(LogwoodCommand, AMissingFileToLoadLeavesNoDatabaseBehind) {
+  CommandRunner runner;
+  EXPECT_EQ(runner.Run("load db absent.tsv").status, 3);
+  EXPECT_EQ(runner.Shell("test -e db").status, 1);
+}
+
+TEST(LogwoodCommand, AReaderBesideAWriterGetsAHintAndIgnoreWriterReads) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "logwood put db k v > /dev/null\n"
+      "mkfifo pipe\n"
+      "logwood load db -q pipe & pid=$!\n"
+      "exec 3> pipe\n"
+      "printf 'a\\t1\\n' >&3\n"
+      "sleep 0.5\n"
+      "logwood get db k; echo $?\n"
+      "logwood get db k --ignore-writer; echo $?\n"
+      "exec 3>&-; wait $pid");
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_EQ(ran.out, "1\nv\n0\n");
+  EXPECT_NE(ran.err.find("--ignore-writer"), std::string::npos) << ran.err;
+}
+
+TEST(LogwoodCommand, CheckNamesDamageAndEndsWithStatusThree) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "seq 1 20000 | sed 's/$/\\tvalue/' | logwood load db -q -\n"
+      "logwood compact db -q\n"
+      "logwood check db | grep -c '^ok: '\n"
+      "table=$(ls -S db | head -n 1)\n"
+      "printf X | dd of=db/$table bs=1 seek=5000 conv=notrunc 2> /dev/null\n"
+      "logwood check db");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_EQ(ran.out.substr(0, 2), "1\n");
+  EXPECT_NE(ran.out.find("damage: "), std::string::npos) << ran.out << ran.err;
+}
+
+}  // namespace
+}  // namespace logwood::tools

@@ -1,0 +1,96 @@
+#include "tools/line_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace logwood::tools {
+namespace {
+
+using Outcome = LineReader::Outcome;
+
+// Gives out `text` in pieces of at most `piece` bytes.
+LineReader::Source Pieces(const std::string& text, size_t piece) {
+  return [text, piece, at = size_t{0}](char* buffer, size_t size) mutable -> Result<size_t> {
+    const size_t count = std::min({piece, size, text.size() - at});
+    std::memcpy(buffer, text.data() + at, count);
+    at += count;
+    return count;
+  };
+}
+
+std::vector<std::string> AllLines(LineReader* reader) {
+  std::vector<std::string> lines;
+  std::string_view line;
+  while (reader->Next(&line) == Outcome::kLine) lines.emplace_back(line);
+  return lines;
+}
+
+TEST(LineReader, SplitsAlikeHoweverSmallThePiecesAndTheBuffer) {
+  const std::string text = "one\n\nthree is longer than the buffer\nfour";
+  const std::vector<std::string> lines = {"one", "", "three is longer than the buffer", "four"};
+  for (const size_t piece : {1, 2, 3, 7, 100}) {
+    for (const size_t buffer : {1, 4, 5, 64}) {
+      LineReader reader(Pieces(text, piece), kLineBytesMax, buffer);
+      EXPECT_EQ(AllLines(&reader), lines) << piece << " " << buffer;
+      EXPECT_EQ(reader.line_number(), 4U);
+      EXPECT_EQ(reader.bytes_consumed(), text.size());
+    }
+  }
+}
+
+TEST(LineReader, ANewlineAtTheEndBeginsNoLine) {
+  LineReader reader(Pieces("a\nb\n", 3));
+  EXPECT_EQ(AllLines(&reader), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(LineReader, AnEmptySourceHasNoLine) {
+  LineReader reader(Pieces("", 3));
+  EXPECT_TRUE(AllLines(&reader).empty());
+  EXPECT_EQ(reader.line_number(), 0U);
+}
+
+TEST(LineReader, KeepsBytesOfAllValues) {
+  std::string text;
+  for (int byte = 0; byte < 256; ++byte) {
+    if (byte != '\n') text.push_back(static_cast<char>(byte));
+  }
+  LineReader reader(Pieces(text + "\n" + text, 10), kLineBytesMax, 16);
+  EXPECT_EQ(AllLines(&reader), (std::vector<std::string>{text, text}));
+}
+
+TEST(LineReader, StepsOverALineAboveTheLimitAndGoesOn) {
+  for (const size_t piece : {1, 5, 1000}) {
+    const std::string text = "a\n" + std::string(50, 'x') + "\nb\n" + std::string(50, 'y');
+    LineReader reader(Pieces(text, piece), 10, 8);
+    std::string_view line;
+    EXPECT_EQ(reader.Next(&line), Outcome::kLine);
+    EXPECT_EQ(reader.Next(&line), Outcome::kTooLong);
+    EXPECT_EQ(reader.line_number(), 2U);
+    ASSERT_EQ(reader.Next(&line), Outcome::kLine);
+    EXPECT_EQ(line, "b");
+    EXPECT_EQ(reader.line_number(), 3U);
+    EXPECT_EQ(reader.Next(&line), Outcome::kTooLong);
+    EXPECT_EQ(reader.Next(&line), Outcome::kEnd);
+    EXPECT_EQ(reader.bytes_consumed(), text.size());
+  }
+}
+
+TEST(LineReader, AFailedSourceIsAnErrorAndNotAnEnd) {
+  int calls = 0;
+  LineReader reader([&calls](char* buffer, size_t) -> Result<size_t> {
+    if (++calls > 1) return Status::IoError("gone");
+    std::memcpy(buffer, "a\nb", 3);
+    return size_t{3};
+  });
+  std::string_view line;
+  EXPECT_EQ(reader.Next(&line), Outcome::kLine);
+  EXPECT_EQ(reader.Next(&line), Outcome::kFailed);
+  EXPECT_EQ(reader.status().message(), "gone");
+}
+
+}  // namespace
+}  // namespace logwood::tools
