@@ -130,7 +130,8 @@ bool CompactionIterator::Survives() {
     stretch_ = stretch;
     const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
     if (kind == EntryKind::kPut) [[likely]] {
-      if (final && rules_.zero_positions && !InCatalogue(entry_.key)) entry_.trailer = PackTrailer(0, kind);
+      if (final && rules_.zero_positions && !InCatalogue(entry_.key))
+        entry_.trailer = PackTrailer(0, kind);
     } else if (kind == EntryKind::kDelete) {
       if (final) return false;
     } else {

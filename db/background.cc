@@ -25,6 +25,12 @@ uint64_t FirstNeeded(const std::vector<RetainedSegment>& segments, LogPos tables
 
 }  // namespace
 
+void Background::Start() {
+  UpdateBacklog();
+  CollectLog();
+  Wake();
+}
+
 void Background::Wake() {
   MutexLock lock(mutex_);
   if (stopping() || parts_.errors->stopped()) return;
@@ -69,13 +75,13 @@ void Background::FlushLoop() {
   Status status;
   while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
     status = FlushOnce();
-    if (status.ok()) Succeed();
+    if (status.ok()) Succeed(ErrorState::Work::kFlush);
   }
   {
     MutexLock lock(mutex_);
     flushing_ = false;
   }
-  if (!status.ok()) Fail(status, "flush");
+  if (!status.ok()) Fail(ErrorState::Work::kFlush, status, "flush");
   if (status.ok()) Wake();  // what was sealed between the last look and now
   MutexLock lock(mutex_);
   changed_.NotifyAll();
@@ -114,13 +120,10 @@ Status Background::FlushOnce() {
     event.bytes_in += s.memtable->raw_bytes();
     event.entries_in += s.memtable->entries();
   }
-  Status committed = parts_.tree->Commit(std::move(edit), sealed.size());
-  if (!committed.ok()) {
-    parts_.errors->StopWrites(committed);
-    return committed;
-  }
+  const uint64_t durable_segment = *edit.durable_segment;
+  RETURN_IF_ERROR(parts_.tree->Commit(std::move(edit), sealed.size()));
   sealed.clear();
-  durable_segment_.store(parts_.log->durable_segment(), std::memory_order_relaxed);
+  durable_segment_.store(durable_segment, std::memory_order_relaxed);
   UpdateBacklog();
   CollectLog();
   CollectTables();
@@ -146,7 +149,7 @@ Status Background::WaitForRoom() {
     MutexLock lock(mutex_);
     while (parts_.tree->HasSealed() &&
            parts_.tree->memtable_bytes() >= core.settings.memtables_bytes_max) {
-      status = parts_.errors->background();
+      status = parts_.errors->failure(ErrorState::Work::kFlush);
       if (status.ok() && stopping()) status = ClosedError();
       if (!status.ok()) break;
       changed_.Wait(mutex_);
@@ -168,7 +171,7 @@ Status Background::WaitFlushed(LogPos position) {
     Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
-    RETURN_IF_ERROR(parts_.errors->background());
+    RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
     if (stopping()) return ClosedError();
     if (flushing_) changed_.Wait(mutex_);
   }
@@ -184,7 +187,7 @@ Status Background::WaitIdle(Deadline deadline) {
       return Status::Timeout("compaction is still at work");
     }
   }
-  return parts_.errors->background();
+  return parts_.errors->any_failure();
 }
 
 void Background::UpdateBacklog() {
@@ -231,9 +234,9 @@ std::string Background::delay_reason() const {
   return delay_reason_;
 }
 
-void Background::Fail(const Status& status, const char* what) {
+void Background::Fail(ErrorState::Work work, const Status& status, const char* what) {
   if (stopping() || status.Is(StatusCode::kCancelled)) return;
-  parts_.errors->SetBackground(status);
+  parts_.errors->SetFailure(work, status);
   Event event;
   event.kind = EventKind::kBackgroundError;
   event.status = status;
@@ -254,8 +257,8 @@ void Background::Retry() {
   Wake();
 }
 
-void Background::Succeed() {
-  if (!parts_.errors->ClearBackground()) return;
+void Background::Succeed(ErrorState::Work work) {
+  if (!parts_.errors->ClearFailure(work)) return;
   Event event;
   event.kind = EventKind::kResumed;
   event.detail = "background work succeeds again";
@@ -279,8 +282,11 @@ void Background::TendLog() {
   } else if (parts_.log->unsynced_bytes() > kUnsyncedBytesMax) {
     status = parts_.log->SyncTo(stored, kNoDeadline);
   }
-  if (status.ok()) status = RecordDurableSegment();
-  if (!status.ok() && parts_.errors->StopWrites(status)) Fail(status, "sync of the log");
+  if (!status.ok() && parts_.errors->StopWrites(status)) {
+    Fail(ErrorState::Work::kFlush, status, "sync of the log");
+  }
+  // Only helps to notice a lost file; a flush or the next round records it as well.
+  if (status.ok()) static_cast<void>(RecordDurableSegment());
   bool quiet = stored == idle_marked_;
   idle_seen_ = stored;
   idle_armed_.store(false, std::memory_order_seq_cst);

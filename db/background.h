@@ -32,6 +32,8 @@ class Background {
   };
   explicit Background(Parts parts) : parts_(parts) {}
 
+  // Looks at the tree as it was opened, and begins.
+  void Start();
   // Starts whatever is due. Cheap when nothing is.
   void Wake();
   // No new work; running work is cancelled and waited for.
@@ -75,8 +77,8 @@ class Background {
   void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
   void ClearBusy(const CompactionPlan& plan) REQUIRES(mutex_);
 
-  void Fail(const Status& status, const char* what);
-  void Succeed();
+  void Fail(ErrorState::Work work, const Status& status, const char* what);
+  void Succeed(ErrorState::Work work);
   void Retry();
   void ArmIdle();
   void TendLog();
@@ -96,12 +98,12 @@ class Background {
   std::atomic<double> delay_ns_per_byte_{0};
   Throughput flush_throughput_, compaction_throughput_;
   std::atomic<bool> idle_armed_{false};
-  LogPos idle_seen_ = 0;                       // only touched by the tending job
+  LogPos idle_seen_ = 0;  // only touched by the tending job
   LogPos idle_marked_ = 0;
-  std::atomic<uint64_t> durable_segment_{0};   // as the manifest says
+  std::atomic<uint64_t> durable_segment_{0};  // as the manifest says
 
   mutable Mutex mutex_;
-  CondVar changed_;                            // some work ended
+  CondVar changed_;  // some work ended
   bool flushing_ GUARDED_BY(mutex_) = false;
   bool retry_armed_ GUARDED_BY(mutex_) = false;
   uint32_t compactors_ GUARDED_BY(mutex_) = 0;  // threads in CompactLoop

@@ -12,7 +12,7 @@ void Background::CompactLoop() {
     Wake();  // another thread may find something beside this plan
     status = RunPlan(*plan);
   }
-  if (!status.ok()) Fail(status, "compaction");
+  if (!status.ok()) Fail(ErrorState::Work::kCompaction, status, "compaction");
   MutexLock lock(mutex_);
   --compactors_;
   changed_.NotifyAll();
@@ -84,16 +84,13 @@ Status Background::RunPlan(const CompactionPlan& plan) {
   JobResult result;
   auto edit = Execute(plan, &result);
   Status status = edit.ok() ? Status::Ok() : edit.status();
-  if (status.ok()) {
-    status = parts_.tree->Commit(std::move(*edit), 0);
-    if (!status.ok()) parts_.errors->StopWrites(status);
-  }
+  if (status.ok()) status = parts_.tree->Commit(std::move(*edit), 0);
   if (status.ok()) {
     uint64_t nanos = parts_.core->executor->NowNanos() - begin;
     parts_.core->statistics.compaction_time.Add(nanos);
     compaction_throughput_.Add(result.output.bytes_written, nanos);
     ReportCompaction(plan, result, nanos / 1000);
-    Succeed();
+    Succeed(ErrorState::Work::kCompaction);
   }
   Finish(plan, status);
   return status;
@@ -139,8 +136,8 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
   event.level_in = plan.input_level;
   event.level_out = plan.output_level;
   event.tables_in = static_cast<uint32_t>(plan.inputs.size() + plan.output_overlap.size());
-  event.tables_out = static_cast<uint32_t>(plan.trivial_move ? plan.inputs.size()
-                                                             : result.output.tables.size());
+  event.tables_out =
+      static_cast<uint32_t>(plan.trivial_move ? plan.inputs.size() : result.output.tables.size());
   event.bytes_in = result.bytes_read;
   event.bytes_out = result.output.bytes_written;
   event.entries_in = result.entries_in;

@@ -71,9 +71,14 @@ void Catalogue::Apply(std::string_view operations, LogPos position) {
   }
 }
 
+StoredRange Catalogue::Range() {
+  static const std::string begin = KeyspacePrefix(kCatalogueKeyspace);
+  static const std::string end = KeyspaceEnd(kCatalogueKeyspace);
+  return {begin, end};
+}
+
 Status Catalogue::Load(InternalIterator* tree, LogPos position) {
-  const std::string begin = KeyspacePrefix(kCatalogueKeyspace);
-  const std::string end = KeyspaceEnd(kCatalogueKeyspace);
+  const auto [begin, end] = Range();
   std::string last_key;
   MutexLock lock(mutex_);
   for (tree->Seek(begin, SeekTrailer(kPositionMax)); tree->Valid() && tree->entry().key < end;

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "db/version.h"
 #include "logwood/db.h"
 #include "util/internal_iterator.h"
 #include "util/sync.h"
@@ -33,6 +34,8 @@ class Catalogue {
 
   // The operations of a committed batch; those outside of keyspace 0 are passed over.
   void Apply(std::string_view operations, LogPos position);
+  // Where it lies in the tree.
+  static StoredRange Range();
   // Everything of keyspace 0 that `tree` shows at `position`.
   Status Load(InternalIterator* tree, LogPos position);
 

@@ -15,7 +15,8 @@ CommitLog::CommitLog(Options options, const Start& start)
       stored_(start.last_position),
       durable_(start.last_position) {
   MutexLock lock(mutex_);
-  for (const RetainedSegment& info : start.segments) segments_.push_back({nullptr, info, true, true});
+  for (const RetainedSegment& info : start.segments)
+    segments_.push_back({nullptr, info, true, true});
 }
 
 CommitLog::~CommitLog() = default;
@@ -39,8 +40,7 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
   header.predecessor = predecessor;
   header.predecessor_length = predecessor_length;
   header.predecessor_last_position = stored();
-  ASSIGN_OR_RETURN(auto writer,
-                   SegmentWriter::Create(options_.fs, PathOf(header.number), header));
+  ASSIGN_OR_RETURN(auto writer, SegmentWriter::Create(options_.fs, PathOf(header.number), header));
   MutexLock lock(mutex_);
   active_ = std::move(writer);
   RetainedSegment info;
@@ -55,8 +55,7 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
 bool CommitLog::NeedsRotation(uint64_t bytes) const {
   if (active_->broken() || active_->sealed()) return true;
   // An empty segment takes at least one commit, however large its header.
-  return active_->last_position() >= active_->header().first_position &&
-         active_->length() >= bytes;
+  return active_->last_position() >= active_->header().first_position && active_->length() >= bytes;
 }
 
 Status CommitLog::Rotate() {

@@ -4,8 +4,8 @@
 // Threads: Add, Store, Rotate by the write leader (one at a time); SyncTo and the rest by any.
 // Two stages: storing (the leader) never waits for syncing; one thread at a time syncs everything
 // stored so far, and all who wait for a position up to there go on together.
-// After a failed sync nothing is acknowledged any more: the kernel may have dropped the pages, so it
-// is never retried (docs/invariants.md).
+// After a failed sync nothing is acknowledged any more: the kernel may have dropped the pages, so
+// it is never retried (docs/invariants.md).
 #pragma once
 
 #include <atomic>
@@ -41,16 +41,19 @@ class CommitLog {
     LogPos last_position = 0;
     uint64_t last_time_us = 0;
     uint64_t history_hash = 0;
-    uint64_t predecessor = 0;         // 0: none
+    uint64_t predecessor = 0;  // 0: none
     uint64_t predecessor_length = 0;
-    std::vector<RetainedSegment> segments;   // older ones that are still there
+    std::vector<RetainedSegment> segments;  // older ones that are still there
   };
   // Creates the first segment of this open. Everything at or below last_position is durable.
   static Result<std::unique_ptr<CommitLog>> Open(Options options, const Start& start);
   ~CommitLog();
 
   // ---- The leader.
-  void Add(CommitRecord* record) { record->durable = durable(); active_->Add(record); }
+  void Add(CommitRecord* record) {
+    record->durable = durable();
+    active_->Add(record);
+  }
   // One store for all that was added. On failure nothing was added; kNoSpace can be tried again.
   Status Store();
   // True when the active segment cannot take more: full beyond `bytes`, or broken.
@@ -84,9 +87,9 @@ class CommitLog {
 
  private:
   struct Segment {
-    std::shared_ptr<SegmentWriter> writer;   // null: from before this open, all durable
+    std::shared_ptr<SegmentWriter> writer;  // null: from before this open, all durable
     RetainedSegment info;
-    bool synced = false;          // all of it, for good
+    bool synced = false;  // all of it, for good
     bool header_synced = false;
   };
 
@@ -98,7 +101,7 @@ class CommitLog {
   std::string PathOf(uint64_t number) const;
 
   const Options options_;
-  std::shared_ptr<SegmentWriter> active_;   // written by the leader, under mutex_; read by it freely
+  std::shared_ptr<SegmentWriter> active_;  // written by the leader, under mutex_; read by it freely
   const uint64_t start_time_us_;
   const uint64_t start_hash_;
   std::atomic<LogPos> stored_;
@@ -110,7 +113,7 @@ class CommitLog {
   bool syncing_ GUARDED_BY(mutex_) = false;
   bool directory_changed_ GUARDED_BY(mutex_) = false;
   Status failure_ GUARDED_BY(mutex_);
-  std::vector<Segment> segments_ GUARDED_BY(mutex_);   // ascending; the last is active
+  std::vector<Segment> segments_ GUARDED_BY(mutex_);  // ascending; the last is active
 };
 
 }  // namespace logwood

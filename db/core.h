@@ -28,7 +28,7 @@ struct Core {
   FileSystem* const fs;
   const std::string path;
   const Settings settings;
-  const std::unique_ptr<Executor> executor;   // shut down by Close; still tells the time
+  const std::unique_ptr<Executor> executor;  // shut down by Close; still tells the time
   const std::unique_ptr<EventLog> events;
   Statistics statistics;
   BlockCache cache;

@@ -62,10 +62,10 @@ void DbIterator::SeekToLast() {
 void DbIterator::Seek(std::string_view target) {
   if (!BeginSeek()) return;
   forward_ = true;
-  // The target's stored key in a buffer that is free at this moment.
-  key_copy_.assign(source_.lower, 0, source_.prefix_bytes);
-  key_copy_ += target;
-  std::string_view from = std::max<std::string_view>(key_copy_, source_.lower);
+  // `target` may be what key() shows, which key_copy_ can own: build the stored key elsewhere.
+  skip_.assign(source_.lower, 0, source_.prefix_bytes);
+  skip_ += target;
+  std::string_view from = std::max<std::string_view>(skip_, source_.lower);
   inner_->Seek(from, SeekTrailer(source_.position));
   FindForward(false);
 }

@@ -21,8 +21,8 @@ class DbIterator final : public Iterator {
     std::shared_ptr<const View> view;
     std::unique_ptr<InternalIterator> inner;
     LogPos position = 0;
-    size_t prefix_bytes = 0;     // of the keyspace, cut off the front of stored keys
-    std::string lower, upper;    // stored keys: lower <= key < upper
+    size_t prefix_bytes = 0;   // of the keyspace, cut off the front of stored keys
+    std::string lower, upper;  // stored keys: lower <= key < upper
   };
   explicit DbIterator(Source source) : source_(std::move(source)), inner_(source_.inner.get()) {}
 
@@ -54,10 +54,10 @@ class DbIterator final : public Iterator {
   InternalIterator* const inner_;
   bool valid_ = false;
   bool forward_ = true;
-  std::string_view key_, value_;      // shown
-  std::string skip_;                  // forward: key whose other versions are passed over
-  std::string key_copy_, value_copy_; // backward: what key_ and value_ point to
-  std::shared_ptr<const void> pin_;   // backward: keeps a large value
+  std::string_view key_, value_;       // shown
+  std::string skip_;                   // forward: key whose other versions are passed over
+  std::string key_copy_, value_copy_;  // backward: what key_ and value_ point to
+  std::shared_ptr<const void> pin_;    // backward: keeps a large value
   uint64_t tombstones_ = 0;
 };
 

@@ -153,6 +153,10 @@ Result<Edit> Edit::Decode(std::string_view bytes) {
     uint64_t tag = in.Varint64();
     Decoder body(in.LengthPrefixed());
     if (!in.ok()) return Status::Corruption("edit: a field is cut off");
+    if (tag % 2 == 1 && tag > kDurableSegment) {
+      return Status::NotSupported("edit: field " + std::to_string(tag) +
+                                  " is not known to this version; a newer one wrote it");
+    }
     if (!DecodeField(tag, &body, &edit) || !body.ok() || !body.empty()) {
       return Status::Corruption("edit: field " + std::to_string(tag) + " cannot be read");
     }

@@ -1,6 +1,6 @@
 // Edit: the difference between two versions of the tree and its surroundings. The manifest is a
-// sequence of edits (docs/format/manifest.md). Fields are tagged; a reader refuses a tag it does not
-// know unless the tag is even (ignorable).
+// sequence of edits (docs/format/manifest.md). Fields are tagged; a reader refuses a tag it does
+// not know unless the tag is even (ignorable).
 #pragma once
 
 #include <cstdint>
@@ -36,17 +36,17 @@ struct TablesState {
 struct Edit {
   // Set in the first edit of each manifest, which describes the whole state.
   std::optional<Id128> history_id, instance_id;
-  std::vector<Epoch> epochs;                 // added
-  std::optional<std::string> settings;       // stored options (db/settings.h)
+  std::vector<Epoch> epochs;            // added
+  std::optional<std::string> settings;  // stored options (db/settings.h)
 
   std::optional<uint64_t> next_file_number;
   std::optional<TablesState> tables;
-  std::optional<uint64_t> first_segment;     // the oldest segment recovery needs
+  std::optional<uint64_t> first_segment;  // the oldest segment recovery needs
   std::vector<std::pair<int, TableMeta>> added;
-  std::vector<std::pair<int, uint64_t>> removed;   // level, number
-  std::optional<LogEnd> clean_close;         // the log ended here, everything is durable
-  std::optional<LogPos> durable;             // the log was durable up to here
-  std::optional<uint64_t> durable_segment;   // this segment's name and header are durable
+  std::vector<std::pair<int, uint64_t>> removed;  // level, number
+  std::optional<LogEnd> clean_close;              // the log ended here, everything is durable
+  std::optional<LogPos> durable;                  // the log was durable up to here
+  std::optional<uint64_t> durable_segment;        // this segment's name and header are durable
 
   std::string Encode() const;
   static Result<Edit> Decode(std::string_view bytes);

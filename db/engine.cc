@@ -55,14 +55,13 @@ Engine::Engine(Parts parts)
       background_({core_.get(), tree_.get(), log_.get(), &errors_, parts.snapshot_age_warning}),
       writer_({core_.get(), tree_.get(), log_.get(), &background_, &errors_}),
       reads_(core_) {
-  background_.CollectLog();
-  background_.Wake();
+  background_.Start();
 }
 
 Engine::~Engine() { static_cast<void>(Close()); }
 
 Status Engine::CloseLog() {
-  if (errors_.stopped()) return errors_.background();
+  if (errors_.stopped()) return errors_.any_failure();
   ASSIGN_OR_RETURN(LogEnd end, log_->Close());
   // Order: the log's end is durable, then the manifest says so.
   Edit edit;
@@ -179,8 +178,7 @@ std::vector<Status> Engine::MultiGet(const ReadOptions& options, Keyspace keyspa
   return reads_.MultiGet(options, keyspace, keys, values);
 }
 
-Result<bool> Engine::Contains(const ReadOptions& options, Keyspace keyspace,
-                              std::string_view key) {
+Result<bool> Engine::Contains(const ReadOptions& options, Keyspace keyspace, std::string_view key) {
   return reads_.Contains(options, keyspace, key);
 }
 
@@ -293,6 +291,7 @@ Status Engine::Verify(const std::function<void(const Damage&)>& report,
   // Position first: what it names is in the segments listed after it.
   input.last_position = LastPosition();
   input.segments = log_->Segments();
+  input.collected = [this](uint64_t number) { return number < log_->Segments().front().number; };
   return VerifyDatabase(*core_, input, report, progress);
 }
 
@@ -313,7 +312,7 @@ Stats Engine::GetStats() {
   stats.memory.memtable_bytes = tree_->memtable_bytes();
   stats.compaction_debt_bytes = background_.compaction_debt();
   stats.writes_stopped = errors_.stopped();
-  Status background = errors_.background();
+  Status background = errors_.any_failure();
   if (!background.ok()) stats.background_error = background.ToString();
   std::string delay = background_.delay_reason();
   if (!delay.empty()) stats.settings.push_back({"write_delay", delay, "back-pressure now"});

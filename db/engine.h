@@ -47,8 +47,7 @@ class Engine final : public DB {
                                std::span<PinnedValue> values) override;
   Result<bool> Contains(const ReadOptions& options, Keyspace keyspace,
                         std::string_view key) override;
-  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
-                                        Keyspace keyspace) override;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace) override;
   Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) override;
 
   Result<Keyspace> CreateKeyspace(std::string_view name) override;
@@ -86,7 +85,7 @@ class Engine final : public DB {
   Background background_;
   Writer writer_;
   const Reads reads_;
-  Mutex catalogue_mutex_;   // one keyspace is created or dropped at a time
+  Mutex catalogue_mutex_;  // one keyspace is created or dropped at a time
   std::atomic<uint64_t> calls_{0};
   Mutex close_mutex_;
   CondVar calls_ended_;

@@ -5,6 +5,7 @@
 // on until they need what failed (memory that only a flush can free).
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <string>
 
@@ -32,27 +33,33 @@ class ErrorState {
                             cause_.ToString());
   }
 
-  void SetBackground(const Status& failure) {
+  enum class Work : uint8_t { kFlush = 0, kCompaction = 1 };
+  void SetFailure(Work work, const Status& failure) {
     MutexLock lock(mutex_);
-    background_ = failure;
+    failures_[static_cast<size_t>(work)] = failure;
   }
   // True when there was one.
-  bool ClearBackground() {
+  bool ClearFailure(Work work) {
     MutexLock lock(mutex_);
-    bool had = !background_.ok();
-    background_ = Status::Ok();
+    bool had = !failures_[static_cast<size_t>(work)].ok();
+    failures_[static_cast<size_t>(work)] = Status::Ok();
     return had;
   }
-  Status background() const {
+  // What keeps this work from going on; what stopped writes comes first.
+  Status failure(Work work) const {
     MutexLock lock(mutex_);
-    return cause_.ok() ? background_ : cause_;
+    return cause_.ok() ? failures_[static_cast<size_t>(work)] : cause_;
+  }
+  Status any_failure() const {
+    Status flush = failure(Work::kFlush);
+    return flush.ok() ? failure(Work::kCompaction) : flush;
   }
 
  private:
   mutable Mutex mutex_;
   std::atomic<bool> stopped_{false};
   Status cause_ GUARDED_BY(mutex_);
-  Status background_ GUARDED_BY(mutex_);
+  std::array<Status, 2> failures_ GUARDED_BY(mutex_);
 };
 
 }  // namespace logwood

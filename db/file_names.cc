@@ -13,6 +13,8 @@ std::optional<uint64_t> NumberBefore(std::string_view name, std::string_view suf
   uint64_t number = 0;
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  // Six digits, more only where the number needs them: "00000012.log" is not ours.
+  if (digits.size() > 6 && digits[0] == '0') return std::nullopt;
   return number;
 }
 

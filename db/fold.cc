@@ -31,9 +31,8 @@ Status InsertFolded(std::string_view operations, LogPos position, Memtable* memt
   }
   if (!reader.ok()) return Status::Corruption("batch: its operations cannot be read");
   if (!ascending) {
-    std::stable_sort(folded.begin(), folded.end(), [](const auto& a, const auto& b) {
-      return a.stored_key < b.stored_key;
-    });
+    std::stable_sort(folded.begin(), folded.end(),
+                     [](const auto& a, const auto& b) { return a.stored_key < b.stored_key; });
   }
   for (size_t i = 0; i < folded.size(); ++i) {
     // Of equal keys the last one is the latest operation.

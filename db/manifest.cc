@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kFrameHeaderBytes = 12;
 constexpr uint64_t kManifestBytesMax = 1ULL << 30;
+constexpr uint64_t kSearchBytesMax = 256ULL << 20;
 constexpr size_t kRootBytes = kFileHeaderBytes + 8 + 32 + 8;
 
 uint64_t NextChain(uint64_t chain, std::string_view length_field, std::string_view body) {
@@ -25,26 +26,38 @@ std::string At(const std::string& path, uint64_t offset, std::string_view what) 
   return path + ":" + std::to_string(offset) + ": " + std::string(what);
 }
 
-// True when a valid frame follows the bad one at `offset`: then it is damage, not a torn append.
-// The chain continues through the stored value of the bad frame if only its body is bad, so frames
-// behind it are tried with every stored chain that a plausible length reaches.
-bool GoodFrameFollows(std::string_view file, uint64_t offset) {
+// Whether a frame that continues `chain` begins at `at`.
+bool FrameAt(std::string_view bytes, size_t at, uint64_t chain) {
+  if (at > bytes.size() || bytes.size() - at < kFrameHeaderBytes) return false;
+  uint32_t length = LoadFixed<uint32_t>(bytes.data() + at);
+  if (length == 0 || length > bytes.size() - at - kFrameHeaderBytes) return false;
+  return NextChain(chain, bytes.substr(at, 4), bytes.substr(at + kFrameHeaderBytes, length)) ==
+         LoadFixed<uint64_t>(bytes.data() + at + 4);
+}
+
+// True when a valid frame follows the bad one at `offset`: then it is damage, not a torn append. If
+// its body or length rotted, what follows continues its stored chain; if the stored chain rotted,
+// the one that its intact body gives.
+bool GoodFrameFollows(std::string_view file, uint64_t offset, uint64_t chain_before) {
   std::string_view rest = file.substr(offset);
   if (rest.size() < kFrameHeaderBytes) return false;
-  uint32_t length = LoadFixed<uint32_t>(rest.data());
-  uint64_t stored_chain = LoadFixed<uint64_t>(rest.data() + 4);
+  const uint32_t length = LoadFixed<uint32_t>(rest.data());
+  const uint64_t stored_chain = LoadFixed<uint64_t>(rest.data() + 4);
+  if (length != 0 && length <= rest.size() - kFrameHeaderBytes) {
+    std::string_view body = rest.substr(kFrameHeaderBytes, length);
+    uint64_t computed = NextChain(chain_before, rest.substr(0, 4), body);
+    size_t next = kFrameHeaderBytes + length;
+    if (FrameAt(rest, next, stored_chain) || FrameAt(rest, next, computed)) return true;
+  }
+  // The length cannot be believed: the next frame may begin anywhere. Bounded work: each try hashes
+  // at most what is left, and tries end when so many bytes were looked at.
+  uint64_t budget = kSearchBytesMax;
   for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes <= rest.size(); ++at) {
-    // Frames begin where the damaged length says, or anywhere if that cannot be believed.
-    if (length <= rest.size() - kFrameHeaderBytes && at < kFrameHeaderBytes + length) {
-      at = kFrameHeaderBytes + length;
-      if (at + kFrameHeaderBytes > rest.size()) return false;
-      length = ~0U;
-    }
     uint32_t next_length = LoadFixed<uint32_t>(rest.data() + at);
-    if (next_length == 0 || next_length > rest.size() - at - kFrameHeaderBytes) continue;
-    uint64_t chain = NextChain(stored_chain, rest.substr(at, 4),
-                               rest.substr(at + kFrameHeaderBytes, next_length));
-    if (chain == LoadFixed<uint64_t>(rest.data() + at + 4)) return true;
+    if (next_length > rest.size() - at - kFrameHeaderBytes) continue;
+    if (next_length > budget) continue;
+    budget -= next_length;
+    if (FrameAt(rest, at, stored_chain)) return true;
   }
   return false;
 }
@@ -55,8 +68,8 @@ Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint6
   ASSIGN_OR_RETURN(auto file, fs->OpenRandomAccess(path));
   ASSIGN_OR_RETURN(uint64_t size, file->Size());
   if (size > bytes_max) {
-    return Status::Corruption(At(path, 0, "the file has " + std::to_string(size) +
-                                              " bytes, more than its kind can have"));
+    return Status::Corruption(At(
+        path, 0, "the file has " + std::to_string(size) + " bytes, more than its kind can have"));
   }
   std::string bytes(size, '\0');
   ASSIGN_OR_RETURN(size_t got, file->Read(0, size, bytes.data()));
@@ -101,8 +114,8 @@ Status ManifestWriter::Append(const Edit& edit) {
   return failure_;
 }
 
-Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory,
-                                      uint64_t number) {
+Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
+                                      bool for_writing) {
   std::string name = ManifestFileName(number);
   std::string path = JoinPath(directory, name);
   auto read = ReadWholeFile(fs, path, kManifestBytesMax);
@@ -111,7 +124,8 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   }
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
-  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kManifest, path, true));
+  ASSIGN_OR_RETURN(FileHeader header,
+                   DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
 
   ManifestContents contents;
   contents.state.number = number;
@@ -129,7 +143,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
       good = chain == LoadFixed<uint64_t>(rest.data() + 4);
     }
     if (!good) {
-      if (contents.edits.empty() || GoodFrameFollows(file, offset)) {
+      if (contents.edits.empty() || GoodFrameFollows(file, offset, contents.state.chain)) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;
@@ -173,10 +187,10 @@ Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root)
   return fs->SyncDirectory(directory);
 }
 
-Result<Root> ReadRoot(FileSystem* fs, const std::string& directory) {
+Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing) {
   std::string path = JoinPath(directory, kRootFileName);
   ASSIGN_OR_RETURN(std::string bytes, ReadWholeFile(fs, path, 1 << 20));
-  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kRoot, path, true));
+  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kRoot, path, for_writing));
   if (bytes.size() != kRootBytes) {
     return Status::Corruption(At(path, bytes.size(), "ROOT has a wrong length"));
   }

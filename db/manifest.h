@@ -23,7 +23,8 @@ namespace logwood {
 class ManifestWriter {
  public:
   // Creates the file, writes `first` (a whole state) and syncs the file; not the directory.
-  static Result<std::unique_ptr<ManifestWriter>> Create(FileSystem* fs, const std::string& directory,
+  static Result<std::unique_ptr<ManifestWriter>> Create(FileSystem* fs,
+                                                        const std::string& directory,
                                                         uint64_t number, const Edit& first);
   // Writes and syncs. After a failure the file's end is unknown: every later call returns the
   // first failure.
@@ -46,18 +47,18 @@ class ManifestWriter {
 };
 
 struct ManifestContents {
-  ManifestState state;               // after the last good edit
+  ManifestState state;  // after the last good edit
   std::vector<Edit> edits;
-  std::vector<ManifestState> states; // after each edit
-  uint64_t tail_offset = 0;          // where a torn tail begins
-  uint64_t tail_bytes = 0;           // 0: none
+  std::vector<ManifestState> states;  // after each edit
+  uint64_t tail_offset = 0;           // where a torn tail begins
+  uint64_t tail_bytes = 0;            // 0: none
 };
 
 // kCorruption with file:offset for damage that cannot be a torn last append (something valid
 // follows, or the first edit is bad); kNotSupported for a newer format. A torn tail is reported in
 // the result: an append that was never acknowledged.
-Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory,
-                                      uint64_t number);
+Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
+                                      bool for_writing);
 
 struct Root {
   uint64_t manifest = 0;
@@ -67,7 +68,7 @@ struct Root {
 // Write-new, sync, rename, sync-directory.
 Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root);
 // kNotFound when there is none.
-Result<Root> ReadRoot(FileSystem* fs, const std::string& directory);
+Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing);
 
 // The whole file in memory; for small files. At most `bytes_max`, else kCorruption.
 Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint64_t bytes_max);

@@ -14,6 +14,8 @@ namespace logwood {
 
 namespace {
 
+constexpr uint64_t kRewriteBytes = 1 << 20;
+
 // One open, step by step. Each step's result is a member the next one uses.
 class Opener {
  public:
@@ -46,6 +48,7 @@ class Opener {
   Status Replay();
   Status Spill(const SealedMemtable& sealed);
   Status SecureLog();
+  Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
   Status StartLog();
   void ShowReplayed();
@@ -64,7 +67,7 @@ class Opener {
   Settings settings_;
   std::shared_ptr<Core> core_;
   LogState log_state_;
-  Edit spilled_;                         // tables made while replaying
+  Edit spilled_;  // tables made while replaying
   uint64_t next_number_ = 1;
   std::unique_ptr<Tree> live_tree_;
   std::unique_ptr<CommitLog> log_;
@@ -113,7 +116,7 @@ Status Opener::StartFresh() {
 }
 
 Status Opener::LoadExisting() {
-  ASSIGN_OR_RETURN(tree_, LoadTree(fs_, path_));
+  ASSIGN_OR_RETURN(tree_, LoadTree(fs_, path_, /*for_writing=*/true));
   ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, tree_.settings));
   next_number_ = std::max(tree_.next_file_number, listing_.largest_number + 1);
   return Status::Ok();
@@ -163,9 +166,7 @@ Status Opener::Replay() {
 Status Opener::SecureLog() {
   for (const SegmentSummary& segment : log_state_.replay.segments) {
     if (segment.last_position <= tree_.tables.position) continue;
-    ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(JoinPath(path_, LogFileName(segment.number))));
-    RETURN_IF_ERROR(file->Sync());
-    RETURN_IF_ERROR(file->Close());
+    RETURN_IF_ERROR(MakeDurable(segment));
   }
   for (uint64_t number : log_state_.replay.discarded) {
     RETURN_IF_ERROR(fs_->Remove(JoinPath(path_, LogFileName(number))));
@@ -190,6 +191,7 @@ Status Opener::StartEpochAndManifest() {
   start.tables = spilled_.tables.value_or(tree_.tables);
   ASSIGN_OR_RETURN(start.version, tree_.version->Apply(spilled_, nullptr));
   start.next_file_number = next_number_;
+  start.durable = last;  // SecureLog saw to it
   // The oldest segment with a commit that is not in tables; none: the one about to be made.
   start.first_segment = 0;
   for (const SegmentSummary& segment : log_state_.replay.segments) {
@@ -204,10 +206,31 @@ Status Opener::StartEpochAndManifest() {
   return Status::Ok();
 }
 
+// After an unclean close a sync alone proves nothing: if an earlier one failed, the kernel may have
+// kept the bytes in memory marked as clean, and they are what replay read. Storing the same bytes
+// again makes them dirty, so that this sync really writes them. Bytes that do not change cannot
+// tear.
+Status Opener::MakeDurable(const SegmentSummary& segment) {
+  const std::string path = JoinPath(path_, LogFileName(segment.number));
+  ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(path));
+  if (!tree_.clean_close && segment.last_position > log_state_.replay.durable_point) {
+    ASSIGN_OR_RETURN(auto reader, fs_->OpenRandomAccess(path));
+    std::string chunk(std::min<uint64_t>(kRewriteBytes, segment.length), '\0');
+    for (uint64_t at = 0; at < segment.length; at += chunk.size()) {
+      size_t want = static_cast<size_t>(std::min<uint64_t>(chunk.size(), segment.length - at));
+      ASSIGN_OR_RETURN(size_t got, reader->Read(at, want, chunk.data()));
+      if (got != want) return Status::IoError(path + ": it became shorter while it was read");
+      RETURN_IF_ERROR(file->Store(at, std::string_view(chunk).substr(0, got)));
+    }
+  }
+  RETURN_IF_ERROR(file->Sync());
+  return file->Close();
+}
+
 std::vector<RetainedSegment> Opener::OldSegments() const {
   std::vector<RetainedSegment> old;
   for (const SegmentSummary& s : log_state_.replay.segments) {
-    old.push_back({s.number, s.first_position, s.last_position, s.file_bytes, s.last_time_us});
+    old.push_back({s.number, s.first_position, s.last_position, s.length, s.last_time_us});
   }
   return old;
 }
@@ -216,8 +239,8 @@ Status Opener::StartLog() {
   const LogPos last = log_state_.replay.last_position;
   {
     auto view = core_->views.Share();
-    auto all = view->NewIterator(&core_->tables, {});
-    RETURN_IF_ERROR(core_->catalogue.Load(all.get(), last));
+    auto tree = view->NewIterator(&core_->tables, {}, Catalogue::Range());
+    RETURN_IF_ERROR(core_->catalogue.Load(tree.get(), last));
   }
   CommitLog::Options options;
   options.fs = fs_;
@@ -337,6 +360,10 @@ Status DB::Destroy(const Options& options, const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
   ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
   if (!exists) return Status::Ok();
+  ASSIGN_OR_RETURN(bool is_database, fs->Exists(JoinPath(path, kRootFileName)));
+  if (!is_database) {
+    return Status::InvalidArgument(path + ": there is no database (no ROOT); nothing was removed");
+  }
   ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
   // ROOT goes last but for the lock: a crash in between leaves a directory that still says what it

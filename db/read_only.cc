@@ -21,8 +21,8 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   ASSIGN_OR_RETURN(Settings settings, ResolveSettings(values, tree.settings));
   auto threads = NewThreadPool(1);
   auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0, values.listeners);
-  auto core = std::make_shared<Core>(fs, path, std::move(settings), std::move(threads),
-                                     std::move(events));
+  auto core =
+      std::make_shared<Core>(fs, path, std::move(settings), std::move(threads), std::move(events));
   core->history_id = tree.root.history_id;
   core->instance_id = tree.root.instance_id;
   core->catalogue.SetOwner(static_cast<uint32_t>(tree.root.instance_id.low) | 1);
@@ -39,8 +39,8 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   core->views.Install(view);
   core->visible.store(log->replay.last_position, std::memory_order_release);
   core->recovery = DescribeRecovery(tree, *log);
-  auto all = view->NewIterator(&core->tables, {});
-  return core->catalogue.Load(all.get(), log->replay.last_position);
+  auto catalogue = view->NewIterator(&core->tables, {}, Catalogue::Range());
+  return core->catalogue.Load(catalogue.get(), log->replay.last_position);
 }
 
 Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& options,
@@ -62,7 +62,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
     return Status::Corruption(JoinPath(path, kRootFileName) +
                               ":0: the directory holds data files but no ROOT");
   }
-  ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs, path));
+  ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs, path, /*for_writing=*/false));
   ASSIGN_OR_RETURN(parts.core, MakeCore(fs, options, path, tree));
   ReplayIntoOptions replay;
   replay.memtable_bytes = parts.core->settings.memtable_bytes;

@@ -16,7 +16,7 @@ class ReadOnlyDb final : public DB {
  public:
   struct Parts {
     std::shared_ptr<Core> core;
-    std::unique_ptr<FileLock> lock;     // null with ignore_writer
+    std::unique_ptr<FileLock> lock;  // null with ignore_writer
     std::vector<RetainedSegment> segments;
     LogPos durable = 0;
   };

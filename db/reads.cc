@@ -36,8 +36,8 @@ TableScanOptions ScanOptions(const ReadOptions& options) {
 }
 
 // What a table's share of [from, to) is, by offsets of its index.
-void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from,
-                      std::string_view to, RangeEstimate* sum) {
+void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from, std::string_view to,
+                      RangeEstimate* sum) {
   uint64_t bytes = meta.size;
   if (meta.begin < from || to < meta.end) {
     auto reader = core.tables.Find(meta);
@@ -47,9 +47,9 @@ void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from,
     bytes = end > begin ? end - begin : 0;
   }
   sum->bytes += bytes;
-  sum->entries += static_cast<uint64_t>(static_cast<double>(meta.entries) *
-                                        static_cast<double>(bytes) /
-                                        static_cast<double>(std::max<uint64_t>(meta.size, 1)));
+  sum->entries +=
+      static_cast<uint64_t>(static_cast<double>(meta.entries) * static_cast<double>(bytes) /
+                            static_cast<double>(std::max<uint64_t>(meta.size, 1)));
 }
 
 void AddMemtableEstimate(const Memtable& memtable, std::string_view from, std::string_view to,
@@ -84,12 +84,14 @@ Status Reads::CheckKeyspace(Keyspace keyspace, LogPos at) const {
 Status Reads::Begin(const ReadOptions& options, Keyspace keyspace) const {
   RETURN_IF_ERROR(CheckOpen(*core_));
   if (options.snapshot != nullptr && Impl(options.snapshot)->core() != core_.get()) {
-    return Status::InvalidArgument("snapshot: it belongs to another database, or to an earlier open");
+    return Status::InvalidArgument(
+        "snapshot: it belongs to another database, or to an earlier open");
   }
   if (options.at_least > core_->visible.load(std::memory_order_acquire)) {
     RETURN_IF_ERROR(core_->WaitVisible(options.at_least, options.deadline));
   }
-  if (keyspace == Keyspace()) [[likely]] return Status::Ok();
+  if (keyspace == Keyspace()) [[likely]]
+    return Status::Ok();
   return CheckKeyspace(keyspace, options.snapshot ? options.snapshot->position() : kPositionMax);
 }
 
@@ -183,13 +185,19 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
   source.core = core_;
-  source.view = core_->views.Share();
-  source.position = ReadPosition(*core_, options);
-  source.inner = source.view->NewIterator(&core_->tables, ScanOptions(options));
+  // The position must not be ahead of the view: commits after a seal lie in a memtable that an
+  // older view lacks. Unchanged afterwards means that it was the current one when the position was
+  // read.
+  do {
+    source.view = core_->views.Share();
+    source.position = ReadPosition(*core_, options);
+  } while (core_->views.Share() != source.view);
   source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();
   StoredBounds bounds = ResolveBounds(options, keyspace.number());
   source.lower = std::move(bounds.lower);
   source.upper = std::move(bounds.upper);
+  source.inner =
+      source.view->NewIterator(&core_->tables, ScanOptions(options), {source.lower, source.upper});
   return std::make_unique<DbIterator>(std::move(source));
 }
 

@@ -61,11 +61,11 @@ void AddUp(const Edit& edit, TreeState* tree, std::map<uint64_t, std::pair<int, 
 
 }  // namespace
 
-Result<TreeState> LoadTree(FileSystem* fs, const std::string& path) {
+Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing) {
   TreeState tree;
-  ASSIGN_OR_RETURN(tree.root, ReadRoot(fs, path));
+  ASSIGN_OR_RETURN(tree.root, ReadRoot(fs, path, for_writing));
   const Root root = tree.root;
-  ASSIGN_OR_RETURN(ManifestContents contents, ReadManifest(fs, path, root.manifest));
+  ASSIGN_OR_RETURN(ManifestContents contents, ReadManifest(fs, path, root.manifest, for_writing));
   std::map<uint64_t, std::pair<int, TableMeta>> live;
   for (const Edit& edit : contents.edits) AddUp(edit, &tree, &live);
   const std::string name = JoinPath(path, ManifestFileName(root.manifest));
@@ -99,8 +99,8 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
                tree.states[newest.edits - 1] == newest;
   if (there) return Status::Ok();
   return Status::Corruption(file + ":0: the log follows edit " + std::to_string(newest.edits) +
-                            " of this manifest, which holds " +
-                            std::to_string(tree.states.size()) + ": its tail is lost");
+                            " of this manifest, which holds " + std::to_string(tree.states.size()) +
+                            ": its tail is lost");
 }
 
 // A segment whose header is known to be durable and which the log needs must count (there can be no
@@ -182,8 +182,8 @@ std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
       if (size.ok() && *size == meta->size) continue;
       Damage damage;
       damage.file = TableFileName(meta->number);
-      damage.what = size.ok() ? "the table has " + std::to_string(*size) + " bytes, the manifest says " +
-                                    std::to_string(meta->size)
+      damage.what = size.ok() ? "the table has " + std::to_string(*size) +
+                                    " bytes, the manifest says " + std::to_string(meta->size)
                               : size.status().ToString();
       damage.offset = size.ok() ? std::min(*size, meta->size) : 0;
       damage.first_key = meta->begin;

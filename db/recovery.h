@@ -18,7 +18,7 @@
 namespace logwood {
 
 struct DirectoryListing {
-  std::vector<uint64_t> logs, tables, manifests;   // ascending
+  std::vector<uint64_t> logs, tables, manifests;  // ascending
   bool has_root = false, has_root_new = false;
   uint64_t largest_number = 0;
 };
@@ -33,12 +33,12 @@ struct TreeState {
   uint64_t first_segment = 0;
   uint64_t next_file_number = 1;
   LogPos durable = 0;
-  uint64_t durable_segment = 0;             // its header is durable; 0: none is known to be
-  std::optional<LogEnd> clean_close;        // the very last edit says so
-  std::vector<ManifestState> states;        // after each edit
+  uint64_t durable_segment = 0;       // its header is durable; 0: none is known to be
+  std::optional<LogEnd> clean_close;  // the very last edit says so
+  std::vector<ManifestState> states;  // after each edit
   std::shared_ptr<const Version> version;
 };
-Result<TreeState> LoadTree(FileSystem* fs, const std::string& path);
+Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing);
 
 // A memtable that takes no more entries, and the state of the history at its end.
 struct SealedMemtable {
@@ -48,8 +48,8 @@ struct SealedMemtable {
 
 struct LogState {
   ReplayResult replay;
-  std::vector<SealedMemtable> sealed;        // oldest first
-  std::shared_ptr<Memtable> active;          // never null
+  std::vector<SealedMemtable> sealed;  // oldest first
+  std::shared_ptr<Memtable> active;    // never null
 };
 // Replays into memtables of `memtable_bytes`. When more than `sealed_max` are full, `spill` gets
 // the oldest (it makes a table of it); null: all stay in memory. The result's replay.damage is for

@@ -26,9 +26,10 @@ class Resolver {
       text.remove_prefix(std::min(line_end + 1, text.size()));
       size_t equals = line.find('=');
       uint64_t value = 0;
-      auto parsed = equals == std::string_view::npos
-                        ? std::from_chars_result{nullptr, std::errc::invalid_argument}
-                        : std::from_chars(line.data() + equals + 1, line.data() + line.size(), value);
+      auto parsed =
+          equals == std::string_view::npos
+              ? std::from_chars_result{nullptr, std::errc::invalid_argument}
+              : std::from_chars(line.data() + equals + 1, line.data() + line.size(), value);
       if (parsed.ec != std::errc() || parsed.ptr != line.data() + line.size()) {
         return Status::Corruption("stored settings: cannot read \"" + std::string(line) + "\"");
       }
@@ -93,22 +94,24 @@ void ResolveChoices(const Options& options, Resolver* r, Settings* s) {
   if (options.durability != Durability::kDefault) {
     durability = static_cast<uint64_t>(options.durability);
   }
-  s->durability = static_cast<Durability>(
-      r->Value("durability", durability, true, 1, "default: process", {1, 2}));
+  s->durability =
+      static_cast<Durability>(r->Value("durability", durability, true, 1, "default", {1, 2}));
+  s->sources.back().value = s->durability == Durability::kPower ? "power" : "process";
   std::optional<uint64_t> compression;
   if (options.compression) compression = static_cast<uint64_t>(*options.compression);
-  s->compression = static_cast<Compression>(
-      r->Value("compression", compression, true, 1, "default: snappy", {0, 1}));
+  s->compression =
+      static_cast<Compression>(r->Value("compression", compression, true, 1, "default", {0, 1}));
+  s->sources.back().value = s->compression == Compression::kSnappy ? "snappy" : "none";
   std::optional<uint64_t> keep_bytes, keep_seconds;
   if (options.log_retention) {
     keep_bytes = options.log_retention->bytes_min;
     keep_seconds = static_cast<uint64_t>(options.log_retention->age_min.count());
   }
   constexpr uint64_t kSecondsMax = 1ULL << 40;
-  s->log_retention.bytes_min = r->Value("log_retention_bytes", keep_bytes, true, 0,
-                                        "default: none", {0, ~uint64_t{0}});
-  s->log_retention.age_min = std::chrono::seconds(r->Value(
-      "log_retention_seconds", keep_seconds, true, 0, "default: none", {0, kSecondsMax}));
+  s->log_retention.bytes_min =
+      r->Value("log_retention_bytes", keep_bytes, true, 0, "default: none", {0, ~uint64_t{0}});
+  s->log_retention.age_min = std::chrono::seconds(
+      r->Value("log_retention_seconds", keep_seconds, true, 0, "default: none", {0, kSecondsMax}));
 }
 
 void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
@@ -132,13 +135,12 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
 void ResolveTree(const Options& options, Resolver* r, Settings* s) {
   const Tuning& t = options.tuning;
   const char* by_memtable = "derived from memtable_bytes";
-  s->table_bytes = r->Value("table_bytes", Given(t.table_bytes), true, 32 * kMiB, "default",
-                            {kKiB, 4 * kGiB});
-  s->block_bytes =
-      static_cast<uint32_t>(r->Value("block_bytes", Given(t.block_bytes), true, 4 * kKiB, "default",
-                                     {256, 256 * kKiB}));
-  s->filter_bits_per_key = static_cast<uint32_t>(r->Value(
-      "filter_bits_per_key", Given(t.filter_bits_per_key), true, 10, "default", {0, 32}));
+  s->table_bytes =
+      r->Value("table_bytes", Given(t.table_bytes), true, 32 * kMiB, "default", {kKiB, 4 * kGiB});
+  s->block_bytes = static_cast<uint32_t>(
+      r->Value("block_bytes", Given(t.block_bytes), true, 4 * kKiB, "default", {256, 256 * kKiB}));
+  s->filter_bits_per_key = static_cast<uint32_t>(
+      r->Value("filter_bits_per_key", Given(t.filter_bits_per_key), true, 10, "default", {0, 32}));
   s->level0_tables = static_cast<uint32_t>(
       r->Value("level0_tables", Given(t.level0_tables), true, 4, "default", {2, 64}));
   s->level_multiplier = static_cast<uint32_t>(

@@ -21,12 +21,12 @@ struct Settings {
   Compression compression = Compression::kSnappy;
   LogRetention log_retention;
 
-  uint64_t memtable_bytes = 0;         // one memtable is sealed at this size
-  uint64_t memtables_bytes_max = 0;    // all of them together: the last wall for writers
-  uint64_t jobs_bytes = 0;             // set aside for flush and compaction buffers
+  uint64_t memtable_bytes = 0;       // one memtable is sealed at this size
+  uint64_t memtables_bytes_max = 0;  // all of them together: the last wall for writers
+  uint64_t jobs_bytes = 0;           // set aside for flush and compaction buffers
   uint64_t cache_bytes = 0;
-  bool cache_shares_budget = true;     // memtables' bytes are taken out of the cache's capacity
-  uint64_t readers_bytes_max = 0;      // filters and indexes kept open, inside the cache's capacity
+  bool cache_shares_budget = true;  // memtables' bytes are taken out of the cache's capacity
+  uint64_t readers_bytes_max = 0;   // filters and indexes kept open, inside the cache's capacity
   uint64_t table_bytes = 0;
   uint32_t block_bytes = 0;
   uint32_t filter_bits_per_key = 0;
@@ -37,7 +37,7 @@ struct Settings {
   uint64_t event_log_bytes = 0;
   uint64_t batch_bytes_max = 0;
 
-  std::vector<Setting> sources;        // for Stats::settings
+  std::vector<Setting> sources;  // for Stats::settings
 
   // What is stored in the manifest: lines of "name=value".
   std::string EncodeStored() const;

@@ -53,9 +53,8 @@ std::vector<std::string> SnapshotList::NewlyOlderThan(std::chrono::seconds age) 
   for (const auto& [position, snapshot] : live_) {
     if (snapshot->warned_ || snapshot->age() < age) continue;
     snapshot->warned_ = true;
-    old.push_back("position " + std::to_string(position) + ", owner \"" +
-                  Escape(snapshot->owner_) + "\", age " +
-                  HumanMicros(static_cast<uint64_t>(snapshot->age().count())));
+    old.push_back("position " + std::to_string(position) + ", owner \"" + Escape(snapshot->owner_) +
+                  "\", age " + HumanMicros(static_cast<uint64_t>(snapshot->age().count())));
   }
   return old;
 }

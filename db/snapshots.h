@@ -42,7 +42,7 @@ class SnapshotList {
 
   std::vector<LogPos> Positions() const;  // ascending, without repetition
   size_t count() const;
-  LogPos oldest() const;                  // 0: none
+  LogPos oldest() const;  // 0: none
   // "position 17, owner backup, age 1.2 h" of each snapshot that became older than `age`.
   std::vector<std::string> NewlyOlderThan(std::chrono::seconds age);
 

@@ -32,7 +32,8 @@ void ReportLevels(const Core& core, const Version& version, Stats* stats) {
   }
   uint64_t last = shape.LevelBytes(shape.LastLevel());
   if (last > 0) {
-    stats->space_amplification = static_cast<double>(stats->table_bytes) / static_cast<double>(last);
+    stats->space_amplification =
+        static_cast<double>(stats->table_bytes) / static_cast<double>(last);
   }
   size_t runs = shape.levels[0].size();
   for (int level = 1; level < kLevels; ++level) runs += !shape.levels[level].empty();
@@ -47,8 +48,8 @@ void ReportCounters(const Statistics& s, Stats* stats) {
   stats->compaction_bytes_read = get(s.compaction_bytes_read);
   stats->compaction_bytes_written = get(s.compaction_bytes_written);
   if (stats->user_bytes_written > 0) {
-    uint64_t written = stats->log_bytes_written + stats->flush_bytes_written +
-                       stats->compaction_bytes_written;
+    uint64_t written =
+        stats->log_bytes_written + stats->flush_bytes_written + stats->compaction_bytes_written;
     stats->write_amplification =
         static_cast<double>(written) / static_cast<double>(stats->user_bytes_written);
   }

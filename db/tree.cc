@@ -23,10 +23,17 @@ Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedM
   MutexLock lock(mutex_);
   active_owner_ = std::move(active);
   sealed_.assign(std::make_move_iterator(sealed.begin()), std::make_move_iterator(sealed.end()));
-  sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+  CountSealedLocked();
   // The version is shown by the first Commit or this call, whichever comes first.
   version_ = versions_->current();
+  active_bytes_.store(active_->bytes_used(), std::memory_order_relaxed);
+  ChargeLocked();
   InstallLocked();
+}
+
+void Tree::CountSealedLocked() {
+  sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+  sealed_count_.store(sealed_.size(), std::memory_order_release);
 }
 
 void Tree::InstallLocked() {
@@ -41,7 +48,7 @@ void Tree::Seal(const TablesState& end) {
   auto fresh = std::make_shared<Memtable>();
   MutexLock lock(mutex_);
   sealed_.push_back({std::move(active_owner_), end});
-  sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+  CountSealedLocked();
   active_bytes_.store(0, std::memory_order_relaxed);
   active_owner_ = std::move(fresh);
   active_ = active_owner_.get();
@@ -53,12 +60,16 @@ bool Tree::ChargeMemory() {
   uint64_t before = active_bytes_.load(std::memory_order_relaxed);
   if (now < before + kChargeStepBytes && now >= before) return false;
   active_bytes_.store(now, std::memory_order_relaxed);
-  if (!core_->settings.cache_shares_budget) return true;
   MutexLock lock(mutex_);
+  ChargeLocked();
+  return true;
+}
+
+void Tree::ChargeLocked() {
+  if (!core_->settings.cache_shares_budget) return;
   uint64_t all = memtable_bytes();
   core_->cache.AdjustReserved(static_cast<int64_t>(all) - static_cast<int64_t>(charged_bytes_));
   charged_bytes_ = all;
-  return true;
 }
 
 std::vector<SealedMemtable> Tree::Sealed() const {
@@ -85,7 +96,8 @@ Status Tree::Commit(Edit edit, size_t flushed) {
       gone.push_back(std::move(sealed_.front()));
       sealed_.pop_front();
     }
-    sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+    CountSealedLocked();
+    ChargeLocked();
     InstallLocked();
   });
 }

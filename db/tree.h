@@ -31,9 +31,9 @@ class Tree {
   bool ChargeMemory();
 
   // ---- Any thread.
-  std::vector<SealedMemtable> Sealed() const;             // oldest first
-  bool HasSealed() const { return sealed_bytes_.load(std::memory_order_acquire) != 0; }
-  uint64_t memtable_bytes() const;                        // active and sealed
+  std::vector<SealedMemtable> Sealed() const;  // oldest first
+  bool HasSealed() const { return sealed_count_.load(std::memory_order_acquire) != 0; }
+  uint64_t memtable_bytes() const;  // active and sealed
   std::shared_ptr<const Version> version() const;
   // Commits the edit and shows its version; the `flushed` oldest sealed memtables are in it.
   Status Commit(Edit edit, size_t flushed);
@@ -41,17 +41,20 @@ class Tree {
 
  private:
   void InstallLocked() REQUIRES(mutex_);
+  void ChargeLocked() REQUIRES(mutex_);
+  void CountSealedLocked() REQUIRES(mutex_);
 
   Core* const core_;
   const std::unique_ptr<VersionSet> versions_;
   Memtable* active_;
+  std::atomic<size_t> sealed_count_{0};
   std::atomic<uint64_t> sealed_bytes_{0};
-  std::atomic<uint64_t> active_bytes_{0};   // as last seen by the leader
+  std::atomic<uint64_t> active_bytes_{0};  // as last seen by the leader
   uint64_t charged_bytes_ GUARDED_BY(mutex_) = 0;
 
   mutable Mutex mutex_;
   std::shared_ptr<Memtable> active_owner_ GUARDED_BY(mutex_);
-  std::deque<SealedMemtable> sealed_ GUARDED_BY(mutex_);   // oldest first
+  std::deque<SealedMemtable> sealed_ GUARDED_BY(mutex_);  // oldest first
   std::shared_ptr<const Version> version_ GUARDED_BY(mutex_);
 };
 

@@ -10,8 +10,10 @@
 namespace logwood {
 
 struct VerifyInput {
-  LogPos last_position = 0;                 // everything up to here must be readable
-  std::vector<RetainedSegment> segments;    // `bytes`: how far each counts, 0: to its own end
+  LogPos last_position = 0;               // everything up to here must be readable
+  std::vector<RetainedSegment> segments;  // `bytes`: how far each counts, 0: to its own end
+  // Whether a segment that is gone was removed because nothing needs it any more; may be empty.
+  std::function<bool(uint64_t number)> collected;
 };
 
 // kCorruption with the first damage, after all were reported; other failures as they come.

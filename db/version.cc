@@ -22,6 +22,10 @@ std::string TableName(int level, uint64_t number) {
   return TableFileName(number) + " in level " + std::to_string(level);
 }
 
+bool Overlaps(const TableMeta& table, const StoredRange& range) {
+  return table.end > range.begin && (range.end.empty() || table.begin < range.end);
+}
+
 bool Before(int level, const TableMeta& a, const TableMeta& b) {
   if (level > 0) return a.begin < b.begin;
   if (a.max_position != b.max_position) return a.max_position > b.max_position;
@@ -41,16 +45,16 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
       return t->meta()->number == number;
     });
     if (it == tables.end()) {
-      return Status::Corruption("edit removes " + TableName(level, number) + ", which is not there");
+      return Status::Corruption("edit removes " + TableName(level, number) +
+                                ", which is not there");
     }
     moved.push_back(*it);
     tables.erase(it);
   }
   for (const auto& [level, meta] : edit.added) {
     // A table that only changes its level stays open.
-    auto it = std::find_if(moved.begin(), moved.end(), [&meta = meta](const LiveTablePtr& t) {
-      return *t->meta() == meta;
-    });
+    auto it = std::find_if(moved.begin(), moved.end(),
+                           [&meta = meta](const LiveTablePtr& t) { return *t->meta() == meta; });
     LiveTablePtr table;
     if (it != moved.end()) {
       table = *it;
@@ -80,8 +84,8 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
 
 const LiveTablePtr* Version::Find(const Level& level, std::string_view stored_key) const {
   const auto& ends = level.end_prefixes;
-  size_t at = static_cast<size_t>(
-      std::lower_bound(ends.begin(), ends.end(), Prefix8(stored_key)) - ends.begin());
+  size_t at = static_cast<size_t>(std::lower_bound(ends.begin(), ends.end(), Prefix8(stored_key)) -
+                                  ends.begin());
   while (at < level.tables.size() && level.tables[at]->meta()->end <= stored_key) ++at;
   if (at == level.tables.size() || level.tables[at]->meta()->begin > stored_key) return nullptr;
   return &level.tables[at];
@@ -117,17 +121,24 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 }
 
 void Version::AddIterators(TableCache* cache, const TableScanOptions& options,
+                           const StoredRange& range,
                            std::vector<std::unique_ptr<InternalIterator>>* to) const {
   for (const auto& table : levels_[0].tables) {
+    if (!Overlaps(*table->meta(), range)) continue;
     auto reader = cache->Find(*table->meta());
     to->push_back(reader.ok() ? (*reader)->NewIterator(options)
                               : NewEmptyIterator(std::move(reader).status()));
   }
   for (int level = 1; level < kLevels; ++level) {
-    if (levels_[level].tables.empty()) continue;
+    const std::vector<TableMetaPtr>& tables = shape_->levels[level];
+    auto first = std::find_if(tables.begin(), tables.end(),
+                              [&](const TableMetaPtr& t) { return Overlaps(*t, range); });
+    auto last = std::find_if(first, tables.end(),
+                             [&](const TableMetaPtr& t) { return !Overlaps(*t, range); });
+    if (first == last) continue;
     LevelIteratorOptions level_options;
     level_options.scan = options;
-    to->push_back(NewLevelIterator({shape_->levels[level], shape_}, cache, level_options));
+    to->push_back(NewLevelIterator({{first, last}, shape_}, cache, level_options));
   }
 }
 
@@ -141,11 +152,12 @@ Status View::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 }
 
 std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
-                                                    const TableScanOptions& options) const {
+                                                    const TableScanOptions& options,
+                                                    const StoredRange& range) const {
   std::vector<std::unique_ptr<InternalIterator>> children;
   children.push_back(active->NewIterator());
   for (const auto& memtable : sealed) children.push_back(memtable->NewIterator());
-  version->AddIterators(cache, options, &children);
+  version->AddIterators(cache, options, range, &children);
   return NewMergingIterator(std::move(children));
 }
 

@@ -21,6 +21,11 @@ namespace logwood {
 
 using LiveTablePtr = std::shared_ptr<LiveTable>;
 
+// Stored keys in [begin, end); an empty end means no end.
+struct StoredRange {
+  std::string_view begin, end;
+};
+
 class Version {
  public:
   Version() : shape_(std::make_shared<LevelShape>()) {}
@@ -35,8 +40,8 @@ class Version {
 
   // Newest entry of the key in any table; see LookupResult.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // One iterator a level-0 table, one a level below.
-  void AddIterators(TableCache* cache, const TableScanOptions& options,
+  // One iterator a level-0 table, one a level below; only tables that overlap the range.
+  void AddIterators(TableCache* cache, const TableScanOptions& options, const StoredRange& range,
                     std::vector<std::unique_ptr<InternalIterator>>* to) const;
 
  private:
@@ -59,9 +64,10 @@ struct View {
 
   // The newest visible entry of the key, wherever it is.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // All of it, merged. The view must outlive the iterator.
-  std::unique_ptr<InternalIterator> NewIterator(TableCache* cache,
-                                                const TableScanOptions& options) const;
+  // All that may lie in the range, merged (entries outside of it may be shown, too). The view must
+  // outlive the iterator.
+  std::unique_ptr<InternalIterator> NewIterator(TableCache* cache, const TableScanOptions& options,
+                                                const StoredRange& range) const;
 };
 
 }  // namespace logwood

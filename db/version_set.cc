@@ -37,6 +37,7 @@ Edit VersionSet::WholeState() const {
   edit.tables = tables_;
   edit.first_segment = first_segment_;
   edit.durable_segment = durable_segment_;
+  if (start_.durable != 0) edit.durable = start_.durable;
   for (int level = 0; level < kLevels; ++level) {
     for (const auto& table : current_->level(level)) edit.added.emplace_back(level, *table->meta());
   }
@@ -51,18 +52,19 @@ Status VersionSet::NewManifest() {
     whole = WholeState();
   }
   // Order: new manifest and its name durable, then ROOT (WriteRoot), then the old one may go.
-  ASSIGN_OR_RETURN(auto writer,
-                   ManifestWriter::Create(start_.fs, start_.directory, number, whole));
+  ASSIGN_OR_RETURN(auto writer, ManifestWriter::Create(start_.fs, start_.directory, number, whole));
   start_.root.manifest = number;
+  // From here to the end of WriteRoot either manifest may be the one a crash leaves us with.
+  manifest_broken_ = true;
   RETURN_IF_ERROR(WriteRoot(start_.fs, start_.directory, start_.root));
-  MutexLock lock(mutex_);
-  if (manifest_ != nullptr) {
-    obsolete_manifest_ = manifest_->state().number;
-    static_cast<void>(manifest_->Close());
-  }
-  manifest_state_ = writer->state();
+  manifest_broken_ = false;
+  const uint64_t old = manifest_ != nullptr ? manifest_->state().number : 0;
+  if (manifest_ != nullptr) static_cast<void>(manifest_->Close());
   manifest_base_bytes_ = writer->bytes();
   manifest_ = std::move(writer);
+  MutexLock lock(mutex_);
+  obsolete_manifest_ = old;
+  manifest_state_ = manifest_->state();
   return Status::Ok();
 }
 
@@ -77,7 +79,10 @@ Status VersionSet::Commit(Edit edit,
   std::vector<LiveTablePtr> removed;
   ASSIGN_OR_RETURN(std::shared_ptr<const Version> next, base->Apply(edit, &removed));
   edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
-  RETURN_IF_ERROR(manifest_->Append(edit));
+  if (manifest_broken_) RETURN_IF_ERROR(NewManifest());
+  Status appended = manifest_->Append(edit);
+  manifest_broken_ = !appended.ok();
+  RETURN_IF_ERROR(std::move(appended));
   {
     MutexLock lock(mutex_);
     current_ = next;
@@ -93,7 +98,8 @@ Status VersionSet::Commit(Edit edit,
   base.reset();
   if (install) install(std::move(next));
   if (manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
-    // Failing to shorten it is no failure of the commit, which is durable in the old one.
+    // Failing to shorten it is no failure of this commit, which is durable; the next one tries
+    // again.
     static_cast<void>(NewManifest());
   }
   return Status::Ok();

@@ -23,12 +23,13 @@ class VersionSet {
   struct Start {
     FileSystem* fs = nullptr;
     std::string directory;
-    Root root;                          // its manifest number is chosen anew
+    Root root;  // its manifest number is chosen anew
     std::string settings;
     std::vector<Epoch> epochs;
     TablesState tables;
     uint64_t first_segment = 0;
     uint64_t next_file_number = 1;
+    LogPos durable = 0;  // the log is durable up to here
     std::shared_ptr<const Version> version;
   };
   // Writes a new manifest with the whole state and switches ROOT to it.
@@ -37,7 +38,9 @@ class VersionSet {
   uint64_t NewFileNumber() { return next_file_number_.fetch_add(1, std::memory_order_relaxed); }
 
   // Adds the file number to the edit, commits it, and calls `install` with the new version before
-  // another commit can begin. After a failure of the manifest every later commit fails with it.
+  // another commit can begin. After a failure the manifest's end is unknown: it is not appended to
+  // again; the next commit writes a new manifest first. Until ROOT names that one durably, the old
+  // and the new say the same.
   Status Commit(Edit edit, const std::function<void(std::shared_ptr<const Version>)>& install);
 
   std::shared_ptr<const Version> current() const;
@@ -67,12 +70,13 @@ class VersionSet {
     std::weak_ptr<LiveTable> users;
   };
 
-  Start start_;   // fields below `version` are the state at start; kept for WholeState
+  Start start_;  // fields below `version` are the state at start; kept for WholeState
   std::atomic<uint64_t> next_file_number_;
 
-  Mutex commit_mutex_;   // before mutex_
+  Mutex commit_mutex_;  // before mutex_
   std::unique_ptr<ManifestWriter> manifest_ GUARDED_BY(commit_mutex_);
   uint64_t manifest_base_bytes_ GUARDED_BY(commit_mutex_) = 0;
+  bool manifest_broken_ GUARDED_BY(commit_mutex_) = false;
 
   mutable Mutex mutex_;
   std::shared_ptr<const Version> current_ GUARDED_BY(mutex_);

@@ -2,10 +2,10 @@
 // readers use.
 //
 // A reader announces the view it is about to use in a slot of its own thread (a hazard pointer:
-// Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004), then checks that
-// the view is still the current one. The installer swaps the current view first and looks at the
-// slots second. Both pairs are sequentially consistent, so either the reader sees the swap and tries
-// again, or the installer sees the slot and keeps the old view for later.
+// Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004), then checks
+// that the view is still the current one. The installer swaps the current view first and looks at
+// the slots second. Both pairs are sequentially consistent, so either the reader sees the swap and
+// tries again, or the installer sees the slot and keeps the old view for later.
 #pragma once
 
 #include <atomic>
@@ -50,7 +50,7 @@ class ViewHolder {
  private:
   std::atomic<const View*> current_;
   mutable Mutex mutex_;
-  std::shared_ptr<const View> owner_ GUARDED_BY(mutex_);               // of current_
+  std::shared_ptr<const View> owner_ GUARDED_BY(mutex_);  // of current_
   std::vector<std::shared_ptr<const View>> retired_ GUARDED_BY(mutex_);
 };
 

@@ -23,7 +23,7 @@ struct PendingWrite {
   std::string_view operations, note;
   uint32_t operation_count = 0;
   uint32_t flags = 0;
-  bool check_keyspaces = false;   // it names keyspaces beyond "default"
+  bool check_keyspaces = false;  // it names keyspaces beyond "default"
   // Out.
   LogPos position = 0;
   Status status;
@@ -54,7 +54,7 @@ class WriteQueue {
   // The operation_count of a place that joins no group: RunAlone's.
   static constexpr uint32_t kAlone = ~uint32_t{0};
 
-  void Join(PendingWrite* write);          // returns when it leads or is done
+  void Join(PendingWrite* write);  // returns when it leads or is done
   void Lead(PendingWrite* leader);
   void FinishGroup(size_t size) REQUIRES(mutex_);
 
@@ -62,7 +62,7 @@ class WriteQueue {
   Mutex mutex_;
   PendingWrite* first_ GUARDED_BY(mutex_) = nullptr;
   PendingWrite* last_ GUARDED_BY(mutex_) = nullptr;
-  std::vector<PendingWrite*> group_;       // the leader's; reused
+  std::vector<PendingWrite*> group_;  // the leader's; reused
 };
 
 }  // namespace logwood

@@ -47,7 +47,8 @@ Status Writer::RotateAndSeal(bool seal) {
 
 void Writer::Delay(uint64_t bytes) {
   double price = parts_.background->delay_ns_per_byte();
-  if (price == 0) [[likely]] return;
+  if (price == 0) [[likely]]
+    return;
   Executor* executor = parts_.core->executor.get();
   uint64_t now = executor->NowNanos();
   bucket_.Charge(bytes, price, now);
@@ -69,7 +70,9 @@ Status Writer::PrepareRoom(uint64_t bytes) {
   if (!full && !parts_.log->NeedsRotation(settings.log_segment_bytes)) [[likely]] {
     return Status::Ok();
   }
-  return RotateAndSeal(full);
+  // A memtable that stayed empty (commits with notes only) is sealed with its segment, so that the
+  // tables' position moves on and the segment can go.
+  return RotateAndSeal(full || parts_.tree->active()->empty());
 }
 
 void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
@@ -137,7 +140,9 @@ Result<LogPos> Writer::SealActive() {
   queue_.RunAlone([&] {
     status = parts_.errors->WriteStatus();
     position = parts_.log->stored();
-    if (status.ok() && !parts_.tree->active()->empty()) status = RotateAndSeal(true);
+    bool something = !parts_.tree->active()->empty() ||
+                     position > parts_.tree->versions().tables_state().position;
+    if (status.ok() && something) status = RotateAndSeal(true);
   });
   RETURN_IF_ERROR(std::move(status));
   return position;

@@ -46,7 +46,7 @@ class Writer {
 
   const Parts parts_;
   TokenBucket bucket_;
-  std::vector<PendingWrite*> accepted_;   // the leader's; reused
+  std::vector<PendingWrite*> accepted_;  // the leader's; reused
   WriteQueue queue_;
 };
 

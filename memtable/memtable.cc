@@ -2,8 +2,8 @@
 
 #include <atomic>
 
-#include "memtable/record.h"
 #include "memtable/btree.h"
+#include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
 

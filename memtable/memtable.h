@@ -3,8 +3,9 @@
 //
 // A reader sees an entry completely or not at all; which entries it may use is decided by position:
 // the engine publishes a commit's position after all of its entries are in.
-// Memory is an arena that lives until the memtable dies; keys and values are copied into it. The order
-// is a B-tree (memtable/btree.h, which has the proof; docs/decisions/0003-memtable-index.md, why).
+// Memory is an arena that lives until the memtable dies; keys and values are copied into it. The
+// order is a B-tree (memtable/btree.h, which has the proof; docs/decisions/0003-memtable-index.md,
+// why).
 #pragma once
 
 #include <cstddef>
@@ -29,17 +30,18 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   void Insert(std::string_view stored_key, uint64_t trailer, std::string_view value);
 
   // Finds the newest entry of the key at or below key.position; true when there is one. Values from
-  // kPinnedBytesMin on pin this memtable, which a shared_ptr must own then. No allocation otherwise.
+  // kPinnedBytesMin on pin this memtable, which a shared_ptr must own then. No allocation
+  // otherwise.
   bool Get(const LookupKey& key, LookupResult* result) const;
   // The iterator keeps nothing alive: the caller holds the memtable.
   std::unique_ptr<InternalIterator> NewIterator() const;
 
   // Safe from any thread; exact once writing has stopped.
-  size_t bytes_used() const;        // arena blocks
+  size_t bytes_used() const;  // arena blocks
   uint64_t entries() const;
   uint64_t tombstones() const;
-  uint64_t raw_bytes() const;       // keys and values
-  LogPos first_position() const;    // smallest and largest inserted; 0 when empty
+  uint64_t raw_bytes() const;     // keys and values
+  LogPos first_position() const;  // smallest and largest inserted; 0 when empty
   LogPos last_position() const;
   bool empty() const { return entries() == 0; }
 

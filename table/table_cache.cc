@@ -139,9 +139,14 @@ Result<ReaderPtr> TableCache::Find(const TableMeta& meta) {
   }
   // Two threads may open the same file; the first to come back wins, the other's is closed.
   const std::string path = s.directory + "/" + TableFileName(meta.number);
-  ASSIGN_OR_RETURN(std::unique_ptr<RandomAccessFile> file, s.fs->OpenRandomAccess(path));
+  auto file = s.fs->OpenRandomAccess(path);
+  if (!file.ok() && file.status().Is(StatusCode::kNotFound)) {
+    // Never kNotFound: a caller could take it for the absence of a key.
+    return Status::Corruption(path + ":0: the table is missing");
+  }
+  if (!file.ok()) return std::move(file).status();
   ASSIGN_OR_RETURN(ReaderPtr opened,
-                   TableReader::Open(std::move(file), path, &meta, s.blocks, s.counters));
+                   TableReader::Open(std::move(*file), path, &meta, s.blocks, s.counters));
   s.Reserve(static_cast<int64_t>(opened->memory_bytes()));
   std::vector<ReaderPtr> closable;
   ReaderPtr result;

@@ -11,23 +11,27 @@
 namespace logwood {
 
 struct TableMeta {
-  uint64_t number = 0;          // "000012.table"
-  Id128 id;                     // its file id
-  uint64_t size = 0;            // bytes
-  uint64_t hash = 0;            // Hash64 of the whole file
-  std::string begin;            // smallest stored key
-  std::string end;              // exclusive: greater than every stored key in it
-  LogPos min_position = 0;      // of its entries (0 where positions were dropped)
+  uint64_t number = 0;      // "000012.table"
+  Id128 id;                 // its file id
+  uint64_t size = 0;        // bytes
+  uint64_t hash = 0;        // Hash64 of the whole file
+  std::string begin;        // smallest stored key
+  std::string end;          // exclusive: greater than every stored key in it
+  LogPos min_position = 0;  // of its entries (0 where positions were dropped)
   LogPos max_position = 0;
   uint64_t entries = 0;
   uint64_t tombstones = 0;
-  uint64_t raw_bytes = 0;       // keys and values before encoding
-  uint64_t created_us = 0;      // record time of its newest data
+  uint64_t raw_bytes = 0;   // keys and values before encoding
+  uint64_t created_us = 0;  // record time of its newest data
   // Positions of all entries are this one (ingestion); 0: as stored.
   LogPos position_override = 0;
 
-  bool Contains(std::string_view stored_key) const { return stored_key >= begin && stored_key < end; }
-  bool Overlaps(std::string_view from, std::string_view to) const { return begin < to && from < end; }
+  bool Contains(std::string_view stored_key) const {
+    return stored_key >= begin && stored_key < end;
+  }
+  bool Overlaps(std::string_view from, std::string_view to) const {
+    return begin < to && from < end;
+  }
   friend bool operator==(const TableMeta&, const TableMeta&) = default;
 };
 using TableMetaPtr = std::shared_ptr<const TableMeta>;

@@ -8,10 +8,10 @@ namespace logwood {
 
 }  // namespace logwood
 
-#define CHECK(condition)                                                     \
-  do {                                                                       \
-    if (!(condition)) [[unlikely]]                                           \
-      ::logwood::CheckFailed(__FILE__, __LINE__, #condition);                \
+#define CHECK(condition)                                      \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::logwood::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
 
 // For conditions on hot paths: checked in debug and sanitizer builds only.

@@ -25,9 +25,15 @@ inline Int LoadFixed(const char* from) {
   std::memcpy(&value, from, sizeof(value));
   return value;
 }
-inline void PutFixed16(std::string* to, uint16_t v) { to->append(reinterpret_cast<const char*>(&v), 2); }
-inline void PutFixed32(std::string* to, uint32_t v) { to->append(reinterpret_cast<const char*>(&v), 4); }
-inline void PutFixed64(std::string* to, uint64_t v) { to->append(reinterpret_cast<const char*>(&v), 8); }
+inline void PutFixed16(std::string* to, uint16_t v) {
+  to->append(reinterpret_cast<const char*>(&v), 2);
+}
+inline void PutFixed32(std::string* to, uint32_t v) {
+  to->append(reinterpret_cast<const char*>(&v), 4);
+}
+inline void PutFixed64(std::string* to, uint64_t v) {
+  to->append(reinterpret_cast<const char*>(&v), 8);
+}
 
 // Writes at most kVarint64BytesMax bytes; returns the end.
 inline char* EncodeVarint(char* to, uint64_t value) {

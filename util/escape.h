@@ -14,9 +14,9 @@ std::string Escape(std::string_view bytes);
 std::optional<std::string> Unescape(std::string_view text);
 
 std::string ToHex(std::string_view bytes);
-std::optional<std::string> FromHex(std::string_view text);      // both cases
-std::string ToBase64(std::string_view bytes);                   // RFC 4648, padded
-std::optional<std::string> FromBase64(std::string_view text);   // padding required
+std::optional<std::string> FromHex(std::string_view text);     // both cases
+std::string ToBase64(std::string_view bytes);                  // RFC 4648, padded
+std::optional<std::string> FromBase64(std::string_view text);  // padding required
 
 // The inside of a JSON string. Bytes that are not UTF-8 become \u00NN of their Latin-1 value; use
 // hex or base64 where they must come back.

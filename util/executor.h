@@ -1,5 +1,5 @@
-// Executor: the only source of threads, timers and time (STYLE 20). The default runs a small pool of
-// real threads; a simulated one can replace it and replay a run from a seed.
+// Executor: the only source of threads, timers and time (STYLE 20). The default runs a small pool
+// of real threads; a simulated one can replace it and replay a run from a seed.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,9 @@ class Executor {
   // broken program. Not from inside a job.
   virtual void Shutdown() = 0;
 
-  virtual Deadline Now() = 0;          // monotonic
-  virtual uint64_t NowNanos() = 0;     // monotonic, for latencies
-  virtual uint64_t WallMicros() = 0;   // since 1970, UTC; may jump
+  virtual Deadline Now() = 0;         // monotonic
+  virtual uint64_t NowNanos() = 0;    // monotonic, for latencies
+  virtual uint64_t WallMicros() = 0;  // since 1970, UTC; may jump
   virtual void SleepMicros(uint64_t micros) = 0;
 };
 

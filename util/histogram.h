@@ -1,6 +1,6 @@
-// Histogram: latencies in nanoseconds in logarithmic buckets (16 a power of two, error under 6.5 %).
-// Add is lock-free and relaxed; safe from any thread. Spread over a few stripes by thread so that
-// writers do not share cache lines.
+// Histogram: latencies in nanoseconds in logarithmic buckets (16 a power of two, error under 6.5
+// %). Add is lock-free and relaxed; safe from any thread. Spread over a few stripes by thread so
+// that writers do not share cache lines.
 #pragma once
 
 #include <array>

@@ -45,7 +45,8 @@ inline int CompareInternal(std::string_view a, uint64_t a_trailer, std::string_v
 }
 
 // ---- Keyspace prefixes: order-preserving and prefix-free, so that a stored key splits one way.
-// Number n < 240: the byte n. Otherwise 240 + (bytes of n-240) - 1, then n-240 big-endian, 1-4 bytes.
+// Number n < 240: the byte n. Otherwise 240 + (bytes of n-240) - 1, then n-240 big-endian, 1-4
+// bytes.
 inline constexpr uint32_t kCatalogueKeyspace = 0;
 inline constexpr uint32_t kDefaultKeyspace = 1;
 inline constexpr size_t kKeyspacePrefixBytesMax = 5;

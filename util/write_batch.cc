@@ -19,6 +19,9 @@ bool WriteBatch::Begin(Keyspace keyspace, std::string_view key, std::string_view
   if (!status_.ok()) return false;
   if (keyspace.number() == kCatalogueKeyspace) {
     status_ = Status::InvalidArgument("keyspace 0 is the catalogue: only the engine writes it");
+  } else if (keyspace.owner() == 0 && keyspace.number() != kDefaultKeyspace) {
+    status_ = Status::InvalidArgument(
+        "keyspace: this handle came from no database (use CreateKeyspace or OpenKeyspace)");
   } else if (keyspace.owner() != 0 && owner_ != 0 && keyspace.owner() != owner_) {
     status_ = Status::InvalidArgument("keyspaces of two databases in one batch");
   } else if (key.size() > kKeyBytesMax) {

@@ -43,4 +43,3 @@ BENCHMARK(BM_InsertAndEvict)->Threads(1)->Threads(2);
 
 }  // namespace
 }  // namespace logwood
-

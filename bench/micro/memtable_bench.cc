@@ -126,4 +126,3 @@ BENCHMARK(BM_InsertBesideReader)->DenseRange(0, 1)->Unit(benchmark::kMillisecond
 
 }  // namespace
 }  // namespace logwood
-

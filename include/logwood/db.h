@@ -64,17 +64,17 @@ struct RangeEstimate {
 
 // What recovery found; for people and tests.
 struct RecoveryInfo {
-  LogPos tables_position = 0;      // what the tables already held
-  LogPos replayed_first = 0;       // 0: nothing was replayed
+  LogPos tables_position = 0;  // what the tables already held
+  LogPos replayed_first = 0;   // 0: nothing was replayed
   LogPos replayed_last = 0;
   uint64_t replayed_commits = 0;
   uint64_t replayed_bytes = 0;
   uint64_t segments = 0;
-  LogPos durable_point = 0;        // the highest recorded one
+  LogPos durable_point = 0;  // the highest recorded one
   uint64_t unproven_tail_bytes = 0;
   std::string unproven_tail_file;
   uint64_t unproven_tail_offset = 0;
-  bool clean = true;               // the last close was a clean one
+  bool clean = true;  // the last close was a clean one
   uint64_t epoch = 0;
   uint64_t micros = 0;
 };
@@ -89,7 +89,7 @@ struct Damage {
   std::string file;
   uint64_t offset = 0;
   std::string what;
-  std::string first_key, last_key;         // keys that may be affected, as stored in `keyspace`
+  std::string first_key, last_key;  // keys that may be affected, as stored in `keyspace`
   LogPos first_position = 0, last_position = 0;
 };
 
@@ -106,7 +106,8 @@ class LOGWOOD_EXPORT DB {
   static Status Destroy(const Options& options, const std::string& path);
 
   virtual ~DB() = default;  // closes; an error is lost, so call Close()
-  // Waits for calls under way, syncs the log, marks a clean close. The second call returns kClosed.
+  // Waits for writes and maintenance calls under way on other threads (reads there finish with what
+  // they hold), syncs the log, marks a clean close. The second call returns kClosed.
   virtual Status Close() = 0;
 
   // ---- Writing. Each returns the position of its commit. Cost without sync: under a microsecond.

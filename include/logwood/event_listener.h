@@ -22,18 +22,18 @@
 namespace logwood {
 
 enum class EventKind : uint8_t {
-  kOpened,             // detail: what was recovered
+  kOpened,  // detail: what was recovered
   kClosed,
-  kUnprovenTail,       // recovery cut a tail no durable point covers: file, offset, bytes
-  kFlush,              // a memtable became a table
-  kCompaction,         // tables were merged or moved
-  kStall,              // writers are delayed: micros, detail says why
-  kCorruption,         // file, offset
-  kBackgroundError,    // a flush, compaction or sync failed
-  kResumed,            // writes go on after kNoSpace
+  kUnprovenTail,     // recovery cut a tail no durable point covers: file, offset, bytes
+  kFlush,            // a memtable became a table
+  kCompaction,       // tables were merged or moved
+  kStall,            // writers are delayed: micros, detail says why
+  kCorruption,       // file, offset
+  kBackgroundError,  // a flush, compaction or sync failed
+  kResumed,          // writes go on after kNoSpace
   kKeyspaceCreated,
   kKeyspaceDropped,
-  kOldSnapshot,        // a snapshot is older than Options::snapshot_age_warning
+  kOldSnapshot,  // a snapshot is older than Options::snapshot_age_warning
 };
 
 LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);
@@ -41,21 +41,21 @@ LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);
 // Fields that do not apply to a kind are zero or empty.
 struct LOGWOOD_EXPORT Event {
   EventKind kind = EventKind::kOpened;
-  uint64_t wall_us = 0;       // microseconds since 1970, UTC
-  LogPos position = 0;        // the database's last position when it happened
-  std::string file;           // name of the file concerned
-  uint64_t offset = 0;        // in that file, bytes
-  uint64_t bytes_in = 0;      // read by a job, or cut from a tail
-  uint64_t bytes_out = 0;     // written by a job
+  uint64_t wall_us = 0;    // microseconds since 1970, UTC
+  LogPos position = 0;     // the database's last position when it happened
+  std::string file;        // name of the file concerned
+  uint64_t offset = 0;     // in that file, bytes
+  uint64_t bytes_in = 0;   // read by a job, or cut from a tail
+  uint64_t bytes_out = 0;  // written by a job
   uint64_t entries_in = 0;
   uint64_t entries_out = 0;
   uint32_t tables_in = 0;
   uint32_t tables_out = 0;
   int level_in = -1;
   int level_out = -1;
-  uint64_t micros = 0;        // how long it took
-  Status status;              // of a failure
-  std::string detail;         // for people
+  uint64_t micros = 0;  // how long it took
+  Status status;        // of a failure
+  std::string detail;   // for people
 
   // One line of JSON, no newline.
   std::string ToJson() const;
@@ -65,7 +65,8 @@ class LOGWOOD_EXPORT EventListener {
  public:
   virtual ~EventListener() = default;
   // Called from background and writer threads, one call at a time per database, never under a lock
-  // of the engine. Must be quick; must not close the database. Reads and writes are allowed.
+  // of the engine. Must be quick. Reads are allowed; writing to the database, flushing, compacting
+  // or closing it is not: the thread that tells may be the one that makes room for writes.
   virtual void OnEvent(const Event& event) = 0;
 };
 

@@ -25,24 +25,25 @@ enum class Compression : uint8_t { kNone = 0, kSnappy = 1 };
 
 // Which log segments stay although recovery no longer needs them. Default: none.
 struct LogRetention {
-  uint64_t bytes_min = 0;                // keep at least this many bytes of log
-  std::chrono::seconds age_min{0};       // keep commits at least this long
+  uint64_t bytes_min = 0;           // keep at least this many bytes of log
+  std::chrono::seconds age_min{0};  // keep commits at least this long
 };
 
 // Zero means "as stored with the database, else derived". Values out of range are kInvalidArgument.
 // What shapes tables (table, block, filter, level values) is stored with the database and stays in
 // force when a later open does not give it; the rest belongs to the process.
 struct Tuning {
-  uint64_t memtable_bytes = 0;        // a memtable is sealed at this size; 4 KiB .. 1 GiB
-  uint64_t table_bytes = 0;           // a table's data size at which compaction starts another; 1 KiB .. 4 GiB
-  uint32_t block_bytes = 0;           // uncompressed data block; 256 .. 256 KiB
-  std::optional<uint64_t> cache_bytes;  // block cache; may be 0
+  uint64_t memtable_bytes = 0;  // a memtable is sealed at this size; 4 KiB .. 1 GiB
+  uint64_t table_bytes =
+      0;  // a table's data size at which compaction starts another; 1 KiB .. 4 GiB
+  uint32_t block_bytes = 0;                     // uncompressed data block; 256 .. 256 KiB
+  std::optional<uint64_t> cache_bytes;          // block cache; may be 0
   std::optional<uint32_t> filter_bits_per_key;  // 0 switches filters off; at most 32
-  uint32_t level0_tables = 0;         // level-0 tables that start a compaction; 2 .. 64
-  uint32_t level_multiplier = 0;      // size ratio of neighbouring levels; 4 .. 32
-  uint32_t background_threads = 0;    // 1 .. 64
-  uint64_t log_segment_bytes = 0;     // a segment is closed at this size; 4 KiB .. 1 GiB
-  uint64_t event_log_bytes = 0;       // EVENTS rotates at this size, one old file is kept
+  uint32_t level0_tables = 0;                   // level-0 tables that start a compaction; 2 .. 64
+  uint32_t level_multiplier = 0;                // size ratio of neighbouring levels; 4 .. 32
+  uint32_t background_threads = 0;              // 1 .. 64
+  uint64_t log_segment_bytes = 0;               // a segment is closed at this size; 4 KiB .. 1 GiB
+  uint64_t event_log_bytes = 0;                 // EVENTS rotates at this size, one old file is kept
 };
 
 struct LOGWOOD_EXPORT Options {
@@ -74,8 +75,9 @@ struct ReadOnlyOptions {
   FileSystem* file_system = nullptr;
   // Serve the good prefix of a log with proven damage instead of failing.
   bool allow_damaged_log = false;
-  // Open although a writer has the directory: reads the state found there and tolerates files that
-  // vanish; what the writer commits later is not seen.
+  // Open although a writer has the directory: reads the state found while opening, trying again
+  // when files vanish meanwhile. What the writer commits later is not seen; reads of tables that it
+  // removes later are kCorruption: open again.
   bool ignore_writer = false;
 };
 

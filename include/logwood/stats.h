@@ -15,12 +15,12 @@ namespace logwood {
 
 struct LevelStats {
   uint32_t tables = 0;
-  uint64_t bytes = 0;             // on disk
+  uint64_t bytes = 0;  // on disk
   uint64_t entries = 0;
   uint64_t tombstones = 0;
-  uint64_t target_bytes = 0;      // what the level may hold before it is compacted; 0: no target
-  uint64_t compactions = 0;       // jobs that wrote into this level since open
-  uint64_t bytes_read = 0;        // by those jobs
+  uint64_t target_bytes = 0;  // what the level may hold before it is compacted; 0: no target
+  uint64_t compactions = 0;   // jobs that wrote into this level since open
+  uint64_t bytes_read = 0;    // by those jobs
   uint64_t bytes_written = 0;
 };
 
@@ -34,10 +34,10 @@ struct OperationStats {
 struct MemoryStats {
   uint64_t budget_bytes = 0;
   uint64_t memtable_bytes = 0;
-  uint64_t cache_bytes = 0;        // blocks
-  uint64_t table_bytes = 0;        // indexes and filters of open tables
-  uint64_t pinned_bytes = 0;       // blocks held by iterators and pinned values
-  uint64_t jobs_bytes = 0;         // flush and compaction buffers, log buffers
+  uint64_t cache_bytes = 0;   // blocks
+  uint64_t table_bytes = 0;   // indexes and filters of open tables
+  uint64_t pinned_bytes = 0;  // blocks held by iterators and pinned values
+  uint64_t jobs_bytes = 0;    // flush and compaction buffers, log buffers
 };
 
 struct Setting {
@@ -50,27 +50,27 @@ struct LOGWOOD_EXPORT Stats {
   std::string path;
   Id128 history_id, instance_id;
   uint64_t epoch = 0;
-  LogPos last_position = 0;        // newest commit
-  LogPos durable_position = 0;     // newest commit that survives power loss
+  LogPos last_position = 0;     // newest commit
+  LogPos durable_position = 0;  // newest commit that survives power loss
   uint32_t keyspaces = 0;
   uint32_t snapshots = 0;
-  LogPos oldest_snapshot = 0;      // 0: none
+  LogPos oldest_snapshot = 0;  // 0: none
 
   std::vector<LevelStats> levels;
   uint64_t log_segments = 0;
-  uint64_t log_bytes = 0;          // of the segments that are there
-  uint64_t table_bytes = 0;        // of live tables on disk
-  uint64_t obsolete_bytes = 0;     // of tables only kept for readers
+  uint64_t log_bytes = 0;       // of the segments that are there
+  uint64_t table_bytes = 0;     // of live tables on disk
+  uint64_t obsolete_bytes = 0;  // of tables only kept for readers
 
   // Since open.
-  uint64_t user_bytes_written = 0;      // keys and values as given
+  uint64_t user_bytes_written = 0;  // keys and values as given
   uint64_t log_bytes_written = 0;
   uint64_t flush_bytes_written = 0;
   uint64_t compaction_bytes_read = 0;
   uint64_t compaction_bytes_written = 0;
-  double write_amplification = 0;       // (log + flush + compaction) / user; 0 when nothing was written
-  double space_amplification = 0;       // table bytes / bytes of the last level; 0 when empty
-  double read_amplification = 0;        // sorted runs a read may have to look at
+  double write_amplification = 0;  // (log + flush + compaction) / user; 0 when nothing was written
+  double space_amplification = 0;  // table bytes / bytes of the last level; 0 when empty
+  double read_amplification = 0;   // sorted runs a read may have to look at
 
   uint64_t cache_hits = 0, cache_misses = 0;
   uint64_t filter_checks = 0;           // tables asked through their filter
@@ -80,17 +80,17 @@ struct LOGWOOD_EXPORT Stats {
   uint64_t flushes = 0, compactions = 0;
   uint64_t gets = 0, seeks = 0;
   uint64_t tombstones_skipped = 0;
-  uint64_t stall_us = 0;                // writers' time spent delayed
+  uint64_t stall_us = 0;  // writers' time spent delayed
   uint64_t compaction_debt_bytes = 0;
-  bool writes_stopped = false;          // after an error
-  std::string background_error;         // empty: none
+  bool writes_stopped = false;   // after an error
+  std::string background_error;  // empty: none
 
   MemoryStats memory;
   OperationStats write_latency, sync_latency, flush_time, compaction_time;
   std::vector<Setting> settings;
 
   std::string ToText() const;
-  std::string ToJson() const;           // one object
+  std::string ToJson() const;  // one object
   std::string ToPrometheus() const;
 };
 

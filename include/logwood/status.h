@@ -26,21 +26,21 @@ namespace logwood {
 // What the caller can do about it is written beside each code.
 enum class StatusCode : uint8_t {
   kOk = 0,
-  kNotFound = 1,          // the key, keyspace or file is not there: an answer, not a failure
-  kInvalidArgument = 2,   // the call is wrong; the message names the argument and the limit
-  kCorruption = 3,        // bytes on disk are not what was written; the message names file:offset
-  kIoError = 4,           // the file system said no; the message names the operation and the path
-  kNoSpace = 5,           // the disk is full; make room, writes resume by themselves
-  kBusy = 6,              // somebody else has it: a second open, a lock, a limit of pins
-  kTimeout = 7,           // the deadline passed; try again
-  kCancelled = 8,         // another thread cancelled the call
-  kClosed = 9,            // the database (or the handle) is closed
-  kReadOnly = 10,         // opened read-only, or stopped accepting writes after a failed sync
-  kNotSupported = 11,     // a newer format or a feature this build does not have
-  kConflict = 12,         // a condition or transaction did not hold; read again and retry
-  kAlreadyExists = 13,    // asked to create what is there
-  kTrimmed = 14,          // that position of the log is gone; bootstrap
-  kWrongHistory = 15,     // that cursor belongs to another database or to a fork of this one
+  kNotFound = 1,         // the key, keyspace or file is not there: an answer, not a failure
+  kInvalidArgument = 2,  // the call is wrong; the message names the argument and the limit
+  kCorruption = 3,       // bytes on disk are not what was written; the message names file:offset
+  kIoError = 4,          // the file system said no; the message names the operation and the path
+  kNoSpace = 5,          // the disk is full; make room, writes resume by themselves
+  kBusy = 6,             // somebody else has it: a second open, a lock, a limit of pins
+  kTimeout = 7,          // the deadline passed; try again
+  kCancelled = 8,        // another thread cancelled the call
+  kClosed = 9,           // the database (or the handle) is closed
+  kReadOnly = 10,        // opened read-only, or stopped accepting writes after a failed sync
+  kNotSupported = 11,    // a newer format or a feature this build does not have
+  kConflict = 12,        // a condition or transaction did not hold; read again and retry
+  kAlreadyExists = 13,   // asked to create what is there
+  kTrimmed = 14,         // that position of the log is gone; bootstrap
+  kWrongHistory = 15,    // that cursor belongs to another database or to a fork of this one
 };
 
 // The code's name as written above without the k: "NotFound". Never null.
@@ -104,10 +104,10 @@ class [[nodiscard]] Result {
   }
   Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by intent
   template <typename U>
-    requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Result<T>> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Status>)
-  Result(U&& value) : value_(T(std::forward<U>(value))) {}  // NOLINT: implicit by intent
+  requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Result<T>> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Status>) Result(U&& value)
+      : value_(T(std::forward<U>(value))) {}  // NOLINT: implicit by intent
 
   bool ok() const noexcept { return value_.has_value(); }
   const Status& status() const& noexcept { return status_; }

@@ -28,11 +28,12 @@ LOGWOOD_EXPORT Deadline DeadlineAfter(std::chrono::microseconds duration);
 inline constexpr Deadline kNoDeadline = Deadline::max();
 
 // Limits. Exceeding one is kInvalidArgument and the message names it.
-inline constexpr size_t kKeyBytesMax = 64 * 1024;             // a user's key
-inline constexpr size_t kBatchBytesMax = 64 * 1024 * 1024;    // a batch: min(this, a quarter of the budget)
-inline constexpr size_t kNoteBytesMax = 64 * 1024;            // WriteBatch::Note
-inline constexpr size_t kKeyspaceNameBytesMax = 255;          // 1 to this many bytes
-inline constexpr uint32_t kKeyspacesMax = 65'000;             // numbers ever used, dropped ones included
+inline constexpr size_t kKeyBytesMax = 64 * 1024;  // a user's key
+inline constexpr size_t kBatchBytesMax =
+    64 * 1024 * 1024;                                 // a batch: min(this, a quarter of the budget)
+inline constexpr size_t kNoteBytesMax = 64 * 1024;    // WriteBatch::Note
+inline constexpr size_t kKeyspaceNameBytesMax = 255;  // 1 to this many bytes
+inline constexpr uint32_t kKeyspacesMax = 65'000;     // numbers ever used, dropped ones included
 inline constexpr uint64_t kMemoryBudgetBytesMin = 1 << 20;
 
 // A named, ordered set of keys. A Keyspace is a small value: copy it freely. It belongs to the
