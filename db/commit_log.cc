@@ -187,18 +187,17 @@ std::vector<RetainedSegment> CommitLog::Segments() const {
 }
 
 Status CommitLog::RemoveBefore(uint64_t number) {
-  std::vector<uint64_t> gone;
-  {
-    MutexLock lock(mutex_);
-    for (const Segment& segment : segments_) {
-      if (segment.info.number < number) gone.push_back(segment.info.number);
-    }
-  }
-  for (uint64_t n : gone) {
-    Status removed = options_.fs->Remove(PathOf(n));
-    if (!removed.ok() && !removed.Is(StatusCode::kNotFound)) return removed;
-    MutexLock lock(mutex_);
-    std::erase_if(segments_, [n](const Segment& s) { return s.info.number == n; });
+  // Off the list first: who finds a segment there finds its file.
+  MutexLock lock(mutex_);
+  while (segments_.size() > 1 && segments_.front().info.number < number) {
+    Segment gone = std::move(segments_.front());
+    segments_.erase(segments_.begin());
+    lock.Unlock();
+    Status removed = options_.fs->Remove(PathOf(gone.info.number));
+    lock.Lock();
+    if (removed.ok() || removed.Is(StatusCode::kNotFound)) continue;
+    segments_.insert(segments_.begin(), std::move(gone));
+    return removed;
   }
   return Status::Ok();
 }

@@ -4,6 +4,17 @@
 
 namespace logwood {
 
+namespace {
+
+bool EndsWithNewline(FileSystem* fs, const std::string& path, uint64_t bytes) {
+  auto file = fs->OpenRandomAccess(path);
+  char last = '\n';
+  if (!file.ok() || !(*file)->Read(bytes - 1, 1, &last).ok()) return true;
+  return last == '\n';
+}
+
+}  // namespace
+
 EventLog::EventLog(FileSystem* fs, Executor* clock, std::string directory, uint64_t bytes_max,
                    std::vector<std::shared_ptr<EventListener>> listeners)
     : fs_(fs),
@@ -47,8 +58,14 @@ void EventLog::Append(const Event& event) {
     auto opened = fs_->OpenLogFile(path);
     if (!opened.ok()) return;
     auto size = fs_->FileSize(path);
+    if (!size.ok()) return;  // not known where to go on
     file_ = std::move(*opened);
-    file_bytes_ = size.ok() ? *size : 0;
+    file_bytes_ = *size;
+    // A crash may have torn the last line: what follows begins on one of its own.
+    if (file_bytes_ != 0 && !EndsWithNewline(fs_, path, file_bytes_) &&
+        file_->Store(file_bytes_, "\n").ok()) {
+      ++file_bytes_;
+    }
   }
   std::string line = event.ToJson() + '\n';
   if (file_->Store(file_bytes_, line).ok()) file_bytes_ += line.size();

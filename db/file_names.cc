@@ -7,14 +7,19 @@ namespace logwood {
 
 namespace {
 
+// Far beyond what one database ever gives out, and far from where counting on would wrap around.
+constexpr uint64_t kFileNumberMax = uint64_t{1} << 56;
+constexpr size_t kDigitsMin = 6;
+
+// Only the spelling that is written: otherwise two names would mean one file.
 std::optional<uint64_t> NumberBefore(std::string_view name, std::string_view suffix) {
-  if (name.size() < suffix.size() + 6 || !name.ends_with(suffix)) return std::nullopt;
+  if (name.size() < suffix.size() + kDigitsMin || !name.ends_with(suffix)) return std::nullopt;
   std::string_view digits = name.substr(0, name.size() - suffix.size());
   uint64_t number = 0;
   auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-  // Six digits, more only where the number needs them: "00000012.log" is not ours.
-  if (digits.size() > 6 && digits[0] == '0') return std::nullopt;
+  if (number > kFileNumberMax) return std::nullopt;
+  if (digits.size() > kDigitsMin && digits.front() == '0') return std::nullopt;
   return number;
 }
 

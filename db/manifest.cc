@@ -1,5 +1,8 @@
 #include "db/manifest.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "db/file_names.h"
 #include "util/coding.h"
 #include "util/file_header.h"
@@ -13,7 +16,6 @@ namespace {
 
 constexpr size_t kFrameHeaderBytes = 12;
 constexpr uint64_t kManifestBytesMax = 1ULL << 30;
-constexpr uint64_t kSearchBytesMax = 256ULL << 20;
 constexpr size_t kRootBytes = kFileHeaderBytes + 8 + 32 + 8;
 
 uint64_t NextChain(uint64_t chain, std::string_view length_field, std::string_view body) {
@@ -26,41 +28,86 @@ std::string At(const std::string& path, uint64_t offset, std::string_view what) 
   return path + ":" + std::to_string(offset) + ": " + std::string(what);
 }
 
-// Whether a frame that continues `chain` begins at `at`.
-bool FrameAt(std::string_view bytes, size_t at, uint64_t chain) {
-  if (at > bytes.size() || bytes.size() - at < kFrameHeaderBytes) return false;
-  uint32_t length = LoadFixed<uint32_t>(bytes.data() + at);
-  if (length == 0 || length > bytes.size() - at - kFrameHeaderBytes) return false;
-  return NextChain(chain, bytes.substr(at, 4), bytes.substr(at + kFrameHeaderBytes, length)) ==
-         LoadFixed<uint64_t>(bytes.data() + at + 4);
-}
+// A frame as its bytes say; nothing of it is proven.
+struct Frame {
+  std::string_view length_field, body;
+  uint64_t chain = 0;
 
-// True when a valid frame follows the bad one at `offset`: then it is damage, not a torn append. If
-// its body or length rotted, what follows continues its stored chain; if the stored chain rotted,
-// the one that its intact body gives.
-bool GoodFrameFollows(std::string_view file, uint64_t offset, uint64_t chain_before) {
-  std::string_view rest = file.substr(offset);
-  if (rest.size() < kFrameHeaderBytes) return false;
-  const uint32_t length = LoadFixed<uint32_t>(rest.data());
-  const uint64_t stored_chain = LoadFixed<uint64_t>(rest.data() + 4);
-  if (length != 0 && length <= rest.size() - kFrameHeaderBytes) {
-    std::string_view body = rest.substr(kFrameHeaderBytes, length);
-    uint64_t computed = NextChain(chain_before, rest.substr(0, 4), body);
-    size_t next = kFrameHeaderBytes + length;
-    if (FrameAt(rest, next, stored_chain) || FrameAt(rest, next, computed)) return true;
+  // nullopt when the length cannot be right.
+  static std::optional<Frame> At(std::string_view bytes) {
+    if (bytes.size() < kFrameHeaderBytes) return std::nullopt;
+    const uint32_t length = LoadFixed<uint32_t>(bytes.data());
+    if (length == 0 || length > bytes.size() - kFrameHeaderBytes) return std::nullopt;
+    return Frame{bytes.substr(0, 4), bytes.substr(kFrameHeaderBytes, length),
+                 LoadFixed<uint64_t>(bytes.data() + 4)};
   }
-  // The length cannot be believed: the next frame may begin anywhere. Bounded work: each try hashes
-  // at most what is left, and tries end when so many bytes were looked at.
-  uint64_t budget = kSearchBytesMax;
-  for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes <= rest.size(); ++at) {
-    uint32_t next_length = LoadFixed<uint32_t>(rest.data() + at);
-    if (next_length > rest.size() - at - kFrameHeaderBytes) continue;
-    if (next_length > budget) continue;
-    budget -= next_length;
-    if (FrameAt(rest, at, stored_chain)) return true;
+  size_t size() const { return kFrameHeaderBytes + body.size(); }
+  bool Follows(uint64_t chain_before) const {
+    return NextChain(chain_before, length_field, body) == chain;
   }
-  return false;
-}
+  // Whether the body is a row of fields: cheap, and hardly ever true of other bytes.
+  bool LooksLikeEdit() const {
+    Decoder in(body);
+    while (!in.empty()) {
+      in.Varint64();
+      in.LengthPrefixed();
+      if (!in.ok()) return false;
+    }
+    return true;
+  }
+};
+
+// Looks for whole frames behind a bad one: then it is damage, not a torn append, which is the last
+// thing in a file. Whatever part of the bad frame was hit, its successor matches the chain that is
+// stored in it or the one that follows from its body; where all of it is gone, two frames further on
+// match each other.
+class DamageSearch {
+ public:
+  DamageSearch(std::string_view rest, const ManifestState& before)
+      : rest_(rest), manifest_(before.number) {
+    if (rest.size() < kFrameHeaderBytes) return;
+    seeds_.push_back(LoadFixed<uint64_t>(rest.data() + 4));
+    if (auto bad = Frame::At(rest)) {
+      seeds_.push_back(NextChain(before.chain, bad->length_field, bad->body));
+    }
+  }
+
+  bool FindsGoodFrame() {
+    for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes < rest_.size(); ++at) {
+      auto frame = Frame::At(rest_.substr(at));
+      if (!frame || !frame->LooksLikeEdit()) continue;
+      if (FollowsSeed(*frame) || FollowedByItsOwn(at, *frame)) return true;
+      // No append is like this: bytes made to look like frames over and over.
+      if (hashed_bytes_ > kHashedBytesMax) return true;
+    }
+    return false;
+  }
+
+ private:
+  static constexpr uint64_t kHashedBytesMax = 1 << 30;
+
+  bool Follows(const Frame& frame, uint64_t chain) {
+    hashed_bytes_ += frame.body.size();
+    return frame.Follows(chain);
+  }
+  bool FollowsSeed(const Frame& frame) {
+    return std::any_of(seeds_.begin(), seeds_.end(),
+                       [&](uint64_t seed) { return Follows(frame, seed); });
+  }
+  // Two frames of an older manifest, left on the disk, match each other as well; but all their
+  // numbers were given out before this manifest's own.
+  bool FollowedByItsOwn(size_t at, const Frame& frame) {
+    auto next = Frame::At(rest_.substr(at + frame.size()));
+    if (!next || !next->LooksLikeEdit() || !Follows(*next, frame.chain)) return false;
+    auto edit = Edit::Decode(next->body);
+    return edit.ok() && edit->next_file_number && *edit->next_file_number > manifest_;
+  }
+
+  const std::string_view rest_;
+  const uint64_t manifest_;
+  std::vector<uint64_t> seeds_;
+  uint64_t hashed_bytes_ = 0;
+};
 
 }  // namespace
 
@@ -68,8 +115,8 @@ Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint6
   ASSIGN_OR_RETURN(auto file, fs->OpenRandomAccess(path));
   ASSIGN_OR_RETURN(uint64_t size, file->Size());
   if (size > bytes_max) {
-    return Status::Corruption(At(
-        path, 0, "the file has " + std::to_string(size) + " bytes, more than its kind can have"));
+    return Status::Corruption(At(path, 0, "the file has " + std::to_string(size) +
+                                              " bytes, more than its kind can have"));
   }
   std::string bytes(size, '\0');
   ASSIGN_OR_RETURN(size_t got, file->Read(0, size, bytes.data()));
@@ -114,8 +161,8 @@ Status ManifestWriter::Append(const Edit& edit) {
   return failure_;
 }
 
-Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
-                                      bool for_writing) {
+Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory,
+                                      uint64_t number, bool for_writing) {
   std::string name = ManifestFileName(number);
   std::string path = JoinPath(directory, name);
   auto read = ReadWholeFile(fs, path, kManifestBytesMax);
@@ -124,8 +171,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   }
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
-  ASSIGN_OR_RETURN(FileHeader header,
-                   DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
+  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
 
   ManifestContents contents;
   contents.state.number = number;
@@ -134,29 +180,22 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   uint64_t offset = kFileHeaderBytes;
   while (offset < file.size()) {
     std::string_view rest = file.substr(offset);
-    uint32_t length = rest.size() < kFrameHeaderBytes ? 0 : LoadFixed<uint32_t>(rest.data());
-    bool good = length != 0 && length <= rest.size() - kFrameHeaderBytes;
-    uint64_t chain = 0;
-    if (good) {
-      chain = NextChain(contents.state.chain, rest.substr(0, 4),
-                        rest.substr(kFrameHeaderBytes, length));
-      good = chain == LoadFixed<uint64_t>(rest.data() + 4);
-    }
-    if (!good) {
-      if (contents.edits.empty() || GoodFrameFollows(file, offset, contents.state.chain)) {
+    auto frame = Frame::At(rest);
+    if (!frame || !frame->Follows(contents.state.chain)) {
+      if (contents.edits.empty() || DamageSearch(rest, contents.state).FindsGoodFrame()) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;
       contents.tail_bytes = file.size() - offset;
       break;
     }
-    auto edit = Edit::Decode(rest.substr(kFrameHeaderBytes, length));
+    auto edit = Edit::Decode(frame->body);
     if (!edit.ok()) return edit.status().WithContext(At(path, offset, "edit"));
     contents.state.edits++;
-    contents.state.chain = chain;
+    contents.state.chain = frame->chain;
     contents.edits.push_back(std::move(*edit));
     contents.states.push_back(contents.state);
-    offset += kFrameHeaderBytes + length;
+    offset += frame->size();
   }
   if (contents.edits.empty()) {
     return Status::Corruption(At(path, kFileHeaderBytes, "the manifest holds no edit"));

@@ -58,7 +58,7 @@ struct ManifestContents {
 // follows, or the first edit is bad); kNotSupported for a newer format. A torn tail is reported in
 // the result: an append that was never acknowledged.
 Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
-                                      bool for_writing);
+                                      bool for_writing = true);
 
 struct Root {
   uint64_t manifest = 0;
@@ -68,7 +68,7 @@ struct Root {
 // Write-new, sync, rename, sync-directory.
 Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root);
 // kNotFound when there is none.
-Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing);
+Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing = true);
 
 // The whole file in memory; for small files. At most `bytes_max`, else kCorruption.
 Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint64_t bytes_max);

@@ -92,15 +92,11 @@ Status Opener::PrepareDirectory() {
   return Status::Ok();
 }
 
-// Creating a database makes manifest 1, then ROOT, then everything else. So without ROOT only a
-// first manifest may be there: a creation that a crash cut short. Anything more has lost its ROOT.
 Status Opener::CheckFresh() const {
   if (!options_.create_if_missing) {
     return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
   }
-  bool cut_short = listing_.logs.empty() && listing_.tables.empty() &&
-                   (listing_.manifests.empty() || listing_.manifests == std::vector<uint64_t>{1});
-  if (cut_short) return Status::Ok();
+  if (HoldsNoDatabase(listing_)) return Status::Ok();
   return Status::Corruption(JoinPath(path_, kRootFileName) +
                             ":0: the directory holds data files but no ROOT; it will not be taken "
                             "for an empty database");

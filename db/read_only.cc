@@ -55,7 +55,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
     }
   }
   ASSIGN_OR_RETURN(DirectoryListing listing, ListDirectory(fs, path));
-  if (!listing.has_root && listing.logs.empty() && listing.tables.empty()) {
+  if (HoldsNoDatabase(listing)) {
     return Status::NotFound(path + ": there is no database");
   }
   if (!listing.has_root) {

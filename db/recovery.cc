@@ -9,6 +9,11 @@
 
 namespace logwood {
 
+bool HoldsNoDatabase(const DirectoryListing& listing) {
+  return !listing.has_root && listing.logs.empty() && listing.tables.empty() &&
+         (listing.manifests.empty() || listing.manifests == std::vector<uint64_t>{1});
+}
+
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path) {
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
   DirectoryListing listing;

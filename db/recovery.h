@@ -22,6 +22,9 @@ struct DirectoryListing {
   bool has_root = false, has_root_new = false;
   uint64_t largest_number = 0;
 };
+// Whether no database ever was there, at most a creation that was cut short: making a database begins
+// with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
+bool HoldsNoDatabase(const DirectoryListing& listing);
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
 
 // The manifest's edits, added up.
@@ -38,7 +41,7 @@ struct TreeState {
   std::vector<ManifestState> states;  // after each edit
   std::shared_ptr<const Version> version;
 };
-Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing);
+Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing = true);
 
 // A memtable that takes no more entries, and the state of the history at its end.
 struct SealedMemtable {

@@ -46,7 +46,7 @@ struct Settings {
 };
 
 // kInvalidArgument names the option and its range. `stored` is EncodeStored of an earlier open; a
-// line it does not know, or a value out of range, is kCorruption.
+// line that is none, or a value out of range, is kCorruption; a name it does not know kNotSupported.
 Result<Settings> ResolveSettings(const Options& options, std::optional<std::string_view> stored);
 
 }  // namespace logwood

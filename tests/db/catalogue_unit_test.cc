@@ -1,0 +1,136 @@
+// The catalogue: what commits of keyspace 0 make of it, and that it is the same however it is told.
+#include "db/catalogue.h"
+
+#include <gtest/gtest.h>
+
+#include "db/fold.h"
+#include "memtable/memtable.h"
+#include "tests/db/db_test_support.h"
+#include "util/batch_codec.h"
+
+namespace logwood {
+namespace {
+
+// What there is to know, as text.
+std::string Show(const Catalogue& catalogue) {
+  std::string text;
+  for (const KeyspaceInfo& info : catalogue.List()) {
+    text += info.name + "=" + std::to_string(info.keyspace.number()) + "@" +
+            std::to_string(info.created) + " ";
+  }
+  text += "|";
+  for (const auto& [number, position] : catalogue.Dropped()) {
+    text += " " + std::to_string(number) + "@" + std::to_string(position);
+  }
+  auto next = catalogue.NextNumber();
+  return text + " next " + (next ? std::to_string(*next) : "none");
+}
+
+TEST(Catalogue, ANewOneKnowsOnlyDefault) {
+  Catalogue catalogue;
+  EXPECT_EQ(Show(catalogue), "default=1@0 | next 2");
+  EXPECT_TRUE(catalogue.Live(kDefaultKeyspace));
+  EXPECT_FALSE(catalogue.Live(kCatalogueKeyspace));
+  EXPECT_FALSE(catalogue.Live(2));
+  EXPECT_FALSE(catalogue.Live(~0u));
+  EXPECT_EQ(catalogue.position(), 0u);
+  EXPECT_EQ(catalogue.Encode(), "");
+}
+
+TEST(Catalogue, CreateAndDropAtPositions) {
+  Catalogue catalogue;
+  catalogue.SetOwner(99);
+  catalogue.Apply(Catalogue::CreateOperations("users", 2), 7);
+  catalogue.Apply(Catalogue::CreateOperations(std::string("\0odd\xff", 5), 3), 9);
+  EXPECT_TRUE(catalogue.Live(2) && catalogue.Live(3));
+  ASSERT_TRUE(catalogue.Find("users").has_value());
+  EXPECT_EQ(catalogue.Find("users")->keyspace, Keyspace(2, 99));
+  EXPECT_FALSE(catalogue.Find("user").has_value());
+  catalogue.Apply(Catalogue::DropOperations("users", 2), 12);
+  EXPECT_FALSE(catalogue.Live(2));
+  EXPECT_FALSE(catalogue.Find("users").has_value());
+  EXPECT_EQ(catalogue.Dropped(), (std::vector<std::pair<uint32_t, LogPos>>{{2, 12}}));
+  EXPECT_EQ(catalogue.position(), 12u);
+}
+
+TEST(Catalogue, NumbersAreNeverUsedAgain) {
+  Catalogue catalogue;
+  for (uint32_t round = 0; round < 50; ++round) {
+    const uint32_t number = *catalogue.NextNumber();
+    EXPECT_EQ(number, 2 + round);
+    catalogue.Apply(Catalogue::CreateOperations("same", number), 2 * round + 1);
+    catalogue.Apply(Catalogue::DropOperations("same", number), 2 * round + 2);
+  }
+  EXPECT_EQ(catalogue.List().size(), 1u);
+}
+
+TEST(Catalogue, TheLastNumberIsTheEnd) {
+  Catalogue catalogue;
+  catalogue.Apply(Catalogue::CreateOperations("last", kKeyspacesMax - 1), 1);
+  EXPECT_TRUE(catalogue.Live(kKeyspacesMax - 1));
+  EXPECT_FALSE(catalogue.NextNumber().has_value());
+}
+
+TEST(Catalogue, OtherKeyspacesArePassedOver) {
+  Catalogue catalogue;
+  std::string operations;
+  AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace, "kusers", "\x02");
+  AppendOperation(&operations, EntryKind::kPut, 700, "kothers", "\x03");
+  catalogue.Apply(operations, 5);
+  EXPECT_EQ(Show(catalogue), "default=1@0 | next 2");
+  EXPECT_EQ(catalogue.position(), 0u);
+}
+
+TEST(Catalogue, BytesThatMakeNoSenseAreIgnored) {
+  Catalogue catalogue;
+  std::string operations;
+  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "", "x");
+  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "kempty", "");
+  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "khuge",
+                  "\xff\xff\xff\xff\x0f");
+  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "d12", "short");
+  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "d\xff\xff\xff\xff", "huge");
+  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "zfuture", "later kinds");
+  catalogue.Apply(operations, 5);
+  EXPECT_EQ(Show(catalogue), "default=1@0 | next 2");
+}
+
+// The three ways to learn of it agree: commits as they come, their entries in a tree, and its own
+// encoding in a log segment (which knows no positions).
+TEST(Catalogue, ApplyLoadAndEncodeAgreeOnRandomHistories) {
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    Random random(seed);
+    Catalogue applied;
+    Memtable tree;
+    std::vector<std::string> shown;  // after each position
+    shown.push_back(Show(applied));
+    const LogPos commits = 60;
+    for (LogPos position = 1; position <= commits; ++position) {
+      const std::string name = "n" + std::to_string(random.Uniform(8));
+      std::string operations;
+      if (auto found = applied.Find(name)) {
+        operations = Catalogue::DropOperations(name, found->keyspace.number());
+      } else {
+        operations = Catalogue::CreateOperations(name, *applied.NextNumber());
+      }
+      applied.Apply(operations, position);
+      ASSERT_OK(InsertFolded(operations, position, &tree));
+      shown.push_back(Show(applied));
+    }
+    for (LogPos at : {LogPos{0}, LogPos{1}, commits / 2, commits}) {
+      Catalogue loaded;
+      auto iterator = tree.NewIterator();
+      ASSERT_OK(loaded.Load(iterator.get(), at));
+      EXPECT_EQ(Show(loaded), shown[at]) << "seed " << seed << " at " << at;
+      EXPECT_EQ(loaded.position(), at);
+    }
+    Catalogue decoded;
+    decoded.Apply(applied.Encode(), 0);
+    EXPECT_EQ(decoded.Encode(), applied.Encode());
+    EXPECT_EQ(decoded.NextNumber(), applied.NextNumber());
+    for (uint32_t n = 0; n < 70; ++n) EXPECT_EQ(decoded.Live(n), applied.Live(n)) << n;
+  }
+}
+
+}  // namespace
+}  // namespace logwood

@@ -1,0 +1,137 @@
+// Edits: the round trip, and bytes that are none.
+#include "db/edit.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/db/db_test_support.h"
+#include "util/coding.h"
+
+namespace logwood {
+namespace {
+
+using test::FullEdit;
+
+std::string Field(uint64_t tag, std::string_view body) {
+  std::string bytes;
+  PutVarint(&bytes, tag);
+  PutLengthPrefixed(&bytes, body);
+  return bytes;
+}
+
+TEST(Edit, EveryFieldSurvivesTheRoundTrip) {
+  const Edit edit = FullEdit();
+  ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(edit.Encode()));
+  EXPECT_EQ(back.history_id, edit.history_id);
+  EXPECT_EQ(back.instance_id, edit.instance_id);
+  EXPECT_EQ(back.epochs, edit.epochs);
+  EXPECT_EQ(back.settings, edit.settings);
+  EXPECT_EQ(back.next_file_number, edit.next_file_number);
+  EXPECT_EQ(back.tables, edit.tables);
+  EXPECT_EQ(back.first_segment, edit.first_segment);
+  EXPECT_EQ(back.added, edit.added);
+  EXPECT_EQ(back.removed, edit.removed);
+  ASSERT_TRUE(back.clean_close.has_value());
+  EXPECT_EQ(back.clean_close->segment, 18u);
+  EXPECT_EQ(back.clean_close->length, 123456u);
+  EXPECT_EQ(back.clean_close->last_position, 1002u);
+  EXPECT_EQ(back.durable, edit.durable);
+  EXPECT_EQ(back.durable_segment, edit.durable_segment);
+}
+
+TEST(Edit, AbsentFieldsStayAbsent) {
+  ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(Edit().Encode()));
+  EXPECT_FALSE(back.history_id || back.instance_id || back.settings || back.next_file_number ||
+               back.tables || back.first_segment || back.clean_close || back.durable ||
+               back.durable_segment);
+  EXPECT_TRUE(back.epochs.empty() && back.added.empty() && back.removed.empty());
+}
+
+TEST(Edit, ZerosAndExtremesAreValuesNotAbsence) {
+  Edit edit;
+  edit.next_file_number = 0;
+  edit.first_segment = ~uint64_t{0};
+  edit.tables = TablesState{};
+  edit.durable = 0;
+  edit.settings = "";
+  ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(edit.Encode()));
+  EXPECT_EQ(back.next_file_number, 0u);
+  EXPECT_EQ(back.first_segment, ~uint64_t{0});
+  EXPECT_EQ(back.tables, TablesState{});
+  EXPECT_EQ(back.durable, 0u);
+  EXPECT_EQ(back.settings, "");
+}
+
+TEST(Edit, UnknownEvenTagsAreIgnored) {
+  const Edit edit = FullEdit();
+  const std::string bytes = Field(2, "whatever") + edit.Encode() + Field(1'000'000, "");
+  ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(bytes));
+  EXPECT_TRUE(test::Same(back, edit));
+}
+
+TEST(Edit, UnknownOddTagsAreRefusedByNumber) {
+  const Status status = Edit::Decode(FullEdit().Encode() + Field(1'000'001, "x")).status();
+  EXPECT_STATUS(kCorruption, status);
+  EXPECT_NE(status.message().find("1000001"), std::string_view::npos) << status.ToString();
+}
+
+TEST(Edit, CutAtAnyLengthIsRefusedOrAShorterEdit) {
+  const Edit edit = FullEdit();
+  const std::string bytes = edit.Encode();
+  size_t accepted = 0;
+  for (size_t length = 0; length < bytes.size(); ++length) {
+    auto back = Edit::Decode(std::string_view(bytes).substr(0, length));
+    if (!back.ok()) {
+      EXPECT_STATUS(kCorruption, back);
+      continue;
+    }
+    // Only between two fields; then it holds exactly what was before.
+    EXPECT_EQ(back->Encode(), bytes.substr(0, length));
+    ++accepted;
+  }
+  EXPECT_EQ(accepted, 15u);  // one place before each field: 2 epochs, 2 added, 2 removed, 9 others
+}
+
+TEST(Edit, FieldsWithBytesLeftOverOrMissingAreRefused) {
+  const std::string number = [] {
+    std::string body;
+    PutVarint(&body, uint64_t{7});
+    return body;
+  }();
+  EXPECT_OK(Edit::Decode(Field(9, number)));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(9, number + "x")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(9, "")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(1, "fifteen bytes..")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(19, number + number)));
+}
+
+TEST(Edit, LevelsThatDoNotExistAreRefused) {
+  std::string body;
+  PutVarint(&body, uint64_t{7});
+  EncodeTableMeta(test::MetaOf(5, "a", "b"), &body);
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(15, body)));
+  std::string removed;
+  PutVarint(&removed, ~uint64_t{0});
+  PutVarint(&removed, uint64_t{5});
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(17, removed)));
+}
+
+TEST(Edit, RandomBytesNeverDoMoreThanFail) {
+  Random random(7);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = round % 2 ? FullEdit().Encode() : std::string();
+    if (bytes.empty()) {
+      for (uint64_t n = random.Uniform(64); n > 0; --n) bytes += static_cast<char>(random.Next());
+    } else {
+      for (int flips = 0; flips < 3; ++flips) {
+        bytes[random.Uniform(bytes.size())] = static_cast<char>(random.Next());
+      }
+    }
+    auto edit = Edit::Decode(bytes);
+    if (!edit.ok()) {
+      EXPECT_STATUS(kCorruption, edit);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace logwood

@@ -1,0 +1,154 @@
+// The event log: one line an event, a bounded file, listeners in order also when they cause events.
+#include "db/event_log.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/db/db_test_support.h"
+#include "util/faulty_file_system.h"
+
+namespace logwood {
+namespace {
+
+struct Recorder : EventListener {
+  void OnEvent(const Event& event) override {
+    details.push_back(event.detail);
+    if (then) then(event);
+  }
+  std::vector<std::string> details;
+  std::function<void(const Event&)> then;
+};
+
+class EventLogTest : public testing::Test {
+ protected:
+  EventLogTest() { EXPECT_OK(fs_->CreateDirectory("db")); }
+  ~EventLogTest() override { clock_->Shutdown(); }
+
+  void Make(uint64_t bytes_max = 1 << 20, FileSystem* fs = nullptr, const std::string& dir = "db") {
+    log_ = std::make_unique<EventLog>(fs != nullptr ? fs : fs_.get(), clock_.get(), dir, bytes_max,
+                                      std::vector<std::shared_ptr<EventListener>>{recorder_});
+  }
+  void Emit(const std::string& detail) {
+    Event event;
+    event.kind = EventKind::kStall;
+    event.detail = detail;
+    log_->Emit(std::move(event));
+  }
+  std::string Text(const std::string& name) {
+    auto bytes = test::ReadFile(fs_.get(), "db/" + name);
+    return bytes.ok() ? *bytes : "";
+  }
+  static size_t Lines(const std::string& text) {
+    return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
+  std::unique_ptr<Executor> clock_ = NewThreadPool(1);
+  std::shared_ptr<Recorder> recorder_ = std::make_shared<Recorder>();
+  std::unique_ptr<EventLog> log_;
+};
+
+TEST_F(EventLogTest, EachEventIsOneLine) {
+  Make();
+  Emit("first\nwith a line end");
+  Emit("second");
+  const std::string text = Text("EVENTS");
+  EXPECT_EQ(Lines(text), 2u);
+  EXPECT_EQ(text.back(), '\n');
+  EXPECT_NE(text.find("second"), std::string::npos);
+  EXPECT_EQ(recorder_->details, (std::vector<std::string>{"first\nwith a line end", "second"}));
+}
+
+TEST_F(EventLogTest, ALaterOpenAppends) {
+  Make();
+  Emit("before");
+  Make();
+  Emit("after");
+  EXPECT_EQ(Lines(Text("EVENTS")), 2u);
+}
+
+TEST_F(EventLogTest, TheFilesAreBoundedAndTheNewestEventsStay) {
+  constexpr uint64_t kBytesMax = 4096;
+  Make(kBytesMax);
+  for (int i = 0; i < 500; ++i) {
+    Emit("event number " + std::to_string(i));
+    ASSERT_LE(Text("EVENTS").size(), kBytesMax + 200);
+    ASSERT_LE(Text("EVENTS.old").size(), kBytesMax + 200);
+  }
+  const std::string kept = Text("EVENTS.old") + Text("EVENTS");
+  EXPECT_GE(kept.size(), kBytesMax);
+  int wanted = 499;
+  for (size_t line = Lines(kept); line > 0; --line, --wanted) {
+    EXPECT_NE(kept.find("event number " + std::to_string(wanted) + "\""), std::string::npos);
+  }
+}
+
+TEST_F(EventLogTest, AnEventCausedByAListenerComesAfterTheCurrentOne) {
+  int depth = 0;
+  recorder_->then = [&](const Event& event) {
+    EXPECT_EQ(depth++, 0) << "called within a call";
+    if (event.detail == "a") {
+      Emit("b");
+      Emit("c");
+    }
+    if (event.detail == "b") Emit("d");
+    --depth;
+  };
+  Make();
+  Emit("a");
+  EXPECT_EQ(recorder_->details, (std::vector<std::string>{"a", "b", "c", "d"}));
+  EXPECT_EQ(Lines(Text("EVENTS")), 4u);
+}
+
+TEST_F(EventLogTest, WithoutADirectoryOnlyListenersHear) {
+  Make(1 << 20, nullptr, "");
+  Emit("a");
+  EXPECT_EQ(recorder_->details.size(), 1u);
+  EXPECT_TRUE(fs_->List("db")->empty());
+}
+
+TEST_F(EventLogTest, FailuresOfTheFileAreNoFailures) {
+  FaultyFileSystem faulty(fs_.get());
+  for (uint64_t n = 1; n <= 12; ++n) {
+    faulty.FailOperation(n);
+    Make(64, &faulty);
+    for (int i = 0; i < 5; ++i) Emit("x");
+  }
+  EXPECT_EQ(recorder_->details.size(), 60u);
+  const std::string kept = Text("EVENTS.old") + Text("EVENTS");
+  EXPECT_EQ(kept.find('\0'), std::string::npos) << "a failed store left a hole";
+}
+
+// A crash may tear the last line; what follows must not be glued to it.
+TEST_F(EventLogTest, ATornLastLineStaysALineOfItsOwn) {
+  Make();
+  Emit("whole");
+  std::string text = Text("EVENTS");
+  ASSERT_OK(test::WriteFile(fs_.get(), "db/EVENTS", text + "{\"kind\":\"to"));
+  Make();
+  Emit("next");
+  text = Text("EVENTS");
+  EXPECT_NE(text.find("\n{\"kind\":\"to\n{"), std::string::npos) << text;
+}
+
+TEST_F(EventLogTest, ConcurrentEventsAreHeardOneAtATimeAndEachOnce) {
+  std::atomic<int> inside{0};
+  recorder_->then = [&](const Event&) {
+    EXPECT_EQ(inside.fetch_add(1), 0);
+    inside.fetch_sub(1);
+  };
+  Make();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 500; ++i) Emit(std::to_string(t));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(recorder_->details.size(), 2000u);
+  EXPECT_EQ(Lines(Text("EVENTS")), 2000u);
+}
+
+}  // namespace
+}  // namespace logwood

@@ -1,0 +1,117 @@
+// The fold: one entry a key, the later operation wins, nothing at all of bytes that are no batch.
+#include "db/fold.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/db/db_test_support.h"
+#include "util/batch_codec.h"
+#include "util/hash.h"
+
+namespace logwood {
+namespace {
+
+// Stored key -> value, nullopt: a tombstone.
+using Entries = std::map<std::string, std::optional<std::string>>;
+
+Entries EntriesAt(const Memtable& memtable, LogPos position) {
+  Entries entries;
+  auto it = memtable.NewIterator();
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const Entry& entry = it->entry();
+    if (entry.position() != position) continue;
+    EXPECT_FALSE(entries.contains(std::string(entry.key))) << "two entries of one key and position";
+    entries[std::string(entry.key)] =
+        entry.kind() == EntryKind::kDelete ? std::nullopt : std::optional<std::string>(entry.value);
+  }
+  return entries;
+}
+
+TEST(Fold, RandomBatchesFoldAsAMapWould) {
+  Random random(3);
+  Memtable memtable;
+  for (LogPos position = 1; position <= 500; ++position) {
+    std::string operations;
+    Entries model;
+    const uint64_t keys = 1 + random.Uniform(30);
+    for (uint64_t n = random.Uniform(40); n > 0; --n) {
+      const uint32_t keyspace = random.OneIn(3) ? 300 : kDefaultKeyspace;
+      const std::string key = std::to_string(random.Uniform(keys));
+      const std::string value = std::string(random.Uniform(20), 'v') + std::to_string(n);
+      const bool put = !random.OneIn(3);
+      AppendOperation(&operations, put ? EntryKind::kPut : EntryKind::kDelete, keyspace, key,
+                      put ? value : "");
+      model[KeyspacePrefix(keyspace) + key] = put ? std::optional(value) : std::nullopt;
+    }
+    ASSERT_OK(InsertFolded(operations, position, &memtable));
+    ASSERT_EQ(EntriesAt(memtable, position), model) << "position " << position;
+  }
+}
+
+TEST(Fold, TheLaterOperationWinsInBothDirections) {
+  std::string operations;
+  AppendOperation(&operations, EntryKind::kPut, 1, "a", "1");
+  AppendOperation(&operations, EntryKind::kDelete, 1, "b", "");
+  AppendOperation(&operations, EntryKind::kDelete, 1, "a", "");
+  AppendOperation(&operations, EntryKind::kPut, 1, "b", "2");
+  AppendOperation(&operations, EntryKind::kPut, 1, "b", "3");
+  Memtable memtable;
+  ASSERT_OK(InsertFolded(operations, 9, &memtable));
+  EXPECT_EQ(EntriesAt(memtable, 9), (Entries{{"\x01"
+                                              "a",
+                                              std::nullopt},
+                                             {"\x01"
+                                              "b",
+                                              "3"}}));
+}
+
+TEST(Fold, AscendingBatchesWithRepetitionsFoldToo) {
+  std::string operations;
+  for (const char* key : {"a", "a", "b", "c", "c", "c"}) {
+    AppendOperation(&operations, EntryKind::kPut, 1, key, std::to_string(operations.size()));
+  }
+  Memtable memtable;
+  ASSERT_OK(InsertFolded(operations, 1, &memtable));
+  EXPECT_EQ(memtable.entries(), 3u);
+}
+
+TEST(Fold, AnEmptyBatchInsertsNothing) {
+  Memtable memtable;
+  ASSERT_OK(InsertFolded("", 1, &memtable));
+  EXPECT_TRUE(memtable.empty());
+}
+
+TEST(Fold, BytesThatAreNoOperationsInsertNothing) {
+  std::string operations;
+  AppendOperation(&operations, EntryKind::kPut, 1, "key", "value");
+  AppendOperation(&operations, EntryKind::kPut, 1, "other", "value");
+  const std::string one = operations.substr(0, 12);
+  for (size_t length = 1; length < operations.size(); ++length) {
+    Memtable memtable;
+    const Status status = InsertFolded(operations.substr(0, length), 1, &memtable);
+    if (status.ok()) {
+      EXPECT_EQ(memtable.entries(), 1u);  // cut between the two
+    } else {
+      EXPECT_STATUS(kCorruption, status);
+      EXPECT_TRUE(memtable.empty()) << length;
+    }
+  }
+}
+
+TEST(Fold, AHugeBatchFolds) {
+  std::string operations;
+  for (int i = 20'000; i > 0; --i) {
+    AppendOperation(&operations, EntryKind::kPut, 1, std::to_string(i % 10'000), std::to_string(i));
+  }
+  Memtable memtable;
+  ASSERT_OK(InsertFolded(operations, 1, &memtable));
+  EXPECT_EQ(memtable.entries(), 10'000u);
+  EXPECT_EQ(EntriesAt(memtable, 1)
+                .at("\x01"
+                    "7"),
+            "7");
+}
+
+}  // namespace
+}  // namespace logwood

@@ -1,0 +1,127 @@
+// Recovery: epochs, positions and files over many openings.
+#include "db/recovery.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/db/recovery_fixture.h"
+
+namespace logwood {
+namespace {
+
+class RecoveryStateTest : public test::RecoveryFixture {};
+
+TEST_F(RecoveryStateTest, EpochsGrowOnlyAfterAnUncleanClose) {
+  Open();
+  EXPECT_EQ(db_->GetRecoveryInfo().epoch, 1u);
+  Put("a");
+  Close();
+  for (int i = 0; i < 3; ++i) {
+    Open();
+    EXPECT_TRUE(db_->GetRecoveryInfo().clean);
+    EXPECT_EQ(db_->GetRecoveryInfo().epoch, 1u);
+    Close();
+  }
+  for (uint64_t epoch = 2; epoch <= 4; ++epoch) {
+    Open();
+    Put("b");
+    Kill();
+    Open();
+    EXPECT_FALSE(db_->GetRecoveryInfo().clean);
+    EXPECT_EQ(db_->GetRecoveryInfo().epoch, epoch);
+    Close();
+    Open();
+    EXPECT_EQ(db_->GetRecoveryInfo().epoch, epoch);
+    Close();
+  }
+  ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
+  ASSERT_EQ(tree.epochs.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(tree.epochs[i].number, i + 1);
+    EXPECT_EQ(tree.epochs[i].first_position, i == 0 ? 1 : i + 2);
+    if (i > 0) {
+      EXPECT_NE(tree.epochs[i].tag, tree.epochs[i - 1].tag);
+    }
+  }
+}
+
+TEST_F(RecoveryStateTest, PositionsAreDenseOverReopening) {
+  LogPos next = 1;
+  for (int round = 0; round < 12; ++round) {
+    Open();
+    ASSERT_EQ(db_->LastPosition(), next - 1);
+    for (int i = 0; i < 5; ++i) {
+      ASSERT_OK_AND_ASSIGN(const LogPos position, db_->Put({}, "k", std::to_string(next)));
+      ASSERT_EQ(position, next++);
+    }
+    if (round % 3 == 0) {
+      ASSERT_OK(db_->Flush());
+    }
+    if (round % 2 == 0) {
+      Close();
+    } else {
+      Kill();
+    }
+  }
+}
+
+TEST_F(RecoveryStateTest, ManyOpensLeaveNoFilesBehind) {
+  for (int round = 0; round < 10; ++round) {
+    Open();
+    Put("k", std::to_string(round));
+    if (round % 2 == 0) {
+      ASSERT_OK(db_->Flush());
+    }
+    if (round % 3 == 0) {
+      Kill();
+    } else {
+      Close();
+    }
+  }
+  Open();
+  ASSERT_OK(db_->CompactAll({}));
+  Close();
+  Open();
+  Close();
+  EXPECT_EQ(Names(".manifest").size(), 1u);
+  EXPECT_LE(Names(".table").size(), 1u);
+  EXPECT_LE(Names(".log").size(), 2u);
+}
+
+TEST_F(RecoveryStateTest, ForeignFilesAreNeverTouched) {
+  Open();
+  Put("a");
+  Close();
+  for (const std::string name : {"notes.txt", "12.log", "0000099.table", "000003.log.bak"}) {
+    Replace(name, "mine");
+  }
+  Open();
+  Put("b");
+  ASSERT_OK(db_->Flush());
+  Close();
+  for (const std::string name : {"notes.txt", "12.log", "0000099.table", "000003.log.bak"}) {
+    EXPECT_EQ(Bytes(name), "mine");
+  }
+}
+
+TEST_F(RecoveryStateTest, ASegmentOfAnotherDatabaseIsNotReplayed) {
+  Open();
+  Put("a");
+  Kill();
+  auto mine = test::ReadDirectory(fs_.get(), "db");
+  fs_ = FileSystem::InMemory();
+  Open();
+  Put("foreign");
+  Kill();
+  const std::string foreign = Bytes(Names(".log").back());
+  fs_ = FileSystem::InMemory();
+  ASSERT_OK(test::WriteDirectory(fs_.get(), "db", *mine));
+  Replace("000077.log", foreign);
+  Open();
+  EXPECT_EQ(db_->LastPosition(), 1u);
+  std::string value;
+  EXPECT_STATUS(kNotFound, db_->Get({}, "foreign", &value));
+  EXPECT_OK(db_->Get({}, "a", &value));
+}
+
+}  // namespace
+}  // namespace logwood
