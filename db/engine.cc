@@ -1,5 +1,7 @@
 #include "db/engine.h"
 
+#include <algorithm>
+
 #include "db/statistics_report.h"
 #include "db/verify.h"
 #include "util/batch_codec.h"
@@ -97,6 +99,11 @@ Status Engine::Close() {
 Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) {
   Call call(this);
   if (!call.open()) return ClosedError();
+  if (options.durability > Durability::kPower) {
+    return Status::InvalidArgument(
+        "durability: " + std::to_string(static_cast<int>(options.durability)) +
+        " is none of kDefault, kProcess, kPower");
+  }
   bool sampled = Sampled();
   uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   writer_.Commit(write);
@@ -165,7 +172,8 @@ Status Engine::WaitDurable(LogPos position, Deadline deadline) {
 
 LogPos Engine::LastPosition() const { return core_->visible.load(std::memory_order_acquire); }
 
-LogPos Engine::DurablePosition() const { return log_->durable(); }
+// A sync may cover a group that is stored and not yet shown to reads.
+LogPos Engine::DurablePosition() const { return std::min(log_->durable(), LastPosition()); }
 
 Status Engine::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                    PinnedValue* value) {
@@ -205,6 +213,7 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
 }
 
 Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
+  RETURN_IF_ERROR(CheckOpen(*core_));
   RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(catalogue_mutex_);
   if (core_->catalogue.Find(name)) {
@@ -225,6 +234,7 @@ Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
 }
 
 Status Engine::DropKeyspace(std::string_view name) {
+  RETURN_IF_ERROR(CheckOpen(*core_));
   RETURN_IF_ERROR(CheckName(name));
   MutexLock lock(catalogue_mutex_);
   auto info = core_->catalogue.Find(name);
@@ -303,7 +313,7 @@ Stats Engine::GetStats() {
   Stats stats = ReportStatistics(*core_);
   if (!CheckOpen(*core_).ok()) return stats;
   stats.epoch = tree_->versions().current_epoch();
-  stats.durable_position = log_->durable();
+  stats.durable_position = DurablePosition();
   for (const RetainedSegment& segment : log_->Segments()) {
     ++stats.log_segments;
     stats.log_bytes += segment.bytes;

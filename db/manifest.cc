@@ -59,8 +59,8 @@ struct Frame {
 
 // Looks for whole frames behind a bad one: then it is damage, not a torn append, which is the last
 // thing in a file. Whatever part of the bad frame was hit, its successor matches the chain that is
-// stored in it or the one that follows from its body; where all of it is gone, two frames further on
-// match each other.
+// stored in it or the one that follows from its body; where all of it is gone, two frames further
+// on match each other.
 class DamageSearch {
  public:
   DamageSearch(std::string_view rest, const ManifestState& before)
@@ -115,8 +115,8 @@ Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint6
   ASSIGN_OR_RETURN(auto file, fs->OpenRandomAccess(path));
   ASSIGN_OR_RETURN(uint64_t size, file->Size());
   if (size > bytes_max) {
-    return Status::Corruption(At(path, 0, "the file has " + std::to_string(size) +
-                                              " bytes, more than its kind can have"));
+    return Status::Corruption(At(
+        path, 0, "the file has " + std::to_string(size) + " bytes, more than its kind can have"));
   }
   std::string bytes(size, '\0');
   ASSIGN_OR_RETURN(size_t got, file->Read(0, size, bytes.data()));
@@ -161,8 +161,8 @@ Status ManifestWriter::Append(const Edit& edit) {
   return failure_;
 }
 
-Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory,
-                                      uint64_t number, bool for_writing) {
+Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
+                                      bool for_writing) {
   std::string name = ManifestFileName(number);
   std::string path = JoinPath(directory, name);
   auto read = ReadWholeFile(fs, path, kManifestBytesMax);
@@ -171,7 +171,8 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   }
   if (!read.ok()) return read.status();
   const std::string& bytes = *read;
-  ASSIGN_OR_RETURN(FileHeader header, DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
+  ASSIGN_OR_RETURN(FileHeader header,
+                   DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
 
   ManifestContents contents;
   contents.state.number = number;

@@ -164,6 +164,13 @@ Status Opener::SecureLog() {
     if (segment.last_position <= tree_.tables.position) continue;
     RETURN_IF_ERROR(MakeDurable(segment));
   }
+  // Segments at the end that hold nothing (an earlier open made them and wrote no commit) are not
+  // continued, or they would pile up behind one that is still needed. Their files go with the rest
+  // that nothing refers to.
+  std::vector<SegmentSummary>& segments = log_state_.replay.segments;
+  while (!segments.empty() && segments.back().last_position < segments.back().first_position) {
+    segments.pop_back();
+  }
   for (uint64_t number : log_state_.replay.discarded) {
     RETURN_IF_ERROR(fs_->Remove(JoinPath(path_, LogFileName(number))));
   }

@@ -22,8 +22,8 @@ struct DirectoryListing {
   bool has_root = false, has_root_new = false;
   uint64_t largest_number = 0;
 };
-// Whether no database ever was there, at most a creation that was cut short: making a database begins
-// with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
+// Whether no database ever was there, at most a creation that was cut short: making a database
+// begins with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
 bool HoldsNoDatabase(const DirectoryListing& listing);
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
 

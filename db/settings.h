@@ -46,7 +46,8 @@ struct Settings {
 };
 
 // kInvalidArgument names the option and its range. `stored` is EncodeStored of an earlier open; a
-// line that is none, or a value out of range, is kCorruption; a name it does not know kNotSupported.
+// line that is none, or a value out of range, is kCorruption; a name it does not know
+// kNotSupported.
 Result<Settings> ResolveSettings(const Options& options, std::optional<std::string_view> stored);
 
 }  // namespace logwood

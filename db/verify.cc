@@ -76,6 +76,7 @@ class Verifier {
     damage.file = LogFileName(segment.number);
     auto opened = SegmentReader::Open(core_.fs, JoinPath(core_.path, damage.file));
     if (!opened.ok()) {
+      Advance(segment.bytes);
       if (collected && collected(segment.number)) return;
       damage.what = opened.status().ToString();
       damage.first_position = segment.first_position;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <set>
 
 #include "compaction/level_iterator.h"
 #include "util/merging_iterator.h"
@@ -51,7 +52,15 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
     moved.push_back(*it);
     tables.erase(it);
   }
+  std::set<uint64_t> numbers;
+  for (const Level& level : next->levels_) {
+    for (const LiveTablePtr& table : level.tables) numbers.insert(table->meta()->number);
+  }
   for (const auto& [level, meta] : edit.added) {
+    if (!numbers.insert(meta.number).second) {
+      return Status::Corruption("edit adds " + TableName(level, meta.number) +
+                                ", whose number is taken");
+    }
     // A table that only changes its level stays open.
     auto it = std::find_if(moved.begin(), moved.end(),
                            [&meta = meta](const LiveTablePtr& t) { return *t->meta() == meta; });

@@ -97,7 +97,9 @@ Status VersionSet::Commit(Edit edit,
   removed.clear();
   base.reset();
   if (install) install(std::move(next));
-  if (manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
+  // The mark of a clean close must stay the last word: nothing is written behind it.
+  if (!edit.clean_close &&
+      manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
     // Failing to shorten it is no failure of this commit, which is durable; the next one tries
     // again.
     static_cast<void>(NewManifest());

@@ -34,7 +34,7 @@ void Set(Tuning* tuning, uint64_t value) {
 
 constexpr TuningRange kRanges[] = {
     {"memtable_bytes", Set<&Tuning::memtable_bytes>, 4 << 10, 1 << 30},
-    {"table_bytes", Set<&Tuning::table_bytes>, 4 << 10, 4ULL << 30},
+    {"table_bytes", Set<&Tuning::table_bytes>, 1 << 10, 4ULL << 30},
     {"block_bytes", Set<&Tuning::block_bytes>, 256, 256 << 10},
     {"level0_tables", Set<&Tuning::level0_tables>, 2, 64},
     {"level_multiplier", Set<&Tuning::level_multiplier>, 4, 32},
