@@ -22,41 +22,41 @@ void WriteQueue::Join(PendingWrite* write) {
   MutexLock lock(mutex_);
   if (last_ == nullptr) {
     first_ = last_ = write;
-    write->state.store(PendingWrite::State::kLeads, std::memory_order_relaxed);
+    write->state_.store(PendingWrite::State::kLeads, std::memory_order_relaxed);
     return;
   }
-  last_->next = write;
+  last_->next_ = write;
   last_ = write;
   lock.Unlock();
   // Acquire pairs with the release in FinishGroup: position and status are set.
   for (int i = 0; i < kSpins; ++i) {
-    if (write->state.load(std::memory_order_acquire) != PendingWrite::State::kWaiting) break;
+    if (write->state_.load(std::memory_order_acquire) != PendingWrite::State::kWaiting) break;
     Pause();
   }
   // Also when it is done already: the thread that finished the group may still be inside of it.
   lock.Lock();
-  write->sleeping = true;
-  while (write->state.load(std::memory_order_acquire) == PendingWrite::State::kWaiting) {
-    write->wake.Wait(mutex_);
+  write->sleeping_ = true;
+  while (write->state_.load(std::memory_order_acquire) == PendingWrite::State::kWaiting) {
+    write->wake_.Wait(mutex_);
   }
 }
 
 void WriteQueue::FinishGroup(size_t size) {
   for (size_t i = 0; i < size; ++i) {
     PendingWrite* done = first_;
-    first_ = done->next;
-    bool sleeping = done->sleeping;
+    first_ = done->next_;
+    bool sleeping = done->sleeping_;
     // A sleeping writer cannot run before we let go of the mutex; one that spins takes the mutex
     // before it returns. So `done` is alive until the mutex is free.
-    done->state.store(PendingWrite::State::kDone, std::memory_order_release);
-    if (sleeping) done->wake.NotifyOne();
+    done->state_.store(PendingWrite::State::kDone, std::memory_order_release);
+    if (sleeping) done->wake_.NotifyOne();
   }
   if (first_ == nullptr) {
     last_ = nullptr;
     return;
   }
-  first_->state.store(PendingWrite::State::kLeads, std::memory_order_release);
-  if (first_->sleeping) first_->wake.NotifyOne();
+  first_->state_.store(PendingWrite::State::kLeads, std::memory_order_release);
+  if (first_->sleeping_) first_->wake_.NotifyOne();
 }
 
 void WriteQueue::Lead(PendingWrite* leader) {
@@ -65,7 +65,7 @@ void WriteQueue::Lead(PendingWrite* leader) {
     MutexLock lock(mutex_);
     CHECK(first_ == leader);
     uint64_t bytes = 0;
-    for (PendingWrite* w = first_; w != nullptr && group_.size() < kGroupWritesMax; w = w->next) {
+    for (PendingWrite* w = first_; w != nullptr && group_.size() < kGroupWritesMax; w = w->next_) {
       bytes += w->bytes();
       if (!group_.empty() && (bytes > kGroupBytesMax || w->operation_count == kAlone)) break;
       group_.push_back(w);
@@ -78,14 +78,14 @@ void WriteQueue::Lead(PendingWrite* leader) {
 
 void WriteQueue::Run(PendingWrite* write) {
   Join(write);
-  if (write->state.load(std::memory_order_relaxed) == PendingWrite::State::kLeads) Lead(write);
+  if (write->state_.load(std::memory_order_relaxed) == PendingWrite::State::kLeads) Lead(write);
 }
 
 void WriteQueue::RunAlone(const std::function<void()>& action) {
   PendingWrite place;
   place.operation_count = kAlone;
   Join(&place);
-  CHECK(place.state.load(std::memory_order_relaxed) == PendingWrite::State::kLeads);
+  CHECK(place.state_.load(std::memory_order_relaxed) == PendingWrite::State::kLeads);
   action();
   MutexLock lock(mutex_);
   FinishGroup(1);

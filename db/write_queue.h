@@ -33,10 +33,10 @@ struct PendingWrite {
  private:
   friend class WriteQueue;
   enum class State : uint8_t { kWaiting, kLeads, kDone };
-  std::atomic<State> state{State::kWaiting};
-  PendingWrite* next = nullptr;
-  bool sleeping = false;  // guarded by the queue's mutex
-  CondVar wake;
+  std::atomic<State> state_{State::kWaiting};
+  PendingWrite* next_ = nullptr;
+  bool sleeping_ = false;  // guarded by the queue's mutex
+  CondVar wake_;
 };
 
 class WriteQueue {
