@@ -135,6 +135,7 @@ class Picker {
     std::stable_sort(order.begin(), order.end(),
                      [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<TableMetaPtr> tables;
+    tables.reserve(order.size());
     for (auto& [ratio, table] : order) tables.push_back(std::move(table));
     return tables;
   }

@@ -43,7 +43,7 @@ class Engine::Call {
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
-  bool open() const { return !engine_->core_->closed.load(std::memory_order_seq_cst); }
+  bool is_open() const { return !engine_->core_->closed.load(std::memory_order_seq_cst); }
 
  private:
   Engine* engine_;
@@ -98,7 +98,7 @@ Status Engine::Close() {
 
 Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) {
   Call call(this);
-  if (!call.open()) return ClosedError();
+  if (!call.is_open()) return ClosedError();
   if (options.durability > Durability::kPower) {
     return Status::InvalidArgument(
         "durability: " + std::to_string(static_cast<int>(options.durability)) +
@@ -159,7 +159,7 @@ Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
 
 Status Engine::WaitDurable(LogPos position, Deadline deadline) {
   Call call(this);
-  if (!call.open()) return ClosedError();
+  if (!call.is_open()) return ClosedError();
   if (position > LastPosition()) {
     return Status::InvalidArgument("position " + std::to_string(position) +
                                    " was not given yet; the last is " +
@@ -254,7 +254,7 @@ Status Engine::DropKeyspace(std::string_view name) {
 
 Status Engine::Flush() {
   Call call(this);
-  if (!call.open()) return ClosedError();
+  if (!call.is_open()) return ClosedError();
   ASSIGN_OR_RETURN(LogPos position, writer_.SealActive());
   return background_.WaitFlushed(position);
 }
@@ -262,7 +262,7 @@ Status Engine::Flush() {
 Status Engine::CompactStored(std::string begin, std::string end, bool force_last_level) {
   RETURN_IF_ERROR(Flush());
   Call call(this);
-  if (!call.open()) return ClosedError();
+  if (!call.is_open()) return ClosedError();
   ManualRange range;
   range.begin = std::move(begin);
   range.end = std::move(end);
@@ -289,14 +289,14 @@ Status Engine::CompactAll(const CompactOptions& options) {
 
 Status Engine::WaitForCompaction(Deadline deadline) {
   Call call(this);
-  if (!call.open()) return ClosedError();
+  if (!call.is_open()) return ClosedError();
   return background_.WaitIdle(deadline);
 }
 
 Status Engine::Verify(const std::function<void(const Damage&)>& report,
                       const std::function<void(uint64_t, uint64_t)>& progress) {
   Call call(this);
-  if (!call.open()) return ClosedError();
+  if (!call.is_open()) return ClosedError();
   VerifyInput input;
   // Position first: what it names is in the segments listed after it.
   input.last_position = LastPosition();

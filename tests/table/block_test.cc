@@ -2,7 +2,7 @@
 #include "table/block.h"
 
 #include "table/block_builder.h"
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 
 namespace logwood::testing {
 namespace {

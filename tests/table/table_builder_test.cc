@@ -1,6 +1,6 @@
 #include "table/table_builder.h"
 
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 
 namespace logwood::testing {
 namespace {

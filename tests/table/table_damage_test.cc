@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "table/format.h"
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 
 namespace logwood::testing {
 namespace {

@@ -1,6 +1,6 @@
 #include "table/table_dump.h"
 
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 #include "util/file_header.h"
 
 namespace logwood::testing {

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 #include "util/escape.h"
 
 namespace logwood::testing {

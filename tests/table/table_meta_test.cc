@@ -1,7 +1,7 @@
 #include "table/table_meta.h"
 
 #include "table/properties.h"
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 #include "util/coding.h"
 
 namespace logwood::testing {

@@ -1,5 +1,5 @@
 // Random tables against a sorted vector: every access path, many shapes of keys and blocks.
-#include "table_test_support.h"
+#include "tests/table/table_test_support.h"
 
 namespace logwood::testing {
 namespace {
