@@ -54,8 +54,8 @@ BlockRef BlockCache::Insert(const Key& key, BlockRef block) {
   block->Ref();  // for the cache
   const CachedBlock* first = shard.Insert(key, hash, block.get());
   if (first == nullptr) return block;
-  block->Unref();
   charged_bytes_.fetch_sub(block->charge(), std::memory_order_relaxed);
+  block->Unref();
   return BlockRef(first);
 }
 

@@ -44,7 +44,7 @@ void AfterForkInChild() NO_THREAD_SAFETY_ANALYSIS {
   Held().mutex.Unlock();
 }
 
-struct flock WholeFile(short type) {
+struct flock WholeFile(decltype(flock::l_type) type) {
   struct flock range = {};
   range.l_type = type;
   range.l_whence = SEEK_SET;
