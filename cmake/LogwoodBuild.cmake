@@ -36,6 +36,18 @@ if(LOGWOOD_SANITIZE)
   add_link_options(-fsanitize=${LOGWOOD_SANITIZE})
 endif()
 
+# Compiles a target's files in units of several, so that headers are read once for all of them. The
+# files' unnamed namespaces become one: their names must differ.
+function(logwood_in_few_units target)
+  if(LOGWOOD_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 9)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      # To GCC a unit's files are headers, where a type with an unnamed namespace inside is a mistake.
+      target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    endif()
+  endif()
+endfunction()
+
 # One core folder: every .cc in it, as the object target logwood_<folder>.
 #   logwood_add_folder(wal DEPENDS util)
 function(logwood_add_folder folder)
@@ -50,6 +62,7 @@ function(logwood_add_folder folder)
                                                       "${PROJECT_SOURCE_DIR}")
   target_compile_definitions(logwood_${folder}
                              PRIVATE LOGWOOD_VERSION_STRING="${PROJECT_VERSION}")
+  logwood_in_few_units(logwood_${folder})
   list(TRANSFORM arg_DEPENDS PREPEND logwood_)
   target_link_libraries(logwood_${folder} PUBLIC ${arg_DEPENDS})
 endfunction()

@@ -22,7 +22,7 @@ constexpr size_t kAppendBytesMin = 256 * 1024;
 constexpr size_t kKeptBytesMax = 4 * kAppendBytesMin;
 constexpr uint32_t kBlockBytesMin = 64;
 constexpr uint32_t kBlockBytesMax = 1 << 20;
-constexpr std::string_view kWrittenBy = "logwood 1";
+constexpr std::string_view kThisWriter = "logwood 1";
 
 std::string_view CompressionName(Compression compression) {
   return compression == Compression::kSnappy ? "snappy" : "none";
@@ -238,7 +238,7 @@ Result<TableMeta> TableBuilder::Finish() {
   s.properties.block_bytes = s.options.block_bytes;
   s.properties.filter_bits_per_key = s.options.filter_bits_per_key;
   s.properties.compression = CompressionName(s.options.compression);
-  s.properties.written_by = kWrittenBy;
+  s.properties.written_by = kThisWriter;
   payload.clear();
   EncodeTableProperties(s.properties, &payload);
   footer.properties = s.WritePart(payload, Compression::kNone);

@@ -21,7 +21,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples = R"(  logwood check /tmp/db
+constexpr const char* kCheckExamples = R"(  logwood check /tmp/db
   logwood check /tmp/db --json                           a JSON object a damage, then a summary
   logwood check /tmp/db --ignore-writer                  while an application has it open
 
@@ -123,7 +123,8 @@ ExitCode RunCheck(const CheckArguments& arguments) {
 
 void AddCheckCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
-  CLI::App* command = AddCommand(app, "check", "Read every byte and report each damage", kExamples);
+  CLI::App* command =
+      AddCommand(app, "check", "Read every byte and report each damage", kCheckExamples);
   AddDirectory(command, &arguments->target);
   AddIgnoreWriter(command, &arguments->target);
   AddQuiet(command, &arguments->quiet);

@@ -18,7 +18,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kCompactExamples =
     R"(  logwood compact /tmp/db                                every keyspace
   logwood compact /tmp/db --keyspace photos
   logwood compact /tmp/db --prefix planet/
@@ -105,7 +105,7 @@ ExitCode RunCompact(const CompactArguments& arguments) {
 
 void AddCompactCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<CompactArguments>();
-  CLI::App* command = AddCommand(app, "compact", "Merge tables now", kExamples);
+  CLI::App* command = AddCommand(app, "compact", "Merge tables now", kCompactExamples);
   AddDirectory(command, &arguments->target);
   AddKeyspace(command, &arguments->target);
   AddRange(command, &arguments->range);

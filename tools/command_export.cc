@@ -19,7 +19,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples = R"(  logwood export /tmp/db > records.tsv
+constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.tsv
   logwood export /tmp/db records.jsonl                   JSON lines, by the ending
   logwood export /tmp/db --format jsonl | gzip > records.jsonl.gz
   logwood export /tmp/db --keyspace photos --prefix 2024/ photos.tsv
@@ -88,7 +88,8 @@ ExitCode RunExport(const ExportArguments& arguments) {
 
 void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<ExportArguments>();
-  CLI::App* command = AddCommand(app, "export", "Write records as text, in key order", kExamples);
+  CLI::App* command =
+      AddCommand(app, "export", "Write records as text, in key order", kExportExamples);
   AddDirectory(command, &arguments->target);
   command->add_option("FILE", arguments->file, "Where to; - or nothing is standard output")
       ->option_text(" ");

@@ -16,7 +16,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples = R"(  logwood get /tmp/db planet/3
+constexpr const char* kGetExamples = R"(  logwood get /tmp/db planet/3
   logwood get /tmp/db --keyspace photos 0001 --format raw > a.jpg   the bytes, nothing else
   logwood get /tmp/db planet/3 --json
   logwood get /tmp/db --key-format hex 00ff --format hex
@@ -81,7 +81,7 @@ ExitCode RunGet(const GetArguments& arguments) {
 
 void AddGetCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<GetArguments>();
-  CLI::App* command = AddCommand(app, "get", "Print the value of a key", kExamples);
+  CLI::App* command = AddCommand(app, "get", "Print the value of a key", kGetExamples);
   AddDirectory(command, &arguments->target);
   command->add_option("KEY", arguments->key, "Its key")->required()->option_text(" ");
   AddKeyspace(command, &arguments->target);

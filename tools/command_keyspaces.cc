@@ -16,7 +16,8 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples = R"(  logwood keyspaces /tmp/db                              list
+constexpr const char* kKeyspacesExamples =
+    R"(  logwood keyspaces /tmp/db                              list
   logwood keyspaces /tmp/db list --json                  a JSON object a keyspace
   logwood keyspaces /tmp/db create photos
   logwood keyspaces /tmp/db drop photos                  its records are gone at once
@@ -91,7 +92,8 @@ ExitCode RunKeyspaces(const KeyspacesArguments& arguments) {
 
 void AddKeyspacesCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<KeyspacesArguments>();
-  CLI::App* command = AddCommand(app, "keyspaces", "List, create or drop keyspaces", kExamples);
+  CLI::App* command =
+      AddCommand(app, "keyspaces", "List, create or drop keyspaces", kKeyspacesExamples);
   AddDirectory(command, &arguments->target);
   command->add_option("ACTION", arguments->action, "What to do; nothing lists them")
       ->check(CLI::IsMember({"list", "create", "drop"}).description(""))

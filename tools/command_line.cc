@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kAbout =
     "Looks into, changes, fills, checks and compacts a Logwood database, one directory.\n";
 
-constexpr const char* kExamples = R"(Examples:
+constexpr const char* kLineExamples = R"(Examples:
   logwood put /tmp/db planet/3 earth          write one record
   logwood get /tmp/db planet/3                read it
   logwood scan /tmp/db --prefix planet/       list records in key order
@@ -59,7 +59,7 @@ bool HasCommand(CLI::App& app, const std::string& name) {
 int RunCommandLine(int argc, char** argv) {
   IgnoreBrokenPipes();
   CLI::App app(kAbout, "logwood");
-  app.footer(kExamples);
+  app.footer(kLineExamples);
   app.require_subcommand(1);
   app.set_version_flag("--version", "logwood " LOGWOOD_VERSION_STRING, "Print the version");
   app.get_formatter()->column_width(kHelpColumn);

@@ -20,7 +20,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples = R"(  logwood load /tmp/db records.tsv
+constexpr const char* kLoadExamples = R"(  logwood load /tmp/db records.tsv
   logwood load /tmp/db records.jsonl --keyspace photos
   zcat records.tsv.gz | logwood load /tmp/db -
   logwood load /tmp/db --format jsonl --skip-bad - < crawl
@@ -112,7 +112,7 @@ ExitCode RunLoad(LoadArguments& arguments) {
 
 void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<LoadArguments>();
-  CLI::App* command = AddCommand(app, "load", "Load records from text", kExamples);
+  CLI::App* command = AddCommand(app, "load", "Load records from text", kLoadExamples);
   AddDirectory(command, &arguments->target);
   command->add_option("FILE", arguments->file, "Where from; - or nothing is standard input")
       ->option_text(" ");

@@ -12,7 +12,7 @@ namespace logwood::tools {
 
 namespace {
 
-constexpr const char* kExamples = R"(  logwood stats /tmp/db
+constexpr const char* kStatsExamples = R"(  logwood stats /tmp/db
   logwood stats /tmp/db --json | jq .space_amplification
   logwood stats /tmp/db --prometheus
   logwood stats /tmp/db --ignore-writer                  while an application has it open
@@ -43,7 +43,7 @@ ExitCode RunStats(const StatsArguments& arguments) {
 void AddStatsCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<StatsArguments>();
   CLI::App* command =
-      AddCommand(app, "stats", "Print levels, sizes, amplification, settings", kExamples);
+      AddCommand(app, "stats", "Print levels, sizes, amplification, settings", kStatsExamples);
   AddDirectory(command, &arguments->target);
   AddIgnoreWriter(command, &arguments->target);
   AddJson(command, &arguments->json);

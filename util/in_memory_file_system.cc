@@ -94,7 +94,7 @@ std::string Normalize(std::string_view path) {
   }
   return normal;
 }
-std::string ParentOf(const std::string& normal) {
+std::string ParentName(const std::string& normal) {
   return normal.substr(0, std::min(normal.rfind('/'), normal.size()));
 }
 bool IsRoot(const std::string& normal) { return normal.empty() || normal == "."; }
@@ -241,7 +241,7 @@ class InMemoryFileSystem final : public FileSystem {
     const std::string name = Normalize(path);
     MutexLock lock(mutex_);
     std::vector<std::string> missing;
-    for (std::string at = name; !IsRoot(at); at = ParentOf(at)) {
+    for (std::string at = name; !IsRoot(at); at = ParentName(at)) {
       const auto found = names_.find(at);
       if (found == names_.end()) {
         missing.push_back(at);
@@ -274,7 +274,7 @@ class InMemoryFileSystem final : public FileSystem {
     MutexLock lock(mutex_);
     const auto found = names_.find(source);
     if (found == names_.end()) return NoSuchFile("rename", both);
-    RETURN_IF_ERROR(CheckDirectoryLocked("rename", both, ParentOf(target)));
+    RETURN_IF_ERROR(CheckDirectoryLocked("rename", both, ParentName(target)));
     if (source == target) return Status::Ok();
     if ((target + "/").starts_with(source + "/"))
       return Refused("rename", both, "Invalid argument");
@@ -302,7 +302,7 @@ class InMemoryFileSystem final : public FileSystem {
     const auto found = names_.find(Normalize(from));
     if (found == names_.end()) return NoSuchFile("link", both);
     if (found->second == nullptr) return Refused("link", both, "Operation not permitted");
-    RETURN_IF_ERROR(CheckDirectoryLocked("link", both, ParentOf(target)));
+    RETURN_IF_ERROR(CheckDirectoryLocked("link", both, ParentName(target)));
     if (IsRoot(target) || names_.contains(target)) {
       return Status::AlreadyExists(Message("link", both, "File exists"));
     }
@@ -364,7 +364,7 @@ class InMemoryFileSystem final : public FileSystem {
   Result<InodePointer> FindOrCreateLocked(std::string_view operation, const std::string& path)
       REQUIRES(mutex_) {
     const std::string name = Normalize(path);
-    RETURN_IF_ERROR(CheckDirectoryLocked(operation, path, ParentOf(name)));
+    RETURN_IF_ERROR(CheckDirectoryLocked(operation, path, ParentName(name)));
     if (!IsRoot(name) && !names_.contains(name)) names_[name] = std::make_shared<Inode>();
     return FindFileLocked(operation, path);
   }

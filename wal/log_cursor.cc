@@ -7,8 +7,6 @@
 
 namespace logwood {
 
-using Outcome = LogCursor::Outcome;
-
 LogCursor::LogCursor(FileSystem* fs, std::string directory, const LogCursorOptions& options)
     : fs_(fs),
       directory_(std::move(directory)),
@@ -55,19 +53,19 @@ Status LogCursor::Refresh() {
   return Status::Ok();
 }
 
-Outcome LogCursor::Bad(Status why) {
+LogCursor::Outcome LogCursor::Bad(Status why) {
   status_ = std::move(why);
   sticky_ = Outcome::kBad;
   return sticky_;
 }
 
-Outcome LogCursor::Error(Status why) {
+LogCursor::Outcome LogCursor::Error(Status why) {
   status_ = std::move(why);
   return Outcome::kError;
 }
 
 // Opens the segment that holds next_position_.
-Outcome LogCursor::OpenLink() {
+LogCursor::Outcome LogCursor::OpenLink() {
   if (oldest_ == 0) {
     for (const ChainLink& link : chain_) {
       if (files_[link.file].probe.kind == SegmentProbe::Kind::kUnsupported) return Bad(link.reason);
@@ -103,7 +101,7 @@ Outcome LogCursor::OpenLink() {
 }
 
 // The reader is exhausted: on to the next segment, the end, or a gap.
-Outcome LogCursor::AtEndOfLink() {
+LogCursor::Outcome LogCursor::AtEndOfLink() {
   const ChainLink& here = chain_[link_];
   if (here.bounded && next_position_ - 1 < here.last_position_max) {
     return Bad(
@@ -121,7 +119,7 @@ Outcome LogCursor::AtEndOfLink() {
                                 std::to_string(next_position_)));
 }
 
-Outcome LogCursor::Next(CommitRecord* record) {
+LogCursor::Outcome LogCursor::Next(CommitRecord* record) {
   if (sticky_ != Outcome::kRecord) return sticky_;
   status_ = Status::Ok();
   bool refreshed = false;
@@ -174,17 +172,18 @@ Outcome LogCursor::Next(CommitRecord* record) {
   }
 }
 
-std::string_view CursorOutcomeName(Outcome outcome) {
+std::string_view CursorOutcomeName(LogCursor::Outcome outcome) {
+  using enum LogCursor::Outcome;
   switch (outcome) {
-    case Outcome::kRecord:
+    case kRecord:
       return "record";
-    case Outcome::kEnd:
+    case kEnd:
       return "end";
-    case Outcome::kTrimmed:
+    case kTrimmed:
       return "trimmed";
-    case Outcome::kBad:
+    case kBad:
       return "bad";
-    case Outcome::kError:
+    case kError:
       return "error";
   }
   return "unknown";

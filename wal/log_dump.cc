@@ -11,8 +11,6 @@
 namespace logwood {
 namespace {
 
-using Outcome = SegmentReader::Outcome;
-
 std::string Hex64(uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(value));
@@ -146,20 +144,21 @@ Result<DumpSummary> DumpSegment(FileSystem* fs, const std::string& path, const D
   summary.damage = HeadDamage(reader);
   if (!summary.damage.ok()) print(DamageLine(options, summary.damage));
   CommitRecord record;
-  Outcome outcome = reader.Next(&record);
-  for (; outcome == Outcome::kRecord; outcome = reader.Next(&record)) {
+  using enum SegmentReader::Outcome;
+  SegmentReader::Outcome outcome = reader.Next(&record);
+  for (; outcome == kRecord; outcome = reader.Next(&record)) {
     print(RecordLine(options, reader, record));
     ++summary.records;
   }
-  if (outcome == Outcome::kError) return reader.status();
-  if (outcome == Outcome::kBad) {
+  if (outcome == kError) return reader.status();
+  if (outcome == kBad) {
     print(DamageLine(options, reader.status()));
     ASSIGN_OR_RETURN(DamageEvidence evidence, reader.LookBehindDamage());
     print(BehindLine(options, evidence));
     if (summary.damage.ok()) summary.damage = reader.status();
     return summary;
   }
-  summary.sealed = outcome == Outcome::kTrailer;
+  summary.sealed = outcome == kTrailer;
   print(Line(options, std::string(OutcomeName(outcome)))
             .Number("offset", reader.offset())
             .Number("records", summary.records)
