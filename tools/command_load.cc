@@ -55,12 +55,18 @@ ExitCode ExitCodeOf(const LoadReport& report) {
   return ExitCode::kIo;
 }
 
-std::string Sentence(const LoadArguments& arguments, const LoadReport& report, uint64_t micros) {
+std::string Sentence(const LoadArguments& arguments, const LoadReport& report, const Stats& stats,
+                     uint64_t micros) {
   const auto per_second = static_cast<uint64_t>(static_cast<double>(report.records) * 1e6 /
                                                 static_cast<double>(micros + 1));
   std::string text = WithCommas(report.records) + " records, " + HumanBytes(report.bytes) +
                      ", in " + HumanMicros(micros) + " (" + WithCommas(per_second) +
                      " records/s); position " + std::to_string(report.position);
+  if (stats.write_amplification > 0) {
+    char ratio[32];
+    std::snprintf(ratio, sizeof(ratio), "%.2f", stats.write_amplification);
+    text += "; write amplification so far " + std::string(ratio);
+  }
   if (report.skipped > 0) text += "; " + WithCommas(report.skipped) + " bad lines skipped";
   if (report.end != LoadEnd::kComplete) {
     text += "; stopped after line " + std::to_string(report.last_line) + " of " +
@@ -69,12 +75,17 @@ std::string Sentence(const LoadArguments& arguments, const LoadReport& report, u
   return text + "\n";
 }
 
-std::string Json(const LoadArguments& arguments, const LoadReport& report, uint64_t micros) {
+std::string Json(const LoadArguments& arguments, const LoadReport& report, const Stats& stats,
+                 uint64_t micros) {
   JsonObject json;
   json.Field("keyspace", arguments.target.keyspace).Field("records", report.records);
   json.Field("bytes", report.bytes).Field("commits", report.batches);
   json.Field("skipped", report.skipped).Field("last_line", report.last_line);
   json.Field("position", report.position).Field("micros", micros);
+  json.Field("log_bytes_written", stats.log_bytes_written);
+  json.Field("flush_bytes_written", stats.flush_bytes_written);
+  json.Field("compaction_bytes_written", stats.compaction_bytes_written);
+  json.Field("write_amplification", stats.write_amplification);
   json.Field("complete", report.end == LoadEnd::kComplete);
   return json.Finish() + "\n";
 }
@@ -102,10 +113,11 @@ ExitCode RunLoad(LoadArguments& arguments) {
     PrintError("interrupted", (*input)->name(),
                "what is reported below is in the database; load the lines behind it, or all again");
   }
+  const Stats stats = opened.db->GetStats();
   code = CloseAfter(*opened.db, code);
   const uint64_t micros = MonotonicMicros() - start_us;
-  if (arguments.json) return Print(Json(arguments, report, micros), code);
-  return arguments.quiet ? code : Print(Sentence(arguments, report, micros), code);
+  if (arguments.json) return Print(Json(arguments, report, stats, micros), code);
+  return arguments.quiet ? code : Print(Sentence(arguments, report, stats, micros), code);
 }
 
 }  // namespace

@@ -28,6 +28,14 @@ std::string Percent(uint64_t part, uint64_t whole) {
   return text;
 }
 
+// "1.05", or "-" of nothing.
+std::string Ratio(double value) {
+  if (value <= 0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f", value);
+  return text;
+}
+
 std::string HumanNanos(uint64_t ns) {
   if (ns < 10'000) return WithCommas(ns) + " ns";
   return HumanMicros(ns / 1000);
@@ -81,8 +89,9 @@ void AddLevels(const std::vector<LevelStats>& levels, std::string* to) {
 }
 
 void AddWork(const Stats& stats, std::string* to) {
-  AppendFormat(to, "\namplification  write %.2f, space %.2f, read %.1f\n",
-               stats.write_amplification, stats.space_amplification, stats.read_amplification);
+  AppendFormat(to, "\namplification  write %s, space %s, read %.1f\n",
+               Ratio(stats.write_amplification).c_str(), Ratio(stats.space_amplification).c_str(),
+               stats.read_amplification);
   AppendFormat(to, "written        user %s, log %s, flush %s, compaction %s (read %s)\n",
                HumanBytes(stats.user_bytes_written).c_str(),
                HumanBytes(stats.log_bytes_written).c_str(),

@@ -215,6 +215,9 @@ TEST(LogwoodCommand, BatchesAreCommitsOfTheSizeAskedFor) {
   EXPECT_EQ(report["commits"], 3);
   EXPECT_EQ(report["position"], 3);
   EXPECT_EQ(report["complete"], true);
+  // Ten entries of 2 or 3 bytes: the log alone holds them and more.
+  EXPECT_GT(report["log_bytes_written"], 21);
+  EXPECT_GT(report["write_amplification"], 1.0);
 }
 
 TEST(LogwoodCommand, AnInterruptedLoadKeepsItsBatchesAndSaysHowFarItCame) {
