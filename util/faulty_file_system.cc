@@ -29,13 +29,20 @@ class FaultyRandomAccessFile final : public RandomAccessFile {
   const std::unique_ptr<RandomAccessFile> base_;
 };
 
+std::string_view FirstPart(std::string_view data, uint32_t percent) {
+  return data.substr(0, data.size() * percent / 100);
+}
+
 class FaultyWritableFile final : public WritableFile {
  public:
   FaultyWritableFile(FaultyFileSystem* files, std::string path, std::unique_ptr<WritableFile> base)
       : files_(files), path_(std::move(path)), base_(std::move(base)) {}
   Status Append(std::string_view data) override {
-    RETURN_IF_ERROR(files_->Before(FileOp::kAppend, path_));
-    return base_->Append(data);
+    uint32_t torn_percent = 0;
+    Status status = files_->Before(FileOp::kAppend, path_, &torn_percent);
+    if (status.ok()) return base_->Append(data);
+    if (torn_percent != 0) static_cast<void>(base_->Append(FirstPart(data, torn_percent)));
+    return status;
   }
   Status Sync() override {
     RETURN_IF_ERROR(files_->Before(FileOp::kSync, path_));
@@ -58,8 +65,11 @@ class FaultyLogFile final : public LogFile {
     return base_->Reserve(end);
   }
   Status Store(uint64_t offset, std::string_view data) override {
-    RETURN_IF_ERROR(files_->Before(FileOp::kStore, path_));
-    return base_->Store(offset, data);
+    uint32_t torn_percent = 0;
+    Status status = files_->Before(FileOp::kStore, path_, &torn_percent);
+    if (status.ok()) return base_->Store(offset, data);
+    if (torn_percent != 0) static_cast<void>(base_->Store(offset, FirstPart(data, torn_percent)));
+    return status;
   }
   Status Sync() override {
     RETURN_IF_ERROR(files_->Before(FileOp::kSync, path_));
@@ -96,13 +106,20 @@ void FaultyFileSystem::SetFault(Fault fault) {
 void FaultyFileSystem::FailOperation(uint64_t n) {
   MutexLock lock(mutex_);
   until_failure_ = n;
+  failure_met_ = false;
   fails_for_ever_ = false;
 }
 
 void FaultyFileSystem::FailFromOperation(uint64_t n) {
   MutexLock lock(mutex_);
   until_failure_ = n;
+  failure_met_ = false;
   fails_for_ever_ = true;
+}
+
+void FaultyFileSystem::TearAtFailure(uint32_t percent) {
+  MutexLock lock(mutex_);
+  torn_percent_ = percent;
 }
 
 // Relaxed throughout: counts, nothing is published through them.
@@ -120,7 +137,7 @@ void FaultyFileSystem::ResetCounts() {
   for (auto& count : counts_) count.store(0, std::memory_order_relaxed);
 }
 
-Status FaultyFileSystem::Before(FileOp op, const std::string& path) {
+Status FaultyFileSystem::Before(FileOp op, const std::string& path, uint32_t* torn_percent) {
   counts_[static_cast<size_t>(op)].fetch_add(1, std::memory_order_relaxed);
   std::shared_ptr<const Fault> fault;
   {
@@ -128,6 +145,8 @@ Status FaultyFileSystem::Before(FileOp op, const std::string& path) {
     fault = fault_;
     if (until_failure_ == 1) {
       if (!fails_for_ever_) until_failure_ = 0;
+      if (!failure_met_ && torn_percent != nullptr) *torn_percent = torn_percent_;
+      failure_met_ = true;
       return Status::IoError(std::string(FileOpName(op)) + " " + path + ": injected fault");
     }
     if (until_failure_ > 1) --until_failure_;

@@ -7,7 +7,8 @@
 //     Status();
 //   });
 //
-// A failed operation does not reach the base: it has no effect. Safe to call from several threads;
+// A failed operation does not reach the base: it has no effect, unless TearAtFailure says that the
+// bytes of a failing append or store get there in part. Safe to call from several threads;
 // it and its base must outlive the files they opened.
 #pragma once
 
@@ -61,6 +62,9 @@ class FaultyFileSystem final : public FileSystem {
   void FailOperation(uint64_t n) EXCLUDES(mutex_);
   // As FailOperation, and every operation after that one, too: the disk is gone.
   void FailFromOperation(uint64_t n) EXCLUDES(mutex_);
+  // When the operation that these two planned is an append or store, its first `percent` of the
+  // bytes reach the base: what a kill or a full disk in the middle of a write leaves. 0: none do.
+  void TearAtFailure(uint32_t percent) EXCLUDES(mutex_);
 
   // Operations asked for since the beginning or ResetCounts, failed ones included.
   uint64_t count(FileOp op) const;
@@ -81,8 +85,10 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   Result<uint64_t> FreeBytes(const std::string& path) override;
 
-  // For the files it opens: counts the operation and says whether it fails.
-  Status Before(FileOp op, const std::string& path) EXCLUDES(mutex_);
+  // For the files it opens: counts the operation and says whether it fails; `torn_percent`, when
+  // given and it fails, how much of it reaches the base all the same.
+  Status Before(FileOp op, const std::string& path, uint32_t* torn_percent = nullptr)
+      EXCLUDES(mutex_);
 
  private:
   FileSystem* const base_;
@@ -91,6 +97,8 @@ class FaultyFileSystem final : public FileSystem {
   std::shared_ptr<const Fault> fault_ GUARDED_BY(mutex_);
   uint64_t until_failure_ GUARDED_BY(mutex_) = 0;  // 0: none planned
   bool fails_for_ever_ GUARDED_BY(mutex_) = false;
+  bool failure_met_ GUARDED_BY(mutex_) = false;
+  uint32_t torn_percent_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace logwood

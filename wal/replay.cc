@@ -182,8 +182,9 @@ Status Replay::ReadLink(size_t link) {
   summary.first_position = header(link).first_position;
   Status status = ReadRecords(link, reader.get(), &summary);
   summary.last_position = next_position_ - 1;
-  summary.length = reader->end_offset();
   summary.file_bytes = reader->file_bytes();
+  // A kill in the middle of the first store leaves a file that ends before its first record would.
+  summary.length = std::min(reader->end_offset(), summary.file_bytes);
   result_.last_time_us = std::max(result_.last_time_us, header(link).first_time_us);
   summary.last_time_us = result_.last_time_us;
   result_.segments.push_back(summary);

@@ -22,6 +22,9 @@ void Writes(Life* life, int count, size_t bytes = 20) {
   }
 }
 
+// A write that is cut short gets through in part: none of it, all of it, and most often between.
+uint32_t TornPercent(uint64_t operation) { return operation * 37 % 101; }
+
 // Runs `story` on a fresh copy of `before` with each operation failing in turn, until a run gets
 // through without meeting the fault; then the directory is opened without faults and looked at.
 struct Enumeration {
@@ -37,6 +40,7 @@ struct Enumeration {
         ASSERT_OK(test::WriteDirectory(base.get(), Life::kPath, before));
       }
       FaultyFileSystem faulty(base.get());
+      faulty.TearAtFailure(TornPercent(n));
       if (for_ever) {
         faulty.FailFromOperation(n);
       } else {
@@ -227,6 +231,7 @@ TEST(Crash, OpenOfAKilledDatabaseCutShortAtEachOperationAndRepeated) {
     auto base = FileSystem::InMemory();
     ASSERT_OK(test::WriteDirectory(base.get(), Life::kPath, killed.directory));
     FaultyFileSystem faulty(base.get());
+    faulty.TearAtFailure(TornPercent(n));
     faulty.FailFromOperation(n);
     const bool opened = killed.life.OpenUnseen(TinyOptions(&faulty)).ok();
     const bool got_through = faulty.total() < n;
@@ -252,6 +257,7 @@ TEST(Crash, OpenOfAKilledDatabaseWithEachOperationFailingOnce) {
     auto base = FileSystem::InMemory();
     ASSERT_OK(test::WriteDirectory(base.get(), Life::kPath, killed.directory));
     FaultyFileSystem faulty(base.get());
+    faulty.TearAtFailure(TornPercent(n));
     faulty.FailOperation(n);
     const Status first = killed.life.OpenUnseen(TinyOptions(&faulty));
     if (!first.ok()) {

@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 
+#include "tests/support/status_assert.h"
+
 namespace logwood {
 namespace {
 
@@ -33,6 +35,18 @@ TEST_F(FaultyFileSystemTest, FromTheNthOperationOnTheDiskIsGoneUntilForgotten) {
   EXPECT_FALSE(files_.List("d").ok());
   files_.FailOperation(0);
   EXPECT_TRUE(files_.List("d").ok());
+}
+
+TEST_F(FaultyFileSystemTest, TornFailureLeavesTheFirstPartOfItsBytesOnce) {
+  ASSERT_OK_AND_ASSIGN(auto file, files_.OpenLogFile("log"));
+  files_.TearAtFailure(50);
+  files_.FailFromOperation(1);
+  EXPECT_STATUS(kIoError, file->Store(0, "12345678"));
+  EXPECT_STATUS(kIoError, file->Store(0, "abcdefgh"));
+  ASSERT_OK_AND_ASSIGN(auto reader, base_->OpenRandomAccess("log"));
+  char bytes[8];
+  ASSERT_OK_AND_ASSIGN(const size_t got, reader->Read(0, sizeof(bytes), bytes));
+  EXPECT_EQ(std::string_view(bytes, got), "1234");
 }
 
 TEST_F(FaultyFileSystemTest, FaultSeesOperationAndPathAndChoosesTheAnswer) {
