@@ -30,7 +30,8 @@ class Picker {
     if (auto move = builder_.MoveLevel0(targets_.base_level)) return move;
     if (auto plan = PickDue()) return plan;
     if (auto plan = PickTombstones()) return plan;
-    return PickLastLevelTombstones();
+    if (auto plan = PickLastLevelTombstones()) return plan;
+    return PickDropped();
   }
 
  private:
@@ -175,6 +176,34 @@ class Picker {
       if (settings_.oldest_snapshot == 0 || !builder_.ManyTombstones(*table)) continue;
       if (auto plan = builder_.Make(CompactionReason::kTombstones, last, last, {table}))
         return plan;
+    }
+    return std::nullopt;
+  }
+
+  // Tables of dropped keyspaces go as they are. One that only begins or ends in such a keyspace is
+  // compacted to the next level, in the last one rewritten: afterwards it begins or ends elsewhere,
+  // so this comes to an end. One that spans a whole dropped keyspace cannot be told from one that
+  // holds nothing of it; that is one a level, and waits for its turn like those of level 0.
+  std::optional<CompactionPlan> PickDropped() const {
+    for (const uint32_t number : settings_.dropped_keyspaces) {
+      const std::string begin = KeyspacePrefix(number), end = KeyspaceEnd(number);
+      for (int level = 0; level < kLevels; ++level) {
+        std::vector<TableMetaPtr> inside;
+        for (const TableMetaPtr& table : builder_.Overlapping(level, begin, end)) {
+          if (builder_.IsBusy(*table)) continue;
+          if (begin <= table->begin && table->end <= end) inside.push_back(table);
+        }
+        if (!inside.empty()) {
+          return builder_.MakeRemoval(CompactionReason::kDroppedKeyspace, level, std::move(inside));
+        }
+        if (level == 0) continue;
+        for (const TableMetaPtr& table : builder_.Overlapping(level, begin, end)) {
+          if (table->begin < begin && end < table->end) continue;
+          auto plan = builder_.Make(CompactionReason::kDroppedKeyspace, level,
+                                    std::min(level + 1, kLevels - 1), {table});
+          if (plan) return plan;
+        }
+      }
     }
     return std::nullopt;
   }

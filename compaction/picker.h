@@ -46,6 +46,8 @@ struct CompactionSettings {
   // The oldest position somebody still reads at; kPositionMax when there is none. Tombstones of the
   // last level are only worth a rewrite when no snapshot keeps them: 0 leaves them alone.
   LogPos oldest_snapshot = 0;
+  // Numbers of keyspaces that no reader can reach any more: what they hold is waste.
+  std::vector<uint32_t> dropped_keyspaces;
 };
 
 enum class CompactionReason : uint8_t {
@@ -67,6 +69,8 @@ struct CompactionPlan {
   std::vector<TableMetaPtr> grandparents;    // of output_level + 1, overlapping
   // No table needs rewriting: the inputs become tables of output_level as they are.
   bool trivial_move = false;
+  // All entries of the inputs belong to dropped keyspaces: the tables go unread.
+  bool only_waste = false;
   // No older version of any key of the range can be below output_level or in a level-0 table that
   // is not an input: tombstones that no snapshot needs may go.
   bool bottom = false;

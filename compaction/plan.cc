@@ -56,6 +56,7 @@ std::string ToText(const CompactionPlan& plan) {
   text += " [" + Escape(plan.begin) + ", " + Escape(plan.end) + ")" + buffer;
   if (plan.bottom) text += " bottom";
   if (plan.trivial_move) text += " move";
+  if (plan.only_waste) text += " only waste";
   return text;
 }
 

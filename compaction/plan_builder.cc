@@ -103,6 +103,17 @@ CompactionPlan PlanBuilder::MakeMove(CompactionReason reason, int input_level, i
   return plan;
 }
 
+CompactionPlan PlanBuilder::MakeRemoval(CompactionReason reason, int level,
+                                        std::vector<TableMetaPtr> tables) const {
+  CompactionPlan plan;
+  plan.reason = reason;
+  plan.input_level = plan.output_level = level;
+  plan.inputs = std::move(tables);
+  plan.only_waste = true;
+  Complete(&plan);
+  return plan;
+}
+
 // Widens the inputs to both sides as long as the same output tables take it all in.
 void PlanBuilder::TakeNeighbours(int input_level, int output_level,
                                  std::vector<TableMetaPtr>* inputs,

@@ -32,6 +32,10 @@ class PlanBuilder {
   const std::vector<TableMetaPtr>& Tables(int level) const {
     return shape_.levels[static_cast<size_t>(level)];
   }
+  std::vector<TableMetaPtr> Overlapping(int level, std::string_view begin,
+                                        std::string_view end) const {
+    return shape_.Overlapping(level, begin, end);
+  }
 
   // A plan for these tables of `input_level` (>= 1: neighbours), or nullopt when conditions (a) to
   // (c) of picker.h do not hold now. Takes in neighbours that cost no further output table.
@@ -51,6 +55,10 @@ class PlanBuilder {
   std::optional<CompactionPlan> MoveDown(CompactionReason reason, int level,
                                          const std::vector<TableMetaPtr>& tables,
                                          uint64_t bytes = ~uint64_t{0}) const;
+
+  // Takes these tables of `level` out of the tree, which nobody can read any more.
+  CompactionPlan MakeRemoval(CompactionReason reason, int level,
+                             std::vector<TableMetaPtr> tables) const;
 
   // Whether a rewrite would do away with most of the table's tombstones' weight.
   bool ManyTombstones(const TableMeta& table) const;

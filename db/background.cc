@@ -67,7 +67,11 @@ SinkOptions Background::MakeSink(uint64_t created_us) {
 SurvivalRules Background::MakeRules() const {
   SurvivalRules rules;
   rules.snapshots = parts_.core->snapshots.Positions();
+  // A drop that power failure may still undo must not have cost its keyspace anything.
+  const LogPos durable = parts_.log->durable();
   rules.dropped_keyspaces = parts_.core->catalogue.Dropped();
+  std::erase_if(rules.dropped_keyspaces,
+                [durable](const auto& dropped) { return dropped.second > durable; });
   return rules;
 }
 
@@ -226,6 +230,9 @@ CompactionSettings Background::MakeSettings() const {
   CompactionSettings settings = parts_.core->settings.compaction();
   LogPos oldest = parts_.core->snapshots.oldest();
   settings.oldest_snapshot = parts_.core->snapshots.count() == 0 ? kPositionMax : oldest;
+  for (const auto& [number, dropped] : MakeRules().dropped_keyspaces) {
+    if (dropped <= settings.oldest_snapshot) settings.dropped_keyspaces.push_back(number);
+  }
   return settings;
 }
 
@@ -279,6 +286,7 @@ void Background::TendLog() {
   if (stored == idle_seen_ && stored != idle_marked_) {
     status = parts_.log->MarkIdle();
     idle_marked_ = stored;
+    if (status.ok()) Wake();  // a dropped keyspace may go now that the drop is durable
   } else if (parts_.log->unsynced_bytes() > kUnsyncedBytesMax) {
     status = parts_.log->SyncTo(stored, kNoDeadline);
   }

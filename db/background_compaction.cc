@@ -55,6 +55,7 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   Core& core = *parts_.core;
   Edit edit;
   for (const auto& table : plan.inputs) edit.removed.emplace_back(plan.input_level, table->number);
+  if (plan.only_waste) return edit;
   if (plan.trivial_move) {
     for (const auto& table : plan.inputs) edit.added.emplace_back(plan.output_level, *table);
     return edit;
@@ -140,11 +141,12 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
       static_cast<uint32_t>(plan.trivial_move ? plan.inputs.size() : result.output.tables.size());
   event.bytes_in = result.bytes_read;
   event.bytes_out = result.output.bytes_written;
-  event.entries_in = result.entries_in;
+  event.entries_in = plan.only_waste ? plan.InputEntries() : result.entries_in;
   event.entries_out = result.output.entries;
   event.micros = micros;
   event.detail = std::string(CompactionReasonName(plan.reason)) +
-                 (plan.trivial_move ? ", moved without rewriting" : "");
+                 (plan.trivial_move ? ", moved without rewriting" : "") +
+                 (plan.only_waste ? ", removed unread" : "");
   parts_.core->events->Emit(std::move(event));
 }
 

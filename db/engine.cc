@@ -245,6 +245,7 @@ Status Engine::DropKeyspace(std::string_view name) {
   }
   ASSIGN_OR_RETURN(LogPos position, CommitCatalogue(Catalogue::DropOperations(name, number)));
   Event event;
+  background_.Wake();
   event.kind = EventKind::kKeyspaceDropped;
   event.position = position;
   event.detail = name;

@@ -293,6 +293,7 @@ void BTree::SplitInner(const Place& place) {
 
 // Steps (a), (b), (c) of the proof.
 void BTree::ReplaceByHalves(const Place& place, const Content& content, unsigned left_count) {
+  DCHECK(left_count < content.count);
   Inner* parent = place.parent;
   unsigned slot = place.slot;
   if (parent == nullptr) {

@@ -105,6 +105,9 @@ class Script {
       settings_.grandparent_bytes_max = Named(line, "grandparent", 320);
       settings_.job_bytes_max = Named(line, "job", 512);
       settings_.oldest_snapshot = Named(line, "snapshot", 0);
+    } else if (word == "dropped") {
+      uint32_t number = 0;
+      while (words >> number) settings_.dropped_keyspaces.push_back(number);
     } else if (word == "busy") {
       uint64_t number = 0;
       while (words >> number) busy_.tables.insert(number);
