@@ -49,7 +49,8 @@ Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path) 
 
 namespace {
 
-void AddUp(const Edit& edit, TreeState* tree, std::map<uint64_t, std::pair<int, TableMeta>>* live) {
+Status AddUp(const Edit& edit, TreeState* tree,
+             std::map<uint64_t, std::pair<int, TableMeta>>* live) {
   if (edit.history_id) tree->root.history_id = *edit.history_id;
   if (edit.instance_id) tree->root.instance_id = *edit.instance_id;
   if (edit.settings) tree->settings = *edit.settings;
@@ -60,8 +61,21 @@ void AddUp(const Edit& edit, TreeState* tree, std::map<uint64_t, std::pair<int, 
   if (edit.durable) tree->durable = std::max(tree->durable, *edit.durable);
   if (edit.durable_segment) tree->durable_segment = *edit.durable_segment;
   tree->clean_close = edit.clean_close;  // only the last edit's word counts
-  for (const auto& [level, number] : edit.removed) live->erase(number);
-  for (const auto& [level, meta] : edit.added) (*live)[meta.number] = {level, meta};
+  for (const auto& [level, number] : edit.removed) {
+    const auto at = live->find(number);
+    if (at == live->end() || at->second.first != level) {
+      return Status::Corruption("an edit removes " + TableFileName(number) + " from level " +
+                                std::to_string(level) + ", where it is not");
+    }
+    live->erase(at);
+  }
+  for (const auto& [level, meta] : edit.added) {
+    if (!live->insert({meta.number, {level, meta}}).second) {
+      return Status::Corruption("an edit adds " + TableFileName(meta.number) +
+                                ", which is there already");
+    }
+  }
+  return Status::Ok();
 }
 
 }  // namespace
@@ -72,8 +86,11 @@ Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_wri
   const Root root = tree.root;
   ASSIGN_OR_RETURN(ManifestContents contents, ReadManifest(fs, path, root.manifest, for_writing));
   std::map<uint64_t, std::pair<int, TableMeta>> live;
-  for (const Edit& edit : contents.edits) AddUp(edit, &tree, &live);
   const std::string name = JoinPath(path, ManifestFileName(root.manifest));
+  for (size_t i = 0; i < contents.edits.size(); ++i) {
+    const Status added = AddUp(contents.edits[i], &tree, &live);
+    if (!added.ok()) return added.WithContext(name + ":0: edit " + std::to_string(i + 1));
+  }
   if (tree.root.history_id != root.history_id || tree.root.instance_id != root.instance_id) {
     return Status::Corruption(name + ":0: this manifest belongs to another database than ROOT");
   }

@@ -22,8 +22,8 @@ void Writes(Life* life, int count, size_t bytes = 20) {
   }
 }
 
-// A write that is cut short gets through in part: none of it, or up to nine tenths. (All of it would
-// be a commit that is there without having been acknowledged.)
+// A write that is cut short gets through in part: none of it, or up to nine tenths. (All of it
+// would be a commit that is there without having been acknowledged.)
 uint32_t TornPercent(uint64_t operation) { return operation * 37 % 91; }
 
 // Runs `story` on a fresh copy of `before` with each operation failing in turn, until a run gets

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "db/file_names.h"
+#include "db/manifest.h"
 #include "tests/db/recovery_fixture.h"
 
 namespace logwood {
@@ -41,6 +43,33 @@ TEST_F(RecoveryStateTest, EpochsGrowOnlyAfterAnUncleanClose) {
     if (i > 0) {
       EXPECT_NE(tree.epochs[i].tag, tree.epochs[i - 1].tag);
     }
+  }
+}
+
+TEST_F(RecoveryStateTest, ManifestWhoseEditsContradictTheTreeIsCorruption) {
+  Open();
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->WaitForCompaction());
+  Close();
+  ASSERT_OK_AND_ASSIGN(const Root root, ReadRoot(fs_.get(), "db"));
+  ASSERT_OK_AND_ASSIGN(const ManifestContents whole, ReadManifest(fs_.get(), "db", root.manifest));
+  ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
+  const auto& last_level = tree.version->shape().levels[kLevels - 1];
+  ASSERT_EQ(last_level.size(), 1u) << "moved there";
+  Edit unknown, elsewhere, twice;
+  unknown.removed.emplace_back(kLevels - 1, 4711);
+  elsewhere.removed.emplace_back(0, last_level[0]->number);
+  twice.added.emplace_back(0, *last_level[0]);
+  for (const Edit& wrong : {unknown, elsewhere, twice}) {
+    ASSERT_OK(fs_->Remove("db/" + ManifestFileName(root.manifest)));
+    ASSERT_OK_AND_ASSIGN(
+        auto writer, ManifestWriter::Create(fs_.get(), "db", root.manifest, whole.edits.front()));
+    for (size_t i = 1; i < whole.edits.size(); ++i) ASSERT_OK(writer->Append(whole.edits[i]));
+    EXPECT_OK(LoadTree(fs_.get(), "db"));
+    ASSERT_OK(writer->Append(wrong));
+    EXPECT_STATUS(kCorruption, LoadTree(fs_.get(), "db"));
+    EXPECT_STATUS(kCorruption, TryOpen());
   }
 }
 
