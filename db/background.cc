@@ -66,12 +66,15 @@ SinkOptions Background::MakeSink(uint64_t created_us) {
 
 SurvivalRules Background::MakeRules() const {
   SurvivalRules rules;
-  rules.snapshots = parts_.core->snapshots.Positions();
-  // A drop that power failure may still undo must not have cost its keyspace anything.
-  const LogPos durable = parts_.log->durable();
+  // A drop that power failure may still undo must not have cost its keyspace anything; and
+  // snapshots are read behind the drops: one that is taken later lies at or above every drop that
+  // counts.
+  const LogPos certain =
+      std::min(parts_.log->durable(), parts_.core->visible.load(std::memory_order_acquire));
   rules.dropped_keyspaces = parts_.core->catalogue.Dropped();
   std::erase_if(rules.dropped_keyspaces,
-                [durable](const auto& dropped) { return dropped.second > durable; });
+                [certain](const auto& dropped) { return dropped.second > certain; });
+  rules.snapshots = parts_.core->snapshots.Positions();
   return rules;
 }
 
@@ -85,7 +88,10 @@ void Background::FlushLoop() {
     MutexLock lock(mutex_);
     flushing_ = false;
   }
-  if (!status.ok()) Fail(ErrorState::Work::kFlush, status, "flush");
+  if (!status.ok()) {
+    Fail(ErrorState::Work::kFlush, status, "flush");
+    CollectTables();
+  }
   if (status.ok()) Wake();  // what was sealed between the last look and now
   MutexLock lock(mutex_);
   changed_.NotifyAll();
@@ -106,8 +112,6 @@ Status Background::FlushOnce() {
     return synced;
   }
   ASSIGN_OR_RETURN(SinkResult result, RunFlush(sealed, MakeRules(), MakeSink(end.time_us)));
-  // Invariant 5: tables are synced by the sink; their names now; then the edit.
-  RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
   Edit edit;
   edit.tables = end;
   edit.first_segment = first_segment;
@@ -125,7 +129,7 @@ Status Background::FlushOnce() {
     event.entries_in += s.memtable->entries();
   }
   const uint64_t durable_segment = *edit.durable_segment;
-  RETURN_IF_ERROR(parts_.tree->Commit(std::move(edit), sealed.size()));
+  RETURN_IF_ERROR(CommitEdit(std::move(edit), sealed.size()));
   sealed.clear();
   durable_segment_.store(durable_segment, std::memory_order_relaxed);
   UpdateBacklog();
@@ -228,9 +232,9 @@ void Background::UpdateDelay() {
 
 CompactionSettings Background::MakeSettings() const {
   CompactionSettings settings = parts_.core->settings.compaction();
-  LogPos oldest = parts_.core->snapshots.oldest();
-  settings.oldest_snapshot = parts_.core->snapshots.count() == 0 ? kPositionMax : oldest;
-  for (const auto& [number, dropped] : MakeRules().dropped_keyspaces) {
+  const SurvivalRules rules = MakeRules();
+  settings.oldest_snapshot = rules.snapshots.empty() ? kPositionMax : rules.snapshots.front();
+  for (const auto& [number, dropped] : rules.dropped_keyspaces) {
     if (dropped <= settings.oldest_snapshot) settings.dropped_keyspaces.push_back(number);
   }
   return settings;
@@ -239,6 +243,20 @@ CompactionSettings Background::MakeSettings() const {
 std::string Background::delay_reason() const {
   MutexLock lock(mutex_);
   return delay_reason_;
+}
+
+// Names of new tables first, then the edit that refers to them (invariant 5). A failed sync of
+// either proves nothing when it is tried again, so writes stop; a full disk is waited for.
+Status Background::CommitEdit(Edit edit, size_t flushed) {
+  Core& core = *parts_.core;
+  Status status = edit.added.empty() ? Status::Ok() : core.fs->SyncDirectory(core.path);
+  if (status.ok()) status = parts_.tree->Commit(std::move(edit), flushed);
+  if (status.Is(StatusCode::kIoError)) parts_.errors->StopWrites(status);
+  return status;
+}
+
+void Background::StopWrites(const Status& cause, const char* what) {
+  if (parts_.errors->StopWrites(cause)) Fail(ErrorState::Work::kFlush, cause, what);
 }
 
 void Background::Fail(ErrorState::Work work, const Status& status, const char* what) {
@@ -290,9 +308,7 @@ void Background::TendLog() {
   } else if (parts_.log->unsynced_bytes() > kUnsyncedBytesMax) {
     status = parts_.log->SyncTo(stored, kNoDeadline);
   }
-  if (!status.ok() && parts_.errors->StopWrites(status)) {
-    Fail(ErrorState::Work::kFlush, status, "sync of the log");
-  }
+  if (!status.ok()) StopWrites(status, "sync of the log");
   // Only helps to notice a lost file; a flush or the next round records it as well.
   if (status.ok()) static_cast<void>(RecordDurableSegment());
   bool quiet = stored == idle_marked_;
@@ -309,7 +325,7 @@ Status Background::RecordDurableSegment() {
   if (number <= durable_segment_.load(std::memory_order_relaxed)) return Status::Ok();
   Edit edit;
   edit.durable_segment = number;
-  RETURN_IF_ERROR(parts_.tree->Commit(std::move(edit), 0));
+  RETURN_IF_ERROR(CommitEdit(std::move(edit), 0));
   durable_segment_.store(number, std::memory_order_relaxed);
   return Status::Ok();
 }
@@ -342,7 +358,7 @@ void Background::CollectTables() {
     // What cannot be removed now is removed by the next open.
     static_cast<void>(core.fs->Remove(JoinPath(core.path, TableFileName(number))));
   }
-  if (uint64_t manifest = parts_.tree->versions().TakeObsoleteManifest(); manifest != 0) {
+  for (uint64_t manifest : parts_.tree->versions().TakeObsoleteManifests()) {
     static_cast<void>(core.fs->Remove(JoinPath(core.path, ManifestFileName(manifest))));
   }
 }

@@ -36,6 +36,8 @@ class Background {
   void Start();
   // Starts whatever is due. Cheap when nothing is.
   void Wake();
+  // Says so, too; the first cause counts.
+  void StopWrites(const Status& cause, const char* what);
   // No new work; running work is cancelled and waited for.
   void Stop();
 
@@ -66,6 +68,7 @@ class Background {
  private:
   void FlushLoop();
   Status FlushOnce();
+  Status CommitEdit(Edit edit, size_t flushed);
   void CompactLoop();
   // What to run next, its tables marked busy; nullopt: nothing is due.
   std::optional<CompactionPlan> PickNext();

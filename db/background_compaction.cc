@@ -72,8 +72,6 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   job.survival = MakeRules();
   job.survival.zero_positions = true;
   ASSIGN_OR_RETURN(*result, RunCompaction(plan, job));
-  // Invariant 5: tables are synced by the sink; their names now; then the edit.
-  RETURN_IF_ERROR(core.fs->SyncDirectory(core.path));
   for (TableMeta& meta : result->output.tables) {
     edit.added.emplace_back(plan.output_level, std::move(meta));
   }
@@ -85,7 +83,7 @@ Status Background::RunPlan(const CompactionPlan& plan) {
   JobResult result;
   auto edit = Execute(plan, &result);
   Status status = edit.ok() ? Status::Ok() : edit.status();
-  if (status.ok()) status = parts_.tree->Commit(std::move(*edit), 0);
+  if (status.ok()) status = CommitEdit(std::move(*edit), 0);
   if (status.ok()) {
     uint64_t nanos = parts_.core->executor->NowNanos() - begin;
     parts_.core->statistics.compaction_time.Add(nanos);

@@ -16,7 +16,7 @@ CommitLog::CommitLog(Options options, const Start& start)
       durable_(start.last_position) {
   MutexLock lock(mutex_);
   for (const RetainedSegment& info : start.segments)
-    segments_.push_back({nullptr, info, true, true});
+    segments_.push_back({nullptr, info, false, true, true});
 }
 
 CommitLog::~CommitLog() = default;
@@ -47,7 +47,7 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
   info.number = header.number;
   info.first_position = header.first_position;
   info.last_position = stored();
-  segments_.push_back({active_, info, false, false});
+  segments_.push_back({active_, info, true, false, false});
   directory_changed_ = true;
   return Status::Ok();
 }
@@ -65,6 +65,7 @@ Status CommitLog::Rotate() {
 }
 
 Status CommitLog::Store() {
+  if (failed_.load(std::memory_order_acquire)) return failure();
   uint64_t before = active_->length();
   RETURN_IF_ERROR(active_->Store());
   uint64_t bytes = active_->length() - before;
@@ -100,21 +101,30 @@ Status CommitLog::SyncOnce() {
   mutex_.Unlock();
   uint64_t begin = options_.executor->NowNanos();
   Status status = SyncSegments(writers, directory);
+  // Those before the last are complete: their room and their descriptors go back.
+  for (size_t i = 0; status.ok() && i + 1 < writers.size(); ++i) {
+    static_cast<void>(writers[i]->Close());
+  }
   // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
   if (status.ok()) static_cast<void>(writers.back()->MarkDurable(target));
   options_.statistics->sync_latency.Add(options_.executor->NowNanos() - begin);
   mutex_.Lock();
   syncing_ = false;
   if (status.ok()) {
-    for (Segment& segment : segments_) {
-      if (segment.info.number < last_number) segment.synced = true;
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      Segment& segment = segments_[i];
       if (segment.info.number <= last_number) segment.header_synced = true;
+      if (segment.info.number >= last_number || segment.synced) continue;
+      segment.info = InfoLocked(i);
+      segment.synced = true;
+      segment.writer.reset();
     }
     if (directory && segments_.back().info.number == last_number) directory_changed_ = false;
     unsynced_bytes_.fetch_sub(std::min(bytes, unsynced_bytes()), std::memory_order_relaxed);
     durable_.store(target, std::memory_order_release);
   } else if (failure_.ok()) {
     failure_ = status;
+    failed_.store(true, std::memory_order_release);
   }
   synced_.NotifyAll();
   return failure_;
@@ -150,7 +160,7 @@ Status CommitLog::SyncHeaders() {
 uint64_t CommitLog::durable_segment() const {
   MutexLock lock(mutex_);
   for (auto it = segments_.rbegin(); it != segments_.rend(); ++it) {
-    if (it->writer != nullptr && it->header_synced) return it->info.number;
+    if (it->of_this_open && it->header_synced) return it->info.number;
   }
   return 0;
 }
@@ -174,16 +184,19 @@ std::vector<RetainedSegment> CommitLog::Segments() const {
   MutexLock lock(mutex_);
   std::vector<RetainedSegment> list;
   for (size_t i = 0; i < segments_.size(); ++i) {
-    RetainedSegment info = segments_[i].info;
-    if (segments_[i].writer != nullptr) {
-      bool active = i + 1 == segments_.size();
-      info.last_position = active ? stored() : segments_[i + 1].info.first_position - 1;
-      info.bytes = segments_[i].writer->length();
-      info.last_time_us = segments_[i].writer->last_time_us();
-    }
-    list.push_back(info);
+    list.push_back(InfoLocked(i));
   }
   return list;
+}
+
+RetainedSegment CommitLog::InfoLocked(size_t i) const {
+  RetainedSegment info = segments_[i].info;
+  if (segments_[i].writer == nullptr) return info;
+  const bool active = i + 1 == segments_.size();
+  info.last_position = active ? stored() : segments_[i + 1].info.first_position - 1;
+  info.bytes = segments_[i].writer->length();
+  info.last_time_us = segments_[i].writer->last_time_us();
+  return info;
 }
 
 Status CommitLog::RemoveBefore(uint64_t number) {

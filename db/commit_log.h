@@ -87,14 +87,16 @@ class CommitLog {
 
  private:
   struct Segment {
-    std::shared_ptr<SegmentWriter> writer;  // null: from before this open, all durable
+    std::shared_ptr<SegmentWriter> writer;  // null: complete and durable
     RetainedSegment info;
+    bool of_this_open = false;
     bool synced = false;  // all of it, for good
     bool header_synced = false;
   };
 
   CommitLog(Options options, const Start& start);
   Status NewSegment(uint64_t predecessor, uint64_t predecessor_length);
+  RetainedSegment InfoLocked(size_t i) const REQUIRES(mutex_);
   // Lets go of the mutex while it syncs.
   Status SyncOnce() REQUIRES(mutex_);
   Status SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers, bool directory);
@@ -113,6 +115,7 @@ class CommitLog {
   bool syncing_ GUARDED_BY(mutex_) = false;
   bool directory_changed_ GUARDED_BY(mutex_) = false;
   Status failure_ GUARDED_BY(mutex_);
+  std::atomic<bool> failed_{false};                   // failure_ is set: nothing is stored any more
   std::vector<Segment> segments_ GUARDED_BY(mutex_);  // ascending; the last is active
 };
 

@@ -25,6 +25,8 @@ struct Core {
   Core(FileSystem* file_system, std::string directory, Settings values,
        std::unique_ptr<Executor> threads, std::unique_ptr<EventLog> event_log);
 
+  // Set by an open that put its own file system around the user's.
+  std::shared_ptr<FileSystem> owned_fs;
   FileSystem* const fs;
   const std::string path;
   const Settings settings;

@@ -113,7 +113,7 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
   if (durability == Durability::kPower) {
     Status synced = log_->SyncTo(write->position, kNoDeadline);
     if (!synced.ok()) {
-      errors_.StopWrites(synced);
+      background_.StopWrites(synced, "sync of the log");
       return synced;
     }
   }
@@ -140,19 +140,26 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
   return Commit(options, &write);
 }
 
-// One operation needs no batch object: its bytes are built in a buffer of the thread.
+// One operation needs no batch object: its bytes are built in a buffer of the thread, which keeps
+// its room for the next one as long as that is little.
+WriteBatch& Engine::ThreadBatch() {
+  constexpr size_t kKeptBytesMax = 256 << 10;
+  thread_local WriteBatch batch;
+  if (batch.bytes() > kKeptBytesMax) batch = WriteBatch();
+  batch.Clear();
+  return batch;
+}
+
 Result<LogPos> Engine::Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                            std::string_view value) {
-  thread_local WriteBatch batch;
-  batch.Clear();
+  WriteBatch& batch = ThreadBatch();
   batch.Put(keyspace, key, value);
   return Write(options, batch);
 }
 
 Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
                               std::string_view key) {
-  thread_local WriteBatch batch;
-  batch.Clear();
+  WriteBatch& batch = ThreadBatch();
   batch.Delete(keyspace, key);
   return Write(options, batch);
 }
@@ -166,7 +173,9 @@ Status Engine::WaitDurable(LogPos position, Deadline deadline) {
                                    std::to_string(LastPosition()));
   }
   Status synced = log_->SyncTo(position, deadline);
-  if (!synced.ok() && !synced.Is(StatusCode::kTimeout)) errors_.StopWrites(synced);
+  if (!synced.ok() && !synced.Is(StatusCode::kTimeout)) {
+    background_.StopWrites(synced, "sync of the log");
+  }
   return synced;
 }
 
@@ -206,6 +215,7 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
   PendingWrite write;
   write.operations = operations;
   write.flags = kFlagCatalogue;
+  write.joins_no_group = true;
   BatchReader reader(operations);
   BatchOperation operation;
   while (reader.Next(&operation)) ++write.operation_count;

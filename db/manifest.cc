@@ -133,12 +133,16 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::Create(FileSystem* fs,
   FileHeader header;
   header.kind = FileKind::kManifest;
   header.id = NewId();
-  RETURN_IF_ERROR(writer->file_->Append(header.Encode()));
   writer->bytes_ = kFileHeaderBytes;
   writer->state_.number = number;
   writer->state_.chain = FirstChain(header.id);
-  RETURN_IF_ERROR(writer->Append(first));
-  return writer;
+  Status status = writer->file_->Append(header.Encode());
+  if (status.ok()) status = writer->Append(first);
+  if (status.ok()) return writer;
+  // Nothing names it: tried again and again on a full disk, it must not fill that for good.
+  static_cast<void>(writer->Close());
+  static_cast<void>(fs->Remove(path));
+  return status;
 }
 
 Status ManifestWriter::AppendFrame(const Edit& edit) {

@@ -4,11 +4,13 @@
 #include "db/engine.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
+#include "db/guarded_file_system.h"
 #include "db/recovery.h"
 #include "util/check.h"
 #include "util/escape.h"
 #include "util/random.h"
 #include "util/status_macros.h"
+#include "wal/log_format.h"
 
 namespace logwood {
 
@@ -21,7 +23,9 @@ class Opener {
  public:
   Opener(const Options& options, const std::string& path)
       : options_(options),
-        fs_(options.file_system != nullptr ? options.file_system : FileSystem::Posix()),
+        guard_(std::make_shared<GuardedFileSystem>(
+            options.file_system != nullptr ? options.file_system : FileSystem::Posix())),
+        fs_(guard_.get()),
         path_(path) {}
 
   Result<std::unique_ptr<DB>> Run() {
@@ -29,8 +33,12 @@ class Opener {
     RETURN_IF_ERROR(fresh_ ? StartFresh() : LoadExisting());
     MakeCore();
     uint64_t begin = core_->executor->NowNanos();
-    RETURN_IF_ERROR(Replay());
-    RETURN_IF_ERROR(SecureLog());
+    Status replayed = Replay();
+    if (replayed.ok()) replayed = SecureLog();
+    if (!replayed.ok()) {
+      RemoveSpilled();
+      return replayed;
+    }
     RETURN_IF_ERROR(StartEpochAndManifest());
     RETURN_IF_ERROR(StartLog());
     RemoveObsoleteFiles();
@@ -47,6 +55,7 @@ class Opener {
   void MakeCore();
   Status Replay();
   Status Spill(const SealedMemtable& sealed);
+  void RemoveSpilled();
   Status SecureLog();
   Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
@@ -58,6 +67,7 @@ class Opener {
   std::vector<RetainedSegment> OldSegments() const;
 
   const Options& options_;
+  const std::shared_ptr<GuardedFileSystem> guard_;
   FileSystem* const fs_;
   const std::string path_;
   bool fresh_ = false;
@@ -123,6 +133,7 @@ void Opener::MakeCore() {
   auto events = std::make_unique<EventLog>(fs_, threads.get(), path_, settings_.event_log_bytes,
                                            options_.listeners);
   core_ = std::make_shared<Core>(fs_, path_, settings_, std::move(threads), std::move(events));
+  core_->owned_fs = guard_;
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
   core_->catalogue.SetOwner(static_cast<uint32_t>(tree_.root.instance_id.low) | 1);
@@ -142,6 +153,13 @@ Status Opener::Spill(const SealedMemtable& sealed) {
   for (TableMeta& meta : result.tables) spilled_.added.emplace_back(0, std::move(meta));
   spilled_.tables = sealed.end;
   return Status::Ok();
+}
+
+// An open that fails again and again must not fill the disk.
+void Opener::RemoveSpilled() {
+  for (const auto& [level, table] : spilled_.added) {
+    static_cast<void>(fs_->Remove(JoinPath(path_, TableFileName(table.number))));
+  }
 }
 
 Status Opener::Replay() {
@@ -268,7 +286,9 @@ Status Opener::StartLog() {
   start.last_time_us = log_state_.replay.last_time_us;
   start.history_hash = log_state_.replay.history_hash;
   start.segments = OldSegments();
-  if (!log_state_.replay.segments.empty()) {
+  // One that was cut within its header ends nowhere: the chain begins anew behind it.
+  if (!log_state_.replay.segments.empty() &&
+      log_state_.replay.segments.back().length >= kCatalogueOffset) {
     start.predecessor = log_state_.replay.segments.back().number;
     start.predecessor_length = log_state_.replay.segments.back().length;
   }
@@ -376,6 +396,8 @@ Status DB::Destroy(const Options& options, const std::string& path) {
     if (!parsed || parsed->kind == NameKind::kLock || parsed->kind == NameKind::kRoot) continue;
     RETURN_IF_ERROR(fs->Remove(JoinPath(path, name)));
   }
+  // Or power failure might bring files back in a directory without ROOT, which nothing opens.
+  RETURN_IF_ERROR(fs->SyncDirectory(path));
   Status root = fs->Remove(JoinPath(path, kRootFileName));
   if (!root.ok() && !root.Is(StatusCode::kNotFound)) return root;
   RETURN_IF_ERROR(fs->Remove(JoinPath(path, kLockFileName)));

@@ -1,5 +1,8 @@
 #include "db/read_only.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "db/file_names.h"
 #include "db/recovery.h"
 #include "db/statistics_report.h"
@@ -43,6 +46,17 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   return core->catalogue.Load(catalogue.get(), log->replay.last_position);
 }
 
+// What cannot be read any more: everything from the damage up to what was durable.
+Damage DamageOf(const ReplayResult& replay) {
+  Damage damage;
+  damage.file = replay.damage_file;
+  damage.offset = replay.damage_offset;
+  damage.what = std::string(replay.damage.message());
+  damage.first_position = replay.last_position + 1;
+  damage.last_position = std::max(replay.durable_point, damage.first_position);
+  return damage;
+}
+
 Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& options,
                                      const std::string& path) {
   ReadOnlyDb::Parts parts;
@@ -67,7 +81,10 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   ReplayIntoOptions replay;
   replay.memtable_bytes = parts.core->settings.memtable_bytes;
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
-  if (!options.allow_damaged_log) RETURN_IF_ERROR(Status(log.replay.damage));
+  if (!log.replay.damage.ok()) {
+    if (!options.allow_damaged_log) return log.replay.damage;
+    parts.log_damage = DamageOf(log.replay);
+  }
   for (const SegmentSummary& s : log.replay.segments) {
     parts.segments.push_back({s.number, s.first_position, s.last_position, s.length, 0});
   }
@@ -107,6 +124,7 @@ Status ReadOnlyDb::Verify(const std::function<void(const Damage&)>& report,
   VerifyInput input;
   input.last_position = LastPosition();
   input.segments = parts_.segments;
+  input.log = parts_.log_damage;
   return VerifyDatabase(*parts_.core, input, report, progress);
 }
 

@@ -19,6 +19,7 @@ class ReadOnlyDb final : public DB {
     std::unique_ptr<FileLock> lock;  // null with ignore_writer
     std::vector<RetainedSegment> segments;
     LogPos durable = 0;
+    std::optional<Damage> log_damage;  // with allow_damaged_log
   };
   explicit ReadOnlyDb(Parts parts) : parts_(std::move(parts)), reads_(parts_.core) {}
   ~ReadOnlyDb() override { static_cast<void>(Close()); }

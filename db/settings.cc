@@ -65,6 +65,14 @@ class Resolver {
     return value;
   }
 
+  void FitsInto(const char* name, uint64_t value, uint64_t limit) {
+    if (value <= limit || !status_.ok()) return;
+    status_ = Status::InvalidArgument("options: " + std::string(name) + " is " +
+                                      std::to_string(value) + "; memory_budget_bytes (" +
+                                      std::to_string(settings_->memory_budget_bytes) +
+                                      ") leaves it at most " + std::to_string(limit));
+  }
+
   Status Finish() {
     RETURN_IF_ERROR(std::move(status_));
     if (!stored_.empty()) {
@@ -128,6 +136,9 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   s->cache_shares_budget = !t.cache_bytes.has_value();
   s->cache_bytes = r->Value("cache_bytes", Given(t.cache_bytes), false,
                             budget - std::min(budget, s->jobs_bytes), why, {0, 1ULL << 46});
+  // One budget pays for both.
+  if (t.memtable_bytes.has_value()) r->FitsInto("memtable_bytes", *t.memtable_bytes, budget / 2);
+  if (t.cache_bytes.has_value()) r->FitsInto("cache_bytes", *t.cache_bytes, budget);
   s->readers_bytes_max = std::max(budget / 4, 64 * kKiB);
   s->batch_bytes_max = std::min<uint64_t>(kBatchBytesMax, budget / 4);
 }

@@ -126,7 +126,6 @@ class Verifier {
 
   Status status() const { return first_; }
 
- private:
   void Found(const Damage& damage) {
     if (first_.ok()) {
       first_ = Status::Corruption(JoinPath(core_.path, damage.file) + ":" +
@@ -140,6 +139,8 @@ class Verifier {
     event.detail = damage.what;
     core_.events->Emit(std::move(event));
   }
+
+ private:
   void Advance(uint64_t bytes) {
     done_ += bytes;
     if (progress_) progress_(std::min(done_, total_), total_);
@@ -163,6 +164,7 @@ Status VerifyDatabase(Core& core, const VerifyInput& input,
   verifier.AddTotal(view->version->shape().TotalBytes());
   for (const RetainedSegment& segment : input.segments) verifier.AddTotal(segment.bytes);
   verifier.Manifest();
+  if (input.log) verifier.Found(*input.log);
   verifier.Tables(*view->version);
   for (const RetainedSegment& segment : input.segments) {
     verifier.Log(segment, input.last_position, input.collected);

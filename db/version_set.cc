@@ -1,6 +1,8 @@
 #include "db/version_set.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "util/status_macros.h"
 
@@ -56,16 +58,35 @@ Status VersionSet::NewManifest() {
   start_.root.manifest = number;
   // From here to the end of WriteRoot either manifest may be the one a crash leaves us with.
   manifest_broken_ = true;
+  doubtful_manifests_.push_back(number);
   RETURN_IF_ERROR(WriteRoot(start_.fs, start_.directory, start_.root));
   manifest_broken_ = false;
-  const uint64_t old = manifest_ != nullptr ? manifest_->state().number : 0;
-  if (manifest_ != nullptr) static_cast<void>(manifest_->Close());
+  doubtful_manifests_.pop_back();
+  if (manifest_ != nullptr) {
+    doubtful_manifests_.push_back(manifest_->state().number);
+    static_cast<void>(manifest_->Close());
+  }
   manifest_base_bytes_ = writer->bytes();
   manifest_ = std::move(writer);
   MutexLock lock(mutex_);
-  obsolete_manifest_ = old;
+  obsolete_manifests_.insert(obsolete_manifests_.end(), doubtful_manifests_.begin(),
+                             doubtful_manifests_.end());
+  doubtful_manifests_.clear();
+  std::move(doubtful_tables_.begin(), doubtful_tables_.end(), std::back_inserter(removed_));
+  doubtful_tables_.clear();
   manifest_state_ = manifest_->state();
   return Status::Ok();
+}
+
+// The tables that came with the edit; those it only moves were there before.
+std::vector<VersionSet::Removed> VersionSet::MadeTables(const Edit& edit) {
+  std::vector<Removed> made;
+  for (const auto& [level, table] : edit.added) {
+    const bool moved = std::any_of(edit.removed.begin(), edit.removed.end(),
+                                   [&](const auto& gone) { return gone.second == table.number; });
+    if (!moved) made.push_back({table.number, table.size, {}});
+  }
+  return made;
 }
 
 Status VersionSet::Commit(Edit edit,
@@ -79,10 +100,21 @@ Status VersionSet::Commit(Edit edit,
   std::vector<LiveTablePtr> removed;
   ASSIGN_OR_RETURN(std::shared_ptr<const Version> next, base->Apply(edit, &removed));
   edit.next_file_number = next_file_number_.load(std::memory_order_relaxed);
-  if (manifest_broken_) RETURN_IF_ERROR(NewManifest());
+  const std::vector<Removed> made = MadeTables(edit);
+  if (manifest_broken_) {
+    Status renewed = NewManifest();
+    if (!renewed.ok()) {
+      MutexLock lock(mutex_);
+      removed_.insert(removed_.end(), made.begin(), made.end());  // nothing ever named them
+      return renewed;
+    }
+  }
   Status appended = manifest_->Append(edit);
   manifest_broken_ = !appended.ok();
-  RETURN_IF_ERROR(std::move(appended));
+  if (!appended.ok()) {
+    doubtful_tables_.insert(doubtful_tables_.end(), made.begin(), made.end());
+    return appended;
+  }
   {
     MutexLock lock(mutex_);
     current_ = next;
@@ -145,9 +177,9 @@ uint64_t VersionSet::obsolete_bytes() const {
   return bytes;
 }
 
-uint64_t VersionSet::TakeObsoleteManifest() {
+std::vector<uint64_t> VersionSet::TakeObsoleteManifests() {
   MutexLock lock(mutex_);
-  return std::exchange(obsolete_manifest_, 0);
+  return std::exchange(obsolete_manifests_, {});
 }
 
 }  // namespace logwood

@@ -56,19 +56,20 @@ class VersionSet {
   std::vector<uint64_t> TakeUnusedTables();
   // Bytes of tables that are only kept for readers.
   uint64_t obsolete_bytes() const;
-  // The manifest before the current one, once; 0: none to remove.
-  uint64_t TakeObsoleteManifest();
+  // Manifests that ROOT names no more, each once; the caller removes their files.
+  std::vector<uint64_t> TakeObsoleteManifests();
 
  private:
-  explicit VersionSet(Start start)
-      : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
-  Edit WholeState() const REQUIRES(mutex_);
-  Status NewManifest() REQUIRES(commit_mutex_);
-
   struct Removed {
     uint64_t number, bytes;
     std::weak_ptr<LiveTable> users;
   };
+
+  explicit VersionSet(Start start)
+      : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
+  Edit WholeState() const REQUIRES(mutex_);
+  static std::vector<Removed> MadeTables(const Edit& edit);
+  Status NewManifest() REQUIRES(commit_mutex_);
 
   Start start_;  // fields below `version` are the state at start; kept for WholeState
   std::atomic<uint64_t> next_file_number_;
@@ -77,6 +78,10 @@ class VersionSet {
   std::unique_ptr<ManifestWriter> manifest_ GUARDED_BY(commit_mutex_);
   uint64_t manifest_base_bytes_ GUARDED_BY(commit_mutex_) = 0;
   bool manifest_broken_ GUARDED_BY(commit_mutex_) = false;
+  // What failed appends and switches may have named all the same: they go when the next manifest is
+  // in place.
+  std::vector<Removed> doubtful_tables_ GUARDED_BY(commit_mutex_);
+  std::vector<uint64_t> doubtful_manifests_ GUARDED_BY(commit_mutex_);
 
   mutable Mutex mutex_;
   std::shared_ptr<const Version> current_ GUARDED_BY(mutex_);
@@ -84,7 +89,7 @@ class VersionSet {
   uint64_t first_segment_ GUARDED_BY(mutex_) = 0;
   std::optional<uint64_t> durable_segment_ GUARDED_BY(mutex_);
   ManifestState manifest_state_ GUARDED_BY(mutex_);
-  uint64_t obsolete_manifest_ GUARDED_BY(mutex_) = 0;
+  std::vector<uint64_t> obsolete_manifests_ GUARDED_BY(mutex_);
   std::vector<Removed> removed_ GUARDED_BY(mutex_);
 };
 

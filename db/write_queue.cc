@@ -67,8 +67,9 @@ void WriteQueue::Lead(PendingWrite* leader) {
     uint64_t bytes = 0;
     for (PendingWrite* w = first_; w != nullptr && group_.size() < kGroupWritesMax; w = w->next_) {
       bytes += w->bytes();
-      if (!group_.empty() && (bytes > kGroupBytesMax || w->operation_count == kAlone)) break;
+      if (!group_.empty() && (bytes > kGroupBytesMax || w->joins_no_group)) break;
       group_.push_back(w);
+      if (w->joins_no_group) break;
     }
   }
   commit_(group_);
@@ -83,7 +84,7 @@ void WriteQueue::Run(PendingWrite* write) {
 
 void WriteQueue::RunAlone(const std::function<void()>& action) {
   PendingWrite place;
-  place.operation_count = kAlone;
+  place.joins_no_group = true;
   Join(&place);
   CHECK(place.state_.load(std::memory_order_relaxed) == PendingWrite::State::kLeads);
   action();

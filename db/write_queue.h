@@ -24,6 +24,7 @@ struct PendingWrite {
   uint32_t operation_count = 0;
   uint32_t flags = 0;
   bool check_keyspaces = false;  // it names keyspaces beyond "default"
+  bool joins_no_group = false;   // later writes are checked against what it did
   // Out.
   LogPos position = 0;
   Status status;
@@ -51,9 +52,6 @@ class WriteQueue {
   void RunAlone(const std::function<void()>& action);
 
  private:
-  // The operation_count of a place that joins no group: RunAlone's.
-  static constexpr uint32_t kAlone = ~uint32_t{0};
-
   void Join(PendingWrite* write);  // returns when it leads or is done
   void Lead(PendingWrite* leader);
   void FinishGroup(size_t size) REQUIRES(mutex_);

@@ -13,6 +13,7 @@ namespace logwood {
 namespace {
 
 constexpr uint64_t kSleepMicrosMin = 500;
+constexpr uint64_t kSleepMicrosMax = 20'000;
 
 }  // namespace
 
@@ -55,8 +56,16 @@ void Writer::Delay(uint64_t bytes) {
   // Sleeping costs more than it says; small debts wait until they are worth it.
   uint64_t wait_us = bucket_.WaitNs(now) / 1000;
   if (wait_us < kSleepMicrosMin) return;
-  parts_.core->statistics.stall_us.fetch_add(wait_us, std::memory_order_relaxed);
-  executor->SleepMicros(wait_us);
+  // In short turns: what is owed may be long, and the reason for it may go.
+  while (wait_us != 0 && !parts_.errors->stopped() &&
+         !parts_.core->closed.load(std::memory_order_relaxed)) {
+    const uint64_t turn_us = std::min(wait_us, kSleepMicrosMax);
+    parts_.core->statistics.stall_us.fetch_add(turn_us, std::memory_order_relaxed);
+    executor->SleepMicros(turn_us);
+    now = executor->NowNanos();
+    if (parts_.background->delay_ns_per_byte() == 0) bucket_.Forgive(now);
+    wait_us = bucket_.WaitNs(now) / 1000;
+  }
 }
 
 Status Writer::PrepareRoom(uint64_t bytes) {

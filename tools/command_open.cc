@@ -11,13 +11,27 @@ namespace {
 
 // A directory without a database is not "found nothing": scripts must be able to tell it from an
 // absent key.
-ExitCode FailOpen(const Target& target, const Status& status, std::string_view advice = "") {
+ExitCode FailOpen(const Target& target, const Status& status, std::string advice = "") {
   const bool missing = status.Is(StatusCode::kNotFound);
-  const ExitCode code =
-      Fail("cannot open " + target.directory, status,
-           missing ? "`logwood put` and `logwood load` create a database" : advice);
+  if (missing) advice = "`logwood put` and `logwood load` create a database";
+  if (status.Is(StatusCode::kCorruption) && advice.empty()) {
+    advice = "`logwood check " + target.directory + "` lists every damage";
+  }
+  const ExitCode code = Fail("cannot open " + target.directory, status, advice);
   return missing ? ExitCode::kIo : code;
 }
+
+// Opening bears with damage that only some reads would meet; who asked for a write learns of it.
+class WarnOfDamage final : public EventListener {
+ public:
+  void OnEvent(const Event& event) override {
+    if (event.kind != EventKind::kCorruption) return;
+    std::string what = event.detail;
+    if (!event.status.ok()) what += (what.empty() ? "" : ": ") + event.status.ToString();
+    PrintError("warning", event.file.empty() ? what : event.file + ": " + what,
+               "`logwood check` lists every damage");
+  }
+};
 
 }  // namespace
 
@@ -29,11 +43,14 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
     *db = std::move(*opened);
     return ExitCode::kOk;
   }
-  return FailOpen(target, opened.status(),
-                  opened.status().Is(StatusCode::kBusy)
-                      ? "another process has it open for writing: --ignore-writer reads the state "
-                        "found on disk"
-                      : "");
+  std::string advice;
+  if (opened.status().Is(StatusCode::kBusy)) {
+    advice =
+        "another process has it open for writing: --ignore-writer reads the state found on disk";
+  } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
+    advice = "nothing else can be checked without this file; docs/recovery.md says what to do";
+  }
+  return FailOpen(target, opened.status(), std::move(advice));
 }
 
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
@@ -41,6 +58,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
+  options.listeners.push_back(std::make_shared<WarnOfDamage>());
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
   if (!opened.ok()) return FailOpen(target, opened.status());

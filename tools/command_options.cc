@@ -57,6 +57,27 @@ void AddDirectory(CLI::App* command, Target* target) {
       ->option_text(" ");
 }
 
+namespace {
+
+// Names for values; says what would have been right.
+template <typename Value>
+CLI::Validator OneOf(const std::map<std::string, Value>& names) {
+  std::string rule = "it must be";
+  for (const auto& [name, value] : names) {
+    rule += (rule.ends_with("be") ? " " : " or ") + name;
+  }
+  const CLI::Validator known = CLI::CheckedTransformer(names);
+  return CLI::Validator(
+      [known, rule](std::string& text) {
+        const std::string given = text;
+        if (known(text).empty()) return std::string();
+        return "\"" + given + "\" is none of them: " + rule;
+      },
+      "", "");
+}
+
+}  // namespace
+
 void AddKeyspace(CLI::App* command, Target* target) {
   command->add_option("-k,--keyspace", target->keyspace, "The keyspace; without it \"default\"")
       ->option_text("NAME");
@@ -84,7 +105,7 @@ void AddDurability(CLI::App* command, Target* target) {
       ->add_option("--durability", target->durability,
                    Wrap("What a write survives when it returns: the death of the process (kill -9 "
                         "included), or loss of power too"))
-      ->transform(CLI::CheckedTransformer(levels).description(""))
+      ->transform(OneOf(levels))
       ->option_text("process|power");
 }
 
@@ -99,7 +120,7 @@ void AddQuiet(CLI::App* command, bool* quiet) {
 void AddTextFormat(CLI::App* command, const std::string& name, const std::string& purpose,
                    TextFormat* format) {
   command->add_option(name, *format, Wrap(purpose + ": auto, escape, raw, hex, base64"))
-      ->transform(CLI::CheckedTransformer(TextFormats()).description(""))
+      ->transform(OneOf(TextFormats()))
       ->option_text("FORMAT");
 }
 
@@ -112,7 +133,7 @@ void AddRecordFormat(CLI::App* command, std::optional<RecordFormat>* format) {
           Wrap("A record a line: key<TAB>value with backslash escapes, or JSON lines; without it "
                "by the "
                "file's ending, else tsv"))
-      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->transform(OneOf(formats))
       ->option_text("tsv|jsonl");
 }
 

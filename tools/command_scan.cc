@@ -37,6 +37,8 @@ constexpr const char* kCountExamples = R"(  logwood count /tmp/db
 
 An exact count reads the whole range. An estimate counts old versions and deletions too.)";
 
+constexpr uint64_t kLimitMax = uint64_t{1} << 53;
+
 struct ScanArguments {
   Target target;
   RangeArguments range;
@@ -138,7 +140,9 @@ void AddScanCommand(CLI::App& app, ExitCode* exit_code) {
   AddDirectory(command, &arguments->target);
   AddKeyspace(command, &arguments->target);
   AddRange(command, &arguments->range);
-  command->add_option("-n,--limit", arguments->limit, "At most this many")->option_text("N");
+  command->add_option("-n,--limit", arguments->limit, "At most this many")
+      ->check(CLI::Range(uint64_t{1}, kLimitMax).description(""))
+      ->option_text("N");
   command->add_flag("-r,--reverse", arguments->reverse, "From the last key to the first");
   command->add_flag("--keys-only", arguments->keys_only, "Without values");
   AddTextFormat(command, "--format", "How keys and values are printed", &arguments->format);

@@ -324,6 +324,7 @@ Status Replay::Conclude() {
   std::string first_is_wrong = WhyFirstSegmentIsWrong();
   if (!first_is_wrong.empty()) {
     result_.damage = Status::Corruption(first_is_wrong);
+    result_.damage_file = LogFileName(options_.first_segment);
     return Status::Ok();
   }
   if (next_position_ <= durable_) {
@@ -334,6 +335,9 @@ Status Replay::Conclude() {
     result_.damage = Status::Corruption(what + "; position " + std::to_string(next_position_) +
                                         " cannot be read, though the log was durable up to " +
                                         std::to_string(durable_));
+    result_.damage_file =
+        LogFileName(stop_.has_value() ? chain_[stop_->link].number : end_segment_);
+    result_.damage_offset = stop_.has_value() ? stop_->offset : end_offset_;
     return Status::Ok();
   }
   // Blank files behind the end hold nothing that could have been cut off.

@@ -74,8 +74,10 @@ struct ReplayResult {
     uint64_t bytes = 0;  // cut off, in this file and in those behind it
     std::string reason;  // begins with file:offset
   };
-  std::optional<Tail> tail;       // an unproven tail was cut
-  Status damage;                  // proven damage: the log ends before it
+  std::optional<Tail> tail;  // an unproven tail was cut
+  Status damage;             // proven damage: the log ends before it
+  std::string damage_file;   // where; a name within the directory
+  uint64_t damage_offset = 0;
   ManifestState newest_manifest;  // of the newest readable segment header
   uint64_t epoch = 0;             // the newest seen
 };

@@ -249,6 +249,12 @@ TEST_F(RecoveryTest, DamageBelowTheDurablePointIsRefusedWithItsPlace) {
   options.allow_damaged_log = true;
   ASSERT_OK_AND_ASSIGN(auto db, DB::OpenReadOnly(options, "db"));
   EXPECT_EQ(db->LastPosition(), 0u);
+  std::vector<Damage> damages;
+  EXPECT_STATUS(kCorruption, db->Verify([&](const Damage& found) { damages.push_back(found); }));
+  ASSERT_EQ(damages.size(), 1u);
+  EXPECT_EQ(damages[0].file, log);
+  EXPECT_NE(damages[0].offset, 0u);
+  EXPECT_EQ(damages[0].first_position, 1u);
 }
 
 // Everything recovered was synced: later rot in it is damage, even where the segment made after it

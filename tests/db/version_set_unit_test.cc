@@ -80,8 +80,8 @@ TEST_F(VersionSetTest, AManifestThatGrewIsWrittenAnew) {
     ASSERT_EQ(TablesOnDisk(), TablesInMemory());
   }
   EXPECT_NE(set_->manifest_state().number, first);
-  EXPECT_NE(set_->TakeObsoleteManifest(), 0u);
-  EXPECT_EQ(set_->TakeObsoleteManifest(), 0u);
+  EXPECT_FALSE(set_->TakeObsoleteManifests().empty());
+  EXPECT_TRUE(set_->TakeObsoleteManifests().empty());
   ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(base_.get(), "db"));
   EXPECT_EQ(tree.settings, "block_bytes=4096\n");
   EXPECT_EQ(tree.tables, set_->tables_state());
@@ -147,7 +147,7 @@ TEST_F(VersionSetTest, ARewriteThatCannotBeginChangesNothing) {
   fs_.SetFault({});
   ASSERT_OK(set_->Commit(Large(), nullptr));
   EXPECT_EQ(TablesOnDisk(), 21u);
-  EXPECT_NE(set_->TakeObsoleteManifest(), 0u);
+  EXPECT_FALSE(set_->TakeObsoleteManifests().empty());
 }
 
 TEST_F(VersionSetTest, TheMarkOfACleanCloseStaysTheLastWord) {
