@@ -325,6 +325,8 @@ Status Background::RecordDurableSegment() {
   if (number <= durable_segment_.load(std::memory_order_relaxed)) return Status::Ok();
   Edit edit;
   edit.durable_segment = number;
+  // A proof beside the segment's own marks, which a cut file loses with its commits.
+  edit.durable = parts_.log->durable();
   RETURN_IF_ERROR(CommitEdit(std::move(edit), 0));
   durable_segment_.store(number, std::memory_order_relaxed);
   return Status::Ok();

@@ -38,6 +38,8 @@ class Background {
   void Wake();
   // Says so, too; the first cause counts.
   void StopWrites(const Status& cause, const char* what);
+  // Removes the files of tables and manifests that nothing refers to any more.
+  void CollectTables();
   // No new work; running work is cancelled and waited for.
   void Stop();
 
@@ -86,7 +88,6 @@ class Background {
   void ArmIdle();
   void TendLog();
   Status RecordDurableSegment();
-  void CollectTables();
   void WarnOldSnapshots();
   void UpdateBacklog();
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }

@@ -41,8 +41,10 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
   header.predecessor_length = predecessor_length;
   header.predecessor_last_position = stored();
   ASSIGN_OR_RETURN(auto writer, SegmentWriter::Create(options_.fs, PathOf(header.number), header));
+  options_.statistics->log_bytes.fetch_add(writer->length(), std::memory_order_relaxed);
   MutexLock lock(mutex_);
   active_ = std::move(writer);
+  header_bytes_ = active_->length();
   RetainedSegment info;
   info.number = header.number;
   info.first_position = header.first_position;
@@ -54,8 +56,9 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
 
 bool CommitLog::NeedsRotation(uint64_t bytes) const {
   if (active_->broken() || active_->sealed()) return true;
-  // An empty segment takes at least one commit, however large its header.
-  return active_->last_position() >= active_->header().first_position && active_->length() >= bytes;
+  // Without its header, which may be large: a segment for every commit would cost far more.
+  return active_->last_position() >= active_->header().first_position &&
+         active_->length() - header_bytes_ >= bytes;
 }
 
 Status CommitLog::Rotate() {

@@ -60,6 +60,7 @@ void DbIterator::SeekToLast() {
 }
 
 void DbIterator::Seek(std::string_view target) {
+  const std::shared_ptr<const void> pin = pin_;  // `target` may lie in value()
   if (!BeginSeek()) return;
   forward_ = true;
   // `target` may be what key() shows, which key_copy_ can own: build the stored key elsewhere.
@@ -71,6 +72,7 @@ void DbIterator::Seek(std::string_view target) {
 }
 
 void DbIterator::SeekForPrev(std::string_view target) {
+  const std::shared_ptr<const void> pin = pin_;
   if (!BeginSeek()) return;
   std::string before(source_.lower, 0, source_.prefix_bytes);
   before += target;

@@ -87,6 +87,7 @@ Status Engine::Close() {
   }
   core_->executor->Shutdown();
   Status status = CloseLog();
+  background_.CollectTables();
   Event event;
   event.kind = EventKind::kClosed;
   event.position = LastPosition();

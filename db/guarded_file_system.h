@@ -54,6 +54,9 @@ class GuardedFileSystem final : public FileSystem {
   Status Link(const std::string& from, const std::string& to) override {
     return base_->Link(from, to);
   }
+  Result<std::string> AbsolutePath(const std::string& path) override {
+    return base_->AbsolutePath(path);
+  }
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override {
     return base_->Lock(path, mode);
   }

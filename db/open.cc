@@ -367,7 +367,12 @@ Result<std::unique_ptr<DB>> Opener::Finish() {
 }  // namespace
 
 Result<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& path) {
-  return Opener(options, path).Run();
+  FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
+  std::string absolute;
+  if (!path.empty()) {
+    ASSIGN_OR_RETURN(absolute, fs->AbsolutePath(path));
+  }
+  return Opener(options, absolute).Run();
 }
 
 Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,

@@ -98,10 +98,11 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
 Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
                                              const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
-  auto opened = OpenOnce(fs, options, path);
+  ASSIGN_OR_RETURN(const std::string absolute, fs->AbsolutePath(path));
+  auto opened = OpenOnce(fs, options, absolute);
   for (int attempt = 1; attempt < kAttemptsBesideWriter && options.ignore_writer; ++attempt) {
     if (opened.ok()) break;
-    opened = OpenOnce(fs, options, path);
+    opened = OpenOnce(fs, options, absolute);
   }
   return opened;
 }

@@ -118,10 +118,12 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
 
 Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                   PinnedValue* value) const {
+  // `key` may lie in what `value` holds: that goes last.
   bool found = false;
+  Status status = Lookup(options, keyspace, key, value, &found);
+  if (status.ok() && found) return status;
   value->Reset();
-  RETURN_IF_ERROR(Lookup(options, keyspace, key, value, &found));
-  return found ? Status::Ok() : NotFoundStatus();
+  return status.ok() ? NotFoundStatus() : status;
 }
 
 Result<bool> Reads::Contains(const ReadOptions& options, Keyspace keyspace,

@@ -5,6 +5,7 @@
 #include "db/file_names.h"
 #include "db/fold.h"
 #include "util/status_macros.h"
+#include "wal/log_format.h"
 #include "wal/segments.h"
 
 namespace logwood {
@@ -125,13 +126,33 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
                             ": its tail is lost");
 }
 
+// Where a segment shows no commit, it may be that all of them are lost, and with them the marks
+// that say how far the log was durable. What lies before the commits then tells: it was durable.
+Status CheckHeaderArea(FileSystem* fs, const std::string& path, const SegmentSummary& segment) {
+  if (segment.last_position >= segment.first_position) return Status::Ok();
+  const std::string file = JoinPath(path, LogFileName(segment.number));
+  ASSIGN_OR_RETURN(auto reader, fs->OpenRandomAccess(file));
+  std::string area(kCatalogueOffset, '\0');
+  ASSIGN_OR_RETURN(const size_t got, reader->Read(0, area.size(), area.data()));
+  if (got < area.size()) {
+    return Status::Corruption(file + ":" + std::to_string(got) +
+                              ": the file ends within its header, which was durable");
+  }
+  const std::string_view header(area.data(), kSegmentHeaderBytes);
+  if (header == std::string_view(area).substr(kHeaderCopyOffset, header.size()))
+    return Status::Ok();
+  return Status::Corruption(file + ":" + std::to_string(kHeaderCopyOffset) +
+                            ": the header and its copy differ, and no commit can be read behind "
+                            "them; the segment was durable");
+}
+
 // A segment whose header is known to be durable and which the log needs must count (there can be no
 // hole before it: older segments were synced first).
-Status CheckDurableSegment(const std::string& path, const TreeState& tree,
+Status CheckDurableSegment(FileSystem* fs, const std::string& path, const TreeState& tree,
                            const ReplayResult& replay) {
   if (tree.durable_segment == 0 || tree.durable_segment < tree.first_segment) return Status::Ok();
   for (const SegmentSummary& segment : replay.segments) {
-    if (segment.number == tree.durable_segment) return Status::Ok();
+    if (segment.number == tree.durable_segment) return CheckHeaderArea(fs, path, segment);
   }
   return Status::Corruption(JoinPath(path, LogFileName(tree.durable_segment)) +
                             ":0: this log segment was durable and is missing or unreadable");
@@ -181,8 +202,13 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                      return replayer.Apply(record);
                    }));
   RETURN_IF_ERROR(CheckManifestNotStale(path, tree, state.replay.newest_manifest));
-  if (state.replay.damage.ok()) {
-    state.replay.damage = CheckDurableSegment(path, tree, state.replay);
+  // Of a log of which nothing could be read, this says more.
+  if (state.replay.damage.ok() || state.replay.segments.empty()) {
+    Status damage = CheckDurableSegment(fs, path, tree, state.replay);
+    if (!damage.ok()) {
+      state.replay.damage = std::move(damage);
+      state.replay.damage_file = LogFileName(tree.durable_segment);
+    }
   }
   if (state.replay.last_position < tree.tables.position) {
     state.replay.last_position = tree.tables.position;

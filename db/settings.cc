@@ -137,7 +137,7 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   s->cache_bytes = r->Value("cache_bytes", Given(t.cache_bytes), false,
                             budget - std::min(budget, s->jobs_bytes), why, {0, 1ULL << 46});
   // One budget pays for both.
-  if (t.memtable_bytes.has_value()) r->FitsInto("memtable_bytes", *t.memtable_bytes, budget / 2);
+  r->FitsInto("memtable_bytes", t.memtable_bytes, budget / 2);
   if (t.cache_bytes.has_value()) r->FitsInto("cache_bytes", *t.cache_bytes, budget);
   s->readers_bytes_max = std::max(budget / 4, 64 * kKiB);
   s->batch_bytes_max = std::min<uint64_t>(kBatchBytesMax, budget / 4);

@@ -23,6 +23,7 @@ Result<std::unique_ptr<VersionSet>> VersionSet::Create(Start start) {
     set->current_ = set->start_.version;
     set->tables_ = set->start_.tables;
     set->first_segment_ = set->start_.first_segment;
+    set->start_.version.reset();  // or its tables would never count as unused
   }
   MutexLock commit(set->commit_mutex_);
   RETURN_IF_ERROR(set->NewManifest());

@@ -41,12 +41,12 @@ Result<std::unique_ptr<Input>> Input::Open(const std::string& path) {
 }
 
 Result<size_t> Input::Read(char* buffer, size_t size) {
-  while (true) {
+  while (!Interrupted()) {
     const ssize_t got = read(descriptor_, buffer, size);
     if (got >= 0) return static_cast<size_t>(got);
     if (errno != EINTR) return Status::IoError(name_ + ": " + std::strerror(errno));
-    if (Interrupted()) return Status::Cancelled(name_ + ": interrupted");
   }
+  return Status::Cancelled(name_ + ": interrupted");
 }
 
 Result<std::string> Input::ReadAll(size_t bytes_max) {

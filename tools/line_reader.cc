@@ -10,6 +10,7 @@ LineReader::LineReader(Source source, size_t line_bytes_max, size_t buffer_bytes
     : source_(std::move(source)), line_bytes_max_(line_bytes_max), buffer_(buffer_bytes) {}
 
 LineReader::Outcome LineReader::Next(std::string_view* line) {
+  if (in_long_line_ && !StepOverLongLine()) return status_.ok() ? Outcome::kEnd : Outcome::kFailed;
   size_t searched = 0;  // bytes behind begin_ known to hold no newline
   while (true) {
     const char* from = buffer_.data() + begin_ + searched;
@@ -21,7 +22,12 @@ LineReader::Outcome LineReader::Next(std::string_view* line) {
       return Take(length, 1, line);
     }
     searched = end_ - begin_;
-    if (searched > line_bytes_max_) return StepOverLongLine();
+    if (searched > line_bytes_max_) {
+      // Said at once: the rest may have no end. It is stepped over when the next line is asked for.
+      in_long_line_ = true;
+      ++line_number_;
+      return Outcome::kTooLong;
+    }
     if (Fill()) continue;
     if (!status_.ok()) return Outcome::kFailed;
     return searched == 0 ? Outcome::kEnd : Take(searched, 0, line);
@@ -55,7 +61,7 @@ bool LineReader::Fill() {
   return !at_end_;
 }
 
-LineReader::Outcome LineReader::StepOverLongLine() {
+bool LineReader::StepOverLongLine() {
   while (true) {
     const auto* newline =
         static_cast<const char*>(std::memchr(buffer_.data() + begin_, '\n', end_ - begin_));
@@ -64,11 +70,11 @@ LineReader::Outcome LineReader::StepOverLongLine() {
                                : static_cast<size_t>(newline + 1 - (buffer_.data() + begin_));
     begin_ += skipped;
     bytes_consumed_ += skipped;
-    if (newline != nullptr || !Fill()) break;
+    if (newline != nullptr) break;
+    if (!Fill()) return false;
   }
-  if (!status_.ok()) return Outcome::kFailed;
-  ++line_number_;
-  return Outcome::kTooLong;
+  in_long_line_ = false;
+  return true;
 }
 
 }  // namespace logwood::tools

@@ -49,8 +49,10 @@ class LineReader {
   // Reads more behind what is there; false at the end or on failure.
   bool Fill();
   Outcome Take(size_t length, size_t terminator_bytes, std::string_view* line);
-  Outcome StepOverLongLine();
+  // False at the end or on failure.
+  bool StepOverLongLine();
 
+  bool in_long_line_ = false;
   Source source_;
   size_t line_bytes_max_;
   std::vector<char> buffer_;

@@ -82,6 +82,9 @@ class FaultyFileSystem final : public FileSystem {
   Status Rename(const std::string& from, const std::string& to) override;
   Status Link(const std::string& from, const std::string& to) override;
   Status SyncDirectory(const std::string& directory) override;
+  Result<std::string> AbsolutePath(const std::string& path) override {
+    return base_->AbsolutePath(path);
+  }
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   Result<uint64_t> FreeBytes(const std::string& path) override;
 

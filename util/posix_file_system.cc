@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <system_error>
 
@@ -109,6 +110,13 @@ class PosixFileSystem final : public FileSystem {
     }
     ASSIGN_OR_RETURN(const struct stat info, Stat("create directory", path));
     return S_ISDIR(info.st_mode) ? Status::Ok() : ErrorFromErrno("create directory", path, ENOTDIR);
+  }
+
+  Result<std::string> AbsolutePath(const std::string& path) override {
+    if (path.starts_with('/')) return path;
+    const std::unique_ptr<char, void (*)(void*)> here(::getcwd(nullptr, 0), std::free);
+    if (here == nullptr) return ErrorFromErrno("find", path, errno);
+    return std::string(here.get()) + "/" + path;
   }
 
   Status Remove(const std::string& path) override {

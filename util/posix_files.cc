@@ -229,7 +229,13 @@ Result<Descriptor> Open(const std::string& path, int flags) {
   constexpr mode_t kMode = 0644;
   const int fd = Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kMode); });
   if (fd < 0) return ErrorFromErrno((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
-  return Descriptor(fd);
+  if (fd > STDERR_FILENO) return Descriptor(fd);
+  // The process runs with standard input, output or error closed: what it prints must not land in a
+  // file of ours.
+  const Descriptor low(fd);
+  const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  if (high < 0) return ErrorFromErrno("open", path, errno);
+  return Descriptor(high);
 }
 
 Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) {

@@ -103,6 +103,10 @@ class LOGWOOD_EXPORT FileSystem {
   virtual Status Link(const std::string& from, const std::string& to) = 0;
   virtual Status SyncDirectory(const std::string& directory) = 0;
 
+  // The same path from wherever the process goes: a database stays where it was opened. Here: as it
+  // is, for file systems that know no working directory.
+  virtual Result<std::string> AbsolutePath(const std::string& path) { return path; }
+
   // Takes the lock or returns kBusy at once. Refuses a second holder in this process, too, and one
   // inherited through fork. The file is created where missing (kExclusive only) and never removed.
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) = 0;

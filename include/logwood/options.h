@@ -33,17 +33,18 @@ struct LogRetention {
 // What shapes tables (table, block, filter, level values) is stored with the database and stays in
 // force when a later open does not give it; the rest belongs to the process.
 struct Tuning {
-  uint64_t memtable_bytes = 0;  // a memtable is sealed at this size; 4 KiB .. 1 GiB
+  uint64_t memtable_bytes = 0;  // a memtable is sealed at this size; 4 KiB .. 1 GiB, at most half
+                                // of memory_budget_bytes
   uint64_t table_bytes =
       0;  // a table's data size at which compaction starts another; 1 KiB .. 4 GiB
   uint32_t block_bytes = 0;                     // uncompressed data block; 256 .. 256 KiB
-  std::optional<uint64_t> cache_bytes;          // block cache; may be 0
+  std::optional<uint64_t> cache_bytes;          // block cache; 0 .. memory_budget_bytes
   std::optional<uint32_t> filter_bits_per_key;  // 0 switches filters off; at most 32
   uint32_t level0_tables = 0;                   // level-0 tables that start a compaction; 2 .. 64
   uint32_t level_multiplier = 0;                // size ratio of neighbouring levels; 4 .. 32
   uint32_t background_threads = 0;              // 1 .. 64
-  uint64_t log_segment_bytes = 0;               // a segment is closed at this size; 4 KiB .. 1 GiB
-  uint64_t event_log_bytes = 0;                 // EVENTS rotates at this size, one old file is kept
+  uint64_t log_segment_bytes = 0;  // a segment is closed when its commits reach it; 4 KiB .. 1 GiB
+  uint64_t event_log_bytes = 0;    // EVENTS rotates at this size, one old file is kept
 };
 
 struct LOGWOOD_EXPORT Options {

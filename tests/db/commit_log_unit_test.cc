@@ -136,7 +136,7 @@ TEST_F(CommitLogTest, SegmentsFollowEachOtherWithoutAHole) {
   Open();
   for (int i = 0; i < 20; ++i) {
     ASSERT_OK(Commit(200));
-    if (log_->NeedsRotation(14'000)) {
+    if (log_->NeedsRotation(1'700)) {
       ASSERT_OK(log_->Rotate());
     }
   }

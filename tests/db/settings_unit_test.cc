@@ -47,6 +47,7 @@ TEST(Settings, EachTuningHasARangeWithBothEndsInside) {
     SCOPED_TRACE(range.name);
     for (uint64_t good : {range.min, range.max}) {
       Options options;
+      options.memory_budget_bytes = 4ULL << 30;
       range.set(&options.tuning, good);
       ASSERT_OK_AND_ASSIGN(const Settings settings, ResolveSettings(options, std::nullopt));
       EXPECT_EQ(SourceOf(settings, range.name), "given");
@@ -58,6 +59,19 @@ TEST(Settings, EachTuningHasARangeWithBothEndsInside) {
     range.set(&options.tuning, range.min - 1);
     ExpectRefused(options, range.name);
   }
+}
+
+TEST(Settings, MemtablesAndCacheFitIntoTheBudget) {
+  Options options;
+  options.memory_budget_bytes = 64 << 20;
+  options.tuning.memtable_bytes = 32 << 20;
+  options.tuning.cache_bytes = 64 << 20;
+  EXPECT_OK(ResolveSettings(options, std::nullopt));
+  ++options.tuning.memtable_bytes;
+  ExpectRefused(options, "memtable_bytes");
+  --options.tuning.memtable_bytes;
+  ++*options.tuning.cache_bytes;
+  ExpectRefused(options, "cache_bytes");
 }
 
 TEST(Settings, OtherOptionsOutOfRangeAreRefusedByName) {
