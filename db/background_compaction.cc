@@ -13,6 +13,7 @@ void Background::CompactLoop() {
     status = RunPlan(*plan);
   }
   if (!status.ok()) Fail(ErrorState::Work::kCompaction, status, "compaction");
+  CollectTables();  // what a look at an older version kept from going
   MutexLock lock(mutex_);
   --compactors_;
   changed_.NotifyAll();
@@ -183,6 +184,7 @@ Status Background::CompactManually(ManualRange range) {
     if (!plan) break;
     RETURN_IF_ERROR(RunPlan(*plan));
   }
+  CollectTables();
   Wake();
   return Status::Ok();
 }

@@ -2,6 +2,9 @@
 // keyspaces, maintenance. Limits, opening, handles, damage and statistics have files of their own.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <iterator>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -9,6 +12,7 @@
 
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
+#include "tests/support/directory.h"
 #include "tests/support/generators.h"
 
 namespace logwood::test {
@@ -292,6 +296,56 @@ TEST_F(Api, DestroyRemovesADatabaseThatIsClosed) {
   options_.create_if_missing = true;
   Open();
   EXPECT_EQ(Value("k"), "<NotFound>");
+}
+
+// What a call was given may lie in what it is to fill.
+TEST_F(Api, KeysMayLieInValuesThatWereRead) {
+  const std::string first(5000, 'k');
+  ASSERT_OK(db_->Put({}, "chain", first));
+  ASSERT_OK(db_->Put({}, first, "end"));
+  ASSERT_OK(db_->CompactAll({}));
+  PinnedValue value;
+  ASSERT_OK(db_->Get({}, "chain", &value));
+  ASSERT_OK(db_->Get({}, value.view(), &value));
+  EXPECT_EQ(value.view(), "end");
+  const std::unique_ptr<Iterator> it = db_->NewIterator({});
+  for (it->SeekToLast(); it->Valid() && it->key() != "chain"; it->Prev()) continue;
+  ASSERT_TRUE(it->Valid());
+  it->Seek(it->value());
+  ASSERT_TRUE(it->Valid());
+  EXPECT_EQ(it->value(), "end");
+}
+
+TEST_F(Api, ADatabaseStaysWhereItWasOpenedWhereverTheProcessGoes) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const test::TempDirectory scratch;
+  std::filesystem::current_path(scratch.path());
+  auto opened = DB::Open({}, "relative");
+  std::filesystem::current_path("/");
+  EXPECT_OK(opened);
+  EXPECT_OK((*opened)->Put({}, "a", "1"));
+  EXPECT_OK((*opened)->Flush());
+  EXPECT_OK((*opened)->Close());
+  EXPECT_TRUE(std::filesystem::exists(scratch.Join("relative/ROOT")));
+  std::filesystem::current_path(before);
+}
+
+TEST_F(Api, RetainedLogCostsNoDescriptors) {
+  const auto open_files = [] {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return std::distance(std::filesystem::begin(files), std::filesystem::end(files));
+  };
+  const test::TempDirectory scratch;
+  Options options;
+  options.log_retention = LogRetention{.bytes_min = 1 << 30};
+  options.tuning.log_segment_bytes = 4 << 10;
+  ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, scratch.Join("db")));
+  const auto before = open_files();
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_OK(db->Put({Durability::kPower}, "key", std::string(4000, 'v')));
+  }
+  EXPECT_GT(db->GetStats().log_segments, 20u);
+  EXPECT_LE(open_files(), before + 3);
 }
 
 }  // namespace

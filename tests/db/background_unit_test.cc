@@ -1,6 +1,8 @@
 // Background work of an open database: failures of one kind of work do not pass for another's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string_view>
 #include <thread>
 
 #include "db/recovery.h"
@@ -209,6 +211,84 @@ TEST_F(BackgroundTest, ConcurrentIteratorsShowThePositionTheyName) {
   }
   done.store(true);
   for (auto& reader : readers) reader.join();
+}
+
+// A failed sync of the directory or the manifest proves nothing when it is tried again.
+TEST_F(BackgroundTest, AFailedSyncOfDirectoryOrManifestStopsWritesUntilTheNextOpen) {
+  for (const FileOp broken : {FileOp::kSyncDirectory, FileOp::kSync}) {
+    SCOPED_TRACE(FileOpName(broken));
+    fs_ = FileSystem::InMemory();
+    std::atomic<bool> fail{false};
+    FaultyFileSystem faulty(fs_.get());
+    faulty.SetFault([&](FileOp op, const std::string& path) {
+      const bool hit =
+          op == broken && (op == FileOp::kSyncDirectory || path.ends_with(".manifest"));
+      return hit && fail.exchange(false) ? Status::IoError("injected") : Status::Ok();
+    });
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
+    ASSERT_OK(db_->Put({Durability::kPower}, "a", "1"));
+    ASSERT_OK(db_->WaitForCompaction());
+    fail.store(true);
+    EXPECT_FALSE(db_->Flush().ok());
+    EXPECT_STATUS(kReadOnly, db_->Put({Durability::kPower}, "b", "2"));
+    EXPECT_TRUE(db_->GetStats().writes_stopped);
+    static_cast<void>(db_->Close());
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
+    std::string value;
+    EXPECT_OK(db_->Get({}, "a", &value));
+    EXPECT_OK(db_->Put({Durability::kPower}, "b", "2"));
+    ASSERT_OK(db_->Close());
+  }
+}
+
+uint64_t FilesEndingWith(FileSystem* fs, std::string_view suffix) {
+  const auto names = fs->List("db");
+  EXPECT_OK(names);
+  return static_cast<uint64_t>(std::count_if(
+      names->begin(), names->end(), [&](const auto& name) { return name.ends_with(suffix); }));
+}
+
+TEST_F(BackgroundTest, AFullDiskIsNotFilledByRetries) {
+  std::atomic<uint64_t> refused{0};
+  std::atomic<bool> full{false};
+  FaultyFileSystem faulty(fs_.get());
+  faulty.SetFault([&](FileOp op, const std::string& path) {
+    if (!full.load() || op != FileOp::kAppend || !path.ends_with(".manifest")) return Status::Ok();
+    refused.fetch_add(1);
+    return Status::NoSpace("injected");
+  });
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
+  EXPECT_OK(db_->Put({}, "a", "1"));
+  EXPECT_OK(db_->Flush());
+  full.store(true);
+  EXPECT_OK(db_->Put({}, "b", "2"));
+  EXPECT_STATUS(kNoSpace, db_->Flush());
+  while (refused.load() < 4) std::this_thread::yield();
+  EXPECT_LE(FilesEndingWith(fs_.get(), ".table"), 4u);
+  EXPECT_LE(FilesEndingWith(fs_.get(), ".manifest"), 2u);
+  full.store(false);
+  while (db_->Flush().Is(StatusCode::kNoSpace))
+    std::this_thread::yield();  // until it was tried again
+  EXPECT_OK(db_->CompactAll({}));
+  EXPECT_LE(FilesEndingWith(fs_.get(), ".table"), 2u);
+  EXPECT_LE(FilesEndingWith(fs_.get(), ".manifest"), 1u);
+  ASSERT_OK(db_->Close());
+}
+
+TEST_F(BackgroundTest, TablesOfAnEarlierOpenGoWithTheCompactionThatReplacesThem) {
+  Open();
+  for (int i = 0; i < 200; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(500, 'v')));
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->Close());
+  Open();
+  for (int i = 0; i < 200; ++i) ASSERT_OK(db_->Delete({}, std::to_string(i)));
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->WaitForCompaction());
+  EXPECT_EQ(db_->GetStats().obsolete_bytes, 0u);
+  ASSERT_OK(db_->Close());
+  EXPECT_LE(FilesEndingWith(fs_.get(), ".table"), 1u);
 }
 
 }  // namespace

@@ -277,5 +277,53 @@ TEST_F(RecoveryTest, WhatWasRecoveredIsDurableWhateverBecomesOfTheNewSegment) {
   ExpectDamage(logs[0]);
 }
 
+// The marks that say how far the log was durable lie in the part that is cut; the manifest has one
+// too.
+TEST_F(RecoveryTest, ASegmentCutWithinItsFirstPagesIsDamage) {
+  Open();
+  for (int i = 0; i < 20; ++i) Put("key" + std::to_string(i));
+  WaitForIdleMark();
+  Kill();
+  const std::string log = Names(".log").at(0);
+  const std::string bytes = Bytes(log);
+  for (const size_t length : {0, 100, 232, 3000, 4096, 8192, 12288}) {
+    SCOPED_TRACE(length);
+    Replace(log, bytes.substr(0, length));
+    EXPECT_STATUS(kCorruption, TryOpen());
+    EXPECT_STATUS(kCorruption, TryReadOnly());
+  }
+  std::string zeroed = bytes;
+  std::fill(zeroed.begin() + 4096, zeroed.end(), '\0');
+  Replace(log, zeroed);
+  EXPECT_STATUS(kCorruption, TryOpen());
+}
+
+// Log that is only retained and was cut within its header: nobody needs it, and the next segment is
+// made all the same.
+TEST_F(RecoveryTest, ARetainedSegmentCutWithinItsHeaderEndsNoProcess) {
+  const auto open = [&] {
+    Options options = test::TinyOptions(fs_.get());
+    options.log_retention = LogRetention{.bytes_min = 1 << 20};
+    return DB::Open(options, "db");
+  };
+  ASSERT_OK_AND_ASSIGN(db_, open());
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  Close();
+  ASSERT_OK_AND_ASSIGN(db_, open());
+  Close();
+  const std::string log = Names(".log").at(0);
+  const std::string bytes = Bytes(log);
+  for (const size_t length : {5000, 0}) {
+    SCOPED_TRACE(length);
+    Replace(log, bytes.substr(0, length));
+    auto opened = open();
+    if (!opened.ok()) continue;
+    std::string value;
+    EXPECT_OK((*opened)->Get({}, "a", &value));
+    EXPECT_OK((*opened)->Close());
+  }
+}
+
 }  // namespace
 }  // namespace logwood

@@ -322,5 +322,50 @@ TEST(LogwoodCommand, CheckNamesDamageAndEndsWithStatusThree) {
   EXPECT_NE(ran.out.find("damage: "), std::string::npos) << ran.out << ran.err;
 }
 
+TEST(LogwoodCommand, CheckReportsProvenDamageOfTheLog) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "for i in 1 2 3; do logwood put db key$i value$i --durability power; done > /dev/null\n"
+      "log=$(grep -l value2 db/*.log)\n"
+      "at=$(grep -abo value2 $log | cut -d: -f1)\n"
+      "printf X | dd of=$log bs=1 seek=$at conv=notrunc 2> /dev/null\n"
+      "logwood check db");
+  EXPECT_EQ(ran.status, 3) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("damage: "), std::string::npos) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find(".log:"), std::string::npos) << ran.out << ran.err;
+}
+
+TEST(LogwoodCommand, ArgumentsThatNameNothingSayWhatWouldBeRight) {
+  CommandRunner runner;
+  runner.Shell("logwood put db a 1");
+  for (const char* limit : {"0", "-1", "99999999999999999999", "x"}) {
+    EXPECT_EQ(runner.Run(std::string("scan db --limit ") + limit).status, 2) << limit;
+  }
+  const Ran format = runner.Run("export db --format csv");
+  EXPECT_EQ(format.status, 2);
+  EXPECT_NE(format.err.find("it must be jsonl or tsv"), std::string::npos) << format.err;
+  const Ran durability = runner.Run("put db a 2 --durability strong");
+  EXPECT_EQ(durability.status, 2);
+  EXPECT_NE(durability.err.find("it must be power or process"), std::string::npos)
+      << durability.err;
+}
+
+TEST(LogwoodCommand, ALineWithoutEndIsRefusedAtItsLimit) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell("timeout 60 logwood load db /dev/zero -q --memory 1MiB");
+  EXPECT_EQ(ran.status, 1) << ran.out << ran.err;
+  EXPECT_NE(ran.err.find("/dev/zero:1: the line is longer"), std::string::npos) << ran.err;
+}
+
+TEST(LogwoodCommand, WithoutStandardFilesNothingIsPrintedIntoTheDatabase) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "(echo bad; seq 1 1000 | sed 's/$/\tvalue/') > in\n"
+      "logwood load db in --skip-bad <&- >&- 2>&-\n"
+      "logwood check db && logwood count db");
+  EXPECT_EQ(ran.status, 0) << ran.out << ran.err;
+  EXPECT_NE(ran.out.find("1000"), std::string::npos) << ran.out;
+}
+
 }  // namespace
 }  // namespace logwood::tools
