@@ -82,7 +82,8 @@ Status VersionSet::NewManifest() {
 // The tables that came with the edit; those it only moves were there before.
 std::vector<VersionSet::Removed> VersionSet::MadeTables(const Edit& edit) {
   std::vector<Removed> made;
-  for (const auto& [level, table] : edit.added) {
+  for (const auto& added : edit.added) {
+    const TableMeta& table = added.second;
     const bool moved = std::any_of(edit.removed.begin(), edit.removed.end(),
                                    [&](const auto& gone) { return gone.second == table.number; });
     if (!moved) made.push_back({table.number, table.size, {}});
