@@ -251,7 +251,7 @@ Status Background::CommitEdit(Edit edit, size_t flushed) {
   Core& core = *parts_.core;
   Status status = edit.added.empty() ? Status::Ok() : core.fs->SyncDirectory(core.path);
   if (status.ok()) status = parts_.tree->Commit(std::move(edit), flushed);
-  if (status.Is(StatusCode::kIoError)) parts_.errors->StopWrites(status);
+  if (status.Is(StatusCode::kIoError)) StopWrites(status, "commit of an edit");
   return status;
 }
 
@@ -355,6 +355,7 @@ void Background::CollectLog() {
 void Background::CollectTables() {
   Core& core = *parts_.core;
   core.views.Reclaim();
+  parts_.tree->ChargeHeld();
   for (uint64_t number : parts_.tree->versions().TakeUnusedTables()) {
     core.tables.Erase(number);
     // What cannot be removed now is removed by the next open.

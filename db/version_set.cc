@@ -120,6 +120,7 @@ Status VersionSet::Commit(Edit edit,
   {
     MutexLock lock(mutex_);
     current_ = next;
+    if (edit.durable) start_.durable = std::max(start_.durable, *edit.durable);
     if (edit.tables) tables_ = *edit.tables;
     if (edit.first_segment) first_segment_ = *edit.first_segment;
     if (edit.durable_segment) durable_segment_ = edit.durable_segment;

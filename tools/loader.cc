@@ -29,6 +29,7 @@ Loader::Loader(DB& db, Keyspace keyspace, Input& input, const LoadOptions& optio
 
 const LoadReport& Loader::Run(Progress* progress) {
   progress_ = progress;
+  report_.position = db_.LastPosition();
   std::string_view line;
   while (!Interrupted()) {
     const LineReader::Outcome outcome = reader_.Next(&line);

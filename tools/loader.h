@@ -39,7 +39,7 @@ struct LoadReport {
   uint64_t batches = 0;
   uint64_t skipped = 0;    // bad lines, with skip_bad
   uint64_t last_line = 0;  // all lines up to here are in, or skipped
-  LogPos position = 0;     // of the last commit; 0: none
+  LogPos position = 0;     // the database's, after the last commit
 };
 
 class Loader {

@@ -291,5 +291,18 @@ TEST_F(BackgroundTest, TablesOfAnEarlierOpenGoWithTheCompactionThatReplacesThem)
   EXPECT_LE(FilesEndingWith(fs_.get(), ".table"), 1u);
 }
 
+TEST_F(BackgroundTest, MemtablesThatIteratorsReadCountAfterTheirFlush) {
+  Open();
+  ASSERT_OK(db_->Put({}, "a", std::string(50'000, 'v')));
+  std::unique_ptr<Iterator> it = db_->NewIterator({});
+  ASSERT_OK(db_->Flush());
+  EXPECT_GE(db_->GetStats().memory.memtable_bytes, 50'000u);
+  it.reset();
+  ASSERT_OK(db_->Put({}, "b", "1"));
+  ASSERT_OK(db_->Flush());
+  EXPECT_LT(db_->GetStats().memory.memtable_bytes, 50'000u);
+  ASSERT_OK(db_->Close());
+}
+
 }  // namespace
 }  // namespace logwood
