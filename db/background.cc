@@ -200,7 +200,8 @@ Status Background::WaitIdle(Deadline deadline) {
 
 void Background::UpdateBacklog() {
   std::shared_ptr<const Version> version = parts_.tree->version();
-  debt_.store(CompactionDebt(version->shape(), MakeSettings()), std::memory_order_relaxed);
+  debt_.store(CompactionDebt(version->shape(), parts_.core->settings.compaction()),
+              std::memory_order_relaxed);
   level0_tables_.store(static_cast<uint32_t>(version->shape().levels[0].size()),
                        std::memory_order_relaxed);
   UpdateDelay();
@@ -249,7 +250,10 @@ std::string Background::delay_reason() const {
 // either proves nothing when it is tried again, so writes stop; a full disk is waited for.
 Status Background::CommitEdit(Edit edit, size_t flushed) {
   Core& core = *parts_.core;
-  Status status = edit.added.empty() ? Status::Ok() : core.fs->SyncDirectory(core.path);
+  const bool new_names = std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& added) {
+    return edit.Brings(added.second.number);
+  });
+  Status status = new_names ? core.fs->SyncDirectory(core.path) : Status::Ok();
   if (status.ok()) status = parts_.tree->Commit(std::move(edit), flushed);
   if (status.Is(StatusCode::kIoError)) StopWrites(status, "commit of an edit");
   return status;

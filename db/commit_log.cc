@@ -5,6 +5,7 @@
 #include "db/file_names.h"
 #include "util/check.h"
 #include "util/status_macros.h"
+#include "wal/log_format.h"
 
 namespace logwood {
 
@@ -44,7 +45,6 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
   options_.statistics->log_bytes.fetch_add(writer->length(), std::memory_order_relaxed);
   MutexLock lock(mutex_);
   active_ = std::move(writer);
-  header_bytes_ = active_->length();
   RetainedSegment info;
   info.number = header.number;
   info.first_position = header.first_position;
@@ -58,7 +58,7 @@ bool CommitLog::NeedsRotation(uint64_t bytes) const {
   if (active_->broken() || active_->sealed()) return true;
   // Without its header, which may be large: a segment for every commit would cost far more.
   return active_->last_position() >= active_->header().first_position &&
-         active_->length() - header_bytes_ >= bytes;
+         active_->length() - (kCatalogueOffset + active_->header().catalogue.size()) >= bytes;
 }
 
 Status CommitLog::Rotate() {

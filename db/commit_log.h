@@ -104,7 +104,6 @@ class CommitLog {
 
   const Options options_;
   std::shared_ptr<SegmentWriter> active_;  // written by the leader, under mutex_; read by it freely
-  uint64_t header_bytes_ = 0;              // of active_; the leader's
   const uint64_t start_time_us_;
   const uint64_t start_hash_;
   std::atomic<LogPos> stored_;

@@ -3,6 +3,7 @@
 // not know unless the tag is even (ignorable).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,6 +48,12 @@ struct Edit {
   std::optional<LogEnd> clean_close;              // the log ended here, everything is durable
   std::optional<LogPos> durable;                  // the log was durable up to here
   std::optional<uint64_t> durable_segment;        // this segment's name and header are durable
+
+  // Whether the edit brings this table; one that it only moves was there before.
+  bool Brings(uint64_t number) const {
+    return std::none_of(removed.begin(), removed.end(),
+                        [number](const auto& gone) { return gone.second == number; });
+  }
 
   std::string Encode() const;
   static Result<Edit> Decode(std::string_view bytes);

@@ -21,10 +21,9 @@ constexpr uint64_t kRewriteBytes = 1 << 20;
 // One open, step by step. Each step's result is a member the next one uses.
 class Opener {
  public:
-  Opener(const Options& options, const std::string& path)
+  Opener(const Options& options, FileSystem* fs, const std::string& path)
       : options_(options),
-        guard_(std::make_shared<GuardedFileSystem>(
-            options.file_system != nullptr ? options.file_system : FileSystem::Posix())),
+        guard_(std::make_shared<GuardedFileSystem>(fs)),
         fs_(guard_.get()),
         path_(path) {}
 
@@ -372,7 +371,7 @@ Result<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& 
   if (!path.empty()) {
     ASSIGN_OR_RETURN(absolute, fs->AbsolutePath(path));
   }
-  return Opener(options, absolute).Run();
+  return Opener(options, fs, absolute).Run();
 }
 
 Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,

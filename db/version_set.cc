@@ -79,14 +79,11 @@ Status VersionSet::NewManifest() {
   return Status::Ok();
 }
 
-// The tables that came with the edit; those it only moves were there before.
 std::vector<VersionSet::Removed> VersionSet::MadeTables(const Edit& edit) {
   std::vector<Removed> made;
   for (const auto& added : edit.added) {
     const TableMeta& table = added.second;
-    const bool moved = std::any_of(edit.removed.begin(), edit.removed.end(),
-                                   [&](const auto& gone) { return gone.second == table.number; });
-    if (!moved) made.push_back({table.number, table.size, {}});
+    if (edit.Brings(table.number)) made.push_back({table.number, table.size, {}});
   }
   return made;
 }

@@ -88,7 +88,7 @@ void RecordingFileSystem::Stored(const std::string& path, uint64_t end) {
 }
 
 Result<std::unique_ptr<LogFile>> RecordingFileSystem::OpenLogFile(const std::string& path) {
-  ASSIGN_OR_RETURN(auto base, base_->OpenLogFile(path));
+  ASSIGN_OR_RETURN(auto base, this->base()->OpenLogFile(path));
   MutexLock lock(mutex_);
   files_[path];
   return std::unique_ptr<LogFile>(std::make_unique<RecordingLogFile>(this, path, std::move(base)));
@@ -112,7 +112,7 @@ Status RecordingFileSystem::SyncDirectory(const std::string& directory) {
   MutexLock lock(mutex_);
   syncs_ += "directory ";
   if (fail_directory_syncs_) return Status::IoError("sync directory " + directory + ": injected");
-  RETURN_IF_ERROR(base_->SyncDirectory(directory));
+  RETURN_IF_ERROR(base()->SyncDirectory(directory));
   for (auto& [path, file] : files_) file.name_synced = true;
   return Status::Ok();
 }

@@ -6,15 +6,18 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "logwood/file_system.h"
+#include "util/forwarding_file_system.h"
 #include "util/sync.h"
 
 namespace logwood::test {
 
-class RecordingFileSystem final : public FileSystem {
+class RecordingFileSystem final : public ForwardingFileSystem {
  public:
+  RecordingFileSystem() : RecordingFileSystem(FileSystem::InMemory()) {}
+
   // "000005.log directory ": what was synced since Clear, in order.
   std::string Syncs() EXCLUDES(mutex_);
   void Clear() EXCLUDES(mutex_);
@@ -34,30 +37,6 @@ class RecordingFileSystem final : public FileSystem {
   Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) override;
   Status SyncDirectory(const std::string& directory) override;
 
-  Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) override {
-    return base_->OpenRandomAccess(path);
-  }
-  Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override {
-    return base_->CreateWritable(path);
-  }
-  Result<bool> Exists(const std::string& path) override { return base_->Exists(path); }
-  Result<uint64_t> FileSize(const std::string& path) override { return base_->FileSize(path); }
-  Result<std::vector<std::string>> List(const std::string& directory) override {
-    return base_->List(directory);
-  }
-  Status CreateDirectory(const std::string& path) override { return base_->CreateDirectory(path); }
-  Status Remove(const std::string& path) override { return base_->Remove(path); }
-  Status Rename(const std::string& from, const std::string& to) override {
-    return base_->Rename(from, to);
-  }
-  Status Link(const std::string& from, const std::string& to) override {
-    return base_->Link(from, to);
-  }
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override {
-    return base_->Lock(path, mode);
-  }
-  Result<uint64_t> FreeBytes(const std::string& path) override { return base_->FreeBytes(path); }
-
  private:
   friend class RecordingLogFile;
   // Of one log file: bytes stored, bytes a finished sync covers, whether its name is durable.
@@ -71,10 +50,12 @@ class RecordingFileSystem final : public FileSystem {
     uint64_t stored = 0;
   };
 
+  explicit RecordingFileSystem(std::unique_ptr<FileSystem> memory)
+      : ForwardingFileSystem(memory.get()), memory_(std::move(memory)) {}
   void Stored(const std::string& path, uint64_t end) EXCLUDES(mutex_);
   Status Sync(const std::string& path, LogFile* base) EXCLUDES(mutex_);
 
-  const std::unique_ptr<FileSystem> base_ = FileSystem::InMemory();
+  const std::unique_ptr<FileSystem> memory_;
   Mutex mutex_;
   CondVar changed_;
   std::string syncs_ GUARDED_BY(mutex_);

@@ -4,6 +4,7 @@
 
 #include "tests/wal/log_test_support.h"
 #include "util/faulty_file_system.h"
+#include "util/forwarding_file_system.h"
 #include "wal/record_codec.h"
 
 namespace logwood {
@@ -177,47 +178,18 @@ class TornStoreFile final : public LogFile {
 };
 
 // Everything but log files goes straight to the base.
-class TornStoreFileSystem final : public FileSystem {
+class TornStoreFileSystem final : public ForwardingFileSystem {
  public:
-  explicit TornStoreFileSystem(FileSystem* base) : base_(base) {}
+  using ForwardingFileSystem::ForwardingFileSystem;
   bool torn = false;
   bool no_truncate = false;
 
   Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) override {
-    auto file = base_->OpenLogFile(path);
+    auto file = base()->OpenLogFile(path);
     if (!file.ok()) return file.status();
     return std::unique_ptr<LogFile>(
         std::make_unique<TornStoreFile>(std::move(*file), &torn, &no_truncate));
   }
-  Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) override {
-    return base_->OpenRandomAccess(path);
-  }
-  Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override {
-    return base_->CreateWritable(path);
-  }
-  Result<bool> Exists(const std::string& path) override { return base_->Exists(path); }
-  Result<uint64_t> FileSize(const std::string& path) override { return base_->FileSize(path); }
-  Result<std::vector<std::string>> List(const std::string& directory) override {
-    return base_->List(directory);
-  }
-  Status CreateDirectory(const std::string& path) override { return base_->CreateDirectory(path); }
-  Status Remove(const std::string& path) override { return base_->Remove(path); }
-  Status Rename(const std::string& from, const std::string& to) override {
-    return base_->Rename(from, to);
-  }
-  Status Link(const std::string& from, const std::string& to) override {
-    return base_->Link(from, to);
-  }
-  Status SyncDirectory(const std::string& directory) override {
-    return base_->SyncDirectory(directory);
-  }
-  Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override {
-    return base_->Lock(path, mode);
-  }
-  Result<uint64_t> FreeBytes(const std::string& path) override { return base_->FreeBytes(path); }
-
- private:
-  FileSystem* base_;
 };
 
 TEST(SegmentWriterTornStoreTest, PartOfAGroupNeverPassesForRecords) {
