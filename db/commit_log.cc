@@ -8,6 +8,13 @@
 #include "wal/log_format.h"
 
 namespace logwood {
+namespace {
+
+// How often a busy log stores its durable point in the slots: it costs a page of each sync that
+// follows. Records tell it, too, so only the last ones before a kill rely on the slots.
+constexpr uint64_t kMarkEveryNanos = 5'000'000;
+
+}  // namespace
 
 CommitLog::CommitLog(Options options, const Start& start)
     : options_(std::move(options)),
@@ -89,7 +96,7 @@ Status CommitLog::SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>
   return Status::Ok();
 }
 
-Status CommitLog::SyncOnce() {
+Status CommitLog::SyncOnce(Mark mark) {
   syncing_ = true;
   std::vector<std::shared_ptr<SegmentWriter>> writers;
   for (const Segment& segment : segments_) {
@@ -101,6 +108,7 @@ Status CommitLog::SyncOnce() {
   LogPos target = stored();
   uint64_t bytes = unsynced_bytes();
   uint64_t last_number = segments_.back().info.number;
+  const uint64_t marked_at = marked_at_nanos_;
   mutex_.Unlock();
   uint64_t begin = options_.executor->NowNanos();
   Status status = SyncSegments(writers, directory);
@@ -108,10 +116,13 @@ Status CommitLog::SyncOnce() {
   for (size_t i = 0; status.ok() && i + 1 < writers.size(); ++i) {
     static_cast<void>(writers[i]->Close());
   }
+  const uint64_t end = options_.executor->NowNanos();
+  options_.statistics->sync_latency.Add(end - begin);
   // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
-  if (status.ok()) static_cast<void>(writers.back()->MarkDurable(target));
-  options_.statistics->sync_latency.Add(options_.executor->NowNanos() - begin);
+  const bool marks = mark == Mark::kAlways || end - marked_at >= kMarkEveryNanos;
+  if (status.ok() && marks) static_cast<void>(writers.back()->MarkDurable(target));
   mutex_.Lock();
+  if (marks) marked_at_nanos_ = end;
   syncing_ = false;
   if (status.ok()) {
     for (size_t i = 0; i < segments_.size(); ++i) {
@@ -138,7 +149,7 @@ Status CommitLog::SyncTo(LogPos position, Deadline deadline) {
   while (durable() < position) {
     RETURN_IF_ERROR(Status(failure_));
     if (!syncing_) {
-      RETURN_IF_ERROR(SyncOnce());
+      RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
     } else if (!synced_.WaitUntil(mutex_, deadline) && durable() < position) {
       return Status::Timeout("the log is durable up to position " + std::to_string(durable()) +
                              ", asked for " + std::to_string(position));
@@ -154,7 +165,7 @@ Status CommitLog::SyncHeaders() {
     if (syncing_) {
       synced_.Wait(mutex_);
     } else {
-      RETURN_IF_ERROR(SyncOnce());
+      RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
     }
   }
   return Status::Ok();
@@ -172,10 +183,10 @@ Status CommitLog::MarkIdle() {
   MutexLock lock(mutex_);
   while (syncing_) synced_.Wait(mutex_);
   RETURN_IF_ERROR(Status(failure_));
-  RETURN_IF_ERROR(SyncOnce());
+  RETURN_IF_ERROR(SyncOnce(Mark::kAlways));
   // Once more, so that the slot just stored is durable itself.
   while (syncing_) synced_.Wait(mutex_);
-  return SyncOnce();
+  return SyncOnce(Mark::kAlways);
 }
 
 Status CommitLog::failure() const {
@@ -229,7 +240,7 @@ Result<LogEnd> CommitLog::Close() {
     MutexLock lock(mutex_);
     while (syncing_) synced_.Wait(mutex_);
     RETURN_IF_ERROR(Status(failure_));
-    RETURN_IF_ERROR(SyncOnce());
+    RETURN_IF_ERROR(SyncOnce(Mark::kAlways));
   }
   LogEnd end{active_->header().number, active_->length(), stored()};
   RETURN_IF_ERROR(active_->Close());

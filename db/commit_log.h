@@ -93,12 +93,14 @@ class CommitLog {
     bool synced = false;  // all of it, for good
     bool header_synced = false;
   };
+  // Whether the durable point goes into the segment's slots behind a sync.
+  enum class Mark : uint8_t { kNowAndThen, kAlways };
 
   CommitLog(Options options, const Start& start);
   Status NewSegment(uint64_t predecessor, uint64_t predecessor_length);
   RetainedSegment InfoLocked(size_t i) const REQUIRES(mutex_);
   // Lets go of the mutex while it syncs.
-  Status SyncOnce() REQUIRES(mutex_);
+  Status SyncOnce(Mark mark) REQUIRES(mutex_);
   Status SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers, bool directory);
   std::string PathOf(uint64_t number) const;
 
@@ -114,6 +116,7 @@ class CommitLog {
   CondVar synced_;
   bool syncing_ GUARDED_BY(mutex_) = false;
   bool directory_changed_ GUARDED_BY(mutex_) = false;
+  uint64_t marked_at_nanos_ GUARDED_BY(mutex_) = 0;
   Status failure_ GUARDED_BY(mutex_);
   std::atomic<bool> failed_{false};                   // failure_ is set: nothing is stored any more
   std::vector<Segment> segments_ GUARDED_BY(mutex_);  // ascending; the last is active

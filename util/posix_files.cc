@@ -148,23 +148,32 @@ class PosixLogFile final : public LogFile {
     if (fd_.open()) static_cast<void>(Close());  // the contract: who wants the error calls Close
   }
 
-  // Finds out about a full disk before a record is half written. Room that stays unused is given
-  // back by Close.
+  // Finds out about a full disk before a record is half written, and makes the file as long as its
+  // room: a sync then writes bytes and no new size, which saves a third of its time
+  // (docs/decisions/0011). Close cuts the file to what was stored.
   Status Reserve(uint64_t end) override {
     if (!fd_.open()) return Closed("reserve", path_);
     if (end <= reserved_end_) return Status::Ok();
     RETURN_IF_ERROR(CheckOffset("reserve", path_, end, kReserveStepBytes));
-    const uint64_t rounded = (end + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes;
+    if (reserved_end_ == 0) RETURN_IF_ERROR(NoteSizeFound());
+    uint64_t rounded = (end + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes;
     int error = Allocate(rounded);
-    if ((error == ENOSPC || error == EDQUOT) && rounded != end) error = Allocate(end);
+    if ((error == ENOSPC || error == EDQUOT) && rounded != end) {
+      rounded = end;
+      error = Allocate(end);
+    }
     // A file system that cannot promise room will say so when it is written to.
-    if (error == 0 || error == EOPNOTSUPP || error == ENOSYS) return Status::Ok();
-    return ErrorFromErrno("reserve", path_, error);
+    if (error != 0 && error != EOPNOTSUPP && error != ENOSYS) {
+      return ErrorFromErrno("reserve", path_, error);
+    }
+    reserved_end_ = rounded;
+    return Status::Ok();
   }
 
   Status Store(uint64_t offset, std::string_view data) override {
     if (!fd_.open()) return Closed("store", path_);
     RETURN_IF_ERROR(CheckOffset("store", path_, offset, data.size()));
+    NoteStored(offset + data.size());
     return WriteAll("store", path_, data, [&](const char* from, size_t count, size_t done) {
       return ::pwrite(fd_.get(), from, count, static_cast<off_t>(offset + done));
     });
@@ -181,6 +190,7 @@ class PosixLogFile final : public LogFile {
       return ErrorFromErrno("truncate", path_, errno);
     }
     reserved_end_ = std::min(reserved_end_, size);
+    stored_end_.store(size, std::memory_order_relaxed);
     return Status::Ok();
   }
   Status Close() override {
@@ -191,29 +201,40 @@ class PosixLogFile final : public LogFile {
   }
 
  private:
-  // Room up to `end`, the file's size unchanged. The errno, or 0.
+  // The errno, or 0.
   int Allocate(uint64_t end) {
     const auto from = static_cast<off_t>(reserved_end_);
     const auto length = static_cast<off_t>(end - reserved_end_);
-    const int result =
-        Uninterrupted([&] { return ::fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, from, length); });
-    if (result != 0) return errno;
-    reserved_end_ = end;
-    return 0;
+    const int result = Uninterrupted([&] { return ::fallocate(fd_.get(), 0, from, length); });
+    return result == 0 ? 0 : errno;
   }
 
-  // Cutting a file to the size it has gives back what was allocated behind its end. Only saves
-  // space, so a failure does not matter.
-  void ReleaseUnusedRoom() {
+  // What the file held when it was opened counts as stored.
+  Status NoteSizeFound() {
     struct stat info;
-    if (reserved_end_ == 0 || ::fstat(fd_.get(), &info) != 0) return;
-    if (static_cast<uint64_t>(info.st_size) >= reserved_end_) return;
-    if (::ftruncate(fd_.get(), info.st_size) != 0) return;
+    if (::fstat(fd_.get(), &info) != 0) return ErrorFromErrno("size", path_, errno);
+    NoteStored(static_cast<uint64_t>(info.st_size));
+    return Status::Ok();
+  }
+
+  void NoteStored(uint64_t end) {
+    uint64_t known = stored_end_.load(std::memory_order_relaxed);
+    while (known < end &&
+           !stored_end_.compare_exchange_weak(known, end, std::memory_order_relaxed)) {
+    }
+  }
+
+  // Only saves space, so a failure does not matter.
+  void ReleaseUnusedRoom() {
+    const uint64_t end = stored_end_.load(std::memory_order_relaxed);
+    if (end >= reserved_end_) return;
+    if (::ftruncate(fd_.get(), static_cast<off_t>(end)) != 0) return;
   }
 
   const std::string path_;
   Descriptor fd_;
   uint64_t reserved_end_ = 0;
+  std::atomic<uint64_t> stored_end_{0};  // two threads may store at the same time
   Syncer syncer_;
 };
 

@@ -56,7 +56,8 @@ class LOGWOOD_EXPORT LogFile {
  public:
   virtual ~LogFile() = default;
   // Makes room so that stores below `end` cannot fail for lack of space, as far as the backend can
-  // promise it (the written one may only check).
+  // promise it. The file may become longer by that, even beyond `end`, and reads as zeros there;
+  // Close cuts it to what was stored, a process that dies does not.
   virtual Status Reserve(uint64_t end) = 0;
   virtual Status Store(uint64_t offset, std::string_view data) = 0;
   virtual Status Sync() = 0;

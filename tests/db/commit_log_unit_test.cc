@@ -17,6 +17,27 @@ namespace {
 
 using test::RecordingFileSystem;
 
+// A thread pool whose latency clock stands still until it is told otherwise.
+class StoppedClock final : public Executor {
+ public:
+  void Schedule(JobPriority priority, std::function<void()> job) override {
+    pool_->Schedule(priority, std::move(job));
+  }
+  void ScheduleAfter(uint64_t delay_us, std::function<void()> job) override {
+    pool_->ScheduleAfter(delay_us, std::move(job));
+  }
+  void Shutdown() override { pool_->Shutdown(); }
+  Deadline Now() override { return pool_->Now(); }
+  uint64_t NowNanos() override { return nanos; }
+  uint64_t WallMicros() override { return pool_->WallMicros(); }
+  void SleepMicros(uint64_t micros) override { pool_->SleepMicros(micros); }
+
+  uint64_t nanos = 1'000'000'000;
+
+ private:
+  const std::unique_ptr<Executor> pool_ = NewThreadPool(1);
+};
+
 class CommitLogTest : public testing::Test {
  protected:
   CommitLogTest() { EXPECT_OK(fs_.CreateDirectory("db")); }
@@ -235,6 +256,32 @@ TEST_F(CommitLogTest, AnIdleLogRecordsItsEndDurably) {
   EXPECT_EQ(fs_.Syncs(), "000005.log directory 000005.log ");
   ASSERT_OK_AND_ASSIGN(const ReplayResult replay, Replay());
   EXPECT_EQ(replay.durable_point, 1u);
+}
+
+TEST_F(CommitLogTest, ABusyLogStoresItsDurablePointNowAndThenAndRecordsTellTheRest) {
+  auto clock = std::make_unique<StoppedClock>();
+  uint64_t& nanos = clock->nanos;
+  executor_ = std::move(clock);
+  Open();
+  auto durable_point = [this] {
+    auto replay = Replay();
+    EXPECT_OK(replay);
+    return replay.ok() ? replay->durable_point : ~LogPos{0};
+  };
+  ASSERT_OK(Commit());
+  ASSERT_OK(log_->SyncTo(1, kNoDeadline));
+  EXPECT_EQ(durable_point(), 1u) << "the first sync stores it";
+  ASSERT_OK(Commit());
+  ASSERT_OK(log_->SyncTo(2, kNoDeadline));
+  EXPECT_EQ(durable_point(), 1u);
+  ASSERT_OK(Commit());
+  EXPECT_EQ(durable_point(), 2u) << "the record behind says it";
+  ASSERT_OK(log_->SyncTo(3, kNoDeadline));
+  EXPECT_EQ(durable_point(), 2u);
+  nanos += 5'000'000;
+  ASSERT_OK(Commit());
+  ASSERT_OK(log_->SyncTo(4, kNoDeadline));
+  EXPECT_EQ(durable_point(), 4u);
 }
 
 TEST_F(CommitLogTest, RemoveBeforeTakesFilesFromTheFront) {
