@@ -194,6 +194,7 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
   replay.first_segment = tree.first_segment;
   replay.from = tree.tables.position + 1;
   replay.clean_end = tree.clean_close;
+  replay.durable_segment = tree.durable_segment;
   replay.durable_at_least = std::max(tree.durable, tree.tables.position);
   LogState state;
   state.active = std::make_shared<Memtable>();

@@ -52,6 +52,8 @@ class Replay {
   Status ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary);
   Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
   std::string WhyFirstSegmentIsWrong() const;
+  std::string WhyDurableSegmentIsWrong() const;
+  void BoundByCleanEnd();
   Status Conclude();
   Status GatherBehind(const Stop& stop, uint64_t* bytes);
   Status GatherFile(size_t link, uint64_t begin, uint64_t* bytes);
@@ -101,6 +103,17 @@ void Replay::NoteHeaders() {
     if (!CheckOwnSegment(file, options_.history_id, options_.instance_id).ok()) continue;
     result_.newest_manifest = file.probe.header().manifest;
     result_.epoch = std::max(result_.epoch, file.probe.header().epoch);
+  }
+}
+
+// Nothing was written behind a clean close.
+void Replay::BoundByCleanEnd() {
+  if (!options_.clean_end.has_value()) return;
+  for (ChainLink& link : chain_) {
+    if (link.bounded || link.number != options_.clean_end->segment) continue;
+    link.bounded = true;
+    link.length_max = options_.clean_end->length;
+    link.last_position_max = options_.clean_end->last_position;
   }
 }
 
@@ -220,8 +233,8 @@ Status Replay::ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* s
     if (me.bounded && next_position_ - 1 < me.last_position_max) {
       StopAt(link, reader->end_offset(),
              Where(me.number, reader->end_offset()) + "the segment ends with position " +
-                 std::to_string(next_position_ - 1) + ", but the next one follows position " +
-                 std::to_string(me.last_position_max) + " at " + std::to_string(me.length_max));
+                 std::to_string(next_position_ - 1) + ", but its last one is " +
+                 std::to_string(me.last_position_max) + ", up to " + std::to_string(me.length_max));
     }
     return Status::Ok();
   }
@@ -315,6 +328,20 @@ std::string Replay::WhyFirstSegmentIsWrong() const {
   return where + "the file is missing, and the manifest relies on it";
 }
 
+// Where the position that a stop costs is above the durable point, or only guessed since no header
+// says it.
+std::string Replay::WhyDurableSegmentIsWrong() const {
+  if (!stop_.has_value() || chain_[stop_->link].kind != LinkKind::kUnreadable) return {};
+  uint64_t durable = options_.durable_segment;
+  if (options_.clean_end.has_value()) durable = std::max(durable, options_.clean_end->segment);
+  if (chain_[stop_->link].number > durable) return {};
+  std::string why = stop_->reason + "; the segment was durable";
+  if (options_.clean_end.has_value() && options_.clean_end->last_position < options_.from) {
+    why += ". All its commits are in tables: a read-only open that allows a damaged log reads them";
+  }
+  return why;
+}
+
 Status Replay::Conclude() {
   uint64_t bytes = 0;
   if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &bytes));
@@ -340,6 +367,12 @@ Status Replay::Conclude() {
     result_.damage_offset = stop_.has_value() ? stop_->offset : end_offset_;
     return Status::Ok();
   }
+  std::string durable_is_wrong = WhyDurableSegmentIsWrong();
+  if (!durable_is_wrong.empty()) {
+    result_.damage = Status::Corruption(durable_is_wrong);
+    result_.damage_file = LogFileName(chain_[stop_->link].number);
+    return Status::Ok();
+  }
   // Blank files behind the end hold nothing that could have been cut off.
   bool is_blank = stop_.has_value() && bytes == 0 && stop_->offset == 0 &&
                   chain_[stop_->link].kind == LinkKind::kUnreadable;
@@ -354,6 +387,7 @@ Status Replay::Conclude() {
 Result<ReplayResult> Replay::Run() {
   RETURN_IF_ERROR(ProbeFiles());
   chain_ = BuildChain(files_, options_.history_id, options_.instance_id);
+  BoundByCleanEnd();
   NoteHeaders();
   size_t first = FirstNeeded();
   if (from_is_covered_) SummarizeOlder(first);

@@ -8,6 +8,9 @@
 //   p <= D  proven damage: `damage` is kCorruption with file:offset.
 //   p >  D  unproven tail: the log ends at p - 1; everything after is discarded, also good records
 //           behind a hole, and `tail` says where and how many bytes.
+// A clean close bounds the segment it ended in like a successor. A header that cannot be read, of a
+// segment whose header was durable, is damage also where every commit of it is in tables: the log
+// is an interface of its own.
 // Besides: positions below `from` are in tables, which are only installed over a durable log, so
 // D >= from - 1. A first segment that is missing, or begins behind `from`, and that nothing
 // replaces is damage. A read error of the file system is neither: ReplayLog fails with it, as it
@@ -42,6 +45,7 @@ struct ReplayOptions {
   LogPos from = 1;                  // the first position the caller needs
   std::optional<LogEnd> clean_end;  // proof: everything up to it was durable
   LogPos durable_at_least = 0;      // proof from elsewhere (the manifest)
+  uint64_t durable_segment = 0;     // headers of segments up to this one were durable; 0: unknown
 };
 
 struct SegmentSummary {

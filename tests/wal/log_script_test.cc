@@ -4,7 +4,8 @@
 // output; review it as a diff.
 //
 //   define     builds a log and damages it; one action a line (see LogScript::Act)
-//   replay     from= first= durable= clean_end=  the verdict of ReplayLog
+//   replay     from= first= durable= durable_segment= clean_end=POSITION@LENGTH:SEGMENT
+//                                                the verdict of ReplayLog
 //   cursor     from= up_to=                      what LogCursor returns
 //   dump       segment= json=                    DumpSegment
 //   decide     tables= pinned= bytes_min= age_s= now_us=; input: number first last bytes time
@@ -160,7 +161,12 @@ class LogScript {
     options.first_segment = NumberArgument(words, "first", 1);
     options.durable_at_least = NumberArgument(words, "durable", 0);
     std::string clean_end = Argument(words, "clean_end", "");
-    if (!clean_end.empty()) options.clean_end = LogEnd{1, 0, std::stoull(clean_end)};
+    if (!clean_end.empty()) {
+      const size_t at = clean_end.find('@'), behind = clean_end.find(':');
+      options.clean_end = LogEnd{std::stoull(clean_end.substr(behind + 1)),
+                                 std::stoull(clean_end.substr(at + 1)), std::stoull(clean_end)};
+    }
+    options.durable_segment = NumberArgument(words, "durable_segment", 0);
     LogPos first = 0, last = 0;
     Result<ReplayResult> result = ReplayLog(log_->fs(), options, [&](const CommitRecord& record) {
       if (first == 0) first = record.position;
