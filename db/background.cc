@@ -359,7 +359,7 @@ void Background::CollectLog() {
 void Background::CollectTables() {
   Core& core = *parts_.core;
   core.views.Reclaim();
-  parts_.tree->ChargeHeld();
+  core.held.Recount();
   for (uint64_t number : parts_.tree->versions().TakeUnusedTables()) {
     core.tables.Erase(number);
     // What cannot be removed now is removed by the next open.

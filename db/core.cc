@@ -25,7 +25,18 @@ Core::Core(FileSystem* file_system, std::string directory, Settings values,
       events(std::move(event_log)),
       cache(settings.cache_bytes),
       tables(fs, path, &cache, &statistics.tables, kOpenTablesMax, settings.readers_bytes_max),
+      held(settings.cache_shares_budget ? &cache : nullptr),
       views(EmptyView()) {}
+
+bool Core::PinsExceedBudget() {
+  const auto exceeds = [this] {
+    const uint64_t uncharged = settings.cache_shares_budget ? 0 : held.bytes();
+    return cache.bytes_over_capacity() + uncharged > settings.pins_bytes_over_max;
+  };
+  if (!exceeds()) return false;
+  held.Recount();
+  return exceeds();
+}
 
 void Core::PublishVisible(LogPos position) {
   visible.store(position, std::memory_order_seq_cst);

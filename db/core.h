@@ -9,6 +9,7 @@
 
 #include "db/catalogue.h"
 #include "db/event_log.h"
+#include "db/held_memtables.h"
 #include "db/settings.h"
 #include "db/snapshots.h"
 #include "db/statistics.h"
@@ -35,6 +36,7 @@ struct Core {
   Statistics statistics;
   BlockCache cache;
   TableCache tables;
+  HeldMemtables held;
   Catalogue catalogue;
   SnapshotList snapshots;
   Id128 history_id, instance_id;
@@ -50,6 +52,10 @@ struct Core {
   std::atomic<uint32_t> visible_waiters{0};
   void PublishVisible(LogPos position);
   Status WaitVisible(LogPos position, Deadline deadline);
+
+  // Whether readers hold more memory than the budget has for them: then no new iterator, and values
+  // are copied instead of pinned.
+  bool PinsExceedBudget();
 
   ViewHolder views;  // last: its tables let go of `cache` first
 };

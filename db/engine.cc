@@ -331,8 +331,8 @@ Stats Engine::GetStats() {
     stats.log_bytes += segment.bytes;
   }
   stats.obsolete_bytes = tree_->versions().obsolete_bytes();
-  tree_->ChargeHeld();
-  stats.memory.memtable_bytes = tree_->memtable_bytes() + tree_->held_bytes();
+  core_->held.Recount();
+  stats.memory.memtable_bytes = tree_->memtable_bytes() + core_->held.bytes();
   stats.compaction_debt_bytes = background_.compaction_debt();
   stats.writes_stopped = errors_.stopped();
   Status background = errors_.any_failure();

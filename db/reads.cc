@@ -18,6 +18,14 @@ const SnapshotImpl* Impl(const Snapshot* snapshot) {
   return static_cast<const SnapshotImpl*>(snapshot);
 }
 
+// With the budget for pins used up, a value is the caller's own copy.
+void CopyWherePinsExceedBudget(Core& core, PinnedValue* value) {
+  if (value == nullptr || !value->pinned() || !core.PinsExceedBudget()) [[likely]]
+    return;
+  auto copy = std::make_shared<const std::string>(value->view());
+  value->Pin(*copy, copy);
+}
+
 // A shared "not there": a Status with a message would allocate.
 const Status& NotFoundStatus() {
   static const Status status = Status::NotFound("the key is not there");
@@ -33,6 +41,13 @@ TableScanOptions ScanOptions(const ReadOptions& options) {
   TableScanOptions scan;
   scan.fill_cache = options.fill_cache;
   return scan;
+}
+
+Status TooManyPins(const Settings& settings) {
+  return Status::Busy(
+      "the memory budget (" + std::to_string(settings.memory_budget_bytes) +
+      " bytes) is used up by what open iterators and pinned values hold: let go of some, or raise "
+      "memory_budget_bytes");
 }
 
 // What a table's share of [from, to) is, by offsets of its index.
@@ -113,6 +128,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
   *found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
+  CopyWherePinsExceedBudget(*core_, value);
   return Status::Ok();
 }
 
@@ -165,6 +181,7 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
     statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
     bool found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
     if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
+    CopyWherePinsExceedBudget(*core_, &values[i]);
   }
   return statuses;
 }
@@ -184,6 +201,7 @@ StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace) {
 std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
                                              Keyspace keyspace) const {
   Status begun = Begin(options, keyspace);
+  if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(core_->settings);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
   source.core = core_;

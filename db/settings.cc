@@ -139,6 +139,9 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   // One budget pays for both.
   r->FitsInto("memtable_bytes", t.memtable_bytes, budget / 2);
   if (t.cache_bytes.has_value()) r->FitsInto("cache_bytes", *t.cache_bytes, budget);
+  const uint64_t spoken_for = s->cache_bytes + s->memtables_bytes_max + s->jobs_bytes;
+  s->pins_bytes_over_max = s->jobs_bytes;
+  if (!s->cache_shares_budget && budget > spoken_for) s->pins_bytes_over_max += budget - spoken_for;
   s->readers_bytes_max = std::max(budget / 4, 64 * kKiB);
   s->batch_bytes_max = std::min<uint64_t>(kBatchBytesMax, budget / 4);
 }

@@ -26,7 +26,10 @@ struct Settings {
   uint64_t jobs_bytes = 0;           // set aside for flush and compaction buffers
   uint64_t cache_bytes = 0;
   bool cache_shares_budget = true;  // memtables' bytes are taken out of the cache's capacity
-  uint64_t readers_bytes_max = 0;   // filters and indexes kept open, inside the cache's capacity
+  // What readers may hold beyond the cache's capacity (by flushed memtables, and by blocks for
+  // which it has no room) before new pins are refused.
+  uint64_t pins_bytes_over_max = 0;
+  uint64_t readers_bytes_max = 0;  // filters and indexes kept open, inside the cache's capacity
   uint64_t table_bytes = 0;
   uint32_t block_bytes = 0;
   uint32_t filter_bits_per_key = 0;

@@ -66,12 +66,8 @@ bool Tree::ChargeMemory() {
 }
 
 void Tree::ChargeLocked() {
-  std::erase_if(held_, [](const Held& held) { return held.memtable.expired(); });
-  uint64_t held_bytes = 0;
-  for (const Held& held : held_) held_bytes += held.bytes;
-  held_bytes_.store(held_bytes, std::memory_order_relaxed);
   if (!core_->settings.cache_shares_budget) return;
-  uint64_t all = memtable_bytes() + held_bytes;
+  uint64_t all = memtable_bytes();
   core_->cache.AdjustReserved(static_cast<int64_t>(all) - static_cast<int64_t>(charged_bytes_));
   charged_bytes_ = all;
 }
@@ -91,18 +87,13 @@ std::shared_ptr<const Version> Tree::version() const {
   return version_;
 }
 
-void Tree::ChargeHeld() {
-  MutexLock lock(mutex_);
-  if (!held_.empty()) ChargeLocked();
-}
-
 Status Tree::Commit(Edit edit, size_t flushed) {
   std::vector<SealedMemtable> gone;  // freed after the lock
   return versions_->Commit(std::move(edit), [&](std::shared_ptr<const Version> next) {
     MutexLock lock(mutex_);
     version_ = std::move(next);
     for (size_t i = 0; i < flushed; ++i) {
-      held_.push_back({sealed_.front().memtable, sealed_.front().memtable->bytes_used()});
+      core_->held.Add(sealed_.front().memtable);
       gone.push_back(std::move(sealed_.front()));
       sealed_.pop_front();
     }

@@ -37,10 +37,6 @@ class Tree {
   std::shared_ptr<const Version> version() const;
   // Commits the edit and shows its version; the `flushed` oldest sealed memtables are in it.
   Status Commit(Edit edit, size_t flushed);
-  // Bytes of flushed memtables that iterators still read; they count against the cache as well.
-  uint64_t held_bytes() const { return held_bytes_.load(std::memory_order_relaxed); }
-  // Looks again which of those are gone.
-  void ChargeHeld();
   VersionSet& versions() { return *versions_; }
 
  private:
@@ -54,12 +50,6 @@ class Tree {
   std::atomic<size_t> sealed_count_{0};
   std::atomic<uint64_t> sealed_bytes_{0};
   std::atomic<uint64_t> active_bytes_{0};  // as last seen by the leader
-  struct Held {
-    std::weak_ptr<const Memtable> memtable;
-    uint64_t bytes;
-  };
-  std::vector<Held> held_ GUARDED_BY(mutex_);
-  std::atomic<uint64_t> held_bytes_{0};
   uint64_t charged_bytes_ GUARDED_BY(mutex_) = 0;
 
   mutable Mutex mutex_;

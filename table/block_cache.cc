@@ -54,20 +54,20 @@ BlockRef BlockCache::Insert(const Key& key, BlockRef block) {
   block->Ref();  // for the cache
   const CachedBlock* first = shard.Insert(key, hash, block.get());
   if (first == nullptr) return block;
-  charged_bytes_.fetch_sub(block->charge(), std::memory_order_relaxed);
+  charges_->all.fetch_sub(block->charge(), std::memory_order_relaxed);
   block->Unref();
   return BlockRef(first);
 }
 
 bool BlockCache::ChargeBlock(uint64_t bytes, Shard& home) {
-  uint64_t charged = charged_bytes_.load(std::memory_order_relaxed);
+  uint64_t charged = charges_->all.load(std::memory_order_relaxed);
   for (;;) {
     const uint64_t capacity = capacity_bytes_.load(std::memory_order_relaxed);
-    const uint64_t reserved = reserved_bytes_.load(std::memory_order_relaxed);
+    const uint64_t reserved = charges_->reserved.load(std::memory_order_relaxed);
     if (reserved > capacity || bytes > capacity - reserved) return false;
     if (charged <= capacity && bytes <= capacity - charged) {
-      if (charged_bytes_.compare_exchange_weak(charged, charged + bytes,
-                                               std::memory_order_relaxed)) {
+      if (charges_->all.compare_exchange_weak(charged, charged + bytes,
+                                              std::memory_order_relaxed)) {
         return true;
       }
       continue;
@@ -76,7 +76,7 @@ bool BlockCache::ChargeBlock(uint64_t bytes, Shard& home) {
     const bool has_share = home.bytes() >= (capacity - reserved) / kShards;
     const uint32_t turn = has_share ? 0 : hand_.fetch_add(1, std::memory_order_relaxed);
     if (!EvictOne(has_share ? home : shards_[turn % kShards])) return false;
-    charged = charged_bytes_.load(std::memory_order_relaxed);
+    charged = charges_->all.load(std::memory_order_relaxed);
   }
 }
 
@@ -87,14 +87,14 @@ bool BlockCache::EvictOne(Shard& first) {
     if (block == nullptr) continue;
     const uint64_t bytes = block->charge();
     block->Unref();
-    charged_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    charges_->all.fetch_sub(bytes, std::memory_order_relaxed);
     return true;
   }
   return false;
 }
 
 void BlockCache::EvictDownToCapacity() {
-  while (charged_bytes_.load(std::memory_order_relaxed) >
+  while (charges_->all.load(std::memory_order_relaxed) >
          capacity_bytes_.load(std::memory_order_relaxed)) {
     if (!EvictOne(shards_[hand_.fetch_add(1, std::memory_order_relaxed) % kShards])) return;
   }
@@ -107,7 +107,7 @@ void BlockCache::EraseTable(uint64_t table) {
     for (bool more = true; more;) {
       more = shards_[i].TakeTable(table, &from, &removed);
       for (const CachedBlock* block : removed) {
-        charged_bytes_.fetch_sub(block->charge(), std::memory_order_relaxed);
+        charges_->all.fetch_sub(block->charge(), std::memory_order_relaxed);
         block->Unref();
       }
       removed.clear();
@@ -118,9 +118,26 @@ void BlockCache::EraseTable(uint64_t table) {
 void BlockCache::AdjustReserved(int64_t delta_bytes) {
   // Unsigned arithmetic wraps: adding a negative number subtracts.
   const auto delta = static_cast<uint64_t>(delta_bytes);
-  reserved_bytes_.fetch_add(delta, std::memory_order_relaxed);
-  charged_bytes_.fetch_add(delta, std::memory_order_relaxed);
+  charges_->reserved.fetch_add(delta, std::memory_order_relaxed);
+  charges_->all.fetch_add(delta, std::memory_order_relaxed);
   if (delta_bytes > 0) EvictDownToCapacity();
+}
+
+void BlockCache::AdjustHeld(int64_t delta_bytes) {
+  charges_->held.fetch_add(static_cast<uint64_t>(delta_bytes), std::memory_order_relaxed);
+  AdjustReserved(delta_bytes);
+}
+
+std::shared_ptr<const void> BlockCache::Hold(BlockRef block) {
+  if (block->shared()) return block.ToShared();
+  const uint64_t bytes = block->charge();
+  AdjustHeld(static_cast<int64_t>(bytes));
+  const char* data = block->data();
+  return {data, [block = std::move(block), charges = charges_, bytes](const void*) {
+            charges->held.fetch_sub(bytes, std::memory_order_relaxed);
+            charges->reserved.fetch_sub(bytes, std::memory_order_relaxed);
+            charges->all.fetch_sub(bytes, std::memory_order_relaxed);
+          }};
 }
 
 void BlockCache::SetCapacity(uint64_t capacity_bytes) {
@@ -132,7 +149,8 @@ BlockCache::Usage BlockCache::usage() const {
   Usage usage;
   for (size_t i = 0; i < kShards; ++i) shards_[i].AddUsage(&usage);
   usage.capacity_bytes = capacity_bytes_.load(std::memory_order_relaxed);
-  usage.reserved_bytes = reserved_bytes_.load(std::memory_order_relaxed);
+  usage.reserved_bytes = charges_->reserved.load(std::memory_order_relaxed);
+  usage.pinned_bytes += charges_->held.load(std::memory_order_relaxed);
   usage.refused = refused_.load(std::memory_order_relaxed);
   return usage;
 }

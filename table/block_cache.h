@@ -94,10 +94,22 @@ class BlockCache {
   // Counts (or, when negative, no longer counts) bytes somebody else holds against the capacity;
   // evicts to make room.
   void AdjustReserved(int64_t delta_bytes);
+  // The same for bytes of blocks that readers hold and that are not in the cache.
+  void AdjustHeld(int64_t delta_bytes);
+  // Lets the caller hold a block for as long as it likes. One that is not in the cache counts as
+  // held until the result is gone, which may be after this cache.
+  std::shared_ptr<const void> Hold(BlockRef block);
+  // What is held and reserved beyond the capacity: the cache is empty then.
+  uint64_t bytes_over_capacity() const {
+    const uint64_t charged = charges_->all.load(std::memory_order_relaxed);
+    const uint64_t capacity = capacity_bytes_.load(std::memory_order_relaxed);
+    return charged > capacity ? charged - capacity : 0;
+  }
   void SetCapacity(uint64_t capacity_bytes);
 
   struct Usage {
-    uint64_t capacity_bytes = 0, block_bytes = 0, pinned_bytes = 0, reserved_bytes = 0;
+    uint64_t capacity_bytes = 0, block_bytes = 0, reserved_bytes = 0;
+    uint64_t pinned_bytes = 0;  // of both: blocks that readers hold
     uint64_t hits = 0, misses = 0, inserts = 0, evictions = 0, refused = 0;
   };
   Usage usage() const;
@@ -115,8 +127,12 @@ class BlockCache {
   std::unique_ptr<Shard[]> shards_;
   // Relaxed all: figures that publish nothing.
   std::atomic<uint64_t> capacity_bytes_;
-  std::atomic<uint64_t> charged_bytes_{0};  // blocks and reserved
-  std::atomic<uint64_t> reserved_bytes_{0};
+  struct Charges {
+    std::atomic<uint64_t> all{0};  // blocks and reserved
+    std::atomic<uint64_t> reserved{0};
+    std::atomic<uint64_t> held{0};  // of reserved: blocks of readers
+  };
+  const std::shared_ptr<Charges> charges_ = std::make_shared<Charges>();
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint32_t> hand_{0};  // whose turn it is to give room
 };

@@ -19,6 +19,13 @@ void TableIterator::ReserveKey(size_t bytes) {
   key_ = std::make_unique_for_overwrite<char[]>(key_capacity_);
 }
 
+void TableIterator::Charge(uint64_t bytes) {
+  if (bytes == charged_bytes_) [[likely]]
+    return;
+  state_.cache->AdjustHeld(static_cast<int64_t>(bytes) - static_cast<int64_t>(charged_bytes_));
+  charged_bytes_ = bytes;
+}
+
 bool TableIterator::LoadBlock(uint32_t number, Direction direction) {
   if (block_ref_ && number == block_number_) return true;
   Result<BlockRef> block = options_.readahead_bytes != 0
@@ -28,9 +35,13 @@ bool TableIterator::LoadBlock(uint32_t number, Direction direction) {
     status_ = std::move(block).status();
     valid_ = false;
     block_ref_ = BlockRef();
+    Charge(0);
     return false;
   }
   block_ref_ = std::move(block).value();
+  // Jobs that read ahead pay from what is set aside for them.
+  const bool counts = state_.cache != nullptr && options_.readahead_bytes == 0;
+  Charge(counts && !block_ref_->shared() ? block_ref_->charge() : 0);
   block_ = Block(BlockPayload(*block_ref_.get()));
   block_number_ = number;
   ReserveKey(block_.key_bytes_max() + kBlockSlackBytes + kHeadBytes);

@@ -13,6 +13,7 @@ namespace logwood {
 class TableIterator final : public InternalIterator {
  public:
   TableIterator(std::shared_ptr<const TableReader> table, const TableScanOptions& options);
+  ~TableIterator() override { Charge(0); }
 
   void SeekToFirst() override;
   void SeekToLast() override;
@@ -31,6 +32,8 @@ class TableIterator final : public InternalIterator {
   Result<BlockRef> LoadAhead(uint32_t number, Direction direction);
   Status ReadChunk(uint32_t number, const BlockHandle& handle, Direction direction);
   void ReserveKey(size_t bytes);
+  // The current block takes so much memory that the cache does not count.
+  void Charge(uint64_t bytes);
   // To the first entry of the next block, to the last of the one before.
   void EnterNextBlock();
   void EnterPreviousBlock();
@@ -43,6 +46,7 @@ class TableIterator final : public InternalIterator {
 
   BlockRef block_ref_;
   Block block_;
+  uint64_t charged_bytes_ = 0;
   uint32_t block_number_ = 0;
   uint32_t at_ = 0;              // entry in the block
   std::unique_ptr<char[]> key_;  // starts with the block's prefix

@@ -79,7 +79,7 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
         if (entry.value_bytes < kPinnedBytesMin) {
           result->value->Assign(entry.value());
         } else {
-          result->value->Pin(entry.value(), loaded->ToShared());
+          result->value->Pin(entry.value(), s.Hold(std::move(loaded).value()));
         }
         return {};
       }

@@ -44,6 +44,10 @@ struct TableReader::State {
   // From the cache, or the disk; then into the cache if wanted.
   Result<BlockRef> Load(const BlockHandle& handle, bool fill_cache) const;
   Result<BlockRef> LoadFromFile(const BlockHandle& handle, bool fill_cache) const;
+  // Keeps a loaded block for the user.
+  std::shared_ptr<const void> Hold(BlockRef block) const {
+    return cache != nullptr ? cache->Hold(std::move(block)) : block.ToShared();
+  }
   void CountRead(uint64_t bytes) const {
     if (counters == nullptr) return;
     counters->blocks_read.fetch_add(1, std::memory_order_relaxed);

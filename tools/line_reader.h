@@ -18,8 +18,6 @@
 
 namespace logwood::tools {
 
-// A value of kBatchBytesMax whose every byte is written \xNN, and its key.
-inline constexpr size_t kLineBytesMax = 260ULL * 1024 * 1024;
 inline constexpr size_t kLineBufferBytes = 1024 * 1024;
 
 class LineReader {
@@ -34,8 +32,7 @@ class LineReader {
     kFailed,   // the source failed: status()
   };
 
-  explicit LineReader(Source source, size_t line_bytes_max = kLineBytesMax,
-                      size_t buffer_bytes = kLineBufferBytes);
+  LineReader(Source source, size_t line_bytes_max, size_t buffer_bytes = kLineBufferBytes);
 
   Outcome Next(std::string_view* line);
 

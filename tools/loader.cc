@@ -21,7 +21,9 @@ Loader::Loader(DB& db, Keyspace keyspace, Input& input, const LoadOptions& optio
       options_(options),
       record_bytes_max_(std::min<uint64_t>(kBatchBytesMax, options.memory_bytes / 4) -
                         kOperationOverheadBytes),
-      reader_([this](char* buffer, size_t size) { return input_.Read(buffer, size); }),
+      line_bytes_max_(LineBytesMax(options.format, record_bytes_max_)),
+      reader_([this](char* buffer, size_t size) { return input_.Read(buffer, size); },
+              line_bytes_max_),
       parser_(options.format) {
   options_.batch_bytes = std::min(options_.batch_bytes, record_bytes_max_);
   batch_.Reserve(options_.batch_bytes);
@@ -49,7 +51,8 @@ bool Loader::TakeLine(LineReader::Outcome outcome, std::string_view line) {
       if (!parser_.Parse(line)) return BadLine(parser_.error());
       return AddRecord(parser_.key(), parser_.value());
     case LineReader::Outcome::kTooLong:
-      return BadLine("the line is longer than " + std::to_string(kLineBytesMax) + " bytes");
+      return BadLine("the line is longer than " + std::to_string(line_bytes_max_) +
+                     " bytes; with this memory budget no record is");
     case LineReader::Outcome::kEnd:
       return true;
     case LineReader::Outcome::kFailed:

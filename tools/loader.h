@@ -68,6 +68,7 @@ class Loader {
   Input& input_;
   LoadOptions options_;
   uint64_t record_bytes_max_;
+  uint64_t line_bytes_max_;
   LineReader reader_;
   RecordParser parser_;
   WriteBatch batch_;

@@ -9,6 +9,14 @@
 
 namespace logwood::tools {
 
+uint64_t LineBytesMax(RecordFormat format, uint64_t record_bytes) {
+  constexpr uint64_t kTsvEscapeBytes = 4;   // \xNN
+  constexpr uint64_t kJsonEscapeBytes = 6;  // \u00NN
+  constexpr uint64_t kFrameBytes = 1024;    // member names, quotes, spaces
+  return record_bytes * (format == RecordFormat::kTsv ? kTsvEscapeBytes : kJsonEscapeBytes) +
+         kFrameBytes;
+}
+
 RecordFormat RecordFormatOf(std::string_view path) {
   for (const std::string_view ending : {".jsonl", ".ndjson", ".json"}) {
     if (path.ends_with(ending)) return RecordFormat::kJsonLines;

@@ -19,6 +19,10 @@ enum class RecordFormat : uint8_t { kTsv, kJsonLines };
 // By the ending of a file name: .jsonl, .ndjson and .json are JSON lines, all else TSV.
 RecordFormat RecordFormatOf(std::string_view path);
 
+// Bytes of the longest line that is a record whose key and value have `record_bytes` together:
+// every byte escaped, and what stands around them.
+uint64_t LineBytesMax(RecordFormat format, uint64_t record_bytes);
+
 // Appends one line with its newline.
 void AppendRecord(RecordFormat format, std::string_view key, std::string_view value,
                   std::string* to);

@@ -147,7 +147,8 @@ class LOGWOOD_EXPORT DB {
   // Whether the key is there, without its value.
   virtual Result<bool> Contains(const ReadOptions& options, Keyspace keyspace,
                                 std::string_view key) = 0;
-  // Never null; errors are in Iterator::status().
+  // Never null; errors are in Iterator::status(). kBusy: what iterators and pinned values hold has
+  // used up the memory budget; let go of some.
   virtual std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
                                                 Keyspace keyspace = Keyspace()) = 0;
   // `owner` is a tag for people who look for what holds space.

@@ -16,7 +16,8 @@ namespace logwood {
 
 // A value read without copying where that pays: small ones are copied into this object's reusable
 // buffer, large ones stay where they lie and are pinned. Reuse one object for many reads. The view
-// stays valid until Reset, the next read into this object, or its end.
+// stays valid until Reset, the next read into this object, or its end. What is pinned counts
+// against the database's memory budget (Stats::memory); beyond that large values are copied, too.
 class LOGWOOD_EXPORT PinnedValue {
  public:
   PinnedValue() = default;
@@ -26,6 +27,7 @@ class LOGWOOD_EXPORT PinnedValue {
   std::string_view view() const { return view_; }
   size_t size() const { return view_.size(); }
   std::string ToString() const { return std::string(view_); }
+  // Whether the bytes lie outside of the reusable buffer.
   bool pinned() const { return pin_ != nullptr; }
   void Reset() {
     view_ = {};

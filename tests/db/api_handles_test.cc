@@ -170,6 +170,86 @@ TEST_F(Handles, PinnedValuesOutliveTheDatabase) {
   held.clear();
 }
 
+// 4 MiB of budget, 12 MiB of values that each fill a block.
+class Pins : public DatabaseTest {
+ protected:
+  static constexpr uint32_t kValues = 200;
+  static constexpr size_t kBytes = 60'000;
+
+  Pins() {
+    options_.memory_budget_bytes = 4 << 20;
+    options_.compression = Compression::kNone;
+    options_.tuning = {};
+  }
+  static std::string Key(uint32_t i) { return std::to_string(1000 + i); }
+  void Fill() {
+    Open();
+    for (uint32_t i = 0; i < kValues; ++i) ASSERT_OK(db_->Put({}, Key(i), ValueOf(i, kBytes)));
+    ASSERT_OK(db_->Flush());
+    ASSERT_OK(db_->CompactAll({}));
+  }
+  uint64_t Pinned() { return db_->GetStats().memory.pinned_bytes; }
+};
+
+TEST_F(Pins, ValuesBeyondTheBudgetAreCopiesAndAllAreRight) {
+  Fill();
+  std::vector<std::unique_ptr<PinnedValue>> held;
+  for (uint32_t i = 0; i < kValues; ++i) {
+    held.push_back(std::make_unique<PinnedValue>());
+    ASSERT_OK(db_->Get({.fill_cache = i % 2 == 0}, Key(i), held.back().get()));
+    EXPECT_LE(Pinned(), options_.memory_budget_bytes);
+  }
+  EXPECT_GT(Pinned(), options_.memory_budget_bytes / 4) << "the first ones are pinned";
+  for (uint32_t i = 0; i < kValues; ++i) EXPECT_TRUE(held[i]->view() == ValueOf(i, kBytes));
+  EXPECT_TRUE(Value(Key(1)) == ValueOf(1, kBytes));
+  held.resize(1);
+  EXPECT_LE(Pinned(), 2 * kBytes);
+  Close();
+  EXPECT_TRUE(held[0]->view() == ValueOf(0, kBytes));
+}
+
+TEST_F(Pins, IteratorsBeyondTheBudgetAreRefusedUntilOthersGo) {
+  Fill();
+  std::vector<std::unique_ptr<Iterator>> held;
+  for (uint32_t i = 0; i < kValues; ++i) {
+    auto it = db_->NewIterator({});
+    if (it->status().Is(StatusCode::kBusy)) break;
+    it->Seek(Key(i));
+    ASSERT_OK(it->status());
+    EXPECT_EQ(it->value(), ValueOf(i, kBytes));
+    held.push_back(std::move(it));
+  }
+  ASSERT_LT(held.size(), kValues);
+  ASSERT_GT(held.size(), 10u);
+  EXPECT_LE(Pinned(), options_.memory_budget_bytes + 2 * kBytes) << "one may tip it over";
+  // Those that are there go on.
+  held.back()->SeekToFirst();
+  for (uint32_t i = 0; i < kValues; ++i, held.back()->Next()) {
+    ASSERT_TRUE(held.back()->Valid());
+    EXPECT_TRUE(held.back()->value() == ValueOf(i, kBytes));
+  }
+  held.clear();
+  EXPECT_EQ(Pinned(), 0u);
+  EXPECT_OK(db_->NewIterator({})->status());
+}
+
+TEST_F(Pins, MemtablesThatIteratorsReadCountUntilTheyGo) {
+  options_.tuning.cache_bytes = 1 << 20;
+  options_.tuning.memtable_bytes = 512 << 10;
+  Open();
+  std::vector<std::unique_ptr<Iterator>> held;
+  for (uint32_t i = 0; i < 20; ++i) {
+    for (uint32_t k = 0; k < 4; ++k) ASSERT_OK(db_->Put({}, Key(4 * i + k), ValueOf(i, kBytes)));
+    held.push_back(db_->NewIterator({}));
+    ASSERT_OK(db_->Flush());
+    if (!held.back()->status().ok()) break;
+  }
+  EXPECT_STATUS(kBusy, held.back()->status());
+  EXPECT_LE(db_->GetStats().memory.memtable_bytes, 2 * options_.memory_budget_bytes);
+  held.clear();
+  EXPECT_OK(db_->NewIterator({})->status()) << "also where nothing is written in between";
+}
+
 TEST_F(Handles, PinnedValueIsUsedAgain) {
   ASSERT_OK(db_->Put({}, "large", ValueOf(1, 50'000)));
   PinnedValue value;

@@ -34,7 +34,7 @@ TEST(LineReader, SplitsAlikeHoweverSmallThePiecesAndTheBuffer) {
   const std::vector<std::string> lines = {"one", "", "three is longer than the buffer", "four"};
   for (const size_t piece : {1, 2, 3, 7, 100}) {
     for (const size_t buffer : {1, 4, 5, 64}) {
-      LineReader reader(Pieces(text, piece), kLineBytesMax, buffer);
+      LineReader reader(Pieces(text, piece), 1000, buffer);
       EXPECT_EQ(AllLines(&reader), lines) << piece << " " << buffer;
       EXPECT_EQ(reader.line_number(), 4U);
       EXPECT_EQ(reader.bytes_consumed(), text.size());
@@ -43,12 +43,12 @@ TEST(LineReader, SplitsAlikeHoweverSmallThePiecesAndTheBuffer) {
 }
 
 TEST(LineReader, ANewlineAtTheEndBeginsNoLine) {
-  LineReader reader(Pieces("a\nb\n", 3));
+  LineReader reader(Pieces("a\nb\n", 3), 1000);
   EXPECT_EQ(AllLines(&reader), (std::vector<std::string>{"a", "b"}));
 }
 
 TEST(LineReader, AnEmptySourceHasNoLine) {
-  LineReader reader(Pieces("", 3));
+  LineReader reader(Pieces("", 3), 1000);
   EXPECT_TRUE(AllLines(&reader).empty());
   EXPECT_EQ(reader.line_number(), 0U);
 }
@@ -58,7 +58,7 @@ TEST(LineReader, KeepsBytesOfAllValues) {
   for (int byte = 0; byte < 256; ++byte) {
     if (byte != '\n') text.push_back(static_cast<char>(byte));
   }
-  LineReader reader(Pieces(text + "\n" + text, 10), kLineBytesMax, 16);
+  LineReader reader(Pieces(text + "\n" + text, 10), 1000, 16);
   EXPECT_EQ(AllLines(&reader), (std::vector<std::string>{text, text}));
 }
 
@@ -81,11 +81,13 @@ TEST(LineReader, StepsOverALineAboveTheLimitAndGoesOn) {
 
 TEST(LineReader, AFailedSourceIsAnErrorAndNotAnEnd) {
   int calls = 0;
-  LineReader reader([&calls](char* buffer, size_t) -> Result<size_t> {
-    if (++calls > 1) return Status::IoError("gone");
-    std::memcpy(buffer, "a\nb", 3);
-    return size_t{3};
-  });
+  LineReader reader(
+      [&calls](char* buffer, size_t) -> Result<size_t> {
+        if (++calls > 1) return Status::IoError("gone");
+        std::memcpy(buffer, "a\nb", 3);
+        return size_t{3};
+      },
+      1000);
   std::string_view line;
   EXPECT_EQ(reader.Next(&line), Outcome::kLine);
   EXPECT_EQ(reader.Next(&line), Outcome::kFailed);

@@ -122,5 +122,14 @@ TEST(RecordFormatOfFile, IsJsonLinesByTheEndingElseTsv) {
   EXPECT_EQ(RecordFormatOf("-"), RecordFormat::kTsv);
 }
 
+TEST(RecordFormat, NoRecordIsLongerThanItsLongestLine) {
+  const std::string key(3, '\x01'), value(1000, '\x02');
+  for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
+    std::string line;
+    AppendRecord(format, key, value, &line);
+    EXPECT_LE(line.size(), LineBytesMax(format, key.size() + value.size()));
+  }
+}
+
 }  // namespace
 }  // namespace logwood::tools
