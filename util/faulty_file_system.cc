@@ -87,14 +87,7 @@ class FaultyLogFile final : public LogFile {
   const std::unique_ptr<LogFile> base_;
 };
 
-constexpr std::array<std::string_view, kFileOps> kFileOpNames = {
-    "open",   "create", "read", "append",   "reserve", "store", "sync", "sync_directory",
-    "rename", "remove", "link", "truncate", "list",    "size",  "lock"};
-static_assert(static_cast<size_t>(FileOp::kLock) + 1 == kFileOps);
-
 }  // namespace
-
-std::string_view FileOpName(FileOp op) { return kFileOpNames[static_cast<size_t>(op)]; }
 
 FaultyFileSystem::FaultyFileSystem(FileSystem* base) : base_(base) {}
 

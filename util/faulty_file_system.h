@@ -22,32 +22,10 @@
 #include <vector>
 
 #include "logwood/file_system.h"
+#include "logwood/simulated_file_system.h"
 #include "util/sync.h"
 
 namespace logwood {
-
-// Closing, advice and releasing a lock are not operations here.
-enum class FileOp : uint8_t {
-  kOpen,    // OpenRandomAccess; OpenLogFile of a file that is there
-  kCreate,  // CreateWritable, CreateDirectory; OpenLogFile of a missing file
-  kRead,
-  kAppend,
-  kReserve,
-  kStore,
-  kSync,  // of either kind of file
-  kSyncDirectory,
-  kRename,  // path: the new name
-  kRemove,
-  kLink,  // path: the new name
-  kTruncate,
-  kList,
-  kSize,  // FileSize, RandomAccessFile::Size, Exists, FreeBytes
-  kLock,
-};
-inline constexpr size_t kFileOps = 15;
-
-// "sync_directory". Never null.
-std::string_view FileOpName(FileOp op);
 
 class FaultyFileSystem final : public FileSystem {
  public:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "logwood/file_system.h"
+#include "util/path.h"
 #include "util/status_macros.h"
 #include "util/sync.h"
 
@@ -82,21 +83,6 @@ Status Refused(std::string_view operation, std::string_view path, std::string_vi
   return Status::IoError(Message(operation, path, what));
 }
 
-// One spelling for each path: parts joined by single slashes, without "." parts and a last slash.
-// The root is "" for absolute and "." for relative paths.
-std::string Normalize(std::string_view path) {
-  std::string normal = !path.empty() && path[0] == '/' ? "" : ".";
-  while (!path.empty()) {
-    const size_t slash = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, slash);
-    if (!part.empty() && part != ".") normal.append("/").append(part);
-    path.remove_prefix(std::min(slash + 1, path.size()));
-  }
-  return normal;
-}
-std::string ParentName(const std::string& normal) {
-  return normal.substr(0, std::min(normal.rfind('/'), normal.size()));
-}
 bool IsRoot(const std::string& normal) { return normal.empty() || normal == "."; }
 
 class OpenFile {
@@ -212,7 +198,7 @@ class InMemoryFileSystem final : public FileSystem {
   }
 
   Result<bool> Exists(const std::string& path) override {
-    const std::string name = Normalize(path);
+    const std::string name = NormalPath(path);
     MutexLock lock(mutex_);
     return IsRoot(name) || names_.contains(name);
   }
@@ -224,7 +210,7 @@ class InMemoryFileSystem final : public FileSystem {
   }
 
   Result<std::vector<std::string>> List(const std::string& directory) override {
-    const std::string name = Normalize(directory);
+    const std::string name = NormalPath(directory);
     MutexLock lock(mutex_);
     RETURN_IF_ERROR(CheckDirectoryLocked("list", directory, name));
     const std::string prefix = name + "/";
@@ -238,10 +224,10 @@ class InMemoryFileSystem final : public FileSystem {
   }
 
   Status CreateDirectory(const std::string& path) override {
-    const std::string name = Normalize(path);
+    const std::string name = NormalPath(path);
     MutexLock lock(mutex_);
     std::vector<std::string> missing;
-    for (std::string at = name; !IsRoot(at); at = ParentName(at)) {
+    for (std::string at = name; !IsRoot(at); at = ParentPath(at)) {
       const auto found = names_.find(at);
       if (found == names_.end()) {
         missing.push_back(at);
@@ -256,7 +242,7 @@ class InMemoryFileSystem final : public FileSystem {
   }
 
   Status Remove(const std::string& path) override {
-    const std::string name = Normalize(path);
+    const std::string name = NormalPath(path);
     MutexLock lock(mutex_);
     const auto found = names_.find(name);
     if (found == names_.end()) return NoSuchFile("remove", path);
@@ -268,13 +254,13 @@ class InMemoryFileSystem final : public FileSystem {
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
-    const std::string source = Normalize(from);
-    const std::string target = Normalize(to);
+    const std::string source = NormalPath(from);
+    const std::string target = NormalPath(to);
     const std::string both = from + " to " + to;
     MutexLock lock(mutex_);
     const auto found = names_.find(source);
     if (found == names_.end()) return NoSuchFile("rename", both);
-    RETURN_IF_ERROR(CheckDirectoryLocked("rename", both, ParentName(target)));
+    RETURN_IF_ERROR(CheckDirectoryLocked("rename", both, ParentPath(target)));
     if (source == target) return Status::Ok();
     if ((target + "/").starts_with(source + "/"))
       return Refused("rename", both, "Invalid argument");
@@ -296,13 +282,13 @@ class InMemoryFileSystem final : public FileSystem {
   }
 
   Status Link(const std::string& from, const std::string& to) override {
-    const std::string target = Normalize(to);
+    const std::string target = NormalPath(to);
     const std::string both = from + " to " + to;
     MutexLock lock(mutex_);
-    const auto found = names_.find(Normalize(from));
+    const auto found = names_.find(NormalPath(from));
     if (found == names_.end()) return NoSuchFile("link", both);
     if (found->second == nullptr) return Refused("link", both, "Operation not permitted");
-    RETURN_IF_ERROR(CheckDirectoryLocked("link", both, ParentName(target)));
+    RETURN_IF_ERROR(CheckDirectoryLocked("link", both, ParentPath(target)));
     if (IsRoot(target) || names_.contains(target)) {
       return Status::AlreadyExists(Message("link", both, "File exists"));
     }
@@ -312,7 +298,7 @@ class InMemoryFileSystem final : public FileSystem {
 
   Status SyncDirectory(const std::string& directory) override {
     MutexLock lock(mutex_);
-    return CheckDirectoryLocked("sync directory", directory, Normalize(directory));
+    return CheckDirectoryLocked("sync directory", directory, NormalPath(directory));
   }
 
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override {
@@ -353,7 +339,7 @@ class InMemoryFileSystem final : public FileSystem {
 
   Result<InodePointer> FindFileLocked(std::string_view operation, const std::string& path)
       REQUIRES(mutex_) {
-    const std::string name = Normalize(path);
+    const std::string name = NormalPath(path);
     if (IsRoot(name)) return Refused(operation, path, "Is a directory");
     const auto found = names_.find(name);
     if (found == names_.end()) return NoSuchFile(operation, path);
@@ -363,8 +349,8 @@ class InMemoryFileSystem final : public FileSystem {
 
   Result<InodePointer> FindOrCreateLocked(std::string_view operation, const std::string& path)
       REQUIRES(mutex_) {
-    const std::string name = Normalize(path);
-    RETURN_IF_ERROR(CheckDirectoryLocked(operation, path, ParentName(name)));
+    const std::string name = NormalPath(path);
+    RETURN_IF_ERROR(CheckDirectoryLocked(operation, path, ParentPath(name)));
     if (!IsRoot(name) && !names_.contains(name)) names_[name] = std::make_shared<Inode>();
     return FindFileLocked(operation, path);
   }

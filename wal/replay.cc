@@ -54,6 +54,7 @@ class Replay {
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
   void BoundByCleanEnd();
+  void ForgetRemainsBelowTables();
   Status Conclude();
   Status GatherBehind(const Stop& stop, uint64_t* bytes);
   Status GatherFile(size_t link, uint64_t begin, uint64_t* bytes);
@@ -342,9 +343,21 @@ std::string Replay::WhyDurableSegmentIsWrong() const {
   return why;
 }
 
+// Segments that hold nothing but what is in tables are removed, and power loss may take back the
+// removal of older ones alone: a beginning whose end is gone. No log follows from it. Bad bytes in
+// a segment are another matter.
+void Replay::ForgetRemainsBelowTables() {
+  if (next_position_ >= options_.from || durable_ >= options_.from) return;
+  if (stop_.has_value() && readable(stop_->link)) return;
+  result_.segments.clear();
+  next_position_ = options_.from;
+  any_read_ = false;
+}
+
 Status Replay::Conclude() {
   uint64_t bytes = 0;
   if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &bytes));
+  ForgetRemainsBelowTables();
   result_.last_position = next_position_ - 1;
   result_.history_hash_known = any_read_;
   result_.durable_point = durable_;

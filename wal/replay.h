@@ -12,10 +12,11 @@
 // segment whose header was durable, is damage also where every commit of it is in tables: the log
 // is an interface of its own.
 // Besides: positions below `from` are in tables, which are only installed over a durable log, so
-// D >= from - 1. A first segment that is missing, or begins behind `from`, and that nothing
-// replaces is damage. A read error of the file system is neither: ReplayLog fails with it, as it
-// fails with kNotSupported where a segment or a record says with a good checksum that a newer
-// version wrote it.
+// D >= from - 1. A log that ends below `from`, where nothing says that it was longer, is what is
+// left of removed segments, and no part of the log. A first segment that is missing, or begins
+// behind `from`, and that nothing replaces is damage. A read error of the file system is neither:
+// ReplayLog fails with it, as it fails with kNotSupported where a segment or a record says with a
+// good checksum that a newer version wrote it.
 #pragma once
 
 #include <cstdint>

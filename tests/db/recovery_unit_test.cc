@@ -327,87 +327,101 @@ TEST_F(RecoveryTest, ARetainedSegmentCutWithinItsHeaderEndsNoProcess) {
 
 // The log is an interface of its own: damage of it is told, and no file of it goes away, also where
 // all its commits are in tables.
-TEST_F(RecoveryTest, NothingOfARetainedLogIsCutOffAfterACleanClose) {
-  Options options = TinyOptions(fs_.get());
-  options.log_retention = LogRetention{.bytes_min = 1 << 20};
-  auto listener = std::make_shared<TailListener>();
-  options.listeners = {listener};
-  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+class RetainedLogTest : public RecoveryTest {
+ protected:
+  RetainedLogTest() {
+    options_ = TinyOptions(fs_.get());
+    options_.log_retention = LogRetention{.bytes_min = 1 << 20};
+    options_.listeners = {listener_};
+  }
+  // Closes; notes what is there then, and which log files an open of that keeps.
+  void CloseAndNote() {
+    Close();
+    ASSERT_OK_AND_ASSIGN(closed_, test::ReadDirectory(fs_.get(), "db"));
+    logs_ = Names(".log");
+    ASSERT_GE(logs_.size(), 2u);
+    ASSERT_OK_AND_ASSIGN(auto intact, DB::Open(options_, "db"));
+    ASSERT_OK(intact->Close());
+    kept_.clear();
+    for (const std::string& name : Names(".log")) {
+      if (std::count(logs_.begin(), logs_.end(), name) != 0) kept_.push_back(name);
+    }
+  }
+  void BackToClosed() {
+    fs_ = FileSystem::InMemory();
+    ASSERT_OK(test::WriteDirectory(fs_.get(), "db", closed_));
+    options_.file_system = fs_.get();
+  }
+  void ExpectToldOrHarmless(const std::string& log, const std::string& damaged) {
+    BackToClosed();
+    Replace(log, damaged);
+    listener_->events.clear();
+    auto opened = DB::Open(options_, "db");
+    if (opened.ok()) {
+      EXPECT_EQ((*opened)->LastPosition(), 4u);
+      for (const std::string key : {"a", "b", "c", "d"}) {
+        std::string value;
+        EXPECT_OK((*opened)->Get({}, key, &value)) << key;
+      }
+      EXPECT_OK((*opened)->Close());
+      EXPECT_NE(listener_->events.at(0).kind, EventKind::kUnprovenTail);
+    } else {
+      EXPECT_STATUS(kCorruption, opened.status());
+      EXPECT_NE(opened.status().message().find(log + ":"), std::string_view::npos)
+          << opened.status().ToString();
+    }
+    for (const std::string& name : kept_) EXPECT_TRUE(*fs_->Exists("db/" + name)) << name;
+  }
+  void DamageEachLog() {
+    for (const std::string& log : logs_) {
+      const std::string bytes = closed_.at(log);
+      for (size_t i = 0; i < bytes.size() && !HasFailure(); ++i) {
+        if (bytes[i] == '\0' && i % 511 != 0) continue;
+        SCOPED_TRACE(log + ": byte " + std::to_string(i) + " flipped");
+        std::string damaged = bytes;
+        damaged[i] = static_cast<char>(damaged[i] ^ 0x41);
+        ExpectToldOrHarmless(log, damaged);
+      }
+      for (const size_t length : {0UL, 100UL, 2048UL, 5000UL, 12288UL, bytes.size() - 20}) {
+        SCOPED_TRACE(log + " cut to " + std::to_string(length));
+        ExpectToldOrHarmless(log, bytes.substr(0, length));
+        ExpectToldOrHarmless(log,
+                             bytes.substr(0, length) + std::string(bytes.size() - length, '\0'));
+        ExpectToldOrHarmless(log, std::string(length, '\0') + bytes.substr(length));
+      }
+      SCOPED_TRACE(log + " has bytes behind its end");
+      ExpectToldOrHarmless(log, bytes + "noise");
+    }
+  }
+
+  Options options_;
+  const std::shared_ptr<TailListener> listener_ = std::make_shared<TailListener>();
+  FileContents closed_;
+  std::vector<std::string> logs_, kept_;
+};
+
+TEST_F(RetainedLogTest, NothingOfItIsCutOffAfterACleanClose) {
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options_, "db"));
   Put("a");
   Put("b");
   ASSERT_OK(db_->Flush());
   Put("c");
   Put("d");
-  for (const bool flushed : {false, true}) {
-    if (flushed) {
-      ASSERT_OK(db_->Flush());
-    }
-    Close();
-    ASSERT_OK_AND_ASSIGN(const FileContents closed, test::ReadDirectory(fs_.get(), "db"));
-    const std::vector<std::string> logs = Names(".log");
-    ASSERT_GE(logs.size(), 2u);
-    // The last ones hold no commit: an open lets them go.
-    ASSERT_OK_AND_ASSIGN(auto intact, DB::Open(options, "db"));
-    ASSERT_OK(intact->Close());
-    const std::vector<std::string> kept = Names(".log");
-    for (const std::string& log : logs) {
-      const std::string& bytes = closed.at(log);
-      auto look = [&](const std::string& damaged) {
-        fs_ = FileSystem::InMemory();
-        ASSERT_OK(test::WriteDirectory(fs_.get(), "db", closed));
-        Replace(log, damaged);
-        options.file_system = fs_.get();
-        listener->events.clear();
-        auto opened = DB::Open(options, "db");
-        if (opened.ok()) {
-          EXPECT_EQ((*opened)->LastPosition(), 4u);
-          for (const std::string key : {"a", "b", "c", "d"}) {
-            std::string value;
-            EXPECT_OK((*opened)->Get({}, key, &value)) << key;
-          }
-          EXPECT_OK((*opened)->Close());
-          EXPECT_NE(listener->events.at(0).kind, EventKind::kUnprovenTail);
-        } else {
-          EXPECT_STATUS(kCorruption, opened.status());
-          EXPECT_NE(opened.status().message().find(log + ":"), std::string_view::npos)
-              << opened.status().ToString();
-          ReadOnlyOptions read_only;
-          read_only.file_system = fs_.get();
-          read_only.allow_damaged_log = true;
-          if (flushed) {
-            ASSERT_OK_AND_ASSIGN(auto rest, DB::OpenReadOnly(read_only, "db"));
-            EXPECT_EQ(rest->LastPosition(), 4u);
-          }
-        }
-        for (const std::string& name : kept) {
-          if (!std::count(logs.begin(), logs.end(), name)) continue;
-          EXPECT_TRUE(*fs_->Exists("db/" + name)) << name;
-        }
-      };
-      for (size_t i = 0; i < bytes.size(); ++i) {
-        if (bytes[i] == '\0' && i % 511 != 0) continue;
-        SCOPED_TRACE((flushed ? "flushed, " : "") + log + ": byte " + std::to_string(i) +
-                     " flipped");
-        std::string damaged = bytes;
-        damaged[i] = static_cast<char>(damaged[i] ^ 0x41);
-        look(damaged);
-        if (testing::Test::HasFailure()) return;
-      }
-      for (const size_t length : {0UL, 100UL, 2048UL, 5000UL, 12288UL, bytes.size() - 20}) {
-        SCOPED_TRACE((flushed ? "flushed, " : "") + log + " cut to " + std::to_string(length));
-        look(bytes.substr(0, length));
-        look(bytes.substr(0, length) + std::string(bytes.size() - length, '\0'));
-        look(std::string(length, '\0') + bytes.substr(length));
-      }
-      SCOPED_TRACE((flushed ? "flushed, " : "") + log + " has bytes behind its end");
-      look(bytes + "noise");
-      if (testing::Test::HasFailure()) return;
-    }
-    fs_ = FileSystem::InMemory();
-    ASSERT_OK(test::WriteDirectory(fs_.get(), "db", closed));
-    options.file_system = fs_.get();
-    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
-  }
+  CloseAndNote();
+  DamageEachLog();
+  // And with all commits in tables, where a read-only open finds them whatever became of the log.
+  BackToClosed();
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options_, "db"));
+  ASSERT_OK(db_->Flush());
+  CloseAndNote();
+  DamageEachLog();
+  BackToClosed();
+  for (const std::string& log : logs_) Replace(log, "gone");
+  ReadOnlyOptions read_only;
+  read_only.file_system = fs_.get();
+  read_only.allow_damaged_log = true;
+  ASSERT_OK_AND_ASSIGN(auto rest, DB::OpenReadOnly(read_only, "db"));
+  EXPECT_EQ(rest->LastPosition(), 4u);
 }
 
 }  // namespace

@@ -15,13 +15,17 @@
 namespace logwood {
 namespace {
 
-enum class Backend { kPosix, kInMemory, kFaulty };
+enum class Backend { kPosix, kInMemory, kFaulty, kSimulated };
 
 class FileSystemTest : public ::testing::TestWithParam<Backend> {
  protected:
   FileSystemTest() {
     if (GetParam() == Backend::kInMemory) {
       owned_ = FileSystem::InMemory();
+      files_ = owned_.get();
+      EXPECT_TRUE(files_->CreateDirectory(root_.path()).ok());
+    } else if (GetParam() == Backend::kSimulated) {
+      owned_ = std::make_unique<SimulatedFileSystem>();
       files_ = owned_.get();
       EXPECT_TRUE(files_->CreateDirectory(root_.path()).ok());
     } else if (GetParam() == Backend::kFaulty) {
@@ -331,11 +335,13 @@ TEST_P(FileSystemTest, ConcurrentStoreAndSyncOfALogFile) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FileSystemTest,
-                         ::testing::Values(Backend::kPosix, Backend::kInMemory, Backend::kFaulty),
+                         ::testing::Values(Backend::kPosix, Backend::kInMemory, Backend::kFaulty,
+                                           Backend::kSimulated),
                          [](const auto& backend) {
                            return backend.param == Backend::kPosix      ? "Posix"
                                   : backend.param == Backend::kInMemory ? "InMemory"
-                                                                        : "Faulty";
+                                  : backend.param == Backend::kFaulty   ? "Faulty"
+                                                                        : "Simulated";
                          });
 
 TEST(InMemoryFileSystem, RelativePathsWorkAndObjectsAreApart) {
