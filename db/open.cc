@@ -383,6 +383,15 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   return Status::Ok();
 }
 
+Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {
+  for (;;) {
+    Result<Keyspace> keyspace = OpenKeyspace(name);
+    if (!keyspace.status().Is(StatusCode::kNotFound)) return keyspace;
+    keyspace = CreateKeyspace(name);
+    if (!keyspace.status().Is(StatusCode::kAlreadyExists)) return keyspace;
+  }
+}
+
 Status DB::Destroy(const Options& options, const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
   ASSIGN_OR_RETURN(bool exists, fs->Exists(path));

@@ -67,16 +67,30 @@ void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from, 
                             static_cast<double>(std::max<uint64_t>(meta.size, 1)));
 }
 
+// Where a range holds more entries than are counted, those outside of it tell the rest.
 void AddMemtableEstimate(const Memtable& memtable, std::string_view from, std::string_view to,
                          RangeEstimate* sum) {
   auto it = memtable.NewIterator();
-  uint64_t counted = 0;
   it->Seek(from, SeekTrailer(kPositionMax));
+  uint64_t counted = 0, bytes = 0;
   for (; it->Valid() && it->entry().key < to && counted < kCountedEntriesMax; it->Next()) {
     ++counted;
-    sum->bytes += it->entry().key.size() + it->entry().value.size();
+    bytes += it->entry().key.size() + it->entry().value.size();
+  }
+  if (counted == kCountedEntriesMax) {
+    uint64_t outside = 0;
+    it->SeekForPrev(from, SeekTrailer(kPositionMax));
+    for (; it->Valid() && outside < kCountedEntriesMax; it->Prev()) ++outside;
+    it->Seek(to, SeekTrailer(kPositionMax));
+    for (; it->Valid() && outside < 2 * kCountedEntriesMax; it->Next()) ++outside;
+    const uint64_t all = memtable.entries();
+    const uint64_t inside = std::max(counted, all - std::min(all, outside));
+    bytes = static_cast<uint64_t>(static_cast<double>(bytes) * static_cast<double>(inside) /
+                                  static_cast<double>(counted));
+    counted = inside;
   }
   sum->entries += counted;
+  sum->bytes += bytes;
 }
 
 }  // namespace

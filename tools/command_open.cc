@@ -67,10 +67,9 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
 }
 
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened) {
-  Result<Keyspace> keyspace = opened->db->OpenKeyspace(target.keyspace);
-  if (keyspace.status().Is(StatusCode::kNotFound) && missing == Missing::kCreate) {
-    keyspace = opened->db->CreateKeyspace(target.keyspace);
-  }
+  const Result<Keyspace> keyspace = missing == Missing::kCreate
+                                        ? opened->db->OpenOrCreateKeyspace(target.keyspace)
+                                        : opened->db->OpenKeyspace(target.keyspace);
   if (!keyspace.ok()) {
     return Fail("keyspace " + target.keyspace, keyspace.status(),
                 keyspace.status().Is(StatusCode::kNotFound)

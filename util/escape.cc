@@ -229,6 +229,10 @@ std::string HumanMicros(uint64_t micros) {
   return FixedPoint(value / 3600e6, 1) + " h";
 }
 
+std::string Counted(uint64_t number, std::string_view noun) {
+  return WithCommas(number).append(" ").append(noun).append(number == 1 ? "" : "s");
+}
+
 std::string WithCommas(uint64_t number) {
   const std::string digits = std::to_string(number);
   std::string text;

@@ -27,5 +27,7 @@ bool IsValidUtf8(std::string_view bytes);
 std::string HumanBytes(uint64_t bytes);
 std::string HumanMicros(uint64_t micros);
 std::string WithCommas(uint64_t number);
+// "1 table", "1,234 tables".
+std::string Counted(uint64_t number, std::string_view noun);
 
 }  // namespace logwood

@@ -48,14 +48,15 @@ void AddState(const Stats& stats, std::string* to) {
   to->append("   epoch ").append(std::to_string(stats.epoch)).append("\n");
   to->append("position    ").append(WithCommas(stats.last_position));
   to->append("   durable ").append(WithCommas(stats.durable_position)).append("\n");
-  AppendFormat(to, "holds       %u keyspaces, %u snapshots", stats.keyspaces, stats.snapshots);
+  to->append("holds       ").append(Counted(stats.keyspaces, "keyspace"));
+  to->append(", ").append(Counted(stats.snapshots, "snapshot"));
   if (stats.oldest_snapshot != 0) {
     to->append(" (oldest at ").append(WithCommas(stats.oldest_snapshot)).append(")");
   }
   to->append("\n");
-  AppendFormat(to, "on disk     tables %s, kept for readers %s, log %s in %s segments\n",
+  AppendFormat(to, "on disk     tables %s, kept for readers %s, log %s in %s\n",
                HumanBytes(stats.table_bytes).c_str(), HumanBytes(stats.obsolete_bytes).c_str(),
-               HumanBytes(stats.log_bytes).c_str(), WithCommas(stats.log_segments).c_str());
+               HumanBytes(stats.log_bytes).c_str(), Counted(stats.log_segments, "segment").c_str());
   if (stats.writes_stopped || !stats.background_error.empty()) {
     AppendFormat(to, "ERROR       %s", stats.writes_stopped ? "writes are stopped: " : "");
     to->append(stats.background_error).append("\n");

@@ -70,8 +70,8 @@ void PrintRecovery(const RecoveryInfo& info) {
   } else {
     Say("replayed from the log: positions " + Commas(info.replayed_first) + " to " +
         Commas(info.replayed_last) + ", " + Commas(info.replayed_commits) + " commits, " +
-        Bytes(info.replayed_bytes) + " in " + Commas(info.segments) + " segments, in " +
-        Seconds(info.micros));
+        Bytes(info.replayed_bytes) + " in " + Commas(info.segments) +
+        (info.segments == 1 ? " segment, in " : " segments, in ") + Seconds(info.micros));
   }
   Say("the log was known to be on the disk up to position " + Commas(info.durable_point));
   if (info.unproven_tail_bytes > 0) {

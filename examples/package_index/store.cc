@@ -16,18 +16,13 @@ using logwood::Keyspace;
 using logwood::LogPos;
 using logwood::Result;
 using logwood::Status;
-using logwood::StatusCode;
 
 namespace {
 
 constexpr size_t kBatchRecords = 20;
 
 Result<Keyspace> OpenOrCreate(DB& db, const std::string& name, Access access) {
-  Result<Keyspace> keyspace = db.OpenKeyspace(name);
-  if (keyspace.status().Is(StatusCode::kNotFound) && access == Access::kWrite) {
-    return db.CreateKeyspace(name);
-  }
-  return keyspace;
+  return access == Access::kWrite ? db.OpenOrCreateKeyspace(name) : db.OpenKeyspace(name);
 }
 
 // Appends one line, and lets the system have it before returning: like the database's own default,

@@ -157,7 +157,9 @@ class LOGWOOD_EXPORT DB {
   // ---- Keyspaces. Names are 1 to kKeyspaceNameBytesMax bytes; "default" always exists.
   virtual Result<Keyspace> CreateKeyspace(std::string_view name) = 0;  // kAlreadyExists
   virtual Result<Keyspace> OpenKeyspace(std::string_view name) = 0;    // kNotFound
-  virtual Result<std::vector<KeyspaceInfo>> ListKeyspaces() = 0;       // by name
+  // Creates it where it is missing, also when another thread does so at the same time.
+  Result<Keyspace> OpenOrCreateKeyspace(std::string_view name);
+  virtual Result<std::vector<KeyspaceInfo>> ListKeyspaces() = 0;  // by name
   // Its keys are gone at once for later reads; its number is never used again.
   virtual Status DropKeyspace(std::string_view name) = 0;
 

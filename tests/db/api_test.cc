@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "logwood/db.h"
@@ -208,6 +210,22 @@ TEST_F(Api, IteratorCopiesItsBounds) {
   EXPECT_EQ(Entries(iterator.get()), "b=b");
 }
 
+TEST_F(Api, OpenOrCreateKeyspaceMakesItOnce) {
+  std::vector<std::thread> threads;
+  std::vector<uint32_t> numbers(4);
+  for (uint32_t& number : numbers) {
+    threads.emplace_back([this, &number] {
+      const Result<Keyspace> keyspace = db_->OpenOrCreateKeyspace("shared");
+      ASSERT_OK(keyspace);
+      number = keyspace->number();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(std::set<uint32_t>(numbers.begin(), numbers.end()).size(), 1u);
+  EXPECT_EQ(db_->LastPosition(), 1u);
+  EXPECT_STATUS(kInvalidArgument, db_->OpenOrCreateKeyspace(""));
+}
+
 TEST_F(Api, KeyspacesAreApartAndComeBackAfterReopen) {
   ASSERT_OK_AND_ASSIGN(const Keyspace one, db_->CreateKeyspace("one"));
   ASSERT_OK_AND_ASSIGN(const Keyspace two, db_->CreateKeyspace("two"));
@@ -269,6 +287,27 @@ TEST_F(Api, CompactionKeepsEverythingAndReclaimsTheDead) {
   EXPECT_EQ(db_->GetStats().table_bytes, 0u);
   Reopen();
   EXPECT_EQ(Entries(), "");
+}
+
+TEST_F(Api, EstimateOfAMemtableIsRightHoweverManyEntriesItHolds) {
+  options_.memory_budget_bytes = 256 << 20;
+  options_.tuning = {};
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const Keyspace other, db_->CreateKeyspace("other"));
+  constexpr uint32_t kEntries = 250'000, kOthers = 1'000;
+  for (uint32_t i = 0; i < kEntries;) {
+    WriteBatch batch;
+    for (const uint32_t end = i + 1000; i < end; ++i)
+      batch.Put(std::to_string(1'000'000 + i), "value");
+    ASSERT_OK(db_->Write({}, batch));
+  }
+  for (uint32_t i = 0; i < kOthers; ++i) ASSERT_OK(db_->Put({}, other, std::to_string(i), "v"));
+  const RangeEstimate all = db_->Estimate(Keyspace(), {});
+  EXPECT_NEAR(static_cast<double>(all.entries), kEntries, kEntries / 100.0);
+  EXPECT_NEAR(static_cast<double>(all.bytes), kEntries * 13.0, kEntries * 13.0 / 10);
+  EXPECT_EQ(db_->Estimate(other, {}).entries, kOthers);
+  const RangeEstimate most = db_->Estimate(Keyspace(), {.begin = "1050000", .end = {}});
+  EXPECT_NEAR(static_cast<double>(most.entries), 200'000, 3'000);
 }
 
 TEST_F(Api, EstimateFollowsTheData) {

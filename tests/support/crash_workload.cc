@@ -61,13 +61,9 @@ Result<CrashKeyspaces> CrashKeyspaces::Open(DB* db) {
 }
 
 Result<CrashKeyspaces> CrashKeyspaces::OpenOrCreate(DB* db) {
-  ASSIGN_OR_RETURN(CrashKeyspaces keyspaces, Open(db));
-  if (!keyspaces.left) {
-    ASSIGN_OR_RETURN(keyspaces.left, db->CreateKeyspace(kLeftName));
-  }
-  if (!keyspaces.right) {
-    ASSIGN_OR_RETURN(keyspaces.right, db->CreateKeyspace(kRightName));
-  }
+  CrashKeyspaces keyspaces;
+  ASSIGN_OR_RETURN(keyspaces.left, db->OpenOrCreateKeyspace(kLeftName));
+  ASSIGN_OR_RETURN(keyspaces.right, db->OpenOrCreateKeyspace(kRightName));
   return keyspaces;
 }
 

@@ -110,6 +110,9 @@ TEST(Human, NumbersReadWell) {
   EXPECT_EQ(WithCommas(0), "0");
   EXPECT_EQ(WithCommas(999), "999");
   EXPECT_EQ(WithCommas(1'234'567), "1,234,567");
+  EXPECT_EQ(Counted(1, "table"), "1 table");
+  EXPECT_EQ(Counted(0, "table"), "0 tables");
+  EXPECT_EQ(Counted(1234, "table"), "1,234 tables");
 }
 
 }  // namespace
