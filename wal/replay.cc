@@ -322,6 +322,7 @@ std::string Replay::WhyFirstSegmentIsWrong() const {
   for (const SegmentFile& file : files_) {
     if (file.number != options_.first_segment) continue;
     if (!CheckOwnSegment(file, options_.history_id, options_.instance_id).ok()) return {};
+    if (file.probe.header().first_position <= options_.from) return {};
     return where + "the segment begins at position " +
            std::to_string(file.probe.header().first_position) +
            ", and the manifest relies on the log from " + std::to_string(options_.from);
@@ -352,6 +353,7 @@ void Replay::ForgetRemainsBelowTables() {
   result_.segments.clear();
   next_position_ = options_.from;
   any_read_ = false;
+  from_is_covered_ = false;
 }
 
 Status Replay::Conclude() {
