@@ -136,6 +136,7 @@ CrashOracle::Planned CrashOracle::Add(size_t index, StepKind kind) {
 
 Status CrashOracle::Check(SimulatedFileSystem* files, const Bounds& bounds,
                           const CheckOptions& options) const {
+  std::unique_ptr<SimulatedFileSystem> after;  // outlives the database on it
   auto opened = DB::Open(CrashOptions(files), CrashStory::kPath);
   if (!opened.ok()) return Wrong("does not open: " + opened.status().ToString());
   std::unique_ptr<DB> db = std::move(*opened);
@@ -152,7 +153,7 @@ Status CrashOracle::Check(SimulatedFileSystem* files, const Bounds& bounds,
     return Wrong(where + ": writing on says " +
                  (position.ok() ? std::to_string(*position) : position.status().ToString()));
   }
-  const auto after = files->CrashState(*options.second_life);
+  after = files->CrashState(*options.second_life);
   RETURN_IF_ERROR(db->Close());
   opened = DB::Open(CrashOptions(after.get()), CrashStory::kPath);
   const std::string second = where + ", second life, seed " + std::to_string(*options.second_life);
