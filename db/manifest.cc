@@ -43,7 +43,7 @@ struct Frame {
   }
   size_t size() const { return kFrameHeaderBytes + body.size(); }
   bool Follows(uint64_t chain_before) const {
-    return NextChain(chain_before, length_field, body) == chain;
+    return ChecksumMatches(chain, NextChain(chain_before, length_field, body));
   }
   // Whether the body is a row of fields: cheap, and hardly ever true of other bytes.
   bool LooksLikeEdit() const {
@@ -245,7 +245,7 @@ Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_wri
   root.manifest = in.Fixed64();
   root.history_id = {in.Fixed64(), in.Fixed64()};
   root.instance_id = {in.Fixed64(), in.Fixed64()};
-  if (in.Fixed64() != checksum) {
+  if (!ChecksumMatches(in.Fixed64(), checksum)) {
     return Status::Corruption(At(path, kFileHeaderBytes, "the checksum of ROOT does not match"));
   }
   return root;

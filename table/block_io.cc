@@ -84,7 +84,8 @@ Status ReadExactly(const BlockSource& source, uint64_t offset, size_t size, char
 Status CheckBlockTrailer(const BlockSource& source, uint64_t offset, std::string_view raw) {
   const size_t hashed_bytes = raw.size() - sizeof(uint64_t);
   const uint64_t stored = LoadFixed<uint64_t>(raw.data() + hashed_bytes);
-  if (Hash64(raw.substr(0, hashed_bytes), ChecksumSeed(source.id, offset)) != stored) [[unlikely]] {
+  const uint64_t computed = Hash64(raw.substr(0, hashed_bytes), ChecksumSeed(source.id, offset));
+  if (!ChecksumMatches(stored, computed)) [[unlikely]] {
     return TableDamage(source.path, offset, "block checksum does not match");
   }
   return {};

@@ -71,8 +71,8 @@ Result<Footer> DecodeFooter(std::string_view bytes, const Id128& id, uint64_t fi
       LoadFixed<uint64_t>(bytes.data() + kFooterIdAt + 8) != id.low) {
     return TableDamage(path, footer_at, "footer of another file");
   }
-  if (LoadFixed<uint64_t>(bytes.data() + kFooterChecksumAt) !=
-      Hash64(bytes.substr(0, kFooterChecksumAt), ChecksumSeed(id, footer_at))) {
+  if (!ChecksumMatches(LoadFixed<uint64_t>(bytes.data() + kFooterChecksumAt),
+                       Hash64(bytes.substr(0, kFooterChecksumAt), ChecksumSeed(id, footer_at)))) {
     return TableDamage(path, footer_at, "footer checksum does not match");
   }
   Decoder from(bytes);

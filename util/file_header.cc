@@ -61,7 +61,7 @@ Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::
   header.id.low = in.Fixed64();
   in.Bytes(kReservedBytes);
   // Before anything is believed: a flipped bit in the version is damage, not a newer format.
-  if (in.Fixed64() != Hash64(bytes.substr(0, kChecksumOffset))) {
+  if (!ChecksumMatches(in.Fixed64(), Hash64(bytes.substr(0, kChecksumOffset)))) {
     return Fail(kCorruption, file, "checksum does not match");
   }
   if (header.kind != kind) {

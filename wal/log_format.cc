@@ -77,8 +77,8 @@ Result<DecodedHeader> DecodeOneHeader(std::string_view bytes, std::string_view f
   SegmentHeader& header = decoded.header;
   header.file_id = opening->id;
   uint64_t stored = LoadFixed<uint64_t>(bytes.data() + kHeaderChecksumAt);
-  if (stored !=
-      Hash64(bytes.substr(0, kHeaderChecksumAt), ChecksumSeed(header.file_id, kHeaderChecksumAt))) {
+  if (!ChecksumMatches(stored, Hash64(bytes.substr(0, kHeaderChecksumAt),
+                                      ChecksumSeed(header.file_id, kHeaderChecksumAt)))) {
     return Status::Corruption(Where(file, offset) + "segment header checksum does not match");
   }
   Decoder in(bytes.substr(kFileHeaderBytes));
@@ -191,7 +191,7 @@ std::optional<DurableSlot> DecodeSlot(std::string_view bytes, uint64_t offset) {
   slot.durable = in.Fixed64();
   uint64_t checksum = in.Fixed64();
   uint64_t expected = Hash64(bytes.substr(0, kSlotChecksumAt), ChecksumSeed(slot.file_id, offset));
-  if (checksum != expected || slot.durable > kPositionMax) return std::nullopt;
+  if (!ChecksumMatches(checksum, expected) || slot.durable > kPositionMax) return std::nullopt;
   return slot;
 }
 

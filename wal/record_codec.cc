@@ -65,8 +65,8 @@ const char* DecodeFrame(std::string_view frame, const FrameContext& context, uin
   if (!in.ok() || note_bytes > in.remaining()) return "its fields do not fit its length";
   std::string_view body = in.rest();
   *body_hash = Hash64(body);
-  if (LoadFixed<uint64_t>(frame.data() + 4) !=
-      FrameChecksum(frame.data(), body.data(), *body_hash, context, offset)) {
+  if (!ChecksumMatches(LoadFixed<uint64_t>(frame.data() + 4),
+                       FrameChecksum(frame.data(), body.data(), *body_hash, context, offset))) {
     return "checksum does not match";
   }
   if (position_delta > kPositionMax - context.first_position) return "position out of range";

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "util/coding.h"
+#include "util/hash.h"
 #include "util/status_macros.h"
 #include "wal/read_window.h"
 #include "wal/record_codec.h"
@@ -65,7 +66,8 @@ Status SegmentReader::State::LoadCatalogue() {
   RETURN_IF_ERROR(window.Fetch(kCatalogueOffset, decoded.catalogue_bytes, end, &bytes));
   bytes = bytes.substr(0, decoded.catalogue_bytes);
   if (bytes.size() < decoded.catalogue_bytes ||
-      CatalogueChecksum(decoded.header.file_id, bytes) != decoded.catalogue_checksum) {
+      !ChecksumMatches(decoded.catalogue_checksum,
+                       CatalogueChecksum(decoded.header.file_id, bytes))) {
     catalogue_status = Status::Corruption(name + ":" + std::to_string(kCatalogueOffset) +
                                           ": catalogue checksum does not match (" +
                                           std::to_string(decoded.catalogue_bytes) + " bytes)");
