@@ -1,5 +1,7 @@
 #include "db/core.h"
 
+#include <algorithm>
+
 namespace logwood {
 
 namespace {
@@ -30,8 +32,10 @@ Core::Core(FileSystem* file_system, std::string directory, Settings values,
 
 bool Core::PinsExceedBudget() {
   const auto exceeds = [this] {
+    // Memtables and open tables may be over it, too; but they are nobody's to let go of.
+    const uint64_t pins = cache.held_bytes() + held.bytes();
     const uint64_t uncharged = settings.cache_shares_budget ? 0 : held.bytes();
-    return cache.bytes_over_capacity() + uncharged > settings.pins_bytes_over_max;
+    return std::min(pins, cache.bytes_over_capacity() + uncharged) > settings.pins_bytes_over_max;
   };
   if (!exceeds()) return false;
   held.Recount();

@@ -33,7 +33,9 @@ class DbIterator final : public Iterator {
   void SeekForPrev(std::string_view target) override;
   void Next() override;
   void Prev() override;
-  std::string_view key() const override { return key_.substr(source_.prefix_bytes); }
+  std::string_view key() const override {
+    return key_.empty() ? key_ : key_.substr(source_.prefix_bytes);
+  }
   std::string_view value() const override { return value_; }
   Status status() const override;
   LogPos position() const override { return source_.position; }

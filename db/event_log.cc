@@ -43,7 +43,9 @@ void EventLog::Emit(Event event) {
       queue_.pop_front();
     }
     if (!directory_.empty()) Append(next);
-    for (const auto& listener : listeners_) listener->OnEvent(next);
+    for (const auto& listener : listeners_) {
+      if (listener != nullptr) listener->OnEvent(next);
+    }
   }
 }
 

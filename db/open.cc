@@ -16,6 +16,8 @@ namespace logwood {
 
 namespace {
 
+// Below the largest number a name can have by more than one life of a database takes.
+constexpr uint64_t kFileNumberStartMax = uint64_t{1} << 55;
 constexpr uint64_t kRewriteBytes = 1 << 20;
 
 // One open, step by step. Each step's result is a member the next one uses.
@@ -124,6 +126,11 @@ Status Opener::LoadExisting() {
   ASSIGN_OR_RETURN(tree_, LoadTree(fs_, path_, /*for_writing=*/true));
   ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, tree_.settings));
   next_number_ = std::max(tree_.next_file_number, listing_.largest_number + 1);
+  if (next_number_ > kFileNumberStartMax) {
+    return Status::Corruption(path_ + ": it holds a file with number " +
+                              std::to_string(next_number_ - 1) +
+                              ", which no database comes to: a foreign file, to be removed");
+  }
   return Status::Ok();
 }
 
@@ -376,6 +383,7 @@ Result<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& 
 
 Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                std::string* value) {
+  if (value == nullptr) return Status::InvalidArgument("value: it is null");
   thread_local PinnedValue pinned;
   RETURN_IF_ERROR(Get(options, keyspace, key, &pinned));
   value->assign(pinned.view());

@@ -101,7 +101,8 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
   ASSIGN_OR_RETURN(const std::string absolute, fs->AbsolutePath(path));
   auto opened = OpenOnce(fs, options, absolute);
   for (int attempt = 1; attempt < kAttemptsBesideWriter && options.ignore_writer; ++attempt) {
-    if (opened.ok()) break;
+    // A commit that the writer is just storing looks like a tail, and is whole the next time.
+    if (opened.ok() && (*opened)->GetRecoveryInfo().unproven_tail_bytes == 0) break;
     opened = OpenOnce(fs, options, absolute);
   }
   return opened;

@@ -148,6 +148,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
 
 Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                   PinnedValue* value) const {
+  if (value == nullptr) return Status::InvalidArgument("value: it is null");
   // `key` may lie in what `value` holds: that goes last.
   bool found = false;
   Status status = Lookup(options, keyspace, key, value, &found);

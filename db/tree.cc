@@ -93,12 +93,13 @@ Status Tree::Commit(Edit edit, size_t flushed) {
     MutexLock lock(mutex_);
     version_ = std::move(next);
     for (size_t i = 0; i < flushed; ++i) {
-      core_->held.Add(sealed_.front().memtable);
       gone.push_back(std::move(sealed_.front()));
       sealed_.pop_front();
     }
     CountSealedLocked();
     ChargeLocked();
+    // Behind that: charged twice they would push blocks out of the cache.
+    for (const SealedMemtable& sealed : gone) core_->held.Add(sealed.memtable);
     InstallLocked();
   });
 }

@@ -99,6 +99,8 @@ class BlockCache {
   // Lets the caller hold a block for as long as it likes. One that is not in the cache counts as
   // held until the result is gone, which may be after this cache.
   std::shared_ptr<const void> Hold(BlockRef block);
+  // Blocks that readers hold and that are not in the cache.
+  uint64_t held_bytes() const { return charges_->held.load(std::memory_order_relaxed); }
   // What is held and reserved beyond the capacity: the cache is empty then.
   uint64_t bytes_over_capacity() const {
     const uint64_t charged = charges_->all.load(std::memory_order_relaxed);

@@ -51,6 +51,7 @@ struct SegmentReader::State {
   Outcome Bad(StatusCode code, std::string_view what);
   Outcome Error(Status error);
   Outcome EndOrHole();
+  bool Grew();
   Outcome TooFewBytes(uint64_t left);
   Outcome Accept(const CommitRecord& record, uint64_t body_hash, uint64_t frame_bytes);
   Outcome Next(CommitRecord* record);
@@ -115,6 +116,15 @@ Outcome SegmentReader::State::TooFewBytes(uint64_t left) {
              std::to_string(left) + " bytes up to the end, too few for a record");
 }
 
+// Whether a writer has made the file longer since its size was taken.
+bool SegmentReader::State::Grew() {
+  Result<uint64_t> size = file->Size();
+  if (!size.ok() || *size <= probe.file_bytes || probe.file_bytes >= limit) return false;
+  probe.file_bytes = *size;
+  window.Drop();
+  return true;
+}
+
 Outcome SegmentReader::State::Next(CommitRecord* record) {
   if (bad) return Outcome::kBad;
   if (at_trailer) return Outcome::kTrailer;
@@ -131,13 +141,14 @@ Outcome SegmentReader::State::Next(CommitRecord* record) {
   }
   uint64_t left = end() - next_offset;
   if (left == 0) return EndOrHole();
-  if (left < kFrameBytesMin) return TooFewBytes(left);
+  if (left < kFrameBytesMin) return Grew() ? Next(record) : TooFewBytes(left);
   std::string_view bytes;
   Status read = window.Fetch(next_offset, kFrameBytesMin, end(), &bytes);
   if (!read.ok()) return Error(std::move(read));
   if (bytes.size() < kFrameBytesMin) return Bad(StatusCode::kCorruption, "the file became shorter");
   uint64_t length = LoadFixed<uint32_t>(bytes.data());
   if (length == 0) return EndOrHole();
+  if (length > left - kFrameHeadBytes && length <= kRecordBytesMax && Grew()) return Next(record);
   if (length > left - kFrameHeadBytes || length > kRecordBytesMax) {
     return Bad(StatusCode::kCorruption, "record length " + std::to_string(length) +
                                             " does not fit the " + std::to_string(left) +

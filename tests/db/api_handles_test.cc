@@ -233,6 +233,35 @@ TEST_F(Pins, IteratorsBeyondTheBudgetAreRefusedUntilOthersGo) {
   EXPECT_OK(db_->NewIterator({})->status());
 }
 
+TEST_F(Pins, WhereNothingIsHeldNothingIsRefused) {
+  for (const uint64_t memtable_bytes : {uint64_t{16} << 10, uint64_t{2} << 20}) {
+    SCOPED_TRACE(memtable_bytes);
+    options_.tuning.cache_bytes = 0;
+    options_.tuning.memtable_bytes = memtable_bytes;
+    options_.tuning.table_bytes = 16 << 10;
+    Open();
+    for (uint32_t i = 0; i < 3000; ++i) {
+      ASSERT_OK(db_->Put({}, Key(i), ValueOf(i, 2000)));
+      if (i % 50 == 0) {
+        ASSERT_OK(db_->NewIterator({})->status());
+      }
+    }
+    ASSERT_OK(db_->CompactAll({}));
+    EXPECT_OK(db_->NewIterator({})->status());
+    Close();
+  }
+}
+
+TEST_F(Pins, NullsAreRefused) {
+  Open();
+  EXPECT_STATUS(kInvalidArgument, db_->Get({}, "key", static_cast<std::string*>(nullptr)));
+  EXPECT_STATUS(kInvalidArgument, db_->Get({}, "key", static_cast<PinnedValue*>(nullptr)));
+  EXPECT_EQ(db_->NewIterator({})->key(), "");
+  Close();
+  options_.listeners.push_back(nullptr);
+  Open();
+}
+
 TEST_F(Pins, MemtablesThatIteratorsReadCountUntilTheyGo) {
   options_.tuning.cache_bytes = 1 << 20;
   options_.tuning.memtable_bytes = 512 << 10;
