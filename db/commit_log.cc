@@ -13,6 +13,8 @@ namespace {
 // How often a busy log stores its durable point in the slots: it costs a page of each sync that
 // follows. Records tell it, too, so only the last ones before a kill rely on the slots.
 constexpr uint64_t kMarkEveryNanos = 5'000'000;
+// Rotation waits for a sync beyond so many segments that no sync has reached yet.
+constexpr ptrdiff_t kUnsyncedSegmentsMax = 64;
 
 }  // namespace
 
@@ -71,6 +73,14 @@ bool CommitLog::NeedsRotation(uint64_t bytes) const {
 Status CommitLog::Rotate() {
   // A trailer that cannot be stored is no loss: the successor's header says where this one ends.
   if (!active_->broken() && !active_->sealed()) static_cast<void>(active_->Seal());
+  {
+    // Each keeps a descriptor, and room on the disk, until it is synced.
+    MutexLock lock(mutex_);
+    const auto unsynced = std::count_if(segments_.begin(), segments_.end(),
+                                        [](const Segment& segment) { return !segment.synced; });
+    while (syncing_ && unsynced >= kUnsyncedSegmentsMax) synced_.Wait(mutex_);
+    if (unsynced >= kUnsyncedSegmentsMax) RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
+  }
   return NewSegment(active_->header().number, active_->length());
 }
 

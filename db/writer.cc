@@ -74,14 +74,15 @@ Status Writer::PrepareRoom(uint64_t bytes) {
   if (parts_.tree->memtable_bytes() >= settings.memtables_bytes_max && parts_.tree->HasSealed()) {
     RETURN_IF_ERROR(parts_.background->WaitForRoom());
   }
-  Delay(bytes);
-  bool full = parts_.tree->active()->bytes_used() >= settings.memtable_bytes;
-  if (!full && !parts_.log->NeedsRotation(settings.log_segment_bytes)) [[likely]] {
-    return Status::Ok();
+  const bool full = parts_.tree->active()->bytes_used() >= settings.memtable_bytes;
+  if (full || parts_.log->NeedsRotation(settings.log_segment_bytes)) [[unlikely]] {
+    // A memtable that stayed empty (commits with notes only) is sealed with its segment, so that
+    // the tables' position moves on and the segment can go.
+    RETURN_IF_ERROR(RotateAndSeal(full || parts_.tree->active()->empty()));
   }
-  // A memtable that stayed empty (commits with notes only) is sealed with its segment, so that the
-  // tables' position moves on and the segment can go.
-  return RotateAndSeal(full || parts_.tree->active()->empty());
+  // Behind the sealing: what ends the delay may be the flush of that very memtable.
+  Delay(bytes);
+  return Status::Ok();
 }
 
 void Writer::AddToLog(const std::vector<PendingWrite*>& group) {

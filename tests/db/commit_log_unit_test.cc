@@ -153,6 +153,17 @@ TEST_F(CommitLogTest, RotationDoesNotSync) {
   EXPECT_EQ(log_->active_number(), 6u);
 }
 
+// Each that is not synced keeps a descriptor.
+TEST_F(CommitLogTest, RotationSyncsWhereManySegmentsAreNot) {
+  Open();
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_OK(Commit());
+    ASSERT_OK(log_->Rotate());
+  }
+  EXPECT_GT(log_->durable(), 0u);
+  EXPECT_GT(log_->stored(), log_->durable());
+}
+
 TEST_F(CommitLogTest, SegmentsFollowEachOtherWithoutAHole) {
   Open();
   for (int i = 0; i < 20; ++i) {
