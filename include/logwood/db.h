@@ -110,7 +110,8 @@ class LOGWOOD_EXPORT DB {
   // they hold), syncs the log, marks a clean close. The second call returns kClosed.
   virtual Status Close() = 0;
 
-  // ---- Writing. Each returns the position of its commit. Cost without sync: under a microsecond.
+  // ---- Writing. Each returns the position of its commit. Cost without sync: one to two
+  // microseconds for a small value, most of it the write to the log file.
   virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
   virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                              std::string_view value) = 0;
