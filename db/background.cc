@@ -158,7 +158,7 @@ Status Background::WaitForRoom() {
     while (parts_.tree->HasSealed() &&
            parts_.tree->memtable_bytes() >= core.settings.memtables_bytes_max) {
       status = parts_.errors->failure(ErrorState::Work::kFlush);
-      if (status.ok() && stopping()) status = ClosedError();
+      if (status.ok() && stopping()) status = ClosedError(*parts_.core);
       if (!status.ok()) break;
       changed_.Wait(mutex_);
     }
@@ -180,7 +180,7 @@ Status Background::WaitFlushed(LogPos position) {
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
     RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
-    if (stopping()) return ClosedError();
+    if (stopping()) return ClosedError(*parts_.core);
     if (flushing_) changed_.Wait(mutex_);
   }
   return Status::Ok();
@@ -190,7 +190,7 @@ Status Background::WaitIdle(Deadline deadline) {
   Wake();
   MutexLock lock(mutex_);
   while (flushing_ || compactors_ != 0 || running_ != 0) {
-    if (stopping()) return ClosedError();
+    if (stopping()) return ClosedError(*parts_.core);
     if (!changed_.WaitUntil(mutex_, deadline) && deadline != kNoDeadline) {
       return Status::Timeout("compaction is still at work");
     }

@@ -151,7 +151,7 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
 
 Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range) {
   while (true) {
-    if (stopping()) return ClosedError();
+    if (stopping()) return ClosedError(*parts_.core);
     RETURN_IF_ERROR(parts_.errors->WriteStatus());
     BusyTables busy;
     uint64_t picks = 0;

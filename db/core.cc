@@ -6,8 +6,13 @@ namespace logwood {
 
 namespace {
 
-// A table reader keeps one file descriptor.
-constexpr uint32_t kOpenTablesMax = 4096;
+// A table reader keeps one file descriptor. The process has other uses for the rest.
+constexpr uint64_t kOpenTablesMax = 4096;
+constexpr uint64_t kOpenTablesMin = 16;
+
+uint32_t OpenTablesMax(const FileSystem& fs) {
+  return static_cast<uint32_t>(std::clamp(fs.OpenFilesMax() / 2, kOpenTablesMin, kOpenTablesMax));
+}
 
 std::shared_ptr<const View> EmptyView() {
   auto view = std::make_shared<View>();
@@ -26,9 +31,25 @@ Core::Core(FileSystem* file_system, std::string directory, Settings values,
       executor(std::move(threads)),
       events(std::move(event_log)),
       cache(settings.cache_bytes),
-      tables(fs, path, &cache, &statistics.tables, kOpenTablesMax, settings.readers_bytes_max),
+      tables(fs, path, &cache, &statistics.tables, OpenTablesMax(*fs), settings.readers_bytes_max),
       held(settings.cache_shares_budget ? &cache : nullptr),
-      views(EmptyView()) {}
+      views(EmptyView()),
+      fork_watch([](void* self) { static_cast<Core*>(self)->BecomeChild(); }, this) {}
+
+std::shared_ptr<Core> Core::Make(FileSystem* file_system, std::string directory, Settings values,
+                                 std::unique_ptr<Executor> threads,
+                                 std::unique_ptr<EventLog> event_log) {
+  auto core = std::make_unique<Core>(file_system, std::move(directory), std::move(values),
+                                     std::move(threads), std::move(event_log));
+  return {core.release(), [](Core* done) {
+            if (!done->in_child.load(std::memory_order_relaxed)) delete done;
+          }};
+}
+
+void Core::BecomeChild() {
+  in_child.store(true, std::memory_order_relaxed);
+  closed.store(true, std::memory_order_release);
+}
 
 bool Core::PinsExceedBudget() {
   const auto exceeds = [this] {
@@ -60,16 +81,23 @@ Status Core::WaitVisible(LogPos position, Deadline deadline) {
   }
   visible_waiters.fetch_sub(1, std::memory_order_seq_cst);
   if (visible.load(std::memory_order_seq_cst) >= position) return Status::Ok();
-  if (closed.load(std::memory_order_acquire)) return ClosedError();
+  if (closed.load(std::memory_order_acquire)) return ClosedError(*this);
   return Status::Timeout("at_least: the database is at position " +
                          std::to_string(visible.load(std::memory_order_relaxed)) +
                          ", the read asked for " + std::to_string(position));
 }
 
-Status ClosedError() { return Status::Closed("the database is closed"); }
+Status ClosedError(const Core& core) {
+  if (!core.in_child.load(std::memory_order_relaxed)) {
+    return Status::Closed("the database is closed");
+  }
+  return Status::Closed(core.path +
+                        ": another process opened it, of which this is a fork; open it " +
+                        "here once that one has closed it");
+}
 
 Status CheckOpen(const Core& core) {
-  return core.closed.load(std::memory_order_acquire) ? ClosedError() : Status::Ok();
+  return core.closed.load(std::memory_order_acquire) ? ClosedError(core) : Status::Ok();
 }
 
 }  // namespace logwood

@@ -18,11 +18,17 @@
 #include "table/block_cache.h"
 #include "table/table_cache.h"
 #include "util/executor.h"
+#include "util/fork_watch.h"
 #include "util/sync.h"
 
 namespace logwood {
 
 struct Core {
+  // Left alone by whoever lets go of it last in a child made by fork: its threads are not there,
+  // its locks may be held for ever, and its files are the parent's.
+  static std::shared_ptr<Core> Make(FileSystem* file_system, std::string directory, Settings values,
+                                    std::unique_ptr<Executor> threads,
+                                    std::unique_ptr<EventLog> event_log);
   Core(FileSystem* file_system, std::string directory, Settings values,
        std::unique_ptr<Executor> threads, std::unique_ptr<EventLog> event_log);
 
@@ -43,6 +49,8 @@ struct Core {
   RecoveryInfo recovery;
 
   std::atomic<bool> closed{false};
+  // With `closed`: this process is a child of the one that opened the database.
+  std::atomic<bool> in_child{false};
   // The newest commit reads may see. Stored (release) by the write leader after the entries are in
   // the memtable; loaded (acquire) by reads after they took their view.
   std::atomic<LogPos> visible{0};
@@ -57,11 +65,16 @@ struct Core {
   // are copied instead of pinned.
   bool PinsExceedBudget();
 
-  ViewHolder views;  // last: its tables let go of `cache` first
+  ViewHolder views;  // behind `cache`: its tables let go of that first
+
+ private:
+  void BecomeChild();
+
+  ForkWatch fork_watch;
 };
 
 // kClosed, or ok.
 Status CheckOpen(const Core& core);
-Status ClosedError();
+Status ClosedError(const Core& core);
 
 }  // namespace logwood

@@ -35,7 +35,7 @@ std::unique_ptr<Iterator> NewErrorIterator(Status status) {
 }
 
 Status DbIterator::status() const {
-  if (Closed()) return ClosedError();
+  if (Closed()) return ClosedError(*source_.core);
   return inner_->status();
 }
 

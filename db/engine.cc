@@ -62,6 +62,12 @@ Engine::Engine(Parts parts)
 
 Engine::~Engine() { static_cast<void>(Close()); }
 
+void Engine::operator delete(Engine* engine, std::destroying_delete_t) {
+  if (engine->core_->in_child.load(std::memory_order_relaxed)) return;
+  engine->~Engine();
+  ::operator delete(engine);
+}
+
 Status Engine::CloseLog() {
   if (errors_.stopped()) return errors_.any_failure();
   ASSIGN_OR_RETURN(LogEnd end, log_->Close());
@@ -74,7 +80,7 @@ Status Engine::CloseLog() {
 Status Engine::Close() {
   {
     MutexLock lock(close_mutex_);
-    if (core_->closed.exchange(true, std::memory_order_seq_cst)) return ClosedError();
+    if (core_->closed.exchange(true, std::memory_order_seq_cst)) return ClosedError(*core_);
   }
   background_.Stop();
   {
@@ -99,7 +105,7 @@ Status Engine::Close() {
 
 Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) {
   Call call(this);
-  if (!call.is_open()) return ClosedError();
+  if (!call.is_open()) return ClosedError(*core_);
   if (options.durability > Durability::kPower) {
     return Status::InvalidArgument(
         "durability: " + std::to_string(static_cast<int>(options.durability)) +
@@ -167,7 +173,7 @@ Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
 
 Status Engine::WaitDurable(LogPos position, Deadline deadline) {
   Call call(this);
-  if (!call.is_open()) return ClosedError();
+  if (!call.is_open()) return ClosedError(*core_);
   if (position > LastPosition()) {
     return Status::InvalidArgument("position " + std::to_string(position) +
                                    " was not given yet; the last is " +
@@ -266,7 +272,7 @@ Status Engine::DropKeyspace(std::string_view name) {
 
 Status Engine::Flush() {
   Call call(this);
-  if (!call.is_open()) return ClosedError();
+  if (!call.is_open()) return ClosedError(*core_);
   ASSIGN_OR_RETURN(LogPos position, writer_.SealActive());
   return background_.WaitFlushed(position);
 }
@@ -274,7 +280,7 @@ Status Engine::Flush() {
 Status Engine::CompactStored(std::string begin, std::string end, bool force_last_level) {
   RETURN_IF_ERROR(Flush());
   Call call(this);
-  if (!call.is_open()) return ClosedError();
+  if (!call.is_open()) return ClosedError(*core_);
   ManualRange range;
   range.begin = std::move(begin);
   range.end = std::move(end);
@@ -301,14 +307,14 @@ Status Engine::CompactAll(const CompactOptions& options) {
 
 Status Engine::WaitForCompaction(Deadline deadline) {
   Call call(this);
-  if (!call.is_open()) return ClosedError();
+  if (!call.is_open()) return ClosedError(*core_);
   return background_.WaitIdle(deadline);
 }
 
 Status Engine::Verify(const std::function<void(const Damage&)>& report,
                       const std::function<void(uint64_t, uint64_t)>& progress) {
   Call call(this);
-  if (!call.is_open()) return ClosedError();
+  if (!call.is_open()) return ClosedError(*core_);
   VerifyInput input;
   // Position first: what it names is in the segments listed after it.
   input.last_position = LastPosition();
@@ -322,6 +328,7 @@ RangeEstimate Engine::Estimate(Keyspace keyspace, const KeyRange& range) {
 }
 
 Stats Engine::GetStats() {
+  if (core_->in_child.load(std::memory_order_relaxed)) return {};
   Stats stats = ReportStatistics(*core_);
   if (!CheckOpen(*core_).ok()) return stats;
   stats.epoch = tree_->versions().current_epoch();

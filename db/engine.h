@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <string>
 
 #include "db/background.h"
@@ -29,6 +30,8 @@ class Engine final : public DB {
   };
   explicit Engine(Parts parts);
   ~Engine() override;
+  // In a child made by fork it does nothing: threads, locks and files belong to the parent.
+  static void operator delete(Engine* engine, std::destroying_delete_t);
   Status Close() override;
 
   Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) override;

@@ -3,12 +3,15 @@
 // After a failed sync the kernel may have dropped the names it was to write and call the directory
 // clean: a later sync that succeeds proves nothing about them (docs/decisions, 0009).
 // The log, the manifest and the tables share one directory, so each must learn of the others'
-// failures. Safe to call from several threads; the base must outlive it.
+// failures. That directory is kept open: a process out of file descriptors can still sync it.
+// Safe to call from several threads; the base must outlive it.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "util/forwarding_file_system.h"
+#include "util/status_macros.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -17,13 +20,20 @@ class GuardedFileSystem final : public ForwardingFileSystem {
  public:
   using ForwardingFileSystem::ForwardingFileSystem;
 
+  // The one directory that will be synced; called before any thread does.
+  Status Guard(const std::string& directory) {
+    ASSIGN_OR_RETURN(directory_, base()->OpenDirectory(directory));
+    path_ = directory;
+    return Status::Ok();
+  }
+
   // The first failure, for ever after.
   Status SyncDirectory(const std::string& directory) override EXCLUDES(mutex_) {
     {
       MutexLock lock(mutex_);
       if (!failure_.ok()) return failure_;
     }
-    Status synced = base()->SyncDirectory(directory);
+    Status synced = directory == path_ ? directory_->Sync() : base()->SyncDirectory(directory);
     MutexLock lock(mutex_);
     // One that failed meanwhile, beside this one, may have cost this one its names.
     if (failure_.ok()) failure_ = std::move(synced);
@@ -31,6 +41,8 @@ class GuardedFileSystem final : public ForwardingFileSystem {
   }
 
  private:
+  std::string path_;
+  std::unique_ptr<Directory> directory_;
   Mutex mutex_;
   Status failure_ GUARDED_BY(mutex_);
 };

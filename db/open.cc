@@ -93,6 +93,7 @@ Status Opener::PrepareDirectory() {
   // Values out of range are refused before anything is created.
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
   if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
+  RETURN_IF_ERROR(guard_->Guard(path_));
   ASSIGN_OR_RETURN(lock_, fs_->Lock(JoinPath(path_, kLockFileName), LockMode::kExclusive));
   ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
   fresh_ = !listing_.has_root;
@@ -138,7 +139,7 @@ void Opener::MakeCore() {
   auto threads = NewThreadPool(settings_.background_threads);
   auto events = std::make_unique<EventLog>(fs_, threads.get(), path_, settings_.event_log_bytes,
                                            options_.listeners);
-  core_ = std::make_shared<Core>(fs_, path_, settings_, std::move(threads), std::move(events));
+  core_ = Core::Make(fs_, path_, settings_, std::move(threads), std::move(events));
   core_->owned_fs = guard_;
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;

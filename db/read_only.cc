@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "db/file_names.h"
+#include "db/held_files.h"
 #include "db/recovery.h"
 #include "db/statistics_report.h"
 #include "db/verify.h"
@@ -14,8 +15,9 @@ namespace logwood {
 namespace {
 
 // With a writer at work, files named by the root we read may be gone when we get to them; what the
-// new root names is there.
-constexpr int kAttemptsBesideWriter = 5;
+// new root names is there. Between attempts it is given time, twice as much each time.
+constexpr int kAttemptsBesideWriter = 7;
+constexpr uint64_t kFirstPauseMicros = 5'000;
 
 Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& options,
                                        const std::string& path, const TreeState& tree) {
@@ -24,8 +26,7 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   ASSIGN_OR_RETURN(Settings settings, ResolveSettings(values, tree.settings));
   auto threads = NewThreadPool(1);
   auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0, values.listeners);
-  auto core =
-      std::make_shared<Core>(fs, path, std::move(settings), std::move(threads), std::move(events));
+  auto core = Core::Make(fs, path, std::move(settings), std::move(threads), std::move(events));
   core->history_id = tree.root.history_id;
   core->instance_id = tree.root.instance_id;
   core->catalogue.SetOwner(static_cast<uint32_t>(tree.root.instance_id.low) | 1);
@@ -57,10 +58,33 @@ Damage DamageOf(const ReplayResult& replay) {
   return damage;
 }
 
+// Whatever the writer removes from now on stays readable here. `tables_missing`: some table was
+// gone already.
+Status HoldFiles(const std::string& path, const DirectoryListing& listing, const TreeState& tree,
+                 HeldFiles* held, bool* tables_missing) {
+  for (int level = 0; level < kLevels; ++level) {
+    for (const TableMetaPtr& meta : tree.version->shape().levels[level]) {
+      Status status = held->Hold(JoinPath(path, TableFileName(meta->number)));
+      // A table that is lost is met by the reads that need it, as without a writer.
+      *tables_missing |= status.Is(StatusCode::kNotFound);
+      if (!status.ok() && !status.Is(StatusCode::kNotFound)) return status;
+    }
+  }
+  for (uint64_t number : listing.logs) {
+    Status status = held->Hold(JoinPath(path, LogFileName(number)));
+    if (!status.ok() && !status.Is(StatusCode::kNotFound)) return status;
+  }
+  return Status::Ok();
+}
+
 Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& options,
                                      const std::string& path) {
   ReadOnlyDb::Parts parts;
-  if (!options.ignore_writer) {
+  std::shared_ptr<HeldFiles> held;
+  if (options.ignore_writer) {
+    held = std::make_shared<HeldFiles>(fs);
+    fs = held.get();
+  } else {
     auto lock = fs->Lock(JoinPath(path, kLockFileName), LockMode::kShared);
     if (lock.ok()) {
       parts.lock = std::move(*lock);
@@ -77,7 +101,11 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
                               ":0: the directory holds data files but no ROOT");
   }
   ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs, path, /*for_writing=*/false));
+  if (held != nullptr) {
+    RETURN_IF_ERROR(HoldFiles(path, listing, tree, held.get(), &parts.tables_missing));
+  }
   ASSIGN_OR_RETURN(parts.core, MakeCore(fs, options, path, tree));
+  parts.core->owned_fs = held;
   ReplayIntoOptions replay;
   replay.memtable_bytes = parts.core->settings.memtable_bytes;
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
@@ -93,6 +121,14 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   return std::unique_ptr<DB>(std::make_unique<ReadOnlyDb>(std::move(parts)));
 }
 
+// Whether an open beside a writer saw a state that stood still. What looks like damage may be files
+// that the writer removed, or a commit that it was just storing.
+bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
+  if (!opened.ok()) return opened.status().Is(StatusCode::kNotFound);
+  const auto& db = static_cast<const ReadOnlyDb&>(**opened);
+  return db.GetRecoveryInfo().unproven_tail_bytes == 0 && !db.tables_missing();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
@@ -100,9 +136,12 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
   ASSIGN_OR_RETURN(const std::string absolute, fs->AbsolutePath(path));
   auto opened = OpenOnce(fs, options, absolute);
-  for (int attempt = 1; attempt < kAttemptsBesideWriter && options.ignore_writer; ++attempt) {
-    // A commit that the writer is just storing looks like a tail, and is whole the next time.
-    if (opened.ok() && (*opened)->GetRecoveryInfo().unproven_tail_bytes == 0) break;
+  if (!options.ignore_writer) return opened;
+  const auto clock = NewThreadPool(1);
+  uint64_t pause = kFirstPauseMicros;
+  for (int attempt = 1; attempt < kAttemptsBesideWriter && !SeesStill(opened); ++attempt) {
+    clock->SleepMicros(pause);
+    pause *= 2;
     opened = OpenOnce(fs, options, absolute);
   }
   return opened;
@@ -114,7 +153,7 @@ Status ReadOnlyDb::Refuse() const {
 }
 
 Status ReadOnlyDb::Close() {
-  if (parts_.core->closed.exchange(true)) return ClosedError();
+  if (parts_.core->closed.exchange(true)) return ClosedError(*parts_.core);
   parts_.core->executor->Shutdown();
   parts_.lock.reset();
   return Status::Ok();
@@ -131,6 +170,7 @@ Status ReadOnlyDb::Verify(const std::function<void(const Damage&)>& report,
 }
 
 Stats ReadOnlyDb::GetStats() {
+  if (parts_.core->in_child.load(std::memory_order_relaxed)) return {};
   Stats stats = ReportStatistics(*parts_.core);
   stats.durable_position = parts_.durable;
   for (const RetainedSegment& segment : parts_.segments) {

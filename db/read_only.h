@@ -20,10 +20,12 @@ class ReadOnlyDb final : public DB {
     std::vector<RetainedSegment> segments;
     LogPos durable = 0;
     std::optional<Damage> log_damage;  // with allow_damaged_log
+    bool tables_missing = false;       // found with ignore_writer
   };
   explicit ReadOnlyDb(Parts parts) : parts_(std::move(parts)), reads_(parts_.core) {}
   ~ReadOnlyDb() override { static_cast<void>(Close()); }
   Status Close() override;
+  bool tables_missing() const { return parts_.tables_missing; }
 
   Result<LogPos> Write(const WriteOptions&, const WriteBatch&) override { return Refuse(); }
   Result<LogPos> Put(const WriteOptions&, Keyspace, std::string_view, std::string_view) override {

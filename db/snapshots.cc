@@ -5,7 +5,10 @@
 
 namespace logwood {
 
-SnapshotImpl::~SnapshotImpl() { core_->snapshots.Release(this); }
+SnapshotImpl::~SnapshotImpl() {
+  // In a child made by fork the list's lock may be held for ever.
+  if (!core_->in_child.load(std::memory_order_relaxed)) core_->snapshots.Release(this);
+}
 
 std::chrono::microseconds SnapshotImpl::age() const {
   return std::chrono::duration_cast<std::chrono::microseconds>(core_->executor->Now() - made_);

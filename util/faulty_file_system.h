@@ -65,6 +65,7 @@ class FaultyFileSystem final : public FileSystem {
   }
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   Result<uint64_t> FreeBytes(const std::string& path) override;
+  uint64_t OpenFilesMax() const override { return base_->OpenFilesMax(); }
 
   // For the files it opens: counts the operation and says whether it fails; `torn_percent`, when
   // given and it fails, how much of it reaches the base all the same.

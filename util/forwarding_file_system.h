@@ -1,5 +1,6 @@
 // ForwardingFileSystem: passes every call on to another file system. What stands between Logwood
 // and the disk overrides the calls it is about. The base must outlive it and the files it opens.
+// OpenDirectory is not passed on: its Sync is a SyncDirectory of this file system.
 #pragma once
 
 #include <memory>
@@ -46,6 +47,7 @@ class ForwardingFileSystem : public FileSystem {
     return base_->Lock(path, mode);
   }
   Result<uint64_t> FreeBytes(const std::string& path) override { return base_->FreeBytes(path); }
+  uint64_t OpenFilesMax() const override { return base_->OpenFilesMax(); }
 
  protected:
   FileSystem* base() const { return base_; }

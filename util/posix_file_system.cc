@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -52,6 +53,24 @@ Result<struct stat> Stat(std::string_view operation, const std::string& path) {
   if (::stat(path.c_str(), &info) != 0) return ErrorFromErrno(operation, path, errno);
   return info;
 }
+
+Status SyncDescriptor(const posix::Descriptor& fd, const std::string& directory) {
+  while (::fsync(fd.get()) != 0) {
+    if (errno != EINTR) return ErrorFromErrno("sync directory", directory, errno);
+  }
+  return Status::Ok();
+}
+
+class PosixDirectory final : public Directory {
+ public:
+  PosixDirectory(std::string path, posix::Descriptor fd)
+      : path_(std::move(path)), fd_(std::move(fd)) {}
+  Status Sync() override { return SyncDescriptor(fd_, path_); }
+
+ private:
+  const std::string path_;
+  const posix::Descriptor fd_;
+};
 
 class PosixFileSystem final : public FileSystem {
  public:
@@ -137,10 +156,12 @@ class PosixFileSystem final : public FileSystem {
 
   Status SyncDirectory(const std::string& directory) override {
     ASSIGN_OR_RETURN(const posix::Descriptor fd, posix::Open(directory, O_RDONLY | O_DIRECTORY));
-    while (::fsync(fd.get()) != 0) {
-      if (errno != EINTR) return ErrorFromErrno("sync directory", directory, errno);
-    }
-    return Status::Ok();
+    return SyncDescriptor(fd, directory);
+  }
+
+  Result<std::unique_ptr<Directory>> OpenDirectory(const std::string& path) override {
+    ASSIGN_OR_RETURN(posix::Descriptor fd, posix::Open(path, O_RDONLY | O_DIRECTORY));
+    return std::make_unique<PosixDirectory>(path, std::move(fd));
   }
 
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override {
@@ -151,6 +172,12 @@ class PosixFileSystem final : public FileSystem {
     struct statvfs info;
     if (::statvfs(path.c_str(), &info) != 0) return ErrorFromErrno("free bytes", path, errno);
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+  }
+
+  uint64_t OpenFilesMax() const override {
+    struct rlimit limit;
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return FileSystem::OpenFilesMax();
+    return static_cast<uint64_t>(limit.rlim_cur);
   }
 };
 

@@ -11,6 +11,8 @@
 // Keys and values are any bytes, ordered bytewise. A database is opened for writing by one process
 // at a time. All calls are safe from several threads unless said otherwise. Handles (snapshots,
 // iterators, pinned values) may outlive the DB object: they then answer kClosed, nothing worse.
+// After fork(2) the database stays with the parent: in the child every call answers kClosed, and
+// destroying the DB object does nothing.
 #pragma once
 
 #include <cstddef>

@@ -66,6 +66,14 @@ class LOGWOOD_EXPORT LogFile {
   virtual Status Close() = 0;
 };
 
+// An open directory. Safe to call from several threads.
+class LOGWOOD_EXPORT Directory {
+ public:
+  virtual ~Directory() = default;
+  // As FileSystem::SyncDirectory of its path.
+  virtual Status Sync() = 0;
+};
+
 // Holds a lock file; releases it when destroyed.
 class LOGWOOD_EXPORT FileLock {
  public:
@@ -103,6 +111,9 @@ class LOGWOOD_EXPORT FileSystem {
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   virtual Status Link(const std::string& from, const std::string& to) = 0;
   virtual Status SyncDirectory(const std::string& directory) = 0;
+  // For who syncs one directory again and again: once it is open, syncing it needs no descriptor
+  // that could be refused. Here: calls SyncDirectory. The file system must outlive the result.
+  virtual Result<std::unique_ptr<Directory>> OpenDirectory(const std::string& path);
 
   // The same path from wherever the process goes: a database stays where it was opened. Here: as it
   // is, for file systems that know no working directory.
@@ -112,6 +123,8 @@ class LOGWOOD_EXPORT FileSystem {
   // inherited through fork. The file is created where missing (kExclusive only) and never removed.
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) = 0;
   virtual Result<uint64_t> FreeBytes(const std::string& path) = 0;
+  // How many files this process may have open at a time. Here: as many as it likes.
+  virtual uint64_t OpenFilesMax() const { return ~uint64_t{0}; }
 };
 
 }  // namespace logwood

@@ -76,9 +76,12 @@ struct ReadOnlyOptions {
   FileSystem* file_system = nullptr;
   // Serve the good prefix of a log with proven damage instead of failing.
   bool allow_damaged_log = false;
-  // Open although a writer has the directory: reads the state found while opening, trying again
-  // when files vanish meanwhile. What the writer commits later is not seen; reads of tables that it
-  // removes later are kCorruption: open again.
+  // False: an open takes a shared lock, so while it lasts no writer can open the directory (kBusy),
+  // and it is itself kBusy while a writer has it. True: no lock; reads the state found while
+  // opening, trying again for a third of a second when files vanish meanwhile, and keeps those
+  // files open, so that they stay readable when the writer removes them (beyond a quarter of the
+  // descriptors the process may have: reads of a table that went are kCorruption). What the writer
+  // commits later is not seen: open again.
   bool ignore_writer = false;
 };
 

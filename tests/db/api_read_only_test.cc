@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
@@ -21,6 +23,11 @@ class OpenedReadOnly : public DatabaseTest {
       ASSERT_OK(db_->Put({}, i % 2 ? Keyspace() : keyspace, KeyOf(3 + 8 * i), ValueOf(i, 100)));
     ASSERT_OK(db_->Flush());
     ASSERT_OK(db_->Put({}, "in the log", "only"));
+  }
+  std::set<std::string> Names() {
+    std::set<std::string> names;
+    for (const auto& [name, bytes] : Files()) names.insert(name);
+    return names;
   }
   FileContents Files() {
     Result<FileContents> contents = ReadDirectory(place_.files(), path_);
@@ -86,14 +93,25 @@ TEST_F(OpenedReadOnly, BesideAWriterOnlyWhenAsked) {
   EXPECT_OK(reader->Get({}, "in the log", &value));
   ASSERT_OK(db_->Put({}, "later", "v"));
   EXPECT_STATUS(kNotFound, reader->Get({}, "later", &value));
-  // What the writer removes meanwhile may be missed, but never misread.
+}
+
+TEST_F(OpenedReadOnly, WhatAWriterRemovesLaterStaysReadableBesideIt) {
+  const std::string expected = Entries();
+  const std::set<std::string> before = Names();
+  ReadOnlyOptions options = ReadOnly();
+  options.ignore_writer = true;
+  ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(options, path_));
   for (uint32_t i = 0; i < 400; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i + 1, 100)));
   ASSERT_OK(db_->CompactAll({.force_last_level = true}));
-  const auto iterator = reader->NewIterator({});
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    if (iterator->key() == "in the log") continue;
-    ASSERT_EQ(iterator->value().size(), 100u);
+  const std::set<std::string> after = Names();
+  for (const std::string& name : before) {
+    const bool data = name.ends_with(".table") || name.ends_with(".log");
+    EXPECT_FALSE(data && after.contains(name)) << name;
   }
+  EXPECT_EQ(Entries(reader->NewIterator({}).get()), expected);
+  std::vector<std::string> damages;
+  EXPECT_OK(reader->Verify([&](const Damage& damage) { damages.push_back(damage.what); }));
+  EXPECT_EQ(damages, std::vector<std::string>());
 }
 
 TEST_F(OpenedReadOnly, AfterAKillShowsWhatRecoveryWouldAndLeavesItSo) {

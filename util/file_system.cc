@@ -1,0 +1,23 @@
+#include "logwood/file_system.h"
+
+namespace logwood {
+
+namespace {
+
+class DirectoryByPath final : public Directory {
+ public:
+  DirectoryByPath(FileSystem* files, std::string path) : files_(files), path_(std::move(path)) {}
+  Status Sync() override { return files_->SyncDirectory(path_); }
+
+ private:
+  FileSystem* const files_;
+  const std::string path_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Directory>> FileSystem::OpenDirectory(const std::string& path) {
+  return std::make_unique<DirectoryByPath>(this, path);
+}
+
+}  // namespace logwood
