@@ -10,7 +10,10 @@ namespace logwood {
 
 namespace {
 
-constexpr uint64_t kRetryDelayUs = 500'000;
+// Failed work is looked at again so often; it is tried again as its Backoff says.
+constexpr uint64_t kRetryPollUs = 500'000;
+// Work that a full disk stopped is tried at once when so much room was made.
+constexpr uint64_t kRoomMadeBytes = 1 << 20;
 constexpr uint64_t kTendDelayUs = 20'000;
 // The log is synced behind the writers about every so many bytes, so that a flush or a durable
 // write never finds much to sync.
@@ -34,12 +37,14 @@ void Background::Start() {
 void Background::Wake() {
   MutexLock lock(mutex_);
   if (stopping() || parts_.errors->stopped()) return;
+  ++wakes_;
   Executor* executor = parts_.core->executor.get();
-  if (!flushing_ && parts_.tree->HasSealed()) {
+  if (!flushing_ && parts_.tree->HasSealed() && MayTryLocked(ErrorState::Work::kFlush)) {
     flushing_ = true;
     executor->Schedule(JobPriority::kHigh, [this] { FlushLoop(); });
   }
-  if (compactors_ < parts_.core->settings.background_threads) {
+  if (compactors_ < parts_.core->settings.background_threads &&
+      MayTryLocked(ErrorState::Work::kCompaction)) {
     ++compactors_;
     executor->Schedule(JobPriority::kLow, [this] { CompactLoop(); });
   }
@@ -79,22 +84,25 @@ SurvivalRules Background::MakeRules() const {
 }
 
 void Background::FlushLoop() {
-  Status status;
-  while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
-    status = FlushOnce();
-    if (status.ok()) Succeed(ErrorState::Work::kFlush);
-  }
-  {
+  for (;;) {
+    Status status;
+    while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
+      status = FlushOnce();
+      if (status.ok()) Succeed(ErrorState::Work::kFlush);
+    }
+    if (status.ok()) {
+      Wake();  // the compactions that it made due, before anybody sees it end
+    } else {
+      Fail(ErrorState::Work::kFlush, status, "flush");
+      CollectTables();
+    }
     MutexLock lock(mutex_);
+    // Who seals meanwhile finds a flush running and leaves it to that one.
+    if (status.ok() && parts_.tree->HasSealed() && !stopping()) continue;
     flushing_ = false;
+    changed_.NotifyAll();
+    return;
   }
-  if (!status.ok()) {
-    Fail(ErrorState::Work::kFlush, status, "flush");
-    CollectTables();
-  }
-  if (status.ok()) Wake();  // what was sealed between the last look and now
-  MutexLock lock(mutex_);
-  changed_.NotifyAll();
 }
 
 Status Background::FlushOnce() {
@@ -175,11 +183,21 @@ Status Background::WaitForRoom() {
 }
 
 Status Background::WaitFlushed(LogPos position) {
+  uint64_t failures = 0;
+  {
+    // Somebody asks: what failed before is tried now, and only how that ends counts.
+    MutexLock lock(mutex_);
+    backoff_[static_cast<size_t>(ErrorState::Work::kFlush)].Reset();
+    failures = flush_failures_;
+  }
   while (parts_.tree->versions().tables_state().position < position) {
     Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
-    RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
+    if (flush_failures_ != failures || parts_.errors->stopped()) {
+      RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
+      failures = flush_failures_;
+    }
     if (stopping()) return ClosedError(*parts_.core);
     if (flushing_) changed_.Wait(mutex_);
   }
@@ -187,6 +205,10 @@ Status Background::WaitFlushed(LogPos position) {
 }
 
 Status Background::WaitIdle(Deadline deadline) {
+  {
+    MutexLock lock(mutex_);
+    for (Backoff& backoff : backoff_) backoff.Reset();
+  }
   Wake();
   MutexLock lock(mutex_);
   while (flushing_ || compactors_ != 0 || running_ != 0) {
@@ -253,8 +275,11 @@ Status Background::CommitEdit(Edit edit, size_t flushed) {
   const bool new_names = std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& added) {
     return edit.Brings(added.second.number);
   });
-  Status status = new_names ? core.fs->SyncDirectory(core.path) : Status::Ok();
-  if (status.ok()) status = parts_.tree->Commit(std::move(edit), flushed);
+  Status synced = new_names ? core.fs->SyncDirectory(core.path) : Status::Ok();
+  // Whatever its code: it answers every later sync of the directory, too.
+  if (!synced.ok()) StopWrites(synced, "sync of the directory");
+  RETURN_IF_ERROR(std::move(synced));
+  Status status = parts_.tree->Commit(std::move(edit), flushed);
   if (status.Is(StatusCode::kIoError)) StopWrites(status, "commit of an edit");
   return status;
 }
@@ -271,23 +296,64 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
   event.status = status;
   event.detail = what;
   parts_.core->events->Emit(std::move(event));
+  const Core& core = *parts_.core;
+  const auto room = core.fs->FreeBytes(core.path);
   MutexLock lock(mutex_);
+  // What met damage is not picked again; the rest may go on.
+  if (!status.Is(StatusCode::kCorruption)) {
+    backoff_[static_cast<size_t>(work)].Failed(core.executor->NowNanos());
+  }
+  if (work == ErrorState::Work::kFlush) ++flush_failures_;
+  free_bytes_at_failure_ =
+      status.Is(StatusCode::kNoSpace) && room.ok() ? *room : ~uint64_t{0} - kRoomMadeBytes;
   changed_.NotifyAll();
   if (retry_armed_ || stopping()) return;
   retry_armed_ = true;
-  parts_.core->executor->ScheduleAfter(kRetryDelayUs, [this] { Retry(); });
+  core.executor->ScheduleAfter(kRetryPollUs, [this] { Retry(); });
 }
 
+bool Background::MayTryLocked(ErrorState::Work work) const {
+  const Backoff& backoff = backoff_[static_cast<size_t>(work)];
+  return !backoff.waiting() || backoff.MayTry(parts_.core->executor->NowNanos());
+}
+
+// Looks every so often while something failed; most times it only looks.
 void Background::Retry() {
+  const auto room = parts_.core->fs->FreeBytes(parts_.core->path);
   {
     MutexLock lock(mutex_);
     retry_armed_ = false;
+    const bool made_room = room.ok() && *room >= free_bytes_at_failure_ + kRoomMadeBytes;
+    bool any = false;
+    for (Backoff& backoff : backoff_) {
+      any |= backoff.waiting();
+      if (made_room) backoff.Reset();
+    }
+    if (stopping() || parts_.errors->stopped()) return;
+    if (any) {
+      retry_armed_ = true;
+      parts_.core->executor->ScheduleAfter(kRetryPollUs, [this] { Retry(); });
+    }
   }
   Wake();
 }
 
+// A compaction that cannot end must not take the room that commits and flushes live on.
+Status Background::CheckRoom(uint64_t bytes) const {
+  const Core& core = *parts_.core;
+  const auto room = core.fs->FreeBytes(core.path);
+  const uint64_t needed = bytes + core.settings.memtables_bytes_max;
+  if (!room.ok() || *room >= needed) return Status::Ok();
+  return Status::NoSpace(core.path + ": a compaction needs up to " + std::to_string(needed) +
+                         " bytes beside what it reads; " + std::to_string(*room) + " are free");
+}
+
 void Background::Succeed(ErrorState::Work work) {
   if (!parts_.errors->ClearFailure(work)) return;
+  {
+    MutexLock lock(mutex_);
+    backoff_[static_cast<size_t>(work)].Reset();
+  }
   Event event;
   event.kind = EventKind::kResumed;
   event.detail = "background work succeeds again";

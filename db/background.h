@@ -5,6 +5,7 @@
 // Threads: all calls from any thread. No I/O under the lock.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "compaction/backpressure.h"
 #include "compaction/job.h"
 #include "compaction/picker.h"
+#include "db/backoff.h"
 #include "db/commit_log.h"
 #include "db/core.h"
 #include "db/error_state.h"
@@ -85,6 +87,8 @@ class Background {
   void Fail(ErrorState::Work work, const Status& status, const char* what);
   void Succeed(ErrorState::Work work);
   void Retry();
+  bool MayTryLocked(ErrorState::Work work) const REQUIRES(mutex_);
+  Status CheckRoom(uint64_t bytes) const;
   void ArmIdle();
   void TendLog();
   Status RecordDurableSegment();
@@ -110,6 +114,10 @@ class Background {
   CondVar changed_;  // some work ended
   bool flushing_ GUARDED_BY(mutex_) = false;
   bool retry_armed_ GUARDED_BY(mutex_) = false;
+  std::array<Backoff, ErrorState::kWorks> backoff_ GUARDED_BY(mutex_);
+  uint64_t free_bytes_at_failure_ GUARDED_BY(mutex_) = 0;  // the last time the disk was full
+  uint64_t flush_failures_ GUARDED_BY(mutex_) = 0;
+  uint64_t wakes_ GUARDED_BY(mutex_) = 0;
   uint32_t compactors_ GUARDED_BY(mutex_) = 0;  // threads in CompactLoop
   uint32_t running_ GUARDED_BY(mutex_) = 0;     // plans under way, manual ones included
   uint64_t picks_ GUARDED_BY(mutex_) = 0;       // changes of busy_

@@ -5,18 +5,27 @@
 namespace logwood {
 
 void Background::CompactLoop() {
-  Status status;
-  while (status.ok()) {
-    std::optional<CompactionPlan> plan = PickNext();
-    if (!plan) break;
-    Wake();  // another thread may find something beside this plan
-    status = RunPlan(*plan);
+  for (;;) {
+    uint64_t wakes = 0;
+    {
+      MutexLock lock(mutex_);
+      wakes = wakes_;
+    }
+    Status status;
+    if (std::optional<CompactionPlan> plan = PickNext()) {
+      Wake();  // another thread may find something beside this plan
+      status = RunPlan(*plan);
+      if (status.ok()) continue;
+      Fail(ErrorState::Work::kCompaction, status, "compaction");
+    }
+    CollectTables();  // what a look at an older version kept from going
+    MutexLock lock(mutex_);
+    // Who wakes meanwhile may find all compactors running, and leaves it to them.
+    if (status.ok() && wakes != wakes_ && !stopping()) continue;
+    --compactors_;
+    changed_.NotifyAll();
+    return;
   }
-  if (!status.ok()) Fail(ErrorState::Work::kCompaction, status, "compaction");
-  CollectTables();  // what a look at an older version kept from going
-  MutexLock lock(mutex_);
-  --compactors_;
-  changed_.NotifyAll();
 }
 
 std::optional<CompactionPlan> Background::PickNext() {
@@ -72,6 +81,7 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   job.sink.grandparent_bytes_max = settings.grandparent_bytes_max;
   job.survival = MakeRules();
   job.survival.zero_positions = true;
+  RETURN_IF_ERROR(CheckRoom(plan.InputBytes()));
   ASSIGN_OR_RETURN(*result, RunCompaction(plan, job));
   for (TableMeta& meta : result->output.tables) {
     edit.added.emplace_back(plan.output_level, std::move(meta));

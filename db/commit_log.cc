@@ -245,7 +245,9 @@ uint64_t CommitLog::active_number() const {
 }
 
 Result<LogEnd> CommitLog::Close() {
-  if (!active_->broken() && !active_->sealed()) RETURN_IF_ERROR(active_->Seal());
+  // A trailer that cannot be stored, on a full disk, is no loss: the mark of the close says where
+  // the segment ends.
+  if (!active_->broken() && !active_->sealed()) static_cast<void>(active_->Seal());
   {
     MutexLock lock(mutex_);
     while (syncing_) synced_.Wait(mutex_);

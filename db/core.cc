@@ -9,6 +9,8 @@ namespace {
 // A table reader keeps one file descriptor. The process has other uses for the rest.
 constexpr uint64_t kOpenTablesMax = 4096;
 constexpr uint64_t kOpenTablesMin = 16;
+// Of so many damaged places reads tell.
+constexpr size_t kDamageToldMax = 1000;
 
 uint32_t OpenTablesMax(const FileSystem& fs) {
   return static_cast<uint32_t>(std::clamp(fs.OpenFilesMax() / 2, kOpenTablesMin, kOpenTablesMax));
@@ -63,6 +65,22 @@ bool Core::PinsExceedBudget() {
   return exceeds();
 }
 
+void Core::NoteDamage(const Status& status) {
+  if (!status.Is(StatusCode::kCorruption)) [[likely]]
+    return;
+  {
+    MutexLock lock(damage_mutex_);
+    if (damage_told_.size() >= kDamageToldMax) return;
+    if (!damage_told_.emplace(status.message()).second) return;
+  }
+  Event event;
+  event.kind = EventKind::kCorruption;
+  event.position = visible.load(std::memory_order_relaxed);
+  event.status = status;
+  event.detail = "a read met damage";
+  events->Emit(std::move(event));
+}
+
 void Core::PublishVisible(LogPos position) {
   visible.store(position, std::memory_order_seq_cst);
   // Sequentially consistent with WaitVisible: either it sees the position or we see the waiter.
@@ -75,7 +93,7 @@ Status Core::WaitVisible(LogPos position, Deadline deadline) {
   MutexLock lock(visible_mutex);
   visible_waiters.fetch_add(1, std::memory_order_seq_cst);
   bool in_time = true;
-  while (visible.load(std::memory_order_seq_cst) < position && in_time &&
+  while (grows && visible.load(std::memory_order_seq_cst) < position && in_time &&
          !closed.load(std::memory_order_acquire)) {
     in_time = visible_changed.WaitUntil(visible_mutex, deadline);
   }

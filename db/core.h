@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "db/catalogue.h"
@@ -54,12 +55,16 @@ struct Core {
   // The newest commit reads may see. Stored (release) by the write leader after the entries are in
   // the memtable; loaded (acquire) by reads after they took their view.
   std::atomic<LogPos> visible{0};
+  bool grows = true;  // false: opened read-only, no commit will come
   // For ReadOptions::at_least.
   Mutex visible_mutex;
   CondVar visible_changed;
   std::atomic<uint32_t> visible_waiters{0};
   void PublishVisible(LogPos position);
   Status WaitVisible(LogPos position, Deadline deadline);
+
+  // Tells of damage that a read met, once for each place. Not from inside a view's Guard.
+  void NoteDamage(const Status& status);
 
   // Whether readers hold more memory than the budget has for them: then no new iterator, and values
   // are copied instead of pinned.
@@ -69,6 +74,9 @@ struct Core {
 
  private:
   void BecomeChild();
+
+  Mutex damage_mutex_;
+  std::set<std::string, std::less<>> damage_told_ GUARDED_BY(damage_mutex_);
 
   ForkWatch fork_watch;
 };

@@ -36,7 +36,9 @@ std::unique_ptr<Iterator> NewErrorIterator(Status status) {
 
 Status DbIterator::status() const {
   if (Closed()) return ClosedError(*source_.core);
-  return inner_->status();
+  Status status = inner_->status();
+  source_.core->NoteDamage(status);
+  return status;
 }
 
 bool DbIterator::BeginSeek() {

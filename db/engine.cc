@@ -143,6 +143,7 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
   write.operations = batch.operations();
   write.note = batch.note();
   write.operation_count = batch.count();
+  write.data_bytes = batch.data_bytes();
   write.check_keyspaces = batch.owner() != 0;
   return Commit(options, &write);
 }
@@ -232,16 +233,20 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
 Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
   RETURN_IF_ERROR(CheckOpen(*core_));
   RETURN_IF_ERROR(CheckName(name));
-  MutexLock lock(catalogue_mutex_);
-  if (core_->catalogue.Find(name)) {
-    return Status::AlreadyExists("keyspace: there is one with this name");
+  std::optional<uint32_t> number;
+  LogPos position = 0;
+  {
+    MutexLock lock(catalogue_mutex_);
+    if (core_->catalogue.Find(name)) {
+      return Status::AlreadyExists("keyspace: there is one with this name");
+    }
+    number = core_->catalogue.NextNumber();
+    if (!number) {
+      return Status::InvalidArgument("keyspaces: all " + std::to_string(kKeyspacesMax) +
+                                     " numbers are used up (dropped ones are not given again)");
+    }
+    ASSIGN_OR_RETURN(position, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
   }
-  auto number = core_->catalogue.NextNumber();
-  if (!number) {
-    return Status::InvalidArgument("keyspaces: all " + std::to_string(kKeyspacesMax) +
-                                   " numbers are used up (dropped ones are not given again)");
-  }
-  ASSIGN_OR_RETURN(LogPos position, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
   Event event;
   event.kind = EventKind::kKeyspaceCreated;
   event.position = position;
@@ -253,16 +258,19 @@ Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
 Status Engine::DropKeyspace(std::string_view name) {
   RETURN_IF_ERROR(CheckOpen(*core_));
   RETURN_IF_ERROR(CheckName(name));
-  MutexLock lock(catalogue_mutex_);
-  auto info = core_->catalogue.Find(name);
-  if (!info) return Status::NotFound("keyspace: there is none with this name");
-  uint32_t number = info->keyspace.number();
-  if (number == kDefaultKeyspace) {
-    return Status::InvalidArgument("keyspace: \"default\" cannot be dropped");
+  LogPos position = 0;
+  {
+    MutexLock lock(catalogue_mutex_);
+    auto info = core_->catalogue.Find(name);
+    if (!info) return Status::NotFound("keyspace: there is none with this name");
+    uint32_t number = info->keyspace.number();
+    if (number == kDefaultKeyspace) {
+      return Status::InvalidArgument("keyspace: \"default\" cannot be dropped");
+    }
+    ASSIGN_OR_RETURN(position, CommitCatalogue(Catalogue::DropOperations(name, number)));
   }
-  ASSIGN_OR_RETURN(LogPos position, CommitCatalogue(Catalogue::DropOperations(name, number)));
-  Event event;
   background_.Wake();
+  Event event;
   event.kind = EventKind::kKeyspaceDropped;
   event.position = position;
   event.detail = name;

@@ -34,6 +34,7 @@ class ErrorState {
   }
 
   enum class Work : uint8_t { kFlush = 0, kCompaction = 1 };
+  static constexpr size_t kWorks = 2;
   void SetFailure(Work work, const Status& failure) {
     MutexLock lock(mutex_);
     failures_[static_cast<size_t>(work)] = failure;
@@ -59,7 +60,7 @@ class ErrorState {
   mutable Mutex mutex_;
   std::atomic<bool> stopped_{false};
   Status cause_ GUARDED_BY(mutex_);
-  std::array<Status, 2> failures_ GUARDED_BY(mutex_);
+  std::array<Status, kWorks> failures_ GUARDED_BY(mutex_);
 };
 
 }  // namespace logwood

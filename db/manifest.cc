@@ -208,7 +208,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   return contents;
 }
 
-Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root) {
+Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root, bool* may_show) {
   FileHeader header;
   header.kind = FileKind::kRoot;
   header.id = NewId();
@@ -227,6 +227,7 @@ Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root)
   RETURN_IF_ERROR(file->Close());
   // The manifest's name must be durable before ROOT refers to it (invariant 5).
   RETURN_IF_ERROR(fs->SyncDirectory(directory));
+  if (may_show != nullptr) *may_show = true;
   RETURN_IF_ERROR(fs->Rename(fresh, JoinPath(directory, kRootFileName)));
   return fs->SyncDirectory(directory);
 }

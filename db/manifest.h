@@ -66,7 +66,8 @@ struct Root {
 };
 
 // Write-new, sync, rename, sync-directory.
-Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root);
+Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root,
+                 bool* may_show = nullptr);
 // kNotFound when there is none.
 Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing = true);
 

@@ -100,8 +100,10 @@ Status Opener::PrepareDirectory() {
   if (!fresh_ && options_.error_if_exists) {
     return Status::AlreadyExists(path_ + ": there is a database (error_if_exists is true)");
   }
-  if (fresh_) RETURN_IF_ERROR(CheckFresh());
-  return Status::Ok();
+  if (!fresh_) return Status::Ok();
+  RETURN_IF_ERROR(CheckFresh());
+  // Who made the directory may have died before its name was durable.
+  return exists ? fs_->CreateDirectory(path_) : Status::Ok();
 }
 
 Status Opener::CheckFresh() const {
@@ -401,16 +403,30 @@ Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {
   }
 }
 
+namespace {
+
+// A name of ours that tells of no commit.
+bool IsOursButData(const std::string& name) {
+  auto parsed = ParseFileName(name);
+  return parsed && parsed->kind != NameKind::kLog && parsed->kind != NameKind::kTable &&
+         parsed->kind != NameKind::kRoot;
+}
+
+}  // namespace
+
 Status DB::Destroy(const Options& options, const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
   ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
   if (!exists) return Status::Ok();
   ASSIGN_OR_RETURN(bool is_database, fs->Exists(JoinPath(path, kRootFileName)));
-  if (!is_database) {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
+  // An earlier Destroy, or the making of the database, may have been cut short.
+  const bool is_rest = !names.empty() && std::all_of(names.begin(), names.end(), IsOursButData);
+  if (!is_database && !is_rest) {
     return Status::InvalidArgument(path + ": there is no database (no ROOT); nothing was removed");
   }
   ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
-  ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
+  ASSIGN_OR_RETURN(names, fs->List(path));
   // ROOT goes last but for the lock: a crash in between leaves a directory that still says what it
   // is, and whose missing files are reported.
   for (const std::string& name : names) {

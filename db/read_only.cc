@@ -42,6 +42,7 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   view->version = tree.version;
   core->views.Install(view);
   core->visible.store(log->replay.last_position, std::memory_order_release);
+  core->grows = false;
   core->recovery = DescribeRecovery(tree, *log);
   auto catalogue = view->NewIterator(&core->tables, {}, Catalogue::Range());
   return core->catalogue.Load(catalogue.get(), log->replay.last_position);
@@ -78,7 +79,7 @@ Status HoldFiles(const std::string& path, const DirectoryListing& listing, const
 }
 
 Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& options,
-                                     const std::string& path) {
+                                     const std::string& path, bool* no_database) {
   ReadOnlyDb::Parts parts;
   std::shared_ptr<HeldFiles> held;
   if (options.ignore_writer) {
@@ -93,7 +94,8 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
     }
   }
   ASSIGN_OR_RETURN(DirectoryListing listing, ListDirectory(fs, path));
-  if (HoldsNoDatabase(listing)) {
+  *no_database = HoldsNoDatabase(listing);
+  if (*no_database) {
     return Status::NotFound(path + ": there is no database");
   }
   if (!listing.has_root) {
@@ -124,7 +126,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
 // Whether an open beside a writer saw a state that stood still. What looks like damage may be files
 // that the writer removed, or a commit that it was just storing.
 bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
-  if (!opened.ok()) return opened.status().Is(StatusCode::kNotFound);
+  if (!opened.ok()) return false;
   const auto& db = static_cast<const ReadOnlyDb&>(**opened);
   return db.GetRecoveryInfo().unproven_tail_bytes == 0 && !db.tables_missing();
 }
@@ -134,15 +136,21 @@ bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
 Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
                                              const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
+  if (path.empty()) return Status::InvalidArgument("path: it is empty");
   ASSIGN_OR_RETURN(const std::string absolute, fs->AbsolutePath(path));
-  auto opened = OpenOnce(fs, options, absolute);
-  if (!options.ignore_writer) return opened;
+  bool no_database = false;
+  auto opened = OpenOnce(fs, options, absolute, &no_database);
+  if (!options.ignore_writer || no_database) return opened;
   const auto clock = NewThreadPool(1);
   uint64_t pause = kFirstPauseMicros;
   for (int attempt = 1; attempt < kAttemptsBesideWriter && !SeesStill(opened); ++attempt) {
     clock->SleepMicros(pause);
     pause *= 2;
-    opened = OpenOnce(fs, options, absolute);
+    opened = OpenOnce(fs, options, absolute, &no_database);
+  }
+  if (opened.status().Is(StatusCode::kNotFound)) {
+    return Status::Busy(absolute + ": a writer removes files while they are opened; try again (" +
+                        std::string(opened.status().message()) + ")");
   }
   return opened;
 }

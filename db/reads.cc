@@ -154,14 +154,18 @@ Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_vie
   Status status = Lookup(options, keyspace, key, value, &found);
   if (status.ok() && found) return status;
   value->Reset();
-  return status.ok() ? NotFoundStatus() : status;
+  if (status.ok()) return NotFoundStatus();
+  core_->NoteDamage(status);
+  return status;
 }
 
 Result<bool> Reads::Contains(const ReadOptions& options, Keyspace keyspace,
                              std::string_view key) const {
   bool found = false;
-  RETURN_IF_ERROR(Lookup(options, keyspace, key, nullptr, &found));
-  return found;
+  Status status = Lookup(options, keyspace, key, nullptr, &found);
+  if (status.ok()) return found;
+  core_->NoteDamage(status);
+  return status;
 }
 
 std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspace,
@@ -181,23 +185,35 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
   std::vector<uint32_t> order(keys.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
-  ViewHolder::Guard view(core_->views);
-  LogPos position = ReadPosition(*core_, options);
+  // All copied first: a key may lie in what some value holds.
+  const std::string prefix = KeyspacePrefix(keyspace.number());
+  std::string stored_keys;
   for (uint32_t i : order) {
-    values[i].Reset();
-    if (keys[i].size() > kKeyBytesMax) {
-      statuses[i] = Status::InvalidArgument("key: longer than " + std::to_string(kKeyBytesMax));
-      continue;
-    }
-    StoredKeyBuffer stored(keyspace.number(), keys[i]);
-    LookupKey lookup{stored.view(), Hash64(stored.view()), position};
-    LookupResult result;
-    result.value = &values[i];
-    statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
-    bool found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
-    if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
-    CopyWherePinsExceedBudget(*core_, &values[i]);
+    if (keys[i].size() <= kKeyBytesMax) stored_keys.append(prefix).append(keys[i]);
   }
+  size_t stored_begin = 0;
+  {
+    ViewHolder::Guard view(core_->views);
+    LogPos position = ReadPosition(*core_, options);
+    for (uint32_t i : order) {
+      values[i].Reset();
+      if (keys[i].size() > kKeyBytesMax) {
+        statuses[i] = Status::InvalidArgument("key: longer than " + std::to_string(kKeyBytesMax));
+        continue;
+      }
+      const auto stored =
+          std::string_view(stored_keys).substr(stored_begin, prefix.size() + keys[i].size());
+      stored_begin += stored.size();
+      LookupKey lookup{stored, Hash64(stored), position};
+      LookupResult result;
+      result.value = &values[i];
+      statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
+      bool found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
+      if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
+      CopyWherePinsExceedBudget(*core_, &values[i]);
+    }
+  }
+  for (const Status& status : statuses) core_->NoteDamage(status);
   return statuses;
 }
 

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "db/file_names.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -56,13 +57,21 @@ Status VersionSet::NewManifest() {
   }
   // Order: new manifest and its name durable, then ROOT (WriteRoot), then the old one may go.
   ASSIGN_OR_RETURN(auto writer, ManifestWriter::Create(start_.fs, start_.directory, number, whole));
-  start_.root.manifest = number;
-  // From here to the end of WriteRoot either manifest may be the one a crash leaves us with.
-  manifest_broken_ = true;
-  doubtful_manifests_.push_back(number);
-  RETURN_IF_ERROR(WriteRoot(start_.fs, start_.directory, start_.root));
-  manifest_broken_ = false;
-  doubtful_manifests_.pop_back();
+  Root next = start_.root;
+  next.manifest = number;
+  bool may_show = false;
+  Status written = WriteRoot(start_.fs, start_.directory, next, &may_show);
+  if (!may_show) {
+    // Nothing names the new one: the old one stays what it was.
+    static_cast<void>(writer->Close());
+    static_cast<void>(start_.fs->Remove(JoinPath(start_.directory, ManifestFileName(number))));
+    return written;
+  }
+  start_.root = next;
+  // Either manifest may be the one a crash leaves us with.
+  manifest_broken_ = !written.ok();
+  if (manifest_broken_) doubtful_manifests_.push_back(number);
+  RETURN_IF_ERROR(std::move(written));
   if (manifest_ != nullptr) {
     doubtful_manifests_.push_back(manifest_->state().number);
     static_cast<void>(manifest_->Close());

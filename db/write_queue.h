@@ -22,6 +22,7 @@ struct PendingWrite {
   // In.
   std::string_view operations, note;
   uint32_t operation_count = 0;
+  size_t data_bytes = 0;  // keys and values, for the statistics
   uint32_t flags = 0;
   bool check_keyspaces = false;  // it names keyspaces beyond "default"
   bool joins_no_group = false;   // later writes are checked against what it did

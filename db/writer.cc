@@ -1,6 +1,7 @@
 #include "db/writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "db/fold.h"
 #include "util/batch_codec.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr uint64_t kSleepMicrosMin = 500;
 constexpr uint64_t kSleepMicrosMax = 20'000;
+constexpr uint64_t kDelayToldEveryNanos = 1'000'000'000;
 
 }  // namespace
 
@@ -46,6 +48,20 @@ Status Writer::RotateAndSeal(bool seal) {
   return Status::Ok();
 }
 
+// The first delay is told at once, then what has come together is, now and then.
+void Writer::NoteDelay(uint64_t micros) {
+  delay_untold_us_ += micros;
+  const uint64_t now = parts_.core->executor->NowNanos();
+  if (delay_told_at_ns_ != 0 && now - delay_told_at_ns_ < kDelayToldEveryNanos) return;
+  delay_told_at_ns_ = now;
+  Event event;
+  event.kind = EventKind::kStall;
+  event.position = parts_.core->visible.load(std::memory_order_relaxed);
+  event.micros = std::exchange(delay_untold_us_, 0);
+  event.detail = "writers are slowed down: " + parts_.background->delay_reason();
+  parts_.core->events->Emit(std::move(event));
+}
+
 void Writer::Delay(uint64_t bytes) {
   double price = parts_.background->delay_ns_per_byte();
   if (price == 0) [[likely]]
@@ -62,6 +78,7 @@ void Writer::Delay(uint64_t bytes) {
     const uint64_t turn_us = std::min(wait_us, kSleepMicrosMax);
     parts_.core->statistics.stall_us.fetch_add(turn_us, std::memory_order_relaxed);
     executor->SleepMicros(turn_us);
+    NoteDelay(turn_us);
     now = executor->NowNanos();
     if (parts_.background->delay_ns_per_byte() == 0) bucket_.Forgive(now);
     wait_us = bucket_.WaitNs(now) / 1000;
@@ -134,7 +151,7 @@ void Writer::CommitGroup(const std::vector<PendingWrite*>& group) {
   uint64_t user_bytes = 0;
   for (const PendingWrite* write : accepted_) {
     Apply(*write);
-    user_bytes += write->operations.size();
+    user_bytes += write->data_bytes;
   }
   parts_.core->PublishVisible(accepted_.back()->position);
   if (parts_.tree->ChargeMemory()) parts_.background->UpdateDelay();

@@ -40,12 +40,15 @@ class Writer {
   Status PrepareRoom(uint64_t bytes);
   Status RotateAndSeal(bool seal);
   void Delay(uint64_t bytes);
+  void NoteDelay(uint64_t micros);
   Status CheckKeyspaces(const PendingWrite& write) const;
   void AddToLog(const std::vector<PendingWrite*>& group);
   void Apply(const PendingWrite& write);
 
   const Parts parts_;
   TokenBucket bucket_;
+  uint64_t delay_untold_us_ = 0;  // since the last event told of it
+  uint64_t delay_told_at_ns_ = 0;
   std::vector<PendingWrite*> accepted_;  // the leader's; reused
   WriteQueue queue_;
 };

@@ -127,8 +127,16 @@ class PosixFileSystem final : public FileSystem {
       }
       RETURN_IF_ERROR(SyncDirectory(ParentOf(*at)));
     }
+    if (missing.empty()) RETURN_IF_ERROR(SyncParent(path));
     ASSIGN_OR_RETURN(const struct stat info, Stat("create directory", path));
     return S_ISDIR(info.st_mode) ? Status::Ok() : ErrorFromErrno("create directory", path, ENOTDIR);
+  }
+
+  // Of a directory that was there: whoever made it may not have come to this. A parent that we may
+  // not open is not of our making.
+  Status SyncParent(const std::string& path) {
+    auto parent = posix::Open(ParentOf(path), O_RDONLY | O_DIRECTORY);
+    return parent.ok() ? SyncDescriptor(*parent, ParentOf(path)) : Status::Ok();
   }
 
   Result<std::string> AbsolutePath(const std::string& path) override {

@@ -6,6 +6,7 @@
 // after its parent died, so the child's copies are closed as it begins. It then holds nothing, and
 // is refused as long as the parent lives.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,8 @@
 namespace logwood::posix {
 
 namespace {
+
+constexpr int kAttemptsMax = 10;
 
 struct flock WholeFile(decltype(flock::l_type) type) {
   struct flock range = {};
@@ -55,6 +58,15 @@ class PosixFileLock final : public FileLock {
   ForkWatch watch_;
 };
 
+// Somebody may have removed the file between our open and our lock (DB::Destroy does): then the
+// next one to come makes another file of that name, and would lock that.
+bool StillNames(const std::string& path, const Descriptor& fd) {
+  struct stat named;
+  struct stat locked;
+  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd.get(), &locked) == 0 &&
+         named.st_dev == locked.st_dev && named.st_ino == locked.st_ino;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) {
@@ -62,15 +74,18 @@ Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) {
   // Held over the system calls, which do not block: a fork in between would leak the descriptor
   // into the child.
   const ForkLock no_fork;
-  ASSIGN_OR_RETURN(Descriptor fd, Open(path, exclusive ? O_RDWR | O_CREAT : O_RDONLY));
-  struct flock whole_file = WholeFile(exclusive ? F_WRLCK : F_RDLCK);
-  if (::fcntl(fd.get(), F_OFD_SETLK, &whole_file) != 0) {
-    if (errno == EAGAIN || errno == EACCES) {
-      return Status::Busy("lock " + path + ": somebody else holds it");
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    ASSIGN_OR_RETURN(Descriptor fd, Open(path, exclusive ? O_RDWR | O_CREAT : O_RDONLY));
+    struct flock whole_file = WholeFile(exclusive ? F_WRLCK : F_RDLCK);
+    if (::fcntl(fd.get(), F_OFD_SETLK, &whole_file) != 0) {
+      if (errno == EAGAIN || errno == EACCES) {
+        return Status::Busy("lock " + path + ": somebody else holds it");
+      }
+      return ErrorFromErrno("lock", path, errno);
     }
-    return ErrorFromErrno("lock", path, errno);
+    if (StillNames(path, fd)) return std::make_unique<PosixFileLock>(no_fork, fd.Release());
   }
-  return std::make_unique<PosixFileLock>(no_fork, fd.Release());
+  return Status::Busy("lock " + path + ": it is removed and made again and again");
 }
 
 }  // namespace logwood::posix

@@ -35,6 +35,7 @@ bool WriteBatch::Begin(Keyspace keyspace, std::string_view key, std::string_view
   if (!status_.ok()) return false;
   if (keyspace.owner() != 0) owner_ = keyspace.owner();
   ++count_;
+  data_bytes_ += key.size() + value.size();
   return true;
 }
 
@@ -62,6 +63,7 @@ void WriteBatch::Note(std::string_view note) {
 void WriteBatch::Clear() {
   operations_.clear();
   note_.clear();
+  data_bytes_ = 0;
   count_ = 0;
   owner_ = 0;
   status_ = Status();

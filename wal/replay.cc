@@ -255,7 +255,12 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
     return Status::Ok();
   }
   if (record.position >= options_.from) {
-    RETURN_IF_ERROR(apply_(record));
+    Status applied = apply_(record);
+    if (applied.Is(StatusCode::kCorruption)) {
+      return applied.WithContext(Where(chain_[link].number, reader.offset()) + "position " +
+                                 std::to_string(record.position));
+    }
+    RETURN_IF_ERROR(std::move(applied));
     ++result_.commits;
     result_.bytes += reader.end_offset() - reader.offset();
   }

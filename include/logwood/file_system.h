@@ -102,8 +102,9 @@ class LOGWOOD_EXPORT FileSystem {
   virtual Result<uint64_t> FileSize(const std::string& path) = 0;
   // Names (not paths) in the directory, without "." and "..", in bytewise order.
   virtual Result<std::vector<std::string>> List(const std::string& directory) = 0;
-  // Creates the directory and missing parents; ok when it is there. The names of those it created
-  // survive power loss: the caller cannot know which parents were missing.
+  // Creates the directory and missing parents; ok when it is there. Its name, and those of parents
+  // it created, survive power loss: the caller cannot know which were missing, nor whether who made
+  // it came to sync it.
   virtual Status CreateDirectory(const std::string& path) = 0;
   // A file, or an empty directory. Open files stay readable.
   virtual Status Remove(const std::string& path) = 0;

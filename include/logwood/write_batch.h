@@ -41,6 +41,8 @@ class LOGWOOD_EXPORT WriteBatch {
   bool empty() const { return count_ == 0; }
   // Size of the encoded operations and the note, bytes.
   size_t bytes() const { return operations_.size() + note_.size(); }
+  // Of that, the keys and values as they were given.
+  size_t data_bytes() const { return data_bytes_; }
   std::string_view note() const { return note_; }
   // The first misuse, or ok.
   const Status& status() const { return status_; }
@@ -55,6 +57,7 @@ class LOGWOOD_EXPORT WriteBatch {
 
   std::string operations_;
   std::string note_;
+  size_t data_bytes_ = 0;
   uint32_t count_ = 0;
   uint32_t owner_ = 0;
   Status status_;

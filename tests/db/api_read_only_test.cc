@@ -130,6 +130,18 @@ TEST_F(OpenedReadOnly, AfterAKillShowsWhatRecoveryWouldAndLeavesItSo) {
   EXPECT_OK(DB::Open(options_, path));
 }
 
+TEST_F(OpenedReadOnly, APositionThatWillNotComeIsNotWaitedFor) {
+  Close();
+  ASSERT_OK_AND_ASSIGN(db_, DB::OpenReadOnly(ReadOnly(), path_));
+  std::string value;
+  EXPECT_OK(db_->Get({.at_least = 402}, "in the log", &value));
+  EXPECT_STATUS(kTimeout, db_->Get({.at_least = 403}, "in the log", &value));
+}
+
+TEST_F(OpenedReadOnly, AnEmptyPathIsNoDirectory) {
+  EXPECT_STATUS(kInvalidArgument, DB::OpenReadOnly(ReadOnly(), ""));
+}
+
 TEST_F(OpenedReadOnly, ADirectoryThatIsNotThereIsNotMade) {
   EXPECT_FALSE(DB::OpenReadOnly(ReadOnly(), place_.Join("nowhere")).ok());
   ASSERT_OK_AND_ASSIGN(const bool exists, place_.files()->Exists(place_.Join("nowhere")));

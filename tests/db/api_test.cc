@@ -337,6 +337,48 @@ TEST_F(Api, DestroyRemovesADatabaseThatIsClosed) {
   EXPECT_EQ(Value("k"), "<NotFound>");
 }
 
+TEST_F(Api, DestroyThatWasCutShortCanBeRepeated) {
+  ASSERT_OK(db_->Put({}, "k", "v"));
+  Close();
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, place_.files()->List(path_));
+  for (const std::string& name : names) {
+    if (name == "LOCK" || name == "EVENTS") continue;
+    ASSERT_OK(place_.files()->Remove(path_ + "/" + name));
+  }
+  EXPECT_OK(DB::Destroy(options_, path_));
+  ASSERT_OK_AND_ASSIGN(const bool exists, place_.files()->Exists(path_));
+  EXPECT_FALSE(exists);
+}
+
+TEST_F(Api, DestroyLeavesADirectoryThatIsNoDatabaseAlone) {
+  Close();
+  const std::string other = place_.Join("other");
+  ASSERT_OK(place_.files()->CreateDirectory(other));
+  for (const char* name : {"LOCK", "CURRENT"}) {
+    ASSERT_OK(place_.files()->CreateWritable(other + "/" + name).status());
+  }
+  EXPECT_STATUS(kInvalidArgument, DB::Destroy(options_, other));
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, place_.files()->List(other));
+  EXPECT_EQ(names.size(), 2u);
+  Open();
+}
+
+TEST_F(Api, KeysOfAMultiGetMayLieInItsValues) {
+  // A chain: the value of one key is the next key, long enough to be pinned where it lies.
+  const auto link = [](int i) { return std::string(8000, static_cast<char>('a' + i)); };
+  for (int i = 0; i < 4; ++i) ASSERT_OK(db_->Put({}, link(i), link(i + 1)));
+  ASSERT_OK(db_->CompactAll({}));
+  std::vector<PinnedValue> values(3);
+  for (int i = 0; i < 3; ++i) ASSERT_OK(db_->Get({}, link(2 - i), &values[static_cast<size_t>(i)]));
+  // values hold d, c, b; each is asked for with the key that another value holds.
+  const std::vector<std::string_view> keys = {values[1].view(), values[2].view(), values[0].view()};
+  const std::vector<Status> statuses = db_->MultiGet({}, Keyspace(), keys, values);
+  for (const Status& status : statuses) EXPECT_OK(status);
+  EXPECT_EQ(values[0].view(), link(3));
+  EXPECT_EQ(values[1].view(), link(2));
+  EXPECT_EQ(values[2].view(), link(4));
+}
+
 // What a call was given may lie in what it is to fill.
 TEST_F(Api, KeysMayLieInValuesThatWereRead) {
   const std::string first(5000, 'k');

@@ -114,26 +114,51 @@ TEST_F(Watching, EventsFileIsRotatedAndBounded) {
             2);
 }
 
-TEST_F(Watching, ListenerMayReadAndWrite) {
-  struct Writer : EventListener {
+TEST_F(Watching, ListenerMayRead) {
+  struct Reader : EventListener {
     void OnEvent(const Event& event) override {
       if (event.kind != EventKind::kFlush || db == nullptr) return;
       std::string value;
-      EXPECT_OK(db->Put({}, "flushes", std::to_string(++flushes)));
-      EXPECT_OK(db->Get({}, "flushes", &value));
+      EXPECT_OK(db->Get({}, "k", &value));
+      EXPECT_EQ(Entries(db->NewIterator({}).get()), "k=v");
+      EXPECT_GT(db->GetStats().commits, 0u);
+      ++flushes;
     }
     DB* db = nullptr;
     int flushes = 0;
   };
-  const auto writer = std::make_shared<Writer>();
-  options_.listeners.push_back(writer);
+  const auto reader = std::make_shared<Reader>();
+  options_.listeners.push_back(reader);
   Open();
-  writer->db = db_.get();
+  reader->db = db_.get();
   ASSERT_OK(db_->Put({}, "k", "v"));
   ASSERT_OK(db_->Flush());
-  ASSERT_OK(db_->WaitForCompaction());
-  EXPECT_NE(Value("flushes"), "<NotFound>");
+  Close();  // every event was told
+  EXPECT_EQ(reader->flushes, 1);
+}
+
+TEST_F(Watching, DamageThatReadsMeetIsToldOnce) {
+  Open();
+  Fill(200);
+  ASSERT_OK(db_->CompactAll({}));
   Close();
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, place_.files()->List(path_));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".table")) continue;
+    ASSERT_OK_AND_ASSIGN(std::string bytes, ReadFile(place_.files(), path_ + "/" + name));
+    bytes[200] = static_cast<char>(bytes[200] ^ 1);
+    ASSERT_OK(WriteFile(place_.files(), path_ + "/" + name, bytes));
+  }
+  Open();
+  for (int round = 0; round < 3; ++round) {
+    const auto iterator = db_->NewIterator({});
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) continue;
+    EXPECT_STATUS(kCorruption, iterator->status());
+  }
+  Close();
+  const std::vector<Event> events = recorder_->Of(EventKind::kCorruption);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_NE(events[0].status.message().find(".table:"), std::string_view::npos);
 }
 
 TEST_F(Watching, OldSnapshotsAreReportedOnce) {

@@ -87,6 +87,23 @@ TEST_F(VersionSetTest, AManifestThatGrewIsWrittenAnew) {
   EXPECT_EQ(tree.tables, set_->tables_state());
 }
 
+TEST_F(VersionSetTest, ARewriteThatFailsBeforeItsRootShowsLeavesTheOldManifestInUse) {
+  Create();
+  const uint64_t first = set_->manifest_state().number;
+  fs_.SetFault([](FileOp op, const std::string& path) {
+    return op == FileOp::kCreate && path.ends_with("ROOT.new") ? Status::IoError("injected")
+                                                               : Status::Ok();
+  });
+  for (int i = 0; i < 15; ++i) ASSERT_OK(set_->Commit(Large(), nullptr));
+  EXPECT_EQ(set_->manifest_state().number, first);
+  ASSERT_OK_AND_ASSIGN(const auto names, base_->List("db"));
+  EXPECT_EQ(names.size(), 2u) << "beside ROOT and the manifest something was left";
+  fs_.SetFault({});
+  ASSERT_OK(set_->Commit(Large(), nullptr));
+  EXPECT_NE(set_->manifest_state().number, first);
+  EXPECT_EQ(TablesOnDisk(), 16u);
+}
+
 // Each operation of a rewrite fails once, then for ever: whatever Commit answers "ok" is on the
 // disk.
 TEST_F(VersionSetTest, NothingCommittedIsLostWhenARewriteFails) {
