@@ -198,6 +198,15 @@ Status Opener::SecureLog() {
   for (uint64_t number : log_state_.replay.discarded) {
     RETURN_IF_ERROR(fs_->Remove(JoinPath(path_, LogFileName(number))));
   }
+  // Left over from a crash. If it cannot go, ROOT cannot be switched: say so before writing more.
+  if (listing_.has_root_new) {
+    const std::string root_new = JoinPath(path_, kRootNewFileName);
+    const Status removed = fs_->Remove(root_new);
+    if (!removed.ok()) {
+      return Status(removed.code(), std::string(removed.message()) +
+                                        "; ROOT is switched by way of this name: move it away");
+    }
+  }
   return fs_->SyncDirectory(path_);
 }
 
