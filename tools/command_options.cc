@@ -93,15 +93,16 @@ CLI::Validator KeyspaceName() {
       "", "");
 }
 
-void AddKeyspace(CLI::App* command, Target* target) {
-  command->add_option("-k,--keyspace", target->keyspace, "The keyspace; without it \"default\"")
+void AddKeyspace(CLI::App* command, Target* target, const std::string& purpose) {
+  command->add_option("-k,--keyspace", target->keyspace, Wrap(purpose))
       ->transform(KeyspaceName())
       ->option_text("NAME");
 }
 
 void AddAllKeyspaces(CLI::App* command, Target* target, const std::string& purpose) {
   command->add_flag("--all-keyspaces", target->all_keyspaces, Wrap(purpose))
-      ->excludes("--keyspace");
+      ->excludes("--keyspace")
+      ->option_text(" ");
 }
 
 void AddIgnoreWriter(CLI::App* command, Target* target) {
@@ -131,7 +132,8 @@ void AddDurability(CLI::App* command, Target* target) {
   command
       ->add_option("--durability", target->durability,
                    Wrap("What a write survives when it returns: the death of the process (kill -9 "
-                        "included), or loss of power too"))
+                        "included), or loss of power too; without it as stored with the "
+                        "database, first process"))
       ->transform(OneOf(levels))
       ->option_text("process|power");
 }
@@ -141,7 +143,7 @@ void AddJson(CLI::App* command, bool* json) {
 }
 
 void AddQuiet(CLI::App* command, bool* quiet) {
-  command->add_flag("-q,--quiet", *quiet, "No progress bar, no summary");
+  command->add_flag("-q,--quiet", *quiet, "No progress bar, no summary, no note");
 }
 
 void AddTextFormat(CLI::App* command, const std::string& name, const std::string& purpose,

@@ -48,7 +48,8 @@ struct Target {
 CLI::Validator KeyspaceName();
 
 void AddDirectory(CLI::App* command, Target* target);
-void AddKeyspace(CLI::App* command, Target* target);
+void AddKeyspace(CLI::App* command, Target* target,
+                 const std::string& purpose = "The keyspace; without it \"default\"");
 // Behind AddKeyspace: the two exclude each other.
 void AddAllKeyspaces(CLI::App* command, Target* target, const std::string& purpose);
 void AddIgnoreWriter(CLI::App* command, Target* target);

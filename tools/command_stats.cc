@@ -63,7 +63,9 @@ void AddStatsCommand(CLI::App& app, ExitCode* exit_code) {
   AddIgnoreWriter(command, &arguments->target);
   AddJson(command, &arguments->json);
   command->add_flag("--prometheus", arguments->prometheus, "Answer as Prometheus text")
-      ->excludes("--json");
+      ->excludes("--json")
+      ->option_text(" ");
+  command->get_option("--json")->option_text(" ");
   OnRun(command, exit_code, [arguments] { return RunStats(*arguments); });
 }
 
