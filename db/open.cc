@@ -19,6 +19,8 @@ namespace {
 // Below the largest number a name can have by more than one life of a database takes.
 constexpr uint64_t kFileNumberStartMax = uint64_t{1} << 55;
 constexpr uint64_t kRewriteBytes = 1 << 20;
+// Commits that are not in tables yet may lie in so many segments when a database was opened.
+constexpr ptrdiff_t kReplayedSegmentsMax = 16;
 
 // One open, step by step. Each step's result is a member the next one uses.
 class Opener {
@@ -35,6 +37,7 @@ class Opener {
     MakeCore();
     uint64_t begin = core_->executor->NowNanos();
     Status replayed = Replay();
+    if (replayed.ok()) replayed = SpillFromManySegments();
     if (replayed.ok()) replayed = SecureLog();
     if (!replayed.ok()) {
       RemoveSpilled();
@@ -57,6 +60,7 @@ class Opener {
   Status Replay();
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
+  Status SpillFromManySegments();
   Status SecureLog();
   Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
@@ -184,6 +188,25 @@ Status Opener::Replay() {
   return log_state_.replay.damage;
 }
 
+// Who opens the database for one write and closes it again leaves a short segment each time. Every
+// later open has to read and sync them all, so beyond some number what they hold becomes tables and
+// they go. Here and not in the background: such an open may be closed before that came to it.
+Status Opener::SpillFromManySegments() {
+  const ReplayResult& replay = log_state_.replay;
+  const auto needed = std::count_if(replay.segments.begin(), replay.segments.end(),
+                                    [this](const SegmentSummary& segment) {
+                                      return segment.last_position > tree_.tables.position &&
+                                             segment.last_position >= segment.first_position;
+                                    });
+  if (needed <= kReplayedSegmentsMax) return Status::Ok();
+  const TablesState end{replay.last_position, replay.last_time_us, replay.history_hash};
+  log_state_.sealed.push_back({std::move(log_state_.active), end});
+  log_state_.active = std::make_shared<Memtable>();
+  for (const SealedMemtable& sealed : log_state_.sealed) RETURN_IF_ERROR(Spill(sealed));
+  log_state_.sealed.clear();
+  return Status::Ok();
+}
+
 // Order: what was replayed is made durable before anything refers to it or builds on it; what lies
 // behind the log's end is removed before positions are given again. All of it may be repeated.
 Status Opener::SecureLog() {
@@ -200,6 +223,15 @@ Status Opener::SecureLog() {
   }
   for (uint64_t number : log_state_.replay.discarded) {
     RETURN_IF_ERROR(fs_->Remove(JoinPath(path_, LogFileName(number))));
+  }
+  // Left over from a crash. If it cannot go, ROOT cannot be switched: say so before writing more.
+  if (listing_.has_root_new) {
+    const std::string root_new = JoinPath(path_, kRootNewFileName);
+    const Status removed = fs_->Remove(root_new);
+    if (!removed.ok()) {
+      return Status(removed.code(), std::string(removed.message()) +
+                                        "; ROOT is switched by way of this name: move it away");
+    }
   }
   return fs_->SyncDirectory(path_);
 }

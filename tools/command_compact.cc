@@ -107,7 +107,8 @@ void AddCompactCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<CompactArguments>();
   CLI::App* command = AddCommand(app, "compact", "Merge tables now", kCompactExamples);
   AddDirectory(command, &arguments->target);
-  AddKeyspace(command, &arguments->target);
+  AddKeyspace(command, &arguments->target,
+              "The keyspace; without it every keyspace, with a range \"default\"");
   AddRange(command, &arguments->range);
   command->add_flag("--force-last-level", arguments->compact.force_last_level,
                     "Rewrite the last level, too");

@@ -1,8 +1,9 @@
-// logwood export: a keyspace as text, in key order.
+// logwood export: a keyspace as text, or all of them, in key order.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tools/clock.h"
 #include "tools/command.h"
@@ -23,10 +24,14 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
   logwood export /tmp/db records.jsonl                   JSON lines, by the ending
   logwood export /tmp/db --format jsonl | gzip > records.jsonl.gz
   logwood export /tmp/db --keyspace photos --prefix 2024/ photos.tsv
-  logwood export /tmp/a | logwood load /tmp/b -          a copy without history
+  logwood export /tmp/db --all-keyspaces all.tsv         each line begins with its keyspace
+  logwood export /tmp/a --all-keyspaces | logwood load /tmp/b --all-keyspaces -
+                                                         a copy without history
 
-What is exported at one time is one position of the database; `logwood load` gives the same bytes
-back. A summary goes to standard error where FILE is a file.)";
+Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
+of it is one position of the database; `logwood load` gives the same bytes back. A summary goes to
+standard error where FILE is a file, and a note where no keyspace was given and there are others;
+-q leaves both out.)";
 
 struct ExportArguments {
   Target target;
@@ -37,50 +42,88 @@ struct ExportArguments {
   bool json = false;
 };
 
-void PrintSummary(const ExportArguments& arguments, uint64_t records, uint64_t bytes,
-                  uint64_t micros) {
+struct Exported {
+  uint64_t keyspaces = 0;
+  uint64_t records = 0;
+  uint64_t bytes = 0;  // of their keys and values
+};
+
+// On standard error: standard output may be the export itself.
+void PrintSummary(const ExportArguments& arguments, const Exported& exported,
+                  const std::vector<std::string>& left_out, uint64_t micros) {
   std::string summary;
   if (arguments.json) {
     JsonObject report;
-    report.Field("keyspace", arguments.target.keyspace).Field("records", records);
-    report.Field("bytes", bytes).Field("file", arguments.file).Field("micros", micros);
+    if (arguments.target.all_keyspaces) {
+      report.Field("keyspaces", exported.keyspaces);
+    } else {
+      AddJsonBytes("keyspace", arguments.target.keyspace_name(), &report);
+    }
+    report.Field("records", exported.records).Field("bytes", exported.bytes);
+    report.Field("file", arguments.file).Field("micros", micros);
+    report.Raw("keyspaces_left_out", JsonNames(left_out));
     summary = report.Finish();
   } else if (!arguments.quiet && arguments.file != "-") {
-    summary = WithCommas(records) + " records, " + HumanBytes(bytes) + " to " + arguments.file +
-              " in " + HumanMicros(micros);
+    summary = Counted(exported.records, "record") + ", " + HumanBytes(exported.bytes) + " to " +
+              arguments.file + " in " + HumanMicros(micros);
+    if (arguments.target.all_keyspaces) {
+      summary += ", from " + Counted(exported.keyspaces, "keyspace");
+    }
   }
-  // Standard output may be the export itself.
   if (!summary.empty()) std::fputs((summary + "\n").c_str(), stderr);
+}
+
+Status ExportKeyspaces(const ExportArguments& arguments, DB& db,
+                       const std::vector<KeyspaceInfo>& keyspaces, const WalkOptions& walk,
+                       Output* out, Exported* exported) {
+  const RecordFormat format = arguments.format.value_or(RecordFormatOf(arguments.file));
+  Progress progress = WalkProgress(db, keyspaces, walk, "export", !arguments.quiet);
+  for (const KeyspaceInfo& info : keyspaces) {
+    RecordFields record;
+    if (arguments.target.all_keyspaces) record.keyspace = info.name;
+    const Status status = WalkRecords(
+        db, info.keyspace, walk, &progress,
+        [&](std::string_view key, std::string_view value) {
+          record.key = key;
+          record.value = value;
+          AppendRecord(format, record, out->buffer());
+          exported->bytes += key.size() + value.size();
+          out->MaybeFlush();
+          return out->open();
+        },
+        &exported->records);
+    if (!status.ok() || !out->open()) return status;
+    ++exported->keyspaces;
+  }
+  return Status::Ok();
 }
 
 ExitCode RunExport(const ExportArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
   const std::optional<Range> range = DecodeRange(arguments.range);
   if (!range.has_value()) return ExitCode::kUsage;
-  const RecordFormat format = arguments.format.value_or(RecordFormatOf(arguments.file));
   Opened opened;
   ExitCode code = OpenForReading(arguments.target, &opened);
   if (code != ExitCode::kOk) return code;
+  std::vector<KeyspaceInfo> keyspaces;
+  code = ChosenKeyspaces(arguments.target, opened, &keyspaces);
+  if (code != ExitCode::kOk) return CloseAfter(*opened.db, code);
   Result<std::unique_ptr<Output>> out = Output::Create(arguments.file);
   if (!out.ok()) return CloseAfter(*opened.db, Fail("cannot write", out.status()));
-  const WalkOptions walk = {.range = *range};
-  Progress progress = WalkProgress(opened, walk, "export", !arguments.quiet);
-  uint64_t records = 0;
-  uint64_t bytes = 0;
-  const Status status = WalkRecords(
-      opened, walk, &progress,
-      [&](std::string_view key, std::string_view value) {
-        AppendRecord(format, key, value, (*out)->buffer());
-        bytes += key.size() + value.size();
-        (*out)->MaybeFlush();
-        return (*out)->open();
-      },
-      &records);
-  progress.Finish();
+  Exported exported;
+  const Status status =
+      ExportKeyspaces(arguments, *opened.db, keyspaces, {.range = *range}, out->get(), &exported);
+  const bool read_to_the_end = (*out)->open();
   code = (*out)->Finish(ExitCode::kOk);
   if (!status.ok()) code = Fail("cannot export", status);
+  const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
+  if (code == ExitCode::kOk && read_to_the_end && !arguments.quiet && !arguments.json) {
+    NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");
+  }
   code = CloseAfter(*opened.db, code);
-  if (code == ExitCode::kOk) PrintSummary(arguments, records, bytes, MonotonicMicros() - start_us);
+  if (code == ExitCode::kOk) {
+    PrintSummary(arguments, exported, left_out, MonotonicMicros() - start_us);
+  }
   return code;
 }
 
@@ -95,6 +138,9 @@ void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
       ->option_text(" ");
   AddRecordFormat(command, &arguments->format);
   AddKeyspace(command, &arguments->target);
+  AddAllKeyspaces(command, &arguments->target,
+                  "Every keyspace; each line begins with the keyspace's name, or has a member "
+                  "\"keyspace\"");
   AddRange(command, &arguments->range);
   AddIgnoreWriter(command, &arguments->target);
   AddQuiet(command, &arguments->quiet);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tools/command.h"
 #include "tools/command_open.h"
@@ -37,7 +38,7 @@ struct GetArguments {
 void PrintFound(const GetArguments& arguments, std::string_view key, std::string_view value,
                 Output* out) {
   if (arguments.json) {
-    AppendRecord(RecordFormat::kJsonLines, key, value, out->buffer());
+    AppendRecord(RecordFormat::kJsonLines, {.key = key, .value = value}, out->buffer());
   } else {
     AppendEncoded(arguments.format, value, out->buffer());
     if (arguments.format != TextFormat::kRaw) out->Append("\n");
@@ -45,14 +46,17 @@ void PrintFound(const GetArguments& arguments, std::string_view key, std::string
   out->MaybeFlush();
 }
 
-void PrintAbsent(const GetArguments& arguments, std::string_view key, Output* out) {
+void PrintAbsent(const GetArguments& arguments, std::string_view key, DB& db, Output* out) {
   if (arguments.json) {
     std::string* line = out->buffer();
     AppendJsonRecord(key, "", false, line);
     line->pop_back();
     line->append(",\"found\":false}\n");
   } else {
-    PrintError("not found", Encode(arguments.key_format, key));
+    const std::vector<std::string> others = OtherKeyspaces(arguments.target, db);
+    PrintError(
+        "not found", Encode(arguments.key_format, key),
+        others.empty() ? "" : "this is keyspace default; there are also " + NameSome(others));
   }
 }
 
@@ -68,7 +72,7 @@ ExitCode RunGet(const GetArguments& arguments) {
   if (status.ok()) {
     PrintFound(arguments, *key, value.view(), &out);
   } else if (status.Is(StatusCode::kNotFound)) {
-    PrintAbsent(arguments, *key, &out);
+    PrintAbsent(arguments, *key, *opened.db, &out);
     code = ExitCode::kProblem;
   } else {
     code = Fail("cannot read", status);

@@ -8,6 +8,7 @@
 #include "tools/command_open.h"
 #include "tools/command_options.h"
 #include "tools/output.h"
+#include "tools/record_format.h"
 #include "tools/report.h"
 #include "tools/text_codec.h"
 #include "util/json_writer.h"
@@ -23,7 +24,8 @@ constexpr const char* kKeyspacesExamples =
   logwood keyspaces /tmp/db drop photos                  its records are gone at once
 
 The list shows name, number, position of the commit that made it, and about how many entries and
-bytes it holds.)";
+bytes it holds. Names are text with backslash escapes, here and behind --keyspace.
+A database can have 65,000 keyspaces in all its life: a dropped one's number is not given again.)";
 
 struct KeyspacesArguments {
   Target target;
@@ -35,8 +37,8 @@ struct KeyspacesArguments {
 std::string KeyspaceLine(const KeyspaceInfo& info, const RangeEstimate& estimate, bool json) {
   if (json) {
     JsonObject report;
-    report.Field("name", info.name).Field("number", info.keyspace.number());
-    report.Field("created", info.created);
+    AddJsonBytes("name", info.name, &report);
+    report.Field("number", info.keyspace.number()).Field("created", info.created);
     report.Field("entries_estimate", estimate.entries).Field("bytes_estimate", estimate.bytes);
     return report.Finish() + "\n";
   }
@@ -67,15 +69,18 @@ ExitCode RunChange(const KeyspacesArguments& arguments) {
   const Status status =
       create ? db->CreateKeyspace(arguments.name).status() : db->DropKeyspace(arguments.name);
   if (!status.ok()) {
-    return CloseAfter(*db,
-                      Fail("cannot " + arguments.action + " keyspace " + arguments.name, status));
+    return CloseAfter(*db, Fail("cannot " + arguments.action + " keyspace " +
+                                    Encode(TextFormat::kAuto, arguments.name),
+                                status));
   }
   const LogPos position = db->LastPosition();
+  const ExitCode closed = CloseAfterWriting(*db, ExitCode::kOk);
+  if (closed != ExitCode::kOk) return closed;
   JsonObject report;
-  report.Field("keyspace", arguments.name).Field("position", position);
-  const std::string text =
-      arguments.json ? report.Finish() + "\n" : "position " + std::to_string(position) + "\n";
-  return CloseAfter(*db, Print(text));
+  AddJsonBytes("keyspace", arguments.name, &report);
+  report.Field("position", position);
+  return Print(arguments.json ? report.Finish() + "\n"
+                              : "position " + std::to_string(position) + "\n");
 }
 
 ExitCode RunKeyspaces(const KeyspacesArguments& arguments) {
@@ -98,7 +103,9 @@ void AddKeyspacesCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_option("ACTION", arguments->action, "What to do; nothing lists them")
       ->check(CLI::IsMember({"list", "create", "drop"}).description(""))
       ->option_text("list|create|drop");
-  command->add_option("NAME", arguments->name, "The keyspace")->option_text(" ");
+  command->add_option("NAME", arguments->name, "The keyspace")
+      ->transform(KeyspaceName())
+      ->option_text(" ");
   AddIgnoreWriter(command, &arguments->target);
   AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);

@@ -25,12 +25,16 @@ constexpr const char* kLoadExamples = R"(  logwood load /tmp/db records.tsv
   zcat records.tsv.gz | logwood load /tmp/db -
   logwood load /tmp/db --format jsonl --skip-bad - < crawl
   logwood load /tmp/db records.tsv --durability power --batch-records 10000
+  logwood load /tmp/db --all-keyspaces all.tsv           what export --all-keyspaces wrote
 
 TSV is key<TAB>value with the escapes \t \n \r \\ \xNN. JSON lines are
 {"key":"...","value":"..."}, or "key_base64" and "value_base64" for bytes that are not UTF-8.
+With --all-keyspaces the keyspace comes first: keyspace<TAB>key<TAB>value, or "keyspace":"...".
+Key and value together may have a sixteenth of --memory, 16 MiB without it, and at most 64 MiB.
 A bad line stops the load, with file and line number; the records before it stay. A batch is one
 commit. Ctrl-C stops after the current batch and says how far it came (exit status 130). A missing
-database or keyspace is created. When the command ends with status 0, everything is on the disk.)";
+database or keyspace is created, a missing parent of DIR is not. When the command ends with status
+0, everything is on the disk.)";
 
 struct LoadArguments {
   Target target;
@@ -59,15 +63,16 @@ std::string Sentence(const LoadArguments& arguments, const LoadReport& report, c
                      uint64_t micros) {
   const auto per_second = static_cast<uint64_t>(static_cast<double>(report.records) * 1e6 /
                                                 static_cast<double>(micros + 1));
-  std::string text = WithCommas(report.records) + " records, " + HumanBytes(report.bytes) +
-                     ", in " + HumanMicros(micros) + " (" + WithCommas(per_second) +
+  std::string text = Counted(report.records, "record") + ", " + HumanBytes(report.bytes) + ", in " +
+                     HumanMicros(micros) + " (" + WithCommas(per_second) +
                      " records/s); position " + std::to_string(report.position);
   if (stats.write_amplification > 0) {
     char ratio[32];
     std::snprintf(ratio, sizeof(ratio), "%.2f", stats.write_amplification);
     text += "; write amplification so far " + std::string(ratio);
   }
-  if (report.skipped > 0) text += "; " + WithCommas(report.skipped) + " bad lines skipped";
+  if (arguments.load.all_keyspaces) text += "; " + Counted(report.keyspaces, "keyspace");
+  if (report.skipped > 0) text += "; " + Counted(report.skipped, "bad line") + " skipped";
   if (report.end != LoadEnd::kComplete) {
     text += "; stopped after line " + std::to_string(report.last_line) + " of " +
             (arguments.file == "-" ? "standard input" : arguments.file);
@@ -78,7 +83,12 @@ std::string Sentence(const LoadArguments& arguments, const LoadReport& report, c
 std::string Json(const LoadArguments& arguments, const LoadReport& report, const Stats& stats,
                  uint64_t micros) {
   JsonObject json;
-  json.Field("keyspace", arguments.target.keyspace).Field("records", report.records);
+  if (arguments.load.all_keyspaces) {
+    json.Field("keyspaces", report.keyspaces);
+  } else {
+    AddJsonBytes("keyspace", arguments.target.keyspace_name(), &json);
+  }
+  json.Field("records", report.records);
   json.Field("bytes", report.bytes).Field("commits", report.batches);
   json.Field("skipped", report.skipped).Field("last_line", report.last_line);
   json.Field("position", report.position).Field("micros", micros);
@@ -95,12 +105,14 @@ ExitCode RunLoad(LoadArguments& arguments) {
   // Before the database: a wrong name must not leave an empty database behind.
   Result<std::unique_ptr<Input>> input = Input::Open(arguments.file);
   if (!input.ok()) return Fail("cannot read", input.status());
+  arguments.load.format = arguments.format.value_or(RecordFormatOf(arguments.file));
+  arguments.load.memory = ShareLoadMemory(arguments.load.format, arguments.target.memory_bytes);
+  arguments.load.write.durability = arguments.target.durability;
+  arguments.load.all_keyspaces = arguments.target.all_keyspaces;
+  arguments.target.memory_bytes = arguments.load.memory.database_bytes;
   Opened opened;
   ExitCode code = OpenForWriting(arguments.target, Missing::kCreate, &opened);
   if (code != ExitCode::kOk) return code;
-  arguments.load.format = arguments.format.value_or(RecordFormatOf(arguments.file));
-  arguments.load.memory_bytes = arguments.target.memory_bytes;
-  arguments.load.write.durability = arguments.target.durability;
   CatchInterrupts();
   Progress progress(
       {.label = "load", .unit = "records", .total = (*input)->size(), .wanted = !arguments.quiet});
@@ -114,7 +126,8 @@ ExitCode RunLoad(LoadArguments& arguments) {
                "what is reported below is in the database; load the lines behind it, or all again");
   }
   const Stats stats = opened.db->GetStats();
-  code = CloseAfter(*opened.db, code);
+  code = report.end == LoadEnd::kComplete ? CloseAfterWriting(*opened.db, code)
+                                          : CloseAfter(*opened.db, code);
   const uint64_t micros = MonotonicMicros() - start_us;
   if (arguments.json) return Print(Json(arguments, report, stats, micros), code);
   return arguments.quiet ? code : Print(Sentence(arguments, report, stats, micros), code);
@@ -130,6 +143,8 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
       ->option_text(" ");
   AddRecordFormat(command, &arguments->format);
   AddKeyspace(command, &arguments->target);
+  AddAllKeyspaces(command, &arguments->target,
+                  "Each line names its keyspace, as `export --all-keyspaces` writes it");
   command
       ->add_option("--batch-records", arguments->load.batch_records,
                    "At most this many records a commit; 1000 without it")
@@ -141,7 +156,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
       ->transform(CLI::AsSizeValue(false))
       ->option_text("SIZE");
   AddDurability(command, &arguments->target);
-  AddMemory(command, &arguments->target);
+  AddMemory(command, &arguments->target, "the command");
   command->add_flag("--skip-bad", arguments->load.skip_bad,
                     "Report bad lines and go on; exit status 1 if there were any");
   AddQuiet(command, &arguments->quiet);

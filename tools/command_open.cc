@@ -1,24 +1,50 @@
 #include "tools/command_open.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "tools/report.h"
+#include "tools/text_codec.h"
+#include "util/escape.h"
 
 namespace logwood::tools {
 
 namespace {
 
+// More are only counted.
+constexpr size_t kNamedKeyspacesMax = 5;
+// Four start a compaction, each short command leaves a part of one.
+constexpr uint32_t kLevel0TablesMax = 12;
+
+bool IsThere(const std::string& path) {
+  const Result<bool> there = FileSystem::Posix()->Exists(path);
+  return !there.ok() || *there;  // what cannot be looked at: opening will say why
+}
+
 // A directory without a database is not "found nothing": scripts must be able to tell it from an
 // absent key.
 ExitCode FailOpen(const Target& target, const Status& status, std::string advice = "") {
   const bool missing = status.Is(StatusCode::kNotFound);
-  if (missing) advice = "`logwood put` and `logwood load` create a database";
+  if (missing) {
+    PrintError(
+        "cannot open " + target.directory,
+        IsThere(target.directory) ? InCommandWords(status.message()) : "there is no such directory",
+        "`logwood put` and `logwood load` create a database");
+    return ExitCode::kIo;
+  }
   if (status.Is(StatusCode::kCorruption) && advice.empty()) {
     advice = "`logwood check " + target.directory + "` lists every damage";
   }
-  const ExitCode code = Fail("cannot open " + target.directory, status, advice);
-  return missing ? ExitCode::kIo : code;
+  return Fail("cannot open " + target.directory, status, advice);
+}
+
+// The part of a path before its last one; empty: the working directory.
+std::string ParentOf(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return "";
+  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
 }
 
 // Opening bears with damage that only some reads would meet; who asked for a write learns of it.
@@ -55,6 +81,14 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
 
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
                                  std::shared_ptr<EventListener> listener) {
+  if (missing == Missing::kCreate && !IsThere(target.directory)) {
+    const std::string parent = ParentOf(target.directory);
+    if (!parent.empty() && !IsThere(parent)) {
+      PrintError("cannot create " + target.directory, "there is no directory " + parent,
+                 "make it first, or mend the path");
+      return ExitCode::kIo;
+    }
+  }
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
@@ -67,17 +101,60 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
 }
 
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened) {
+  const std::string name = target.keyspace_name();
   const Result<Keyspace> keyspace = missing == Missing::kCreate
-                                        ? opened->db->OpenOrCreateKeyspace(target.keyspace)
-                                        : opened->db->OpenKeyspace(target.keyspace);
+                                        ? opened->db->OpenOrCreateKeyspace(name)
+                                        : opened->db->OpenKeyspace(name);
+  if (keyspace.status().Is(StatusCode::kNotFound)) {
+    PrintError("no such keyspace", Encode(TextFormat::kAuto, name),
+               "`logwood keyspaces " + target.directory + " list` shows which there are");
+    return ExitCode::kProblem;
+  }
   if (!keyspace.ok()) {
-    return Fail("keyspace " + target.keyspace, keyspace.status(),
-                keyspace.status().Is(StatusCode::kNotFound)
-                    ? "`logwood keyspaces " + target.directory + " list` shows which there are"
-                    : "");
+    return Fail("cannot open keyspace " + Encode(TextFormat::kAuto, name), keyspace.status());
   }
   opened->keyspace = *keyspace;
   return ExitCode::kOk;
+}
+
+ExitCode ChosenKeyspaces(const Target& target, const Opened& opened,
+                         std::vector<KeyspaceInfo>* chosen) {
+  if (!target.all_keyspaces) {
+    *chosen = {{.name = target.keyspace_name(), .keyspace = opened.keyspace}};
+    return ExitCode::kOk;
+  }
+  Result<std::vector<KeyspaceInfo>> all = opened.db->ListKeyspaces();
+  if (!all.ok()) return Fail("cannot list keyspaces", all.status());
+  *chosen = std::move(*all);
+  return ExitCode::kOk;
+}
+
+std::vector<std::string> OtherKeyspaces(const Target& target, DB& db) {
+  std::vector<std::string> names;
+  if (target.keyspace.has_value() || target.all_keyspaces) return names;
+  const Result<std::vector<KeyspaceInfo>> all = db.ListKeyspaces();
+  if (!all.ok()) return names;
+  for (const KeyspaceInfo& info : *all) {
+    if (info.name != target.keyspace_name()) names.push_back(info.name);
+  }
+  return names;
+}
+
+std::string NameSome(const std::vector<std::string>& names) {
+  const size_t named = names.size() <= kNamedKeyspacesMax + 1 ? names.size() : kNamedKeyspacesMax;
+  std::string text;
+  for (size_t i = 0; i < named; ++i) {
+    if (i > 0) text += i + 1 == names.size() ? " and " : ", ";
+    text += Encode(TextFormat::kAuto, names[i]);
+  }
+  if (named < names.size()) text += " and " + WithCommas(names.size() - named) + " more";
+  return text;
+}
+
+void NoteOtherKeyspaces(const Target& target, DB& db, std::string_view advice) {
+  const std::vector<std::string> others = OtherKeyspaces(target, db);
+  if (others.empty()) return;
+  PrintError("note", "this is keyspace default; there are also " + NameSome(others), advice);
 }
 
 ExitCode OpenForReading(const Target& target, Opened* opened) {
@@ -95,6 +172,12 @@ ExitCode CloseAfter(DB& db, ExitCode code) {
   if (closed.ok()) return code;
   const ExitCode failed = Fail("cannot close " + db.path(), closed);
   return code == ExitCode::kOk ? failed : code;
+}
+
+ExitCode CloseAfterWriting(DB& db, ExitCode code) {
+  // A compaction that fails is not this command's failure; the next one meets it again.
+  if (db.GetStats().levels[0].tables > kLevel0TablesMax) static_cast<void>(db.WaitForCompaction());
+  return CloseAfter(db, code);
 }
 
 }  // namespace logwood::tools

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "logwood/db.h"
 #include "tools/command_options.h"
@@ -19,7 +22,8 @@ enum class Missing : uint8_t { kFail, kCreate };
 
 // Each prints what went wrong and returns it as an exit code; kOk: `*opened` is filled.
 ExitCode OpenForReading(const Target& target, Opened* opened);
-// `missing` says what to do about a directory or keyspace that is not there.
+// `missing` says what to do about a directory or keyspace that is not there. The directory's parent
+// is never made: a slip of the keyboard must not grow a tree.
 ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened);
 // The same without looking at target.keyspace; ReadOnlyOptions are completed from the target.
 ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
@@ -27,8 +31,21 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
                                  std::shared_ptr<EventListener> listener = nullptr);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);
+// The keyspaces a command is about, by name: all of them, or the one `opened` has.
+ExitCode ChosenKeyspaces(const Target& target, const Opened& opened,
+                         std::vector<KeyspaceInfo>* chosen);
+
+// Names of the keyspaces that a command which was not told one leaves out; none where it was told.
+std::vector<std::string> OtherKeyspaces(const Target& target, DB& db);
+// "photos, notes and 3 more"; names as they are typed.
+std::string NameSome(const std::vector<std::string>& names);
+// Says on standard error which those are, if any.
+void NoteOtherKeyspaces(const Target& target, DB& db, std::string_view advice);
 
 // Closes; `code`, or what went wrong with closing.
 ExitCode CloseAfter(DB& db, ExitCode code);
+// The same for a command that may be one of many short ones: where compaction never got to its end
+// between them, this one waits for it.
+ExitCode CloseAfterWriting(DB& db, ExitCode code);
 
 }  // namespace logwood::tools

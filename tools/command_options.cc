@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <utility>
 
@@ -10,6 +11,9 @@
 namespace logwood::tools {
 
 namespace {
+
+// What the engine takes.
+constexpr uint64_t kMemoryBytesMax = uint64_t{1} << 46;
 
 const std::map<std::string, TextFormat>& TextFormats() {
   static const std::map<std::string, TextFormat> formats = {
@@ -78,9 +82,27 @@ CLI::Validator OneOf(const std::map<std::string, Value>& names) {
 
 }  // namespace
 
-void AddKeyspace(CLI::App* command, Target* target) {
-  command->add_option("-k,--keyspace", target->keyspace, "The keyspace; without it \"default\"")
+CLI::Validator KeyspaceName() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::optional<std::string> name = Decode(TextFormat::kAuto, text);
+        if (!name.has_value()) return std::string(TextFormatRule(TextFormat::kAuto));
+        text = std::move(*name);
+        return std::string();
+      },
+      "", "");
+}
+
+void AddKeyspace(CLI::App* command, Target* target, const std::string& purpose) {
+  command->add_option("-k,--keyspace", target->keyspace, Wrap(purpose))
+      ->transform(KeyspaceName())
       ->option_text("NAME");
+}
+
+void AddAllKeyspaces(CLI::App* command, Target* target, const std::string& purpose) {
+  command->add_flag("--all-keyspaces", target->all_keyspaces, Wrap(purpose))
+      ->excludes("--keyspace")
+      ->option_text(" ");
 }
 
 void AddIgnoreWriter(CLI::App* command, Target* target) {
@@ -90,11 +112,17 @@ void AddIgnoreWriter(CLI::App* command, Target* target) {
            "found there, without what it commits later"));
 }
 
-void AddMemory(CLI::App* command, Target* target) {
+void AddMemory(CLI::App* command, Target* target, const std::string& whose) {
+  const auto in_range = [](const std::string& text) {
+    const uint64_t bytes = std::strtoull(text.c_str(), nullptr, 10);
+    const bool good = bytes >= kMemoryBudgetBytesMin && bytes <= kMemoryBytesMax;
+    return good ? std::string() : "it must be 1MiB to 64TiB";
+  };
   command
       ->add_option("--memory", target->memory_bytes,
-                   Wrap("Everything the database may hold in memory; 256MiB without it"))
+                   Wrap("Everything " + whose + " may hold in memory; 256MiB without it"))
       ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Validator(in_range, "", ""))
       ->option_text("SIZE");
 }
 
@@ -104,7 +132,8 @@ void AddDurability(CLI::App* command, Target* target) {
   command
       ->add_option("--durability", target->durability,
                    Wrap("What a write survives when it returns: the death of the process (kill -9 "
-                        "included), or loss of power too"))
+                        "included), or loss of power too; without it as stored with the "
+                        "database, first process"))
       ->transform(OneOf(levels))
       ->option_text("process|power");
 }
@@ -114,7 +143,7 @@ void AddJson(CLI::App* command, bool* json) {
 }
 
 void AddQuiet(CLI::App* command, bool* quiet) {
-  command->add_flag("-q,--quiet", *quiet, "No progress bar, no summary");
+  command->add_flag("-q,--quiet", *quiet, "No progress bar, no summary, no note");
 }
 
 void AddTextFormat(CLI::App* command, const std::string& name, const std::string& purpose,

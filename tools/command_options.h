@@ -15,7 +15,8 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace logwood::tools {
 
@@ -34,16 +35,26 @@ void OnRun(CLI::App* command, ExitCode* exit_code, std::function<ExitCode()> run
 // Which database, which keyspace, and how it is opened.
 struct Target {
   std::string directory;
-  std::string keyspace = "default";
+  std::optional<std::string> keyspace;           // not given: "default"
+  bool all_keyspaces = false;                    // export, load, count
   bool ignore_writer = false;                    // read-only commands
   uint64_t memory_bytes = 256ULL << 20;          // commands that write
   Durability durability = Durability::kDefault;  // commands that write
+
+  std::string keyspace_name() const { return keyspace.value_or("default"); }
 };
 
+// Keyspace names on the command line are in format auto, as they are printed.
+CLI::Validator KeyspaceName();
+
 void AddDirectory(CLI::App* command, Target* target);
-void AddKeyspace(CLI::App* command, Target* target);
+void AddKeyspace(CLI::App* command, Target* target,
+                 const std::string& purpose = "The keyspace; without it \"default\"");
+// Behind AddKeyspace: the two exclude each other.
+void AddAllKeyspaces(CLI::App* command, Target* target, const std::string& purpose);
 void AddIgnoreWriter(CLI::App* command, Target* target);
-void AddMemory(CLI::App* command, Target* target);
+// `whose` may hold so much.
+void AddMemory(CLI::App* command, Target* target, const std::string& whose = "the database");
 void AddDurability(CLI::App* command, Target* target);
 void AddJson(CLI::App* command, bool* json);
 void AddQuiet(CLI::App* command, bool* quiet);

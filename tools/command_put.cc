@@ -1,5 +1,6 @@
 // logwood put, logwood delete: one commit each.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "tools/input.h"
 #include "tools/output.h"
 #include "tools/report.h"
+#include "util/escape.h"
 #include "util/json_writer.h"
 
 namespace logwood::tools {
@@ -26,8 +28,8 @@ constexpr const char* kPutExamples =
   logwood put /tmp/db -- -5 minus-five                    "--" before a key that begins with "-"
 
 Keys and values are text with backslash escapes (\t \n \r \\ \xNN) unless --key-format and
---value-format say otherwise. A missing database or keyspace is created.
-Prints the position of the commit.)";
+--value-format say otherwise. A missing database or keyspace is created, a missing parent of DIR is
+not. Prints the position of the commit.)";
 
 constexpr const char* kDeleteExamples =
     R"(  logwood delete /tmp/db planet/9
@@ -35,6 +37,9 @@ constexpr const char* kDeleteExamples =
   logwood delete /tmp/db --key-format hex 00ff --durability power
 
 Deleting a key that is not there is no error. Prints the position of the commit.)";
+
+// What a commit of one record takes beyond key and value.
+constexpr uint64_t kCommitOverheadBytesMax = 64;
 
 struct PutArguments {
   Target target;
@@ -56,7 +61,7 @@ struct DeleteArguments {
 ExitCode Commit(const Target& target, const WriteBatch& batch, DB& db, bool json) {
   const Result<LogPos> position = db.Write({.durability = target.durability}, batch);
   if (!position.ok()) return CloseAfter(db, Fail("cannot write", position.status()));
-  const ExitCode code = CloseAfter(db, ExitCode::kOk);
+  const ExitCode code = CloseAfterWriting(db, ExitCode::kOk);
   if (code != ExitCode::kOk) return code;
   if (json) {
     JsonObject report;
@@ -86,11 +91,30 @@ ExitCode ReadValue(const PutArguments& arguments, std::string* value) {
   return ExitCode::kOk;
 }
 
+// Before the database: what it would refuse must not leave an empty one behind.
+ExitCode CheckSizes(const Target& target, std::string_view key, std::string_view value) {
+  if (key.size() > kKeyBytesMax) {
+    PrintError("key too long", WithCommas(key.size()) + " bytes",
+               "the limit is " + WithCommas(kKeyBytesMax));
+    return ExitCode::kUsage;
+  }
+  const uint64_t bytes = key.size() + value.size();
+  const uint64_t bytes_max =
+      std::min<uint64_t>(kBatchBytesMax, target.memory_bytes / 4) - kCommitOverheadBytesMax;
+  if (bytes <= bytes_max) return ExitCode::kOk;
+  PrintError("record too long", "key and value have " + WithCommas(bytes) + " bytes",
+             "the limit is " + WithCommas(bytes_max) +
+                 ", a quarter of --memory and never more than 64 MiB");
+  return ExitCode::kUsage;
+}
+
 ExitCode RunPut(const PutArguments& arguments) {
   const std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, arguments.key);
   if (!key.has_value()) return ExitCode::kUsage;
   std::string value;
   ExitCode code = ReadValue(arguments, &value);
+  if (code != ExitCode::kOk) return code;
+  code = CheckSizes(arguments.target, *key, value);
   if (code != ExitCode::kOk) return code;
   Opened opened;
   code = OpenForWriting(arguments.target, Missing::kCreate, &opened);

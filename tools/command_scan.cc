@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tools/command.h"
 #include "tools/command_open.h"
@@ -28,14 +29,18 @@ constexpr const char* kScanExamples = R"(  logwood scan /tmp/db
 
 A record a line: key, tab, value. In format auto and escape tabs, newlines, backslashes and what is
 not printable are backslash escapes, so that lines can be loaded again.
+Scans one keyspace; where none is given and there are others, a note on standard error names them.
 Exit status 1 when there is no such record.)";
 
 constexpr const char* kCountExamples = R"(  logwood count /tmp/db
   logwood count /tmp/db --prefix planet/
   logwood count /tmp/db --keyspace photos --estimate     at once, from the tables' indexes
+  logwood count /tmp/db --all-keyspaces                  a line each: name, tab, number
   logwood count /tmp/db --json
 
-An exact count reads the whole range. An estimate counts old versions and deletions too.)";
+An exact count reads the whole range. An estimate counts old versions and deletions too.
+Counts one keyspace; where none is given and there are others, a note on standard error names them
+(-q leaves it out).)";
 
 constexpr uint64_t kLimitMax = uint64_t{1} << 53;
 
@@ -81,55 +86,85 @@ ExitCode RunScan(const ScanArguments& arguments) {
   if (code != ExitCode::kOk) return code;
   const WalkOptions walk = {
       .range = *range, .limit = arguments.limit, .reverse = arguments.reverse};
+  const KeyspaceInfo info = {.name = "", .keyspace = opened.keyspace};
   // Lines that scroll by are progress enough; a bar helps only when they go elsewhere.
-  Progress progress = WalkProgress(opened, walk, "scan", isatty(STDOUT_FILENO) == 0);
+  Progress progress =
+      WalkProgress(*opened.db, {&info, 1}, walk, "scan", isatty(STDOUT_FILENO) == 0);
   Output out(STDOUT_FILENO);
   uint64_t records = 0;
   const Status status = WalkRecords(
-      opened, walk, &progress,
+      *opened.db, opened.keyspace, walk, &progress,
       [&](std::string_view key, std::string_view value) {
         PrintScanned(arguments, key, value, &out);
         return out.open();
       },
       &records);
   progress.Finish();
+  const bool read_to_the_end = out.open() && (arguments.limit == 0 || records < arguments.limit);
   const ExitCode printed = out.Finish(records == 0 ? ExitCode::kProblem : ExitCode::kOk);
-  return CloseAfter(*opened.db, status.ok() ? printed : Fail("cannot scan", status));
+  if (!status.ok()) return CloseAfter(*opened.db, Fail("cannot scan", status));
+  if (read_to_the_end) {
+    NoteOtherKeyspaces(arguments.target, *opened.db, "--keyspace NAME scans one of them");
+  }
+  return CloseAfter(*opened.db, printed);
 }
 
-ExitCode PrintCount(const CountArguments& arguments, uint64_t records, uint64_t bytes) {
-  if (!arguments.json) return Print(std::to_string(records) + "\n");
-  JsonObject report;
-  report.Field("keyspace", arguments.target.keyspace).Field("records", records);
-  report.Field(arguments.estimate ? "bytes_on_disk" : "bytes", bytes);
-  report.Field("estimate", arguments.estimate);
-  return Print(report.Finish() + "\n");
+std::string CountLine(const CountArguments& arguments, const std::string& keyspace,
+                      const RangeEstimate& found, const std::vector<std::string>& left_out) {
+  if (arguments.json) {
+    JsonObject report;
+    AddJsonBytes("keyspace", keyspace, &report);
+    report.Field("records", found.entries);
+    report.Field(arguments.estimate ? "bytes_on_disk" : "bytes", found.bytes);
+    report.Field("estimate", arguments.estimate);
+    report.Raw("keyspaces_left_out", JsonNames(left_out));
+    return report.Finish() + "\n";
+  }
+  const std::string number = std::to_string(found.entries) + "\n";
+  return arguments.target.all_keyspaces ? Encode(TextFormat::kAuto, keyspace) + "\t" + number
+                                        : number;
+}
+
+Status CountExactly(DB& db, Keyspace keyspace, const WalkOptions& walk, Progress* progress,
+                    RangeEstimate* found) {
+  return WalkRecords(
+      db, keyspace, walk, progress,
+      [found](std::string_view key, std::string_view value) {
+        found->bytes += key.size() + value.size();
+        return true;
+      },
+      &found->entries);
 }
 
 ExitCode RunCount(const CountArguments& arguments) {
   const std::optional<Range> range = DecodeRange(arguments.range);
   if (!range.has_value()) return ExitCode::kUsage;
   Opened opened;
-  const ExitCode code = OpenForReading(arguments.target, &opened);
+  ExitCode code = OpenForReading(arguments.target, &opened);
   if (code != ExitCode::kOk) return code;
-  if (arguments.estimate) {
-    const RangeEstimate estimate = opened.db->Estimate(opened.keyspace, range->keys);
-    return CloseAfter(*opened.db, PrintCount(arguments, estimate.entries, estimate.bytes));
-  }
+  DB& db = *opened.db;
+  std::vector<KeyspaceInfo> keyspaces;
+  code = ChosenKeyspaces(arguments.target, opened, &keyspaces);
+  if (code != ExitCode::kOk) return CloseAfter(db, code);
+  const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, db);
   const WalkOptions walk = {.range = *range};
-  Progress progress = WalkProgress(opened, walk, "count", !arguments.quiet);
-  uint64_t records = 0;
-  uint64_t bytes = 0;
-  const Status status = WalkRecords(
-      opened, walk, &progress,
-      [&bytes](std::string_view key, std::string_view value) {
-        bytes += key.size() + value.size();
-        return true;
-      },
-      &records);
-  progress.Finish();
-  return CloseAfter(*opened.db, status.ok() ? PrintCount(arguments, records, bytes)
-                                            : Fail("cannot count", status));
+  std::string lines;
+  for (const KeyspaceInfo& info : keyspaces) {
+    RangeEstimate found;
+    if (arguments.estimate) {
+      found = db.Estimate(info.keyspace, range->keys);
+    } else {
+      Progress progress = WalkProgress(db, {&info, 1}, walk, "count", !arguments.quiet);
+      const Status status = CountExactly(db, info.keyspace, walk, &progress, &found);
+      if (!status.ok()) return CloseAfter(db, Fail("cannot count", status));
+    }
+    lines += CountLine(arguments, info.name, found, left_out);
+  }
+  code = Print(lines);
+  if (code == ExitCode::kOk && !arguments.quiet && !arguments.json) {
+    NoteOtherKeyspaces(arguments.target, db, "--all-keyspaces counts each of them");
+  }
+  return CloseAfter(db, code);
 }
 
 }  // namespace
@@ -156,6 +191,7 @@ void AddCountCommand(CLI::App& app, ExitCode* exit_code) {
   CLI::App* command = AddCommand(app, "count", "Count records", kCountExamples);
   AddDirectory(command, &arguments->target);
   AddKeyspace(command, &arguments->target);
+  AddAllKeyspaces(command, &arguments->target, "Every keyspace, a line each: name, tab, number");
   AddRange(command, &arguments->range);
   command->add_flag("--estimate", arguments->estimate, "A quick guess instead of an exact count");
   AddIgnoreWriter(command, &arguments->target);

@@ -6,19 +6,24 @@
 
 namespace logwood::tools {
 
-LineReader::LineReader(Source source, size_t line_bytes_max, size_t buffer_bytes)
-    : source_(std::move(source)), line_bytes_max_(line_bytes_max), buffer_(buffer_bytes) {}
+LineReader::LineReader(Source source, size_t line_bytes_max, size_t read_bytes)
+    : source_(std::move(source)),
+      line_bytes_max_(line_bytes_max),
+      read_bytes_(read_bytes),
+      buffer_bytes_(line_bytes_max + read_bytes),
+      // Not zeroed: what is never written takes no memory.
+      buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes_)) {}
 
-LineReader::Outcome LineReader::Next(std::string_view* line) {
+LineReader::Outcome LineReader::Next(std::span<char>* line) {
   if (in_long_line_ && !StepOverLongLine()) return status_.ok() ? Outcome::kEnd : Outcome::kFailed;
   size_t searched = 0;  // bytes behind begin_ known to hold no newline
   while (true) {
-    const char* from = buffer_.data() + begin_ + searched;
+    const char* from = buffer_.get() + begin_ + searched;
     const size_t unsearched = end_ - begin_ - searched;
     const auto* newline =
         unsearched == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\n', unsearched));
     if (newline != nullptr) {
-      const auto length = static_cast<size_t>(newline - (buffer_.data() + begin_));
+      const auto length = static_cast<size_t>(newline - (buffer_.get() + begin_));
       return Take(length, 1, line);
     }
     searched = end_ - begin_;
@@ -35,8 +40,8 @@ LineReader::Outcome LineReader::Next(std::string_view* line) {
 }
 
 LineReader::Outcome LineReader::Take(size_t length, size_t terminator_bytes,
-                                     std::string_view* line) {
-  *line = std::string_view(buffer_.data() + begin_, length);
+                                     std::span<char>* line) {
+  *line = std::span<char>(buffer_.get() + begin_, length);
   begin_ += length + terminator_bytes;
   bytes_consumed_ += length + terminator_bytes;
   ++line_number_;
@@ -46,12 +51,12 @@ LineReader::Outcome LineReader::Take(size_t length, size_t terminator_bytes,
 bool LineReader::Fill() {
   if (at_end_ || !status_.ok()) return false;
   if (begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);
-  Result<size_t> got = source_(buffer_.data() + end_, buffer_.size() - end_);
+  // At most line_bytes_max_ are left over: a longer line was stepped over.
+  Result<size_t> got = source_(buffer_.get() + end_, std::min(read_bytes_, buffer_bytes_ - end_));
   if (!got.ok()) {
     status_ = got.status();
     return false;
@@ -64,10 +69,10 @@ bool LineReader::Fill() {
 bool LineReader::StepOverLongLine() {
   while (true) {
     const auto* newline =
-        static_cast<const char*>(std::memchr(buffer_.data() + begin_, '\n', end_ - begin_));
+        static_cast<const char*>(std::memchr(buffer_.get() + begin_, '\n', end_ - begin_));
     const size_t skipped = newline == nullptr
                                ? end_ - begin_
-                               : static_cast<size_t>(newline + 1 - (buffer_.data() + begin_));
+                               : static_cast<size_t>(newline + 1 - (buffer_.get() + begin_));
     begin_ += skipped;
     bytes_consumed_ += skipped;
     if (newline != nullptr) break;

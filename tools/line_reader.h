@@ -1,24 +1,25 @@
 // LineReader: the lines of an input, as views into one large buffer.
 //
-//   LineReader reader([&](char* to, size_t size) { return input->Read(to, size); });
-//   std::string_view line;
-//   while (reader.Next(&line) == LineReader::Outcome::kLine) Use(line);
+//   LineReader reader([&](char* to, size_t size) { return input->Read(to, size); },
+//   line_bytes_max); std::span<char> line; while (reader.Next(&line) == LineReader::Outcome::kLine)
+//   Use(line);
 //
 // Lines end with "\n", which is not part of them; a last line without one counts. Copies a line
-// only where it crosses the end of the buffer. One thread at a time.
+// only where it crosses the end of what was read. The buffer has room for the longest line from the
+// start, but takes memory only as far as lines reach. One thread at a time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string_view>
-#include <vector>
+#include <memory>
+#include <span>
 
 #include "logwood/status.h"
 
 namespace logwood::tools {
 
-inline constexpr size_t kLineBufferBytes = 1024 * 1024;
+inline constexpr size_t kLineReadBytesMax = 1024 * 1024;
 
 class LineReader {
  public:
@@ -26,15 +27,16 @@ class LineReader {
   using Source = std::function<Result<size_t>(char* buffer, size_t size)>;
 
   enum class Outcome : uint8_t {
-    kLine,     // *line is valid until the next call
+    kLine,     // *line is valid until the next call, and the caller's to change
     kEnd,      // nothing is left
     kTooLong,  // a line above the limit was stepped over
     kFailed,   // the source failed: status()
   };
 
-  LineReader(Source source, size_t line_bytes_max, size_t buffer_bytes = kLineBufferBytes);
+  // Reads at most `read_bytes` at a time.
+  LineReader(Source source, size_t line_bytes_max, size_t read_bytes = kLineReadBytesMax);
 
-  Outcome Next(std::string_view* line);
+  Outcome Next(std::span<char>* line);
 
   // Number of the line Next returned last, from 1.
   uint64_t line_number() const { return line_number_; }
@@ -45,14 +47,16 @@ class LineReader {
  private:
   // Reads more behind what is there; false at the end or on failure.
   bool Fill();
-  Outcome Take(size_t length, size_t terminator_bytes, std::string_view* line);
+  Outcome Take(size_t length, size_t terminator_bytes, std::span<char>* line);
   // False at the end or on failure.
   bool StepOverLongLine();
 
   bool in_long_line_ = false;
   Source source_;
-  size_t line_bytes_max_;
-  std::vector<char> buffer_;
+  const size_t line_bytes_max_;
+  const size_t read_bytes_;
+  const size_t buffer_bytes_;
+  const std::unique_ptr<char[]> buffer_;
   size_t begin_ = 0;  // of the bytes not yet given out
   size_t end_ = 0;    // of the bytes read
   bool at_end_ = false;

@@ -1,9 +1,12 @@
 #include "tools/loader.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "tools/interrupt.h"
 #include "tools/report.h"
+#include "util/escape.h"
 
 namespace logwood::tools {
 
@@ -11,28 +14,53 @@ namespace {
 
 // Beyond key and value an operation costs a kind, a keyspace prefix and two lengths.
 constexpr uint64_t kOperationOverheadBytes = 64;
+// A record may have this part of all memory: with its line, its batch, and what the database makes
+// of it (log record, memtable, blocks of flush and compaction) it is there about ten times.
+constexpr uint64_t kMemoryPerRecord = 16;
+constexpr uint64_t kLargeRecordBytes = 256 * 1024;
+
+// The allocator keeps freed blocks for the next ones, larger and larger ones the more it sees:
+// right for records by the thousand, but a few times the memory allowed where each is of megabytes.
+void ReturnLargeBlocksAtOnce() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+#endif
+}
+
+bool IsKeyspaceName(std::string_view name) {
+  return !name.empty() && name.size() <= kKeyspaceNameBytesMax;
+}
 
 }  // namespace
+
+LoadMemory ShareLoadMemory(RecordFormat format, uint64_t memory_bytes) {
+  LoadMemory memory;
+  memory.record_bytes_max =
+      std::min<uint64_t>(memory_bytes / kMemoryPerRecord, kBatchBytesMax) - kOperationOverheadBytes;
+  memory.line_bytes_max = LineBytesMax(format, memory.record_bytes_max);
+  memory.database_bytes = std::max(memory_bytes - memory.line_bytes_max - memory.record_bytes_max,
+                                   kMemoryBudgetBytesMin);
+  return memory;
+}
 
 Loader::Loader(DB& db, Keyspace keyspace, Input& input, const LoadOptions& options)
     : db_(db),
       keyspace_(keyspace),
       input_(input),
       options_(options),
-      record_bytes_max_(std::min<uint64_t>(kBatchBytesMax, options.memory_bytes / 4) -
-                        kOperationOverheadBytes),
-      line_bytes_max_(LineBytesMax(options.format, record_bytes_max_)),
       reader_([this](char* buffer, size_t size) { return input_.Read(buffer, size); },
-              line_bytes_max_),
-      parser_(options.format) {
-  options_.batch_bytes = std::min(options_.batch_bytes, record_bytes_max_);
+              options.memory.line_bytes_max,
+              std::min<size_t>(kLineReadBytesMax, options.memory.line_bytes_max)),
+      parser_(options.format, options.all_keyspaces ? RecordParser::Keyspaces::kNamed
+                                                    : RecordParser::Keyspaces::kNotNamed) {
+  options_.batch_bytes = std::min(options_.batch_bytes, options_.memory.record_bytes_max);
   batch_.Reserve(options_.batch_bytes);
 }
 
 const LoadReport& Loader::Run(Progress* progress) {
   progress_ = progress;
   report_.position = db_.LastPosition();
-  std::string_view line;
+  std::span<char> line;
   while (!Interrupted()) {
     const LineReader::Outcome outcome = reader_.Next(&line);
     if (outcome == LineReader::Outcome::kEnd) {
@@ -45,14 +73,18 @@ const LoadReport& Loader::Run(Progress* progress) {
   return report_;
 }
 
-bool Loader::TakeLine(LineReader::Outcome outcome, std::string_view line) {
+bool Loader::TakeLine(LineReader::Outcome outcome, std::span<char> line) {
   switch (outcome) {
     case LineReader::Outcome::kLine:
       if (!parser_.Parse(line)) return BadLine(parser_.error());
-      return AddRecord(parser_.key(), parser_.value());
+      if (options_.all_keyspaces && !IsKeyspaceName(parser_.keyspace())) {
+        return BadLine("a keyspace has a name of 1 to " + std::to_string(kKeyspaceNameBytesMax) +
+                       " bytes");
+      }
+      return TakeKeyspace(parser_.keyspace()) && AddRecord(parser_.key(), parser_.value());
     case LineReader::Outcome::kTooLong:
-      return BadLine("the line is longer than " + std::to_string(line_bytes_max_) +
-                     " bytes; with this memory budget no record is");
+      return BadLine("the line is longer than " + std::to_string(options_.memory.line_bytes_max) +
+                     " bytes, the limit with this --memory; more raises it");
     case LineReader::Outcome::kEnd:
       return true;
     case LineReader::Outcome::kFailed:
@@ -73,16 +105,42 @@ std::string Loader::WhyRefused(std::string_view key, std::string_view value) con
     return "the key has " + std::to_string(key.size()) + " bytes; the limit is " +
            std::to_string(kKeyBytesMax);
   }
-  if (key.size() + value.size() > record_bytes_max_) {
-    return "key and value have " + std::to_string(key.size() + value.size()) +
-           " bytes; with this memory budget the limit is " + std::to_string(record_bytes_max_) +
-           " (--memory raises it, up to 64 MiB)";
+  const uint64_t bytes = key.size() + value.size();
+  if (bytes > options_.memory.record_bytes_max) {
+    std::string reason = "key and value have " + std::to_string(bytes) + " bytes; the limit ";
+    if (bytes + kOperationOverheadBytes > kBatchBytesMax) return reason + "is 64 MiB";
+    const uint64_t enough = (bytes + kOperationOverheadBytes) * kMemoryPerRecord;
+    return reason + "with this --memory is " + std::to_string(options_.memory.record_bytes_max) +
+           ", --memory " + std::to_string((enough >> 20) + 1) + "MiB would do";
   }
   return "";
 }
 
+bool Loader::TakeKeyspace(std::string_view name) {
+  if (!options_.all_keyspaces) return true;
+  const auto known = named_.find(name);
+  if (known != named_.end()) {
+    keyspace_ = known->second;
+    return true;
+  }
+  const Result<Keyspace> keyspace = db_.OpenOrCreateKeyspace(name);
+  if (!keyspace.ok()) {
+    // What was read before it is good.
+    if (Commit()) Fail(keyspace.status().WithContext("keyspace " + Escape(name)));
+    return false;
+  }
+  named_.emplace(name, *keyspace);
+  report_.keyspaces = named_.size();
+  keyspace_ = *keyspace;
+  return true;
+}
+
 bool Loader::AddRecord(std::string_view key, std::string_view value) {
   const uint64_t bytes = key.size() + value.size();
+  if (bytes > kLargeRecordBytes && !large_records_seen_) {
+    large_records_seen_ = true;
+    ReturnLargeBlocksAtOnce();
+  }
   if (bytes + kOperationOverheadBytes + batch_.bytes() > options_.batch_bytes) {
     std::string refused = WhyRefused(key, value);
     if (!refused.empty()) return BadLine(refused);

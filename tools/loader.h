@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "logwood/db.h"
@@ -16,12 +17,23 @@ namespace logwood::tools {
 
 inline constexpr uint64_t kLoadBatchRecordsMax = 1'000'000;
 
+// What a load may take in all, shared out: to the database its budget, to the loader the longest
+// line, decoded where it stands, and the batch it is copied to.
+struct LoadMemory {
+  uint64_t database_bytes = 0;
+  uint64_t line_bytes_max = 0;
+  uint64_t record_bytes_max = 0;  // key and value
+};
+LoadMemory ShareLoadMemory(RecordFormat format, uint64_t memory_bytes);
+
 struct LoadOptions {
   RecordFormat format = RecordFormat::kTsv;
   uint64_t batch_records = 1000;
   uint64_t batch_bytes = 1 << 20;
-  uint64_t memory_bytes = 256ULL << 20;  // the database's budget: it limits a batch
+  LoadMemory memory = ShareLoadMemory(RecordFormat::kTsv, 256ULL << 20);
   WriteOptions write;
+  // Each line names its keyspace; those that are missing are created.
+  bool all_keyspaces = false;
   bool skip_bad = false;
 };
 
@@ -37,6 +49,7 @@ struct LoadReport {
   uint64_t records = 0;  // in the database now
   uint64_t bytes = 0;    // of their keys and values
   uint64_t batches = 0;
+  uint64_t keyspaces = 0;  // that lines named
   uint64_t skipped = 0;    // bad lines, with skip_bad
   uint64_t last_line = 0;  // all lines up to here are in, or skipped
   LogPos position = 0;     // the database's, after the last commit
@@ -44,7 +57,7 @@ struct LoadReport {
 
 class Loader {
  public:
-  // Borrows all three until it dies.
+  // Borrows database and input until it dies. `keyspace` is where records go whose lines name none.
   Loader(DB& db, Keyspace keyspace, Input& input, const LoadOptions& options);
 
   // Runs to the end, the first bad line, an interrupt (interrupt.h) or a failure. Records before
@@ -55,7 +68,9 @@ class Loader {
 
  private:
   // Each returns false when the load has to end; report_.end says why.
-  bool TakeLine(LineReader::Outcome outcome, std::string_view line);
+  bool TakeLine(LineReader::Outcome outcome, std::span<char> line);
+  // Makes the keyspace the line names the one the record goes to.
+  bool TakeKeyspace(std::string_view name);
   bool AddRecord(std::string_view key, std::string_view value);
   bool BadLine(const std::string& reason);
   bool Commit();
@@ -67,11 +82,11 @@ class Loader {
   Keyspace keyspace_;
   Input& input_;
   LoadOptions options_;
-  uint64_t record_bytes_max_;
-  uint64_t line_bytes_max_;
+  std::map<std::string, Keyspace, std::less<>> named_;
   LineReader reader_;
   RecordParser parser_;
   WriteBatch batch_;
+  bool large_records_seen_ = false;
   uint64_t batch_data_bytes_ = 0;  // keys and values in batch_
   uint64_t taken_line_ = 0;        // all lines up to here are committed, in batch_ or skipped
   LoadReport report_;

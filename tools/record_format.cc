@@ -1,9 +1,8 @@
 #include "tools/record_format.h"
 
-#include <cstring>
+#include <optional>
 #include <utility>
 
-#include "tools/json_record.h"
 #include "tools/text_codec.h"
 #include "util/escape.h"
 
@@ -46,62 +45,99 @@ void AppendJsonRecord(std::string_view key, std::string_view value, bool with_va
   to->push_back('}');
 }
 
-void AppendRecord(RecordFormat format, std::string_view key, std::string_view value,
-                  std::string* to) {
+void AppendRecord(RecordFormat format, const RecordFields& record, std::string* to) {
   if (format == RecordFormat::kJsonLines) {
-    AppendJsonRecord(key, value, true, to);
+    to->push_back('{');
+    if (record.keyspace.has_value()) {
+      AppendJsonBytes("keyspace", *record.keyspace, to);
+      to->push_back(',');
+    }
+    AppendJsonBytes("key", *record.key, to);
+    to->push_back(',');
+    AppendJsonBytes("value", *record.value, to);
+    to->push_back('}');
   } else {
-    AppendEscaped(key, to);
+    if (record.keyspace.has_value()) {
+      AppendEscaped(*record.keyspace, to);
+      to->push_back('\t');
+    }
+    AppendEscaped(*record.key, to);
     to->push_back('\t');
-    AppendEscaped(value, to);
+    AppendEscaped(*record.value, to);
   }
   to->push_back('\n');
 }
 
-bool RecordParser::Parse(std::string_view line) {
+void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* report) {
+  if (IsValidUtf8(bytes)) {
+    report->Field(name, bytes);
+  } else {
+    report->Field(std::string(name) + "_base64", ToBase64(bytes));
+  }
+}
+
+std::string JsonNames(const std::vector<std::string>& names) {
+  return JsonArray(names, [](const std::string& name) { return "\"" + JsonEscape(name) + "\""; });
+}
+
+bool RecordParser::Parse(std::span<char> line) {
   error_.clear();
+  fields_ = {};
   if (line.empty()) return Refuse("the line is empty");
   return format_ == RecordFormat::kTsv ? ParseTsv(line) : ParseJson(line);
 }
 
 bool RecordParser::Refuse(std::string reason) {
   error_ = std::move(reason);
+  fields_ = {};
   return false;
 }
 
-bool RecordParser::ParseTsv(std::string_view line) {
-  const size_t tab = line.find('\t');
-  if (tab == std::string_view::npos) {
-    return Refuse("no tab between key and value");
+bool RecordParser::ParseTsv(std::span<char> line) {
+  const auto tab_in = [](std::span<char> text) {
+    return std::string_view(text.data(), text.size()).find('\t');
+  };
+  if (keyspaces_ == Keyspaces::kNamed) {
+    const size_t tab = tab_in(line);
+    if (tab == std::string_view::npos) return Refuse("no tab between keyspace and key");
+    if (!TakeField("keyspace", line.first(tab), &fields_.keyspace)) return false;
+    line = line.subspan(tab + 1);
   }
-  const std::string_view value = line.substr(tab + 1);
-  if (value.find('\t') != std::string_view::npos) {
-    return Refuse("more than one tab (inside a key or value it is written \\t)");
+  const size_t tab = tab_in(line);
+  if (tab == std::string_view::npos) return Refuse("no tab between key and value");
+  const std::span<char> value = line.subspan(tab + 1);
+  if (tab_in(value) != std::string_view::npos) {
+    return Refuse(
+        keyspaces_ == Keyspaces::kNamed
+            ? "more than two tabs (inside keyspace, key and value one is written \\t)"
+            : "more than one tab (inside a key or value it is written \\t; a line whose first "
+              "column is a keyspace needs --all-keyspaces)");
   }
-  return TakeField("key", line.substr(0, tab), &key_buffer_, &key_) &&
-         TakeField("value", value, &value_buffer_, &value_);
+  return TakeField("key", line.first(tab), &fields_.key) &&
+         TakeField("value", value, &fields_.value);
 }
 
-bool RecordParser::TakeField(std::string_view name, std::string_view text, std::string* buffer,
-                             std::string_view* field) {
-  if (text.find('\\') == std::string_view::npos) {
-    *field = text;
-    return true;
-  }
-  std::optional<std::string> bytes = Unescape(text);
-  if (!bytes.has_value()) {
+bool RecordParser::TakeField(std::string_view name, std::span<char> text,
+                             std::optional<std::string_view>* field) {
+  const std::optional<size_t> size = UnescapeInPlace(text);
+  if (!size.has_value()) {
     return Refuse("the " + std::string(name) +
                   " holds an unknown escape (known: \\t \\n \\r \\\\ \\xNN)");
   }
-  *buffer = std::move(*bytes);
-  *field = *buffer;
+  *field = std::string_view(text.data(), *size);
   return true;
 }
 
-bool RecordParser::ParseJson(std::string_view line) {
-  if (!ParseJsonRecord(line, &key_buffer_, &value_buffer_, &error_)) return false;
-  key_ = key_buffer_;
-  value_ = value_buffer_;
+bool RecordParser::ParseJson(std::span<char> line) {
+  if (!ParseJsonRecord(line, &fields_, &error_)) return false;
+  if (keyspaces_ == Keyspaces::kNamed && !fields_.keyspace.has_value()) {
+    return Refuse("no \"keyspace\" (or \"keyspace_base64\")");
+  }
+  if (keyspaces_ == Keyspaces::kNotNamed && fields_.keyspace.has_value()) {
+    return Refuse("the line names its keyspace, which needs --all-keyspaces");
+  }
+  if (!fields_.key.has_value()) return Refuse("no \"key\" (or \"key_base64\")");
+  if (!fields_.value.has_value()) return Refuse("no \"value\" (or \"value_base64\")");
   return true;
 }
 

@@ -4,13 +4,19 @@
 //   JSON lines   {"key":"...","value":"..."}; bytes that are not UTF-8 go into "key_base64" and
 //                "value_base64"
 //
-// What is written is read back to the same bytes. A line that is not a record is refused with the
-// reason; nothing is guessed.
+// Where records of several keyspaces are in one file, each line names its own: a first column, or a
+// first member "keyspace". What is written is read back to the same bytes. A line that is not a
+// record is refused with the reason; nothing is guessed.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "tools/json_record.h"
+#include "util/json_writer.h"
 
 namespace logwood::tools {
 
@@ -23,39 +29,47 @@ RecordFormat RecordFormatOf(std::string_view path);
 // every byte escaped, and what stands around them.
 uint64_t LineBytesMax(RecordFormat format, uint64_t record_bytes);
 
-// Appends one line with its newline.
-void AppendRecord(RecordFormat format, std::string_view key, std::string_view value,
-                  std::string* to);
+// Appends one line with its newline. Key and value must be there; a keyspace that is there is
+// named.
+void AppendRecord(RecordFormat format, const RecordFields& record, std::string* to);
 // Appends {"key":...,"value":...} without a newline, value left out when `with_value` is false.
 void AppendJsonRecord(std::string_view key, std::string_view value, bool with_value,
                       std::string* to);
 // Appends "name":"text" or "name_base64":"...".
 void AppendJsonBytes(std::string_view name, std::string_view bytes, std::string* to);
+// The same as a field of a report.
+void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* report);
+// ["default","photos"], for reports.
+std::string JsonNames(const std::vector<std::string>& names);
 
-// One line of either format -> a record. Keeps buffers: reuse one object. One thread at a time.
+// One line of either format -> a record. One thread at a time.
 class RecordParser {
  public:
-  explicit RecordParser(RecordFormat format) : format_(format) {}
+  enum class Keyspaces : uint8_t { kNotNamed, kNamed };  // by each line
+  explicit RecordParser(RecordFormat format, Keyspaces keyspaces = Keyspaces::kNotNamed)
+      : format_(format), keyspaces_(keyspaces) {}
 
-  // False: the line is no record; error() says why. The line has no newline at its end.
-  bool Parse(std::string_view line);
+  // False: the line is no record; error() says why. The line has no newline at its end. It is
+  // decoded where it stands, so its bytes are spoilt.
+  bool Parse(std::span<char> line);
 
   // Valid until the next Parse and as long as the line is.
-  std::string_view key() const { return key_; }
-  std::string_view value() const { return value_; }
+  std::string_view keyspace() const { return fields_.keyspace.value_or(""); }
+  std::string_view key() const { return fields_.key.value_or(""); }
+  std::string_view value() const { return fields_.value.value_or(""); }
   const std::string& error() const { return error_; }
 
  private:
-  bool ParseTsv(std::string_view line);
-  bool ParseJson(std::string_view line);
-  // Unescapes into `buffer` where needed; false with error() set.
-  bool TakeField(std::string_view name, std::string_view text, std::string* buffer,
-                 std::string_view* field);
+  bool ParseTsv(std::span<char> line);
+  bool ParseJson(std::span<char> line);
+  // False with error() set.
+  bool TakeField(std::string_view name, std::span<char> text,
+                 std::optional<std::string_view>* field);
   bool Refuse(std::string reason);
 
-  RecordFormat format_;
-  std::string key_buffer_, value_buffer_;
-  std::string_view key_, value_;
+  const RecordFormat format_;
+  const Keyspaces keyspaces_;
+  RecordFields fields_;
   std::string error_;
 };
 

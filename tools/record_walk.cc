@@ -1,6 +1,7 @@
 #include "tools/record_walk.h"
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -13,15 +14,13 @@ constexpr uint64_t kRecordsBetweenUpdates = 4096;
 
 }  // namespace
 
-Status WalkRecords(const Opened& opened, const WalkOptions& options, Progress* progress,
+Status WalkRecords(DB& db, Keyspace keyspace, const WalkOptions& options, Progress* progress,
                    const std::function<bool(std::string_view key, std::string_view value)>& visit,
                    uint64_t* visited) {
-  const std::unique_ptr<Iterator> it =
-      opened.db->NewIterator(options.range.bounds, opened.keyspace);
-  *visited = 0;
+  const std::unique_ptr<Iterator> it = db.NewIterator(options.range.bounds, keyspace);
+  uint64_t left = options.limit == 0 ? std::numeric_limits<uint64_t>::max() : options.limit;
   options.reverse ? it->SeekToLast() : it->SeekToFirst();
-  while (it->Valid()) {
-    if (options.limit != 0 && *visited == options.limit) break;
+  while (it->Valid() && left-- > 0) {
     ++*visited;
     if (!visit(it->key(), it->value())) break;
     if (*visited % kRecordsBetweenUpdates == 0) progress->Update(*visited, *visited);
@@ -30,9 +29,12 @@ Status WalkRecords(const Opened& opened, const WalkOptions& options, Progress* p
   return it->status();
 }
 
-Progress WalkProgress(const Opened& opened, const WalkOptions& options, std::string label,
-                      bool wanted) {
-  uint64_t total = opened.db->Estimate(opened.keyspace, options.range.keys).entries;
+Progress WalkProgress(DB& db, std::span<const KeyspaceInfo> keyspaces, const WalkOptions& options,
+                      std::string label, bool wanted) {
+  uint64_t total = 0;
+  for (const KeyspaceInfo& info : keyspaces) {
+    total += db.Estimate(info.keyspace, options.range.keys).entries;
+  }
   if (options.limit != 0) total = std::min(total, options.limit);
   return Progress({.label = std::move(label), .unit = "records", .total = total, .wanted = wanted});
 }

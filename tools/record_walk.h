@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <string>
 #include <string_view>
 
-#include "tools/command_open.h"
+#include "logwood/db.h"
 #include "tools/command_options.h"
 #include "tools/progress.h"
 
@@ -17,14 +19,14 @@ struct WalkOptions {
   bool reverse = false;
 };
 
-// Calls `visit` with each record until it returns false. `*visited` counts the calls. `progress`
-// is told about them.
-Status WalkRecords(const Opened& opened, const WalkOptions& options, Progress* progress,
+// Calls `visit` with each record of the keyspace until it returns false. Adds the number of calls
+// to `*visited`. `progress` is told about them.
+Status WalkRecords(DB& db, Keyspace keyspace, const WalkOptions& options, Progress* progress,
                    const std::function<bool(std::string_view key, std::string_view value)>& visit,
                    uint64_t* visited);
 
 // A progress line whose total is the engine's estimate.
-Progress WalkProgress(const Opened& opened, const WalkOptions& options, std::string label,
-                      bool wanted);
+Progress WalkProgress(DB& db, std::span<const KeyspaceInfo> keyspaces, const WalkOptions& options,
+                      std::string label, bool wanted);
 
 }  // namespace logwood::tools

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "util/escape.h"
 
@@ -13,6 +14,22 @@ void PrintError(std::string_view what, std::string_view where, std::string_view 
   if (!advice.empty()) line.append("; ").append(advice);
   line.push_back('\n');
   std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+std::string InCommandWords(std::string_view message) {
+  constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+      {" (create_if_missing is false)", ""},        {" (error_if_exists is true)", ""},
+      {"options: memory_budget_bytes", "--memory"}, {"memory_budget_bytes", "--memory"},
+      {"kKeyBytesMax = ", "the limit of "},         {"kBatchBytesMax = ", "the limit of "},
+  };
+  std::string text(message);
+  for (const auto& [from, to] : kWords) {
+    for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
+      text.replace(at, from.size(), to);
+      at += to.size();
+    }
+  }
+  return text;
 }
 
 std::string_view AdviceFor(StatusCode code) {
@@ -50,8 +67,9 @@ ExitCode ExitCodeFor(StatusCode code) {
 }
 
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice) {
-  PrintError(what, status.message().empty() ? StatusCodeName(status.code()) : status.message(),
-             advice.empty() ? AdviceFor(status.code()) : advice);
+  const std::string_view message =
+      status.message().empty() ? StatusCodeName(status.code()) : status.message();
+  PrintError(what, InCommandWords(message), advice.empty() ? AdviceFor(status.code()) : advice);
   return ExitCodeFor(status.code());
 }
 

@@ -3,6 +3,7 @@
 //   logwood: <what>: <where>; <what to do>
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "logwood/status.h"
@@ -12,6 +13,10 @@ namespace logwood::tools {
 
 // Prints one message. `advice` may be empty.
 void PrintError(std::string_view what, std::string_view where, std::string_view advice = "");
+
+// A message of the library in the words of the command line: its options instead of the interface's
+// names.
+std::string InCommandWords(std::string_view message);
 
 // What a person can do about a status; empty where nothing general can be said.
 std::string_view AdviceFor(StatusCode code);

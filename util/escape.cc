@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 
 namespace logwood {
 
@@ -47,6 +48,16 @@ size_t Utf8Length(std::string_view bytes) {
   return length;
 }
 
+// A copy of the text, decoded where it stands.
+template <typename InPlace>
+std::optional<std::string> Decoded(std::string_view text, InPlace decode) {
+  std::string bytes(text);
+  const std::optional<size_t> size = decode(bytes);
+  if (!size.has_value()) return std::nullopt;
+  bytes.resize(*size);
+  return bytes;
+}
+
 // With `decimals` digits after the point. Not printf: the point must not follow the locale.
 std::string FixedPoint(double value, int decimals) {
   std::array<char, 64> buffer;
@@ -87,33 +98,39 @@ std::string Escape(std::string_view bytes) {
   return text;
 }
 
-std::optional<std::string> Unescape(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size());
-  while (!text.empty()) {
-    if (text[0] != '\\') {
-      bytes.push_back(text[0]);
-      text.remove_prefix(1);
-      continue;
+std::optional<size_t> UnescapeInPlace(std::span<char> text) {
+  constexpr std::string_view kNames = "tnr\\";
+  constexpr std::string_view kMeanings = "\t\n\r\\";
+  size_t bytes = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t left = text.size() - at;
+    const void* escape = std::memchr(&text[at], '\\', left);
+    const size_t plain =
+        escape == nullptr ? left : static_cast<const char*>(escape) - (text.data() + at);
+    if (bytes != at) std::memmove(&text[bytes], &text[at], plain);
+    bytes += plain;
+    at += plain;
+    if (escape == nullptr) break;
+    if (left - plain < 2) return std::nullopt;
+    const char name = text[at + 1];
+    if (name == 'x') {
+      const int high = left - plain < 4 ? -1 : HexValue(text[at + 2]);
+      const int low = high < 0 ? -1 : HexValue(text[at + 3]);
+      if (low < 0) return std::nullopt;
+      text[bytes++] = static_cast<char>(high << 4 | low);
+      at += 4;
+    } else {
+      const size_t which = kNames.find(name);
+      if (which == std::string_view::npos) return std::nullopt;
+      text[bytes++] = kMeanings[which];
+      at += 2;
     }
-    if (text.size() < 2) return std::nullopt;
-    if (text[1] == 'x') {
-      if (text.size() < 4) return std::nullopt;
-      const int high = HexValue(text[2]);
-      const int low = HexValue(text[3]);
-      if (high < 0 || low < 0) return std::nullopt;
-      bytes.push_back(static_cast<char>(high << 4 | low));
-      text.remove_prefix(4);
-      continue;
-    }
-    constexpr std::string_view kNames = "tnr\\";
-    constexpr std::string_view kMeanings = "\t\n\r\\";
-    const size_t which = kNames.find(text[1]);
-    if (which == std::string_view::npos) return std::nullopt;
-    bytes.push_back(kMeanings[which]);
-    text.remove_prefix(2);
   }
   return bytes;
+}
+
+std::optional<std::string> Unescape(std::string_view text) {
+  return Decoded(text, UnescapeInPlace);
 }
 
 std::string ToHex(std::string_view bytes) {
@@ -151,11 +168,11 @@ std::string ToBase64(std::string_view bytes) {
   return text;
 }
 
-std::optional<std::string> FromBase64(std::string_view text) {
+std::optional<size_t> FromBase64InPlace(std::span<char> text) {
   if (text.size() % 4 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  for (; !text.empty(); text.remove_prefix(4)) {
+  char* const begin = text.data();
+  size_t bytes = 0;
+  for (; !text.empty(); text = text.subspan(4)) {
     const bool last = text.size() == 4;
     const size_t digits = !last || text[3] != '=' ? 4 : text[2] != '=' ? 3 : 2;
     uint32_t group = 0;
@@ -168,10 +185,14 @@ std::optional<std::string> FromBase64(std::string_view text) {
     const uint32_t unused = digits == 4 ? 0 : digits == 3 ? 0xff : 0xffff;
     if ((group & unused) != 0) return std::nullopt;
     for (size_t i = 0; i + 1 < digits; ++i) {
-      bytes.push_back(static_cast<char>(group >> (16 - 8 * i)));
+      begin[bytes++] = static_cast<char>(group >> (16 - 8 * i));
     }
   }
   return bytes;
+}
+
+std::optional<std::string> FromBase64(std::string_view text) {
+  return Decoded(text, FromBase64InPlace);
 }
 
 std::string JsonEscape(std::string_view bytes) {

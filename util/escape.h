@@ -1,7 +1,10 @@
 // Bytes for people, and back: backslash escapes, hexadecimal, base64.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +20,10 @@ std::string ToHex(std::string_view bytes);
 std::optional<std::string> FromHex(std::string_view text);     // both cases
 std::string ToBase64(std::string_view bytes);                  // RFC 4648, padded
 std::optional<std::string> FromBase64(std::string_view text);  // padding required
+// The same where the text stands, which the bytes never outgrow; how many bytes it became. After
+// nullopt the text is spoilt.
+std::optional<size_t> UnescapeInPlace(std::span<char> text);
+std::optional<size_t> FromBase64InPlace(std::span<char> text);
 
 // The inside of a JSON string. Bytes that are not UTF-8 become \u00NN of their Latin-1 value; use
 // hex or base64 where they must come back.

@@ -54,6 +54,20 @@ Status WriteAll(std::string_view operation, const std::string& path, std::string
   return Status::Ok();
 }
 
+// What stands where a file belongs and is none. (Devices pass: they answer for themselves.)
+Status CheckIsFile(std::string_view operation, std::string_view path, mode_t mode) {
+  const char* kind = S_ISFIFO(mode)   ? "a named pipe"
+                     : S_ISSOCK(mode) ? "a socket"
+                     : S_ISDIR(mode)  ? "a directory"
+                                      : nullptr;
+  if (kind == nullptr) return Status::Ok();
+  return Status::IoError(std::string(operation)
+                             .append(" ")
+                             .append(path)
+                             .append(": it is ")
+                             .append(std::string(kind) + " where a file belongs: move it away"));
+}
+
 Status Closed(std::string_view operation, std::string_view path) {
   return Status::Closed(std::string(operation).append(" ").append(path).append(": file is closed"));
 }
@@ -248,14 +262,30 @@ int Descriptor::Close() {
 
 Result<Descriptor> Open(const std::string& path, int flags) {
   constexpr mode_t kMode = 0644;
-  const int fd = Uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, kMode); });
-  if (fd < 0) return ErrorFromErrno((flags & O_CREAT) != 0 ? "create" : "open", path, errno);
-  if (fd > STDERR_FILENO) return Descriptor(fd);
+  const std::string_view operation = (flags & O_CREAT) != 0 ? "create" : "open";
+  // Without O_NONBLOCK a pipe of this name would keep us waiting for its other end; files and
+  // directories know no difference.
+  flags |= O_CLOEXEC | O_NONBLOCK;
+  const int fd = Uninterrupted([&] { return ::open(path.c_str(), flags, kMode); });
+  struct stat info;
+  if (fd < 0) {
+    const int error = errno;
+    const bool other_kind = error == EISDIR || error == ENXIO;
+    if (other_kind && ::stat(path.c_str(), &info) == 0) {
+      RETURN_IF_ERROR(CheckIsFile(operation, path, info.st_mode));
+    }
+    return ErrorFromErrno(operation, path, error);
+  }
+  Descriptor opened(fd);
+  if ((flags & O_DIRECTORY) == 0) {
+    if (::fstat(fd, &info) != 0) return ErrorFromErrno(operation, path, errno);
+    RETURN_IF_ERROR(CheckIsFile(operation, path, info.st_mode));
+  }
+  if (fd > STDERR_FILENO) return opened;
   // The process runs with standard input, output or error closed: what it prints must not land in a
   // file of ours.
-  const Descriptor low(fd);
   const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  if (high < 0) return ErrorFromErrno("open", path, errno);
+  if (high < 0) return ErrorFromErrno(operation, path, errno);
   return Descriptor(high);
 }
 

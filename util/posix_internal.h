@@ -38,7 +38,8 @@ class Descriptor {
   int fd_ = -1;
 };
 
-// open(2) with O_CLOEXEC, repeated after EINTR.
+// open(2) with O_CLOEXEC, repeated after EINTR. Never waits; what is neither file nor device (nor,
+// with O_DIRECTORY, a directory) is refused.
 Result<Descriptor> Open(const std::string& path, int flags);
 
 Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path);

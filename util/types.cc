@@ -2,10 +2,10 @@
 
 namespace logwood {
 
-Deadline DeadlineAfter(std::chrono::microseconds duration) {
+Deadline DeadlineAfter(std::chrono::nanoseconds duration) {
   const Deadline now = std::chrono::steady_clock::now();
-  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(kNoDeadline - now);
-  return duration >= left ? kNoDeadline : now + duration;
+  // The steady clock does not go below zero, so that neither side can overflow.
+  return duration >= kNoDeadline - now ? kNoDeadline : now + duration;
 }
 
 std::string Id128::ToString() const {

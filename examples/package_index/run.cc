@@ -180,6 +180,22 @@ int Prepare(const Data& data, const RunOptions& options) {
   return 0;
 }
 
+// For a terminal that may be in any folder, with nothing of ours on its path.
+void PrintCommands(const Data& data, const RunOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path beside = fs::read_symlink("/proc/self/exe", error).parent_path() / "logwood";
+  const std::string command = ShellWord(fs::exists(beside, error) ? beside.string() : "logwood");
+  const std::string database = ShellWord(fs::absolute(options.directory, error).string());
+  const std::string prefix = ShellWord(KeyText(data.records.front().section + "/"));
+  std::printf("Look around in it:\n");
+  std::printf("  %s keyspaces %s\n", command.c_str(), database.c_str());
+  std::printf("  %s scan %s --keyspace sections --prefix %s --limit 5\n", command.c_str(),
+              database.c_str(), prefix.c_str());
+  std::printf("  %s stats %s\n", command.c_str(), database.c_str());
+  std::printf("  %s --help\n", command.c_str());
+}
+
 }  // namespace
 
 std::string AcknowledgementsOf(const std::string& directory) { return directory + ".acknowledged"; }
@@ -190,11 +206,8 @@ int Run(const Data& data, const RunOptions& options) {
     const int failed = part(data, options);
     if (failed != 0) return failed;
   }
-  std::printf("\nEverything held, in %s. Look around in it:\n",
-              Seconds(NowMicros() - start_us).c_str());
-  std::printf("  logwood scan %s --keyspace sections --prefix %s/ --limit 5\n",
-              options.directory.c_str(), data.records.front().section.c_str());
-  std::printf("  logwood stats %s\n", options.directory.c_str());
+  std::printf("\nEverything held, in %s. ", Seconds(NowMicros() - start_us).c_str());
+  PrintCommands(data, options);
   return 0;
 }
 

@@ -12,6 +12,11 @@ std::string Seconds(uint64_t micros);  // 0.123 s
 // `count` per second, with commas.
 std::string Rate(uint64_t count, uint64_t micros);
 
+// A word of a shell command, quoted where the shell would take it for something else.
+std::string ShellWord(const std::string& text);
+// A key as the logwood command reads it: backslashes and control characters escaped.
+std::string KeyText(const std::string& key);
+
 uint64_t NowMicros();  // monotonic
 void SleepMicros(uint64_t micros);
 

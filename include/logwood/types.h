@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <ratio>
 #include <string>
 #include <string_view>
 
@@ -24,8 +25,21 @@ enum class Durability : uint8_t {
 
 // When a blocking call gives up.
 using Deadline = std::chrono::steady_clock::time_point;
-LOGWOOD_EXPORT Deadline DeadlineAfter(std::chrono::microseconds duration);
 inline constexpr Deadline kNoDeadline = Deadline::max();
+// So long from now. What is negative has passed already; what no Deadline can say, like
+// std::chrono::hours::max(), is kNoDeadline.
+LOGWOOD_EXPORT Deadline DeadlineAfter(std::chrono::nanoseconds duration);
+template <typename Rep, typename Period>
+Deadline DeadlineAfter(std::chrono::duration<Rep, Period> duration) {
+  using std::chrono::nanoseconds;
+  // By hand: the conversion to a finer unit overflows without a word.
+  const auto count = std::chrono::duration<long double, std::nano>(duration).count();
+  if (count <= static_cast<long double>(nanoseconds::min().count())) {
+    return DeadlineAfter(nanoseconds::min());
+  }
+  if (!(count < static_cast<long double>(nanoseconds::max().count()))) return kNoDeadline;
+  return DeadlineAfter(nanoseconds(static_cast<nanoseconds::rep>(count)));
+}
 
 // Limits. Exceeding one is kInvalidArgument and the message names it.
 inline constexpr size_t kKeyBytesMax = 64 * 1024;  // a user's key

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,18 +25,18 @@ LineReader::Source Pieces(const std::string& text, size_t piece) {
 
 std::vector<std::string> AllLines(LineReader* reader) {
   std::vector<std::string> lines;
-  std::string_view line;
-  while (reader->Next(&line) == Outcome::kLine) lines.emplace_back(line);
+  std::span<char> line;
+  while (reader->Next(&line) == Outcome::kLine) lines.emplace_back(line.begin(), line.end());
   return lines;
 }
 
-TEST(LineReader, SplitsAlikeHoweverSmallThePiecesAndTheBuffer) {
-  const std::string text = "one\n\nthree is longer than the buffer\nfour";
-  const std::vector<std::string> lines = {"one", "", "three is longer than the buffer", "four"};
+TEST(LineReader, SplitsAlikeHoweverSmallThePiecesAndTheReads) {
+  const std::string text = "one\n\nthree is longer than a read\nfour";
+  const std::vector<std::string> lines = {"one", "", "three is longer than a read", "four"};
   for (const size_t piece : {1, 2, 3, 7, 100}) {
-    for (const size_t buffer : {1, 4, 5, 64}) {
-      LineReader reader(Pieces(text, piece), 1000, buffer);
-      EXPECT_EQ(AllLines(&reader), lines) << piece << " " << buffer;
+    for (const size_t read : {1, 4, 5, 64}) {
+      LineReader reader(Pieces(text, piece), 1000, read);
+      EXPECT_EQ(AllLines(&reader), lines) << piece << " " << read;
       EXPECT_EQ(reader.line_number(), 4U);
       EXPECT_EQ(reader.bytes_consumed(), text.size());
     }
@@ -62,16 +63,29 @@ TEST(LineReader, KeepsBytesOfAllValues) {
   EXPECT_EQ(AllLines(&reader), (std::vector<std::string>{text, text}));
 }
 
+TEST(LineReader, TheLongestLineAllowedIsReadWhole) {
+  for (const size_t read : {1, 8, 100}) {
+    const std::string text = std::string(50, 'x') + "\n" + std::string(51, 'y') + "\nz\n";
+    LineReader reader(Pieces(text, 7), 50, read);
+    std::span<char> line;
+    ASSERT_EQ(reader.Next(&line), Outcome::kLine);
+    EXPECT_EQ(line.size(), 50U);
+    EXPECT_EQ(reader.Next(&line), Outcome::kTooLong);
+    ASSERT_EQ(reader.Next(&line), Outcome::kLine);
+    EXPECT_EQ(line[0], 'z');
+  }
+}
+
 TEST(LineReader, StepsOverALineAboveTheLimitAndGoesOn) {
   for (const size_t piece : {1, 5, 1000}) {
     const std::string text = "a\n" + std::string(50, 'x') + "\nb\n" + std::string(50, 'y');
     LineReader reader(Pieces(text, piece), 10, 8);
-    std::string_view line;
+    std::span<char> line;
     EXPECT_EQ(reader.Next(&line), Outcome::kLine);
     EXPECT_EQ(reader.Next(&line), Outcome::kTooLong);
     EXPECT_EQ(reader.line_number(), 2U);
     ASSERT_EQ(reader.Next(&line), Outcome::kLine);
-    EXPECT_EQ(line, "b");
+    EXPECT_EQ(std::string(line.begin(), line.end()), "b");
     EXPECT_EQ(reader.line_number(), 3U);
     EXPECT_EQ(reader.Next(&line), Outcome::kTooLong);
     EXPECT_EQ(reader.Next(&line), Outcome::kEnd);
@@ -88,7 +102,7 @@ TEST(LineReader, AFailedSourceIsAnErrorAndNotAnEnd) {
         return size_t{3};
       },
       1000);
-  std::string_view line;
+  std::span<char> line;
   EXPECT_EQ(reader.Next(&line), Outcome::kLine);
   EXPECT_EQ(reader.Next(&line), Outcome::kFailed);
   EXPECT_EQ(reader.status().message(), "gone");

@@ -13,14 +13,15 @@ namespace {
 // Line as it comes from a file: without its newline.
 std::string LineOf(RecordFormat format, std::string_view key, std::string_view value) {
   std::string line;
-  AppendRecord(format, key, value, &line);
+  AppendRecord(format, {.key = key, .value = value}, &line);
   EXPECT_EQ(line.find('\n'), line.size() - 1);
   line.pop_back();
   return line;
 }
 
-std::string ErrorOf(RecordFormat format, std::string_view line) {
-  RecordParser parser(format);
+std::string ErrorOf(RecordFormat format, std::string line,
+                    RecordParser::Keyspaces keyspaces = RecordParser::Keyspaces::kNotNamed) {
+  RecordParser parser(format, keyspaces);
   EXPECT_FALSE(parser.Parse(line)) << line;
   return parser.error();
 }
@@ -32,7 +33,7 @@ TEST_P(RecordFormats, EveryPairOfBytesComesBackAsKeyAndAsValue) {
   for (int pair = 0; pair < 65536; ++pair) {
     const std::string bytes = {static_cast<char>(pair >> 8), static_cast<char>(pair)};
     const std::string reversed(bytes.rbegin(), bytes.rend());
-    const std::string line = LineOf(GetParam(), bytes, reversed);
+    std::string line = LineOf(GetParam(), bytes, reversed);
     ASSERT_TRUE(parser.Parse(line)) << line << ": " << parser.error();
     ASSERT_EQ(parser.key(), bytes) << line;
     ASSERT_EQ(parser.value(), reversed) << line;
@@ -43,11 +44,35 @@ TEST_P(RecordFormats, EmptyKeysAndValuesComeBack) {
   RecordParser parser(GetParam());
   for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
            {"", "v"}, {"k", ""}, {"", ""}, {"k", "v"}}) {
-    const std::string line = LineOf(GetParam(), key, value);
+    std::string line = LineOf(GetParam(), key, value);
     ASSERT_TRUE(parser.Parse(line)) << parser.error();
     EXPECT_EQ(parser.key(), key);
     EXPECT_EQ(parser.value(), value);
   }
+}
+
+TEST_P(RecordFormats, EveryKeyspaceNameComesBack) {
+  RecordParser parser(GetParam(), RecordParser::Keyspaces::kNamed);
+  for (int pair = 0; pair < 65536; ++pair) {
+    const std::string name = {static_cast<char>(pair >> 8), static_cast<char>(pair)};
+    std::string line;
+    AppendRecord(GetParam(), {.keyspace = name, .key = "k\xff", .value = ""}, &line);
+    line.pop_back();
+    ASSERT_TRUE(parser.Parse(line)) << line << ": " << parser.error();
+    ASSERT_EQ(parser.keyspace(), name) << line;
+    ASSERT_EQ(parser.key(), "k\xff") << line;
+    ASSERT_EQ(parser.value(), "") << line;
+  }
+}
+
+TEST_P(RecordFormats, ALineNamesItsKeyspaceOnlyWhereThatIsAskedFor) {
+  std::string with, without;
+  AppendRecord(GetParam(), {.keyspace = "photos", .key = "k", .value = "v"}, &with);
+  with.pop_back();
+  AppendRecord(GetParam(), {.key = "k", .value = "v"}, &without);
+  without.pop_back();
+  EXPECT_NE(ErrorOf(GetParam(), with).find("--all-keyspaces"), std::string::npos);
+  EXPECT_NE(ErrorOf(GetParam(), without, RecordParser::Keyspaces::kNamed), "");
 }
 
 TEST_P(RecordFormats, AnEmptyLineIsNoRecord) {
@@ -56,8 +81,9 @@ TEST_P(RecordFormats, AnEmptyLineIsNoRecord) {
 
 TEST_P(RecordFormats, AGoodLineAfterABadOneIsRead) {
   RecordParser parser(GetParam());
-  EXPECT_FALSE(parser.Parse("nonsense"));
-  const std::string line = LineOf(GetParam(), "k", "v");
+  std::string bad = "nonsense";
+  EXPECT_FALSE(parser.Parse(bad));
+  std::string line = LineOf(GetParam(), "k", "v");
   ASSERT_TRUE(parser.Parse(line));
   EXPECT_EQ(parser.key(), "k");
   EXPECT_EQ(parser.error(), "");
@@ -81,7 +107,8 @@ TEST(Tsv, SaysWhatIsWrongWithALine) {
 
 TEST(Tsv, TakesBytesThatNeedNoEscapeAsTheyAre) {
   RecordParser parser(RecordFormat::kTsv);
-  ASSERT_TRUE(parser.Parse("caf\xc3\xa9\t\r \x01"));
+  std::string line = "caf\xc3\xa9\t\r \x01";
+  ASSERT_TRUE(parser.Parse(line));
   EXPECT_EQ(parser.key(), "caf\xc3\xa9");
   EXPECT_EQ(parser.value(), "\r \x01");
 }
@@ -93,13 +120,14 @@ TEST(JsonLines, BytesThatAreNotUtf8GoIntoBase64) {
 
 TEST(JsonLines, TakesMembersInAnyOrderAndSpace) {
   RecordParser parser(RecordFormat::kJsonLines);
-  ASSERT_TRUE(parser.Parse(" { \"value\" : \"\\u00e9\" , \"key_base64\" : \"a/8=\" }\r"));
+  std::string line = " { \"value\" : \"\\u00e9\" , \"key_base64\" : \"a/8=\" }\r";
+  ASSERT_TRUE(parser.Parse(line));
   EXPECT_EQ(parser.key(), "k\xff");
   EXPECT_EQ(parser.value(), "\xc3\xa9");
 }
 
 TEST(JsonLines, SaysWhatIsWrongWithALine) {
-  const auto error = [](std::string_view line) { return ErrorOf(RecordFormat::kJsonLines, line); };
+  const auto error = [](const char* line) { return ErrorOf(RecordFormat::kJsonLines, line); };
   EXPECT_EQ(error("[1]"), "not a JSON object");
   EXPECT_EQ(error("\"text\""), "not a JSON object");
   EXPECT_EQ(error("{\"key\":\"k\"}"), "no \"value\" (or \"value_base64\")");
@@ -126,7 +154,7 @@ TEST(RecordFormat, NoRecordIsLongerThanItsLongestLine) {
   const std::string key(3, '\x01'), value(1000, '\x02');
   for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
     std::string line;
-    AppendRecord(format, key, value, &line);
+    AppendRecord(format, {.key = key, .value = value}, &line);
     EXPECT_LE(line.size(), LineBytesMax(format, key.size() + value.size()));
   }
 }

@@ -205,6 +205,7 @@ TEST(CondVar, WaitUntilAPassedDeadlineReportsIt) {
   CondVar never;
   MutexLock lock(mutex);
   EXPECT_FALSE(never.WaitUntil(mutex, DeadlineAfter(std::chrono::microseconds(0))));
+  EXPECT_FALSE(never.WaitUntil(mutex, DeadlineAfter(std::chrono::hours::min())));
 }
 
 TEST(CondVar, ConcurrentWaitWithoutDeadlineEndsWhenNotified) {

@@ -33,17 +33,37 @@ TEST(PosixFiles, WriteToAFullDeviceIsNoSpace) {
   EXPECT_TRUE((*log)->Store(0, "x").Is(StatusCode::kNoSpace));
 }
 
-// A pipe takes no fdatasync: EINVAL, the nearest thing to a disk that fails to sync.
+// A device takes no fdatasync: EINVAL, the nearest thing to a disk that fails to sync.
 TEST(PosixFiles, AfterAFailedSyncEveryFurtherSyncFails) {
-  const TestDirectory directory;
-  const std::string path = directory / "pipe";
-  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  auto log = FileSystem::Posix()->OpenLogFile(path);  // reading and writing: does not block
-  ASSERT_TRUE(log.ok()) << log.status().ToString();
+  auto log = FileSystem::Posix()->OpenLogFile("/dev/full");
+  if (!log.ok()) GTEST_SKIP() << log.status().ToString();
   EXPECT_TRUE((*log)->Sync().Is(StatusCode::kIoError));
   const Status again = (*log)->Sync();
   EXPECT_TRUE(again.Is(StatusCode::kIoError));
   EXPECT_NE(again.message().find("earlier"), std::string_view::npos);
+}
+
+// Each of these would wait for somebody at the other end of the pipe, for ever.
+TEST(PosixFiles, APipeASocketOrADirectoryWhereAFileBelongsIsRefusedAtOnce) {
+  const TestDirectory directory;
+  ASSERT_EQ(::mkfifo((directory / "pipe").c_str(), 0600), 0);
+  ASSERT_EQ(::mknod((directory / "socket").c_str(), S_IFSOCK | 0600, 0), 0);
+  ASSERT_EQ(::mkdir((directory / "folder").c_str(), 0700), 0);
+  FileSystem* const files = FileSystem::Posix();
+  for (const std::string name : {"pipe", "socket", "folder"}) {
+    const std::string path = directory / name;
+    for (const Status& status :
+         {files->OpenRandomAccess(path).status(), files->CreateWritable(path).status(),
+          files->OpenLogFile(path).status(), files->Lock(path, LockMode::kShared).status(),
+          files->Lock(path, LockMode::kExclusive).status()}) {
+      EXPECT_TRUE(status.Is(StatusCode::kIoError)) << status.ToString();
+      EXPECT_NE(status.message().find(path), std::string_view::npos) << status.ToString();
+      EXPECT_NE(status.message().find("where a file belongs"), std::string_view::npos)
+          << status.ToString();
+    }
+  }
+  EXPECT_TRUE(files->SyncDirectory(directory / "folder").ok());
+  EXPECT_FALSE(files->SyncDirectory(directory / "pipe").ok());
 }
 
 TEST(PosixFiles, CloseGivesBackRoomThatWasReservedAndNotUsed) {

@@ -1,0 +1,112 @@
+// Things that are no files, under the names of ours: an error that names them, never a wait.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "logwood/db.h"
+#include "tests/support/database_fixture.h"
+
+namespace logwood::test {
+namespace {
+
+class ForeignFiles : public DatabaseTest {
+ protected:
+  ForeignFiles() : DatabaseTest(true) {
+    Open();
+    EXPECT_OK(db_->Put({}, "in a table", "v"));
+    EXPECT_OK(db_->Flush());
+    EXPECT_OK(db_->Put({}, "in the log", "v"));
+    Close();
+  }
+  std::vector<std::string> Names() {
+    const Result<std::vector<std::string>> names = FileSystem::Posix()->List(path_);
+    EXPECT_OK(names);
+    return names.ok() ? *names : std::vector<std::string>();
+  }
+  std::string At(const std::string& name) const { return path_ + "/" + name; }
+
+  // What goes wrong with opening, or with reading what a table holds.
+  static Status OpenAndGet(Result<std::unique_ptr<DB>> opened) {
+    if (!opened.ok()) return opened.status();
+    std::string value;
+    return (*opened)->Get({}, "in a table", &value);
+  }
+
+  // One file of each kind in turn, something else in its place.
+  template <typename Make>
+  void InPlaceOfEachKind(const Make& make) {
+    for (const std::string kind : {"ROOT", "LOCK", ".manifest", ".log", ".table"}) {
+      // Looked for each time: an open that fails late has renewed the manifest.
+      const std::vector<std::string> names = Names();
+      const auto found = std::find_if(names.begin(), names.end(), [&](const std::string& name) {
+        return name.ends_with(kind);
+      });
+      ASSERT_NE(found, names.end()) << kind;
+      const std::string& name = *found;
+      const std::string aside = place_.Join("aside");
+      ASSERT_EQ(std::rename(At(name).c_str(), aside.c_str()), 0);
+      ASSERT_EQ(make(At(name)), 0);
+      const Status for_reading = OpenAndGet(DB::OpenReadOnly(ReadOnly(), path_));
+      const Status for_writing = OpenAndGet(DB::Open(options_, path_));
+      for (const Status& status : {for_reading, for_writing}) {
+        EXPECT_FALSE(status.ok()) << name;
+        EXPECT_NE(status.message().find(name), std::string_view::npos) << status.ToString();
+      }
+      ASSERT_EQ(std::remove(At(name).c_str()), 0);
+      ASSERT_EQ(std::rename(aside.c_str(), At(name).c_str()), 0);
+    }
+    Open();
+    EXPECT_EQ(Value("in a table"), "v");
+    EXPECT_EQ(Value("in the log"), "v");
+  }
+};
+
+TEST_F(ForeignFiles, APipeInPlaceOfAnyFileIsAnErrorThatNamesIt) {
+  InPlaceOfEachKind([](const std::string& path) { return mkfifo(path.c_str(), 0600); });
+}
+
+TEST_F(ForeignFiles, ADirectoryInPlaceOfAnyFileIsAnErrorThatNamesIt) {
+  InPlaceOfEachKind([](const std::string& path) { return mkdir(path.c_str(), 0700); });
+}
+
+// It is for people: a database works without.
+TEST_F(ForeignFiles, APipeInPlaceOfTheEventsDoesNotMatter) {
+  ASSERT_EQ(std::remove(At("EVENTS").c_str()), 0);
+  ASSERT_EQ(mkfifo(At("EVENTS").c_str(), 0600), 0);
+  Open();
+  EXPECT_EQ(Value("in the log"), "v");
+}
+
+TEST_F(ForeignFiles, WhatIsLeftOfRootNewGoes) {
+  ASSERT_EQ(mkdir(At("ROOT.new").c_str(), 0700), 0);
+  Open();
+  EXPECT_FALSE(std::filesystem::exists(At("ROOT.new")));
+  Close();
+  ASSERT_EQ(mkfifo(At("ROOT.new").c_str(), 0600), 0);
+  Open();
+  EXPECT_EQ(Value("in a table"), "v");
+}
+
+TEST_F(ForeignFiles, ARootNewThatCannotGoIsNamedAndOpeningAgainLeavesNothingMore) {
+  ASSERT_EQ(mkdir(At("ROOT.new").c_str(), 0700), 0);
+  ASSERT_EQ(mkdir(At("ROOT.new/something").c_str(), 0700), 0);
+  const std::vector<std::string> before = Names();
+  for (int i = 0; i < 3; ++i) {
+    const Status status = DB::Open(options_, path_).status();
+    EXPECT_STATUS(kIoError, status);
+    EXPECT_NE(status.message().find("/ROOT.new"), std::string_view::npos) << status.ToString();
+    EXPECT_NE(status.message().find("move it away"), std::string_view::npos) << status.ToString();
+  }
+  EXPECT_EQ(Names(), before);
+  EXPECT_OK(DB::OpenReadOnly(ReadOnly(), path_));
+}
+
+}  // namespace
+}  // namespace logwood::test

@@ -1,0 +1,183 @@
+// What the logwood command leaves on the disk and takes of memory, and how it speaks of what it
+// refuses.
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tests/tools/command_runner.h"
+#include "tools/loader.h"
+
+namespace logwood::tools {
+namespace {
+
+using nlohmann::json;
+
+bool Says(const Ran& ran, const std::string& part) {
+  return ran.err.find(part) != std::string::npos;
+}
+
+TEST(Care, TwoHundredPutsLeaveFewFiles) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "most=0\n"
+      "for i in $(seq 1 200); do\n"
+      "  logwood put db key$i v > /dev/null || exit 9\n"
+      "  files=$(ls db | wc -l); [ $files -gt $most ] && most=$files\n"
+      "done\n"
+      "echo $most; logwood count db; logwood check db -q");
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_LE(std::stoi(ran.out), 50) << ran.out;
+  EXPECT_TRUE(ran.out.ends_with("\n200\n")) << ran.out;
+}
+
+TEST(Care, AMissingParentIsAnErrorAndNotATree) {
+  CommandRunner runner;
+  for (const std::string command : {"put a/b k v", "load a/b /dev/null", "keyspaces a/b create n",
+                                    "put ./a/b/ k v", "put \"$PWD\"/a/b k v"}) {
+    const Ran ran = runner.Run(command);
+    EXPECT_EQ(ran.status, 3) << command << ": " << ran.err;
+    EXPECT_TRUE(Says(ran, "cannot create ") && Says(ran, "there is no directory ")) << ran.err;
+  }
+  EXPECT_EQ(runner.Shell("test -e a").status, 1);
+  for (const std::string path : {"new", "./new2", "new3/", "\"$PWD\"/new4", "new/inside"}) {
+    EXPECT_EQ(runner.Run("put " + path + " k v").status, 0) << path;
+  }
+}
+
+TEST(Care, MessagesSpeakOfTheCommandsOwnOptions) {
+  CommandRunner runner;
+  runner.Write("value", std::string(1 << 20, 'v'));
+  runner.Write("long", std::string(70'000, 'k') + "\tv\n");
+  runner.Write("large", "k\t" + std::string(200'000, 'v') + "\n");
+  const Ran ran = runner.Shell(
+      "mkdir empty\n"
+      "logwood get none k; logwood get empty k; logwood delete none k; logwood delete empty k\n"
+      "logwood put db k v --memory 1000; logwood put db k v --memory 1000TiB\n"
+      "logwood put db k --value-file value --memory 2MiB\n"
+      "logwood put db \"$(cut -f 1 long)\" v\n"
+      "logwood load db large --memory 2MiB; logwood load db long; logwood get db k -k none\n"
+      "logwood put db k v -k ''; logwood keyspaces db drop default; logwood keyspaces db drop no");
+  for (const char* word :
+       {"create_if_missing", "error_if_exists", "ignore_writer", "memory_budget", "allow_damaged",
+        "kKeyBytesMax", "kBatchBytesMax", "options:", "Status"}) {
+    EXPECT_FALSE(Says(ran, word)) << word << " in:\n" << ran.err;
+  }
+  for (const char* part : {"logwood: cannot open none: there is no such directory; ",
+                           "--memory: it must be 1MiB to 64TiB", "a quarter of --memory",
+                           "key too long: 70,000 bytes", "large:1: key and value have 200001 ",
+                           "--memory 4MiB would do", "no such keyspace: none"}) {
+    EXPECT_TRUE(Says(ran, part)) << part << " not in:\n" << ran.err;
+  }
+}
+
+TEST(Care, StatsTellTheirOwnOpenFromTheDatabase) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v --memory 512MiB").status, 0);
+  std::vector<std::string> stored;
+  const json stats = json::parse(runner.Run("stats db --json").out);
+  for (const json& setting : stats["settings"]) {
+    const std::string source = setting["source"];
+    if (source == "stored with the database") {
+      stored.push_back(setting["name"]);
+    } else {
+      EXPECT_TRUE(source.starts_with("this command")) << setting;
+    }
+  }
+  EXPECT_EQ(stored,
+            (std::vector<std::string>{"durability", "compression", "log_retention_bytes",
+                                      "log_retention_seconds", "table_bytes", "block_bytes",
+                                      "filter_bits_per_key", "level0_tables", "level_multiplier"}));
+  EXPECT_NE(runner.Run("stats db").out.find("This command opened the database itself"),
+            std::string::npos);
+}
+
+TEST(Care, LoadSharesItsMemoryOut) {
+  for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
+    for (const uint64_t memory : {uint64_t{1} << 20, uint64_t{16} << 20, uint64_t{256} << 20,
+                                  uint64_t{1} << 30, uint64_t{1} << 40}) {
+      const LoadMemory share = ShareLoadMemory(format, memory);
+      EXPECT_GE(share.database_bytes, kMemoryBudgetBytesMin);
+      EXPECT_GE(share.line_bytes_max, LineBytesMax(format, share.record_bytes_max));
+      EXPECT_LE(share.record_bytes_max, kBatchBytesMax);
+      // The database takes a batch of a quarter of its budget.
+      EXPECT_LE(share.record_bytes_max, share.database_bytes / 4);
+      if (memory <= kMemoryBudgetBytesMin) continue;
+      EXPECT_LE(share.database_bytes + share.line_bytes_max + share.record_bytes_max, memory);
+    }
+    EXPECT_GT(ShareLoadMemory(format, uint64_t{1} << 30).record_bytes_max, 60U << 20);
+  }
+}
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+#else
+constexpr bool kSanitized = false;
+#endif
+
+// The most that `logwood ARGUMENTS` ever had resident, KiB.
+int64_t PeakResidentKiB(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), LOGWOOD_BIN_DIR "/logwood");
+  std::vector<char*> words;
+  for (std::string& argument : arguments) words.push_back(argument.data());
+  words.push_back(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    execv(words[0], words.data());
+    _exit(127);
+  }
+  int state = 0;
+  rusage usage = {};
+  EXPECT_EQ(wait4(child, &state, 0, &usage), child);
+  EXPECT_TRUE(WIFEXITED(state) && WEXITSTATUS(state) == 0) << state;
+  return usage.ru_maxrss;
+}
+
+TEST(Care, LoadStaysWithinItsMemoryHoweverLongTheLines) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";
+  constexpr uint64_t kMemory = 16 << 20;
+  // The program itself, its stacks and libraries, and what the allocator cannot give back.
+  constexpr int64_t kBesideKiB = 8 << 10;
+  const TestDirectory place;
+  const auto peak = [&](RecordFormat format, const std::string& byte_as_text, uint64_t value_bytes,
+                        int lines) {
+    const std::string file = place / "in";
+    {
+      std::ofstream out(file, std::ios::binary);
+      std::string value;
+      for (uint64_t i = 0; i < value_bytes; ++i) value += byte_as_text;
+      for (int i = 0; i < lines; ++i) {
+        const std::string key = "key" + std::to_string(i);
+        out << (format == RecordFormat::kTsv
+                    ? key + "\t" + value + "\n"
+                    : "{\"key\":\"" + key + "\",\"value\":\"" + value + "\"}\n");
+      }
+    }
+    const std::string db = place / ("db" + std::to_string(lines) + byte_as_text);
+    return PeakResidentKiB({"load", db, file, "-q", "--memory", "16MiB", "--format",
+                            format == RecordFormat::kTsv ? "tsv" : "jsonl"});
+  };
+  for (const auto& [format, byte_as_text] :
+       std::vector<std::pair<RecordFormat, std::string>>{{RecordFormat::kTsv, "\\x01"},
+                                                         {RecordFormat::kTsv, "v"},
+                                                         {RecordFormat::kJsonLines, "\\u0001"}}) {
+    const uint64_t longest = ShareLoadMemory(format, kMemory).record_bytes_max - 16;
+    EXPECT_LE(peak(format, byte_as_text, longest, 20), (kMemory >> 10) + kBesideKiB)
+        << byte_as_text;
+  }
+  EXPECT_LE(peak(RecordFormat::kTsv, "v", 80, 200'000), (kMemory >> 10) + kBesideKiB);
+}
+
+}  // namespace
+}  // namespace logwood::tools

@@ -1,0 +1,80 @@
+// Every example that the help and the guide show runs, as it stands there.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/tools/command_runner.h"
+
+namespace logwood::tools {
+namespace {
+
+std::vector<std::string> LinesOf(std::istream& in) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// A folder where the files are that examples name, and a database under tmp/, which stands for
+// /tmp/.
+class Examples : public testing::Test {
+ protected:
+  Examples() {
+    const Ran ran = runner_.Shell(
+        "mkdir tmp; echo a picture > a.jpg; echo a note > notes\n"
+        "printf 'a\\t1\\nb\\t2\\n' > records.tsv; gzip -k records.tsv\n"
+        "echo '{\"key\":\"a\",\"value\":\"1\"}' | tee records.jsonl > crawl\n"
+        "printf 'photos\\t0001\\t1\\n' > all.tsv\n"
+        "logwood put tmp/db planet/3 earth; logwood put tmp/db '\\x00\\xff' v\n"
+        "logwood put tmp/db -k photos 0001 v; logwood put tmp/db ab v; cp -r tmp/db tmp/a\n"
+        "cp -r tmp kept");
+    EXPECT_EQ(ran.status, 0) << ran.err;
+  }
+
+  void ExpectItRuns(std::string command) {
+    for (size_t at = command.find("/tmp/"); at != std::string::npos;
+         at = command.find("/tmp/", at)) {
+      command.erase(at, 1);
+    }
+    const Ran ran = runner_.Shell("set -o pipefail; jq() { cat; }\n" + command);
+    EXPECT_EQ(ran.status, 0) << command << "\n" << ran.out << ran.err;
+  }
+
+  CommandRunner runner_;
+};
+
+TEST_F(Examples, OfTheHelpRun) {
+  for (const std::string command : {"", "put", "get", "delete", "scan", "count", "load", "export",
+                                    "stats", "check", "compact", "keyspaces"}) {
+    runner_.Shell("rm -r tmp; cp -r kept tmp");
+    // One of its examples creates it.
+    if (command == "keyspaces") runner_.Run("keyspaces tmp/db drop photos");
+    std::istringstream help(runner_.Run(command + " --help").out);
+    int examples = 0;
+    bool behind_title = false;
+    for (const std::string& line : LinesOf(help)) {
+      if (line == "Examples:") behind_title = true;
+      if (!behind_title || line.size() < 3 || !line.starts_with("  ") || line[2] == ' ') continue;
+      // What is explained stands three spaces or more behind the command.
+      ExpectItRuns(line.substr(2, line.find("   ", 2) - 2));
+      ++examples;
+    }
+    EXPECT_GE(examples, 3) << command;
+  }
+}
+
+TEST_F(Examples, OfTheGuideRun) {
+  std::ifstream guide(LOGWOOD_SOURCE_DIR "/docs/guide/command.md");
+  int examples = 0;
+  for (const std::string& line : LinesOf(guide)) {
+    if (!line.starts_with("$ ")) continue;
+    ExpectItRuns(line.substr(2));
+    ++examples;
+  }
+  EXPECT_GE(examples, 10);
+}
+
+}  // namespace
+}  // namespace logwood::tools
