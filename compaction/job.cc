@@ -13,13 +13,24 @@ namespace logwood {
 
 namespace {
 
+constexpr uint32_t kReadaheadBytesMin = 16 * 1024;
+
+// All inputs share what the job has for reading ahead.
+uint32_t ReadaheadOf(const CompactionPlan& plan, const JobOptions& options) {
+  const uint64_t children = 1 + (plan.input_level == 0 ? plan.inputs.size() : 1);
+  const uint64_t share = options.readahead_bytes_all / children;
+  const uint32_t least = std::min(kReadaheadBytesMin, options.readahead_bytes);
+  return static_cast<uint32_t>(std::clamp<uint64_t>(share, least, options.readahead_bytes));
+}
+
 // Level 0: one child a table. Deeper: one for all of a level, so that a merge has few children and
 // few files are open. The plan outlives the iterator.
 std::unique_ptr<InternalIterator> MergeInputs(const CompactionPlan& plan,
                                               const JobOptions& options) {
   LevelIteratorOptions scan;
   scan.scan.fill_cache = false;
-  scan.scan.readahead_bytes = options.readahead_bytes;
+  scan.scan.readahead_bytes = ReadaheadOf(plan, options);
+  scan.scan.account = options.sink.account;
   scan.check_entries = true;
   std::vector<std::unique_ptr<InternalIterator>> children;
   const auto add = [&](std::span<const TableMetaPtr> tables) {

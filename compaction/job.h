@@ -16,10 +16,13 @@ namespace logwood {
 
 struct JobOptions {
   TableCache* tables = nullptr;
-  // Grandparents come from the plan; created_us from the inputs when it is 0.
+  // Grandparents come from the plan; created_us from the inputs when it is 0. Its account is told
+  // what inputs hold, too.
   SinkOptions sink;
   SurvivalRules survival;  // bottom comes from the plan; no zero_positions without it
+  // Of one input at most, and of all together as far as each then reads some blocks at a time.
   uint32_t readahead_bytes = 256 * 1024;
+  uint64_t readahead_bytes_all = ~uint64_t{0};
 };
 
 struct JobResult {

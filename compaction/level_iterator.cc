@@ -79,6 +79,11 @@ class LevelIterator final : public InternalIterator {
   std::shared_ptr<const void> value_owner() const override {
     return valid_ ? child_->value_owner() : nullptr;
   }
+  // The table's reader may be closed then, too.
+  void Release() override {
+    child_.reset();
+    valid_ = false;
+  }
 
  private:
   // Makes child_ the iterator of that table; false beyond the last one and after a failure.

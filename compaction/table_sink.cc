@@ -18,6 +18,7 @@ class TableSink {
  public:
   explicit TableSink(const SinkOptions& options)
       : options_(options), check_bytes_(std::min(kSizeCheckBytes, options.table_bytes_max / 8)) {}
+  ~TableSink() { Account(0); }
 
   Status Drain(CompactionIterator* input) {
     input->set_cancelled(&options_.cancelled);
@@ -67,8 +68,16 @@ class TableSink {
     if (boundary && builder_->estimated_bytes() >= options_.table_bytes_max / 2) return true;
     if (unchecked_bytes_ < check_bytes_) return false;
     unchecked_bytes_ = 0;
+    Account(builder_->memory_bytes());
     // A failed builder is noticed here too, not only at the table's end.
-    return builder_->estimated_bytes() >= options_.table_bytes_max || !builder_->status().ok();
+    return builder_->estimated_bytes() >= options_.table_bytes_max ||
+           builder_->lasting_bytes() > options_.lasting_bytes_max || !builder_->status().ok();
+  }
+
+  void Account(uint64_t bytes) {
+    if (options_.account == nullptr) return;
+    options_.account->Replace(accounted_bytes_, bytes);
+    accounted_bytes_ = bytes;
   }
 
   Status StartTable(std::string_view first_key) {
@@ -83,15 +92,17 @@ class TableSink {
     ASSIGN_OR_RETURN(file_, options_.fs->CreateWritable(path));
     paths_.push_back(std::move(path));
     builder_ = std::make_unique<TableBuilder>(file_.get(), options_.table, number, NewId());
+    Account(builder_->memory_bytes());
     return Status::Ok();
   }
 
   // Invariant 5: the bytes are durable before the table is returned to anybody.
   Status FinishTable() {
     ASSIGN_OR_RETURN(TableMeta meta, builder_->Finish());
+    builder_.reset();
+    Account(0);
     RETURN_IF_ERROR(file_->Sync());
     RETURN_IF_ERROR(file_->Close());
-    builder_.reset();
     file_.reset();
     CHECK(meta.entries != 0);
     meta.created_us = options_.created_us;
@@ -110,9 +121,10 @@ class TableSink {
   std::unique_ptr<WritableFile> file_;
   std::unique_ptr<TableBuilder> builder_;
   uint64_t unchecked_bytes_ = 0;  // added since the size was looked at
-  LogPos max_position_ = 0;       // as the entries came
-  size_t grandparent_ = 0;        // the first that ends after the last key
-  uint64_t overlap_bytes_ = 0;    // of grandparents the open table has passed
+  uint64_t accounted_bytes_ = 0;
+  LogPos max_position_ = 0;     // as the entries came
+  size_t grandparent_ = 0;      // the first that ends after the last key
+  uint64_t overlap_bytes_ = 0;  // of grandparents the open table has passed
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compaction/compaction_iterator.h"
+#include "table/memory_account.h"
 #include "table/table_builder.h"
 
 namespace logwood {
@@ -25,6 +26,9 @@ struct SinkOptions {
   uint64_t grandparent_bytes_max = ~uint64_t{0};
   std::function<uint64_t()> next_number;  // thread safe
   std::function<bool()> cancelled;        // asked now and then; true ends with kCancelled
+  // Start another table at a key boundary where filter and index being built take more than this.
+  uint64_t lasting_bytes_max = ~uint64_t{0};
+  MemoryAccount* account = nullptr;  // told what the sink holds; null: nobody is
   uint64_t created_us = 0;
 };
 

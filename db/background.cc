@@ -15,6 +15,7 @@ constexpr uint64_t kRetryPollUs = 500'000;
 // Work that a full disk stopped is tried at once when so much room was made.
 constexpr uint64_t kRoomMadeBytes = 1 << 20;
 constexpr uint64_t kTendDelayUs = 20'000;
+constexpr uint64_t kTrimDelayUs = 1'000'000;
 // The log is synced behind the writers about every so many bytes, so that a flush or a durable
 // write never finds much to sync.
 constexpr uint64_t kUnsyncedBytesMax = 32 << 20;
@@ -57,7 +58,7 @@ void Background::Stop() {
   while (flushing_ || compactors_ != 0 || running_ != 0) changed_.Wait(mutex_);
 }
 
-SinkOptions Background::MakeSink(uint64_t created_us) {
+SinkOptions Background::MakeSink(uint64_t created_us, MemoryAccount* account) {
   const Settings& settings = parts_.core->settings;
   SinkOptions sink;
   sink.fs = parts_.core->fs;
@@ -66,6 +67,7 @@ SinkOptions Background::MakeSink(uint64_t created_us) {
   sink.next_number = [this] { return parts_.tree->versions().NewFileNumber(); };
   sink.cancelled = [this] { return stopping(); };
   sink.created_us = created_us;
+  sink.account = account;
   return sink;
 }
 
@@ -119,7 +121,9 @@ Status Background::FlushOnce() {
     parts_.errors->StopWrites(synced);
     return synced;
   }
-  ASSIGN_OR_RETURN(SinkResult result, RunFlush(sealed, MakeRules(), MakeSink(end.time_us)));
+  MemoryAccount account(&core.cache, MemoryAccount::Of::kJob);
+  ASSIGN_OR_RETURN(SinkResult result,
+                   RunFlush(sealed, MakeRules(), MakeSink(end.time_us, &account)));
   Edit edit;
   edit.tables = end;
   edit.first_segment = first_segment;
@@ -139,6 +143,7 @@ Status Background::FlushOnce() {
   const uint64_t durable_segment = *edit.durable_segment;
   RETURN_IF_ERROR(CommitEdit(std::move(edit), sealed.size()));
   sealed.clear();
+  ArmTrim();
   durable_segment_.store(durable_segment, std::memory_order_relaxed);
   UpdateBacklog();
   CollectLog();
@@ -234,8 +239,9 @@ void Background::UpdateDelay() {
   const uint64_t base_bytes = settings.compaction().base_bytes;
   BackpressureSettings limits;
   // One full memtable beside what waits is the ordinary state; what goes beyond it presses.
-  limits.unflushed_bytes_soft = settings.memtable_bytes * 3 / 4;
   limits.unflushed_bytes_max = settings.memtables_bytes_max - settings.memtable_bytes;
+  limits.unflushed_bytes_soft =
+      std::min(settings.memtable_bytes * 3 / 4, limits.unflushed_bytes_max / 2);
   limits.debt_bytes_soft = 3 * base_bytes;
   limits.debt_bytes_hard = 24 * base_bytes;
   limits.level0_tables_soft = 2 * settings.level0_tables;
@@ -386,6 +392,20 @@ void Background::TendLog() {
   idle_armed_.store(false, std::memory_order_seq_cst);
   // A commit that came before the store above saw the timer armed: look once more.
   if (!quiet || parts_.log->stored() != stored) ArmIdle();
+}
+
+void Background::ArmTrim() {
+  if (trim_armed_.exchange(true, std::memory_order_acq_rel)) return;
+  MutexLock lock(mutex_);  // orders this against Stop
+  if (!stopping()) parts_.core->executor->ScheduleAfter(kTrimDelayUs, [this] { TrimMemory(); });
+}
+
+// Runs every second while memtables that were flushed left memory behind that others may need.
+void Background::TrimMemory() {
+  trim_armed_.store(false, std::memory_order_release);
+  if (stopping()) return;
+  parts_.tree->TrimSpares();
+  if (parts_.core->memtable_pages->spare_bytes() != 0) ArmTrim();
 }
 
 // Once a segment's header is durable the manifest says so: a file that vanishes is then noticed.

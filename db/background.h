@@ -91,11 +91,13 @@ class Background {
   Status CheckRoom(uint64_t bytes) const;
   void ArmIdle();
   void TendLog();
+  void ArmTrim();
+  void TrimMemory();
   Status RecordDurableSegment();
   void WarnOldSnapshots();
   void UpdateBacklog();
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
-  SinkOptions MakeSink(uint64_t created_us);
+  SinkOptions MakeSink(uint64_t created_us, MemoryAccount* account);
   SurvivalRules MakeRules() const;
   CompactionSettings MakeSettings() const;
 
@@ -106,6 +108,7 @@ class Background {
   std::atomic<double> delay_ns_per_byte_{0};
   Throughput flush_throughput_, compaction_throughput_;
   std::atomic<bool> idle_armed_{false};
+  std::atomic<bool> trim_armed_{false};
   LogPos idle_seen_ = 0;  // only touched by the tending job
   LogPos idle_marked_ = 0;
   std::atomic<uint64_t> durable_segment_{0};  // as the manifest says

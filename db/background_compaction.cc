@@ -74,8 +74,12 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
     edit.removed.emplace_back(plan.output_level, table->number);
   }
   JobOptions job;
+  MemoryAccount account(&core.cache, MemoryAccount::Of::kJob);
   job.tables = &core.tables;
-  job.sink = MakeSink(0);
+  job.sink = MakeSink(0, &account);
+  // A tenth of the share and more is the buffer of what is written.
+  job.sink.lasting_bytes_max = core.settings.job_bytes_max / 8 * 5;
+  job.readahead_bytes_all = core.settings.job_bytes_max / 4;
   const CompactionSettings settings = core.settings.compaction();
   job.sink.table_bytes_max = settings.table_bytes;
   job.sink.grandparent_bytes_max = settings.grandparent_bytes_max;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "util/arena.h"
+
 namespace logwood {
 
 namespace {
@@ -32,9 +34,13 @@ Core::Core(FileSystem* file_system, std::string directory, Settings values,
       settings(std::move(values)),
       executor(std::move(threads)),
       events(std::move(event_log)),
-      cache(settings.cache_bytes),
+      memtable_pages(
+          std::make_shared<PagePool>(Arena::kBlockBytesMax, settings.memtable_bytes / 2 * 3)),
+      cache(BlockCache::Limits{.capacity_bytes = settings.capacity_bytes,
+                               .blocks_bytes_max = settings.cache_bytes,
+                               .pins_bytes_max = settings.pins_bytes_max}),
       tables(fs, path, &cache, &statistics.tables, OpenTablesMax(*fs), settings.readers_bytes_max),
-      held(settings.cache_shares_budget ? &cache : nullptr),
+      held(&cache),
       views(EmptyView()),
       fork_watch([](void* self) { static_cast<Core*>(self)->BecomeChild(); }, this) {}
 
@@ -55,10 +61,10 @@ void Core::BecomeChild() {
 
 bool Core::PinsExceedBudget() {
   const auto exceeds = [this] {
+    if (cache.PinsFull()) return true;
     // Memtables and open tables may be over it, too; but they are nobody's to let go of.
     const uint64_t pins = cache.held_bytes() + held.bytes();
-    const uint64_t uncharged = settings.cache_shares_budget ? 0 : held.bytes();
-    return std::min(pins, cache.bytes_over_capacity() + uncharged) > settings.pins_bytes_over_max;
+    return std::min(pins, cache.bytes_over_capacity()) > settings.pins_bytes_over_max;
   };
   if (!exceeds()) return false;
   held.Recount();

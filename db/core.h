@@ -41,6 +41,7 @@ struct Core {
   const std::unique_ptr<Executor> executor;  // shut down by Close; still tells the time
   const std::unique_ptr<EventLog> events;
   Statistics statistics;
+  const std::shared_ptr<PagePool> memtable_pages;
   BlockCache cache;
   TableCache tables;
   HeldMemtables held;

@@ -34,16 +34,32 @@ std::unique_ptr<Iterator> NewErrorIterator(Status status) {
   return std::make_unique<ErrorIterator>(std::move(status));
 }
 
+Status TooManyPins(const Settings& settings) {
+  return Status::Busy(
+      "the memory budget (" + std::to_string(settings.memory_budget_bytes) +
+      " bytes) is used up by what open iterators and pinned values hold: let go of some, or raise "
+      "memory_budget_bytes");
+}
+
 Status DbIterator::status() const {
   if (Closed()) return ClosedError(*source_.core);
+  if (refused_) return TooManyPins(source_.core->settings);
   Status status = inner_->status();
   source_.core->NoteDamage(status);
   return status;
 }
 
+void DbIterator::DropValue() {
+  pin_.reset();
+  if (kept_bytes_ == 0) return;
+  account_->Replace(kept_bytes_, 0);
+  kept_bytes_ = 0;
+}
+
 bool DbIterator::BeginSeek() {
   valid_ = false;
-  pin_.reset();
+  refused_ = false;
+  DropValue();
   if (Closed()) return false;
   source_.core->statistics.seeks.Add(1);
   return source_.lower < source_.upper;
@@ -51,26 +67,29 @@ bool DbIterator::BeginSeek() {
 
 void DbIterator::SeekToFirst() {
   if (!BeginSeek()) return;
-  forward_ = true;
+  stand_ = Stand::kOnEntry;
   inner_->Seek(source_.lower, SeekTrailer(source_.position));
   FindForward(false);
+  Settle();
 }
 
 void DbIterator::SeekToLast() {
   if (!BeginSeek()) return;
   SeekBefore(source_.upper);
+  Settle();
 }
 
 void DbIterator::Seek(std::string_view target) {
   const std::shared_ptr<const void> pin = pin_;  // `target` may lie in value()
   if (!BeginSeek()) return;
-  forward_ = true;
+  stand_ = Stand::kOnEntry;
   // `target` may be what key() shows, which key_copy_ can own: build the stored key elsewhere.
   skip_.assign(source_.lower, 0, source_.prefix_bytes);
   skip_ += target;
   std::string_view from = std::max<std::string_view>(skip_, source_.lower);
   inner_->Seek(from, SeekTrailer(source_.position));
   FindForward(false);
+  Settle();
 }
 
 void DbIterator::SeekForPrev(std::string_view target) {
@@ -80,11 +99,12 @@ void DbIterator::SeekForPrev(std::string_view target) {
   before += target;
   before += '\0';  // the first key after target
   SeekBefore(std::min(before, source_.upper));
+  Settle();
 }
 
 // Positions on the last visible key < stored_key.
 void DbIterator::SeekBefore(std::string_view stored_key) {
-  forward_ = false;
+  stand_ = Stand::kBeforeKey;
   // All versions of keys below come before (stored_key, highest trailer).
   inner_->SeekForPrev(stored_key, ~uint64_t{0});
   FindBackward();
@@ -127,39 +147,59 @@ void DbIterator::SkipOlderVersions() {
 
 void DbIterator::Next() {
   if (!Valid()) return;
-  if (forward_) {
-    skip_.assign(key_);
+  skip_.assign(key_);
+  if (stand_ == Stand::kOnEntry) [[likely]] {
     SkipOlderVersions();
   } else {
-    // The inner iterator stands before the key shown: go behind all its versions.
-    forward_ = true;
-    pin_.reset();
-    skip_.assign(key_);
+    // The inner iterator stands before the key shown, or nowhere: go behind all its versions.
+    stand_ = Stand::kOnEntry;
+    DropValue();
     inner_->Seek(skip_, 0);
   }
   FindForward(true);
+  Settle();
 }
 
 void DbIterator::Prev() {
   if (!Valid()) return;
-  pin_.reset();
-  if (forward_) {
-    key_copy_.assign(key_);
+  DropValue();
+  if (stand_ == Stand::kBeforeKey) {
+    FindBackward();
+  } else {
+    if (stand_ == Stand::kOnEntry) key_copy_.assign(key_);
     SeekBefore(key_copy_);
-    return;
   }
-  FindBackward();
+  Settle();
 }
 
 void DbIterator::KeepValue(const Entry& entry) {
-  pin_.reset();
+  DropValue();
   if (entry.value.size() >= kPinnedBytesMin) pin_ = inner_->value_owner();
   if (pin_ != nullptr) {
     value_ = entry.value;
+    // Nothing is owned where a memtable has it, which the view holds anyway.
+    if (pin_.use_count() != 0) kept_bytes_ = entry.value.size();
+    account_->Replace(0, kept_bytes_);
     return;
   }
   value_copy_.assign(entry.value);
   value_ = value_copy_;
+}
+
+// Keeps what is shown and nothing else.
+void DbIterator::LetGo() {
+  if (valid_ && stand_ == Stand::kOnEntry) {
+    key_copy_.assign(key_);
+    key_ = key_copy_;
+    KeepValue(inner_->entry());
+  }
+  inner_->Release();
+  stand_ = Stand::kNowhere;
+  account_->ClearCrowded();
+  if (kept_bytes_ == 0 || !source_.core->cache.PinsFull(account_->told_bytes())) return;
+  DropValue();
+  valid_ = false;
+  refused_ = true;
 }
 
 void DbIterator::FindBackward() {

@@ -3,6 +3,10 @@
 // Going forward the inner iterator stands on the entry shown, whose bytes are shown as they lie.
 // Going backward the versions of a key arrive oldest first, so the inner iterator stands before the
 // key shown and key and value are copies (large values are pinned instead).
+//
+// Where readers hold more blocks than the memory budget has for them, the iterator lets go of its
+// own after each movement: it keeps key and value as it does going backward, and seeks anew for the
+// next movement. A large value that does not fit at all is kBusy, never the end of the walk.
 #pragma once
 
 #include <memory>
@@ -10,6 +14,7 @@
 
 #include "db/core.h"
 #include "logwood/iterator.h"
+#include "table/memory_account.h"
 #include "util/internal_iterator.h"
 
 namespace logwood {
@@ -19,12 +24,14 @@ class DbIterator final : public Iterator {
   struct Source {
     std::shared_ptr<Core> core;
     std::shared_ptr<const View> view;
+    std::unique_ptr<MemoryAccount> account;  // of what `inner` holds; never null
     std::unique_ptr<InternalIterator> inner;
     LogPos position = 0;
     size_t prefix_bytes = 0;   // of the keyspace, cut off the front of stored keys
     std::string lower, upper;  // stored keys: lower <= key < upper
   };
-  explicit DbIterator(Source source) : source_(std::move(source)), inner_(source_.inner.get()) {}
+  explicit DbIterator(Source source)
+      : source_(std::move(source)), account_(source_.account.get()), inner_(source_.inner.get()) {}
 
   bool Valid() const override { return valid_ && !Closed(); }
   void SeekToFirst() override;
@@ -41,6 +48,9 @@ class DbIterator final : public Iterator {
   LogPos position() const override { return source_.position; }
 
  private:
+  // Where the inner iterator is.
+  enum class Stand : uint8_t { kOnEntry, kBeforeKey, kNowhere };
+
   bool Closed() const { return source_.core->closed.load(std::memory_order_acquire); }
   bool BeginSeek();
   // From the inner iterator's place on: the first visible key. `skip_` is a key already shown.
@@ -49,19 +59,32 @@ class DbIterator final : public Iterator {
   void FindBackward();
   void SeekBefore(std::string_view stored_key);
   void KeepValue(const Entry& entry);
+  void DropValue();
+  // Ends each movement.
+  void Settle() {
+    if (account_->crowded()) [[unlikely]]
+      LetGo();
+  }
+  void LetGo();
   void SkipOlderVersions();
   void CountTombstone();
 
   const Source source_;
+  MemoryAccount* const account_;
   InternalIterator* const inner_;
   bool valid_ = false;
-  bool forward_ = true;
+  bool refused_ = false;  // the value could not be kept
+  Stand stand_ = Stand::kNowhere;
   std::string_view key_, value_;       // shown
   std::string skip_;                   // forward: key whose other versions are passed over
-  std::string key_copy_, value_copy_;  // backward: what key_ and value_ point to
-  std::shared_ptr<const void> pin_;    // backward: keeps a large value
+  std::string key_copy_, value_copy_;  // not on the entry: what key_ and value_ point to
+  std::shared_ptr<const void> pin_;    // the same: keeps a large value
+  uint64_t kept_bytes_ = 0;            // of it, as the account knows
   uint64_t tombstones_ = 0;
 };
+
+// kBusy: readers hold what the budget has for them.
+Status TooManyPins(const Settings& settings);
 
 // Shows nothing but a status.
 std::unique_ptr<Iterator> NewErrorIterator(Status status);

@@ -15,7 +15,7 @@ namespace logwood {
 
 class HeldMemtables {
  public:
-  // `cache` (null: none) gives up as much room as they take; it outlives this.
+  // `cache` gives up as much room as they take; it outlives this.
   explicit HeldMemtables(BlockCache* cache) : cache_(cache) {}
 
   // Somebody may still read it, though the tree no longer has it.
@@ -41,9 +41,8 @@ class HeldMemtables {
     uint64_t sum = 0;
     for (const Held& held : held_) sum += held.bytes;
     const uint64_t before = bytes_.exchange(sum, std::memory_order_relaxed);
-    if (cache_ != nullptr && sum != before) {
-      cache_->AdjustReserved(static_cast<int64_t>(sum) - static_cast<int64_t>(before));
-    }
+    if (sum == before) return;
+    cache_->AdjustReserved(static_cast<int64_t>(sum) - static_cast<int64_t>(before));
   }
 
   BlockCache* const cache_;

@@ -161,6 +161,8 @@ Status Opener::Spill(const SealedMemtable& sealed) {
   sink.table = settings_.table_options();
   sink.next_number = [this] { return next_number_++; };
   sink.created_us = sealed.end.time_us;
+  MemoryAccount account(&core_->cache, MemoryAccount::Of::kJob);
+  sink.account = &account;
   SurvivalRules keep_newest;
   ASSIGN_OR_RETURN(SinkResult result, RunFlush({&sealed, 1}, keep_newest, sink));
   for (TableMeta& meta : result.tables) spilled_.added.emplace_back(0, std::move(meta));
@@ -177,12 +179,13 @@ void Opener::RemoveSpilled() {
 
 Status Opener::Replay() {
   if (fresh_) {
-    log_state_.active = std::make_shared<Memtable>();
+    log_state_.active = std::make_shared<Memtable>(core_->memtable_pages);
     return Status::Ok();
   }
   ReplayIntoOptions replay;
   replay.memtable_bytes = settings_.memtable_bytes;
   replay.sealed_max = 1;
+  replay.memtable_pages = core_->memtable_pages;
   replay.spill = [this](const SealedMemtable& sealed) { return Spill(sealed); };
   ASSIGN_OR_RETURN(log_state_, ReplayIntoMemtables(fs_, path_, listing_, tree_, replay));
   return log_state_.replay.damage;

@@ -43,11 +43,12 @@ TableScanOptions ScanOptions(const ReadOptions& options) {
   return scan;
 }
 
-Status TooManyPins(const Settings& settings) {
-  return Status::Busy(
-      "the memory budget (" + std::to_string(settings.memory_budget_bytes) +
-      " bytes) is used up by what open iterators and pinned values hold: let go of some, or raise "
-      "memory_budget_bytes");
+// What an iterator takes beside blocks: itself, and about as much for each child.
+uint64_t IteratorBytes(const View& view) {
+  constexpr uint64_t kOwnBytes = 1024, kChildBytes = 512;
+  uint64_t children = 1 + view.sealed.size() + view.version->level(0).size();
+  for (int level = 1; level < kLevels; ++level) children += !view.version->level(level).empty();
+  return kOwnBytes + children * kChildBytes;
 }
 
 // What a table's share of [from, to) is, by offsets of its index.
@@ -247,8 +248,11 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
   StoredBounds bounds = ResolveBounds(options, keyspace.number());
   source.lower = std::move(bounds.lower);
   source.upper = std::move(bounds.upper);
-  source.inner =
-      source.view->NewIterator(&core_->tables, ScanOptions(options), {source.lower, source.upper});
+  source.account = std::make_unique<MemoryAccount>(&core_->cache, MemoryAccount::Of::kReader,
+                                                   IteratorBytes(*source.view));
+  TableScanOptions scan = ScanOptions(options);
+  scan.account = source.account.get();
+  source.inner = source.view->NewIterator(&core_->tables, scan, {source.lower, source.upper});
   return std::make_unique<DbIterator>(std::move(source));
 }
 

@@ -169,7 +169,7 @@ class Replayer {
     if (state_->active->bytes_used() < options_.memtable_bytes) return Status::Ok();
     TablesState end{record.position, record.time_us, record.history_hash};
     state_->sealed.push_back({std::move(state_->active), end});
-    state_->active = std::make_shared<Memtable>();
+    state_->active = std::make_shared<Memtable>(options_.memtable_pages);
     if (!options_.spill || state_->sealed.size() <= options_.sealed_max) return Status::Ok();
     RETURN_IF_ERROR(options_.spill(state_->sealed.front()));
     state_->sealed.erase(state_->sealed.begin());
@@ -197,7 +197,7 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
   replay.durable_segment = tree.durable_segment;
   replay.durable_at_least = std::max(tree.durable, tree.tables.position);
   LogState state;
-  state.active = std::make_shared<Memtable>();
+  state.active = std::make_shared<Memtable>(options.memtable_pages);
   Replayer replayer(options, &state);
   ASSIGN_OR_RETURN(state.replay, ReplayLog(fs, replay, [&replayer](const CommitRecord& record) {
                      return replayer.Apply(record);

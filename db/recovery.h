@@ -60,6 +60,7 @@ struct LogState {
 struct ReplayIntoOptions {
   uint64_t memtable_bytes = 0;
   size_t sealed_max = 2;
+  std::shared_ptr<PagePool> memtable_pages;
   std::function<Status(const SealedMemtable&)> spill;
 };
 Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,

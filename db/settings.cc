@@ -131,17 +131,17 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   s->memtable_bytes = r->Value("memtable_bytes", Given(t.memtable_bytes), false,
                                std::clamp(budget / 6, 64 * kKiB, 64 * kMiB), why, {4 * kKiB, kGiB});
   // An active one, one being flushed, and half a one to bridge the change.
-  s->memtables_bytes_max = s->memtable_bytes * 5 / 2 + 64 * kKiB;
-  s->jobs_bytes = std::clamp(budget / 16, 256 * kKiB, 64 * kMiB);
-  s->cache_shares_budget = !t.cache_bytes.has_value();
-  s->cache_bytes = r->Value("cache_bytes", Given(t.cache_bytes), false,
-                            budget - std::min(budget, s->jobs_bytes), why, {0, 1ULL << 46});
+  s->memtables_bytes_max =
+      std::min(s->memtable_bytes * 5 / 2 + 64 * kKiB, std::max(budget / 3 * 2, 192 * kKiB));
+  const uint64_t uncounted = std::clamp(budget / 16, 256 * kKiB, 64 * kMiB);
+  s->capacity_bytes = budget - std::min(budget, uncounted);
+  s->cache_bytes =
+      r->Value("cache_bytes", Given(t.cache_bytes), false, s->capacity_bytes, why, {0, 1ULL << 46});
   // One budget pays for both.
   r->FitsInto("memtable_bytes", t.memtable_bytes, budget / 2);
   if (t.cache_bytes.has_value()) r->FitsInto("cache_bytes", *t.cache_bytes, budget);
-  const uint64_t spoken_for = s->cache_bytes + s->memtables_bytes_max + s->jobs_bytes;
-  s->pins_bytes_over_max = s->jobs_bytes;
-  if (!s->cache_shares_budget && budget > spoken_for) s->pins_bytes_over_max += budget - spoken_for;
+  s->pins_bytes_max = budget / 3;
+  s->pins_bytes_over_max = uncounted / 2;
   s->readers_bytes_max = std::max(budget / 4, 64 * kKiB);
   s->batch_bytes_max = std::min<uint64_t>(kBatchBytesMax, budget / 4);
 }
@@ -164,6 +164,9 @@ void ResolveTree(const Options& options, Resolver* r, Settings* s) {
   s->log_segment_bytes =
       r->Value("log_segment_bytes", Given(t.log_segment_bytes), false,
                std::clamp(s->memtable_bytes, 64 * kKiB, 64 * kMiB), by_memtable, {4 * kKiB, kGiB});
+  // A flush beside the compactions.
+  s->job_bytes_max =
+      std::clamp(s->memory_budget_bytes / 12 / (s->background_threads + 1), 192 * kKiB, 32 * kMiB);
   s->event_log_bytes = r->Value("event_log_bytes", Given(t.event_log_bytes), false, 4 * kMiB,
                                 "default", {4 * kKiB, kGiB});
 }
@@ -205,6 +208,8 @@ TableOptions Settings::table_options() const {
   options.block_bytes = block_bytes;
   options.compression = compression;
   options.filter_bits_per_key = filter_bits_per_key;
+  options.append_bytes =
+      static_cast<uint32_t>(std::clamp(job_bytes_max / 8, 32 * kKiB, 256 * kKiB));
   return options;
 }
 

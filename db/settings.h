@@ -23,13 +23,17 @@ struct Settings {
 
   uint64_t memtable_bytes = 0;       // one memtable is sealed at this size
   uint64_t memtables_bytes_max = 0;  // all of them together: the last wall for writers
-  uint64_t jobs_bytes = 0;           // set aside for flush and compaction buffers
-  uint64_t cache_bytes = 0;
-  bool cache_shares_budget = true;  // memtables' bytes are taken out of the cache's capacity
-  // What readers may hold beyond the cache's capacity (by flushed memtables, and by blocks for
-  // which it has no room) before new pins are refused.
+  // What everything that is counted may take: blocks, memtables, open tables, jobs. The rest of the
+  // budget is for what is not, as the allocator's own.
+  uint64_t capacity_bytes = 0;
+  uint64_t cache_bytes = 0;  // of that, blocks in the cache
+  // What readers may hold before new pins are refused, wherever it lies. Above three quarters of it
+  // iterators let go of their blocks after each movement.
+  uint64_t pins_bytes_max = 0;
+  // And how far they may be the reason that all is more than the capacity.
   uint64_t pins_bytes_over_max = 0;
-  uint64_t readers_bytes_max = 0;  // filters and indexes kept open, inside the cache's capacity
+  uint64_t readers_bytes_max = 0;  // filters and indexes kept open
+  uint64_t job_bytes_max = 0;      // buffers of one flush or compaction, as far as it can choose
   uint64_t table_bytes = 0;
   uint32_t block_bytes = 0;
   uint32_t filter_bits_per_key = 0;

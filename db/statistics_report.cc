@@ -90,10 +90,11 @@ Stats ReportStatistics(const Core& core) {
   stats.cache_hits = cache.hits;
   stats.cache_misses = cache.misses;
   stats.memory.budget_bytes = core.settings.memory_budget_bytes;
+  stats.memory.used_bytes = core.cache.charged_bytes();
   stats.memory.cache_bytes = cache.block_bytes;
   stats.memory.pinned_bytes = cache.pinned_bytes;
   stats.memory.table_bytes = core.tables.memory_bytes();
-  stats.memory.jobs_bytes = core.settings.jobs_bytes;
+  stats.memory.jobs_bytes = core.cache.jobs_bytes();
   stats.settings = core.settings.sources;
   return stats;
 }

@@ -45,7 +45,7 @@ void Tree::InstallLocked() {
 }
 
 void Tree::Seal(const TablesState& end) {
-  auto fresh = std::make_shared<Memtable>();
+  auto fresh = std::make_shared<Memtable>(core_->memtable_pages);
   MutexLock lock(mutex_);
   sealed_.push_back({std::move(active_owner_), end});
   CountSealedLocked();
@@ -66,8 +66,7 @@ bool Tree::ChargeMemory() {
 }
 
 void Tree::ChargeLocked() {
-  if (!core_->settings.cache_shares_budget) return;
-  uint64_t all = memtable_bytes();
+  uint64_t all = memtable_bytes() + core_->memtable_pages->spare_bytes();
   core_->cache.AdjustReserved(static_cast<int64_t>(all) - static_cast<int64_t>(charged_bytes_));
   charged_bytes_ = all;
 }
@@ -85,6 +84,12 @@ uint64_t Tree::memtable_bytes() const {
 std::shared_ptr<const Version> Tree::version() const {
   MutexLock lock(mutex_);
   return version_;
+}
+
+void Tree::TrimSpares() {
+  core_->memtable_pages->Trim();
+  MutexLock lock(mutex_);
+  ChargeLocked();
 }
 
 Status Tree::Commit(Edit edit, size_t flushed) {

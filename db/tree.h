@@ -26,8 +26,8 @@ class Tree {
   Memtable* active() { return active_; }
   // The active memtable takes no more; a fresh one takes its place.
   void Seal(const TablesState& end);
-  // Tells the block cache how much memory the memtables take, when that changed noticeably.
-  // True when it did.
+  // Tells the block cache how much memory the memtables take, spare pieces included, when that
+  // changed noticeably. True when it did.
   bool ChargeMemory();
 
   // ---- Any thread.
@@ -37,6 +37,8 @@ class Tree {
   std::shared_ptr<const Version> version() const;
   // Commits the edit and shows its version; the `flushed` oldest sealed memtables are in it.
   Status Commit(Edit edit, size_t flushed);
+  // Gives back memory that memtables had and none needed since the last call.
+  void TrimSpares();
   VersionSet& versions() { return *versions_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "memtable/memtable.h"
 
 #include <atomic>
+#include <utility>
 
 #include "memtable/btree.h"
 #include "memtable/record.h"
@@ -12,6 +13,8 @@ namespace logwood {
 namespace {
 
 using OrderedIndex = BTree;
+
+constexpr size_t kFirstBlockBytes = 4096;
 
 // One thread writes: a relaxed load and store is enough, and cheaper than fetch_add.
 void Add(std::atomic<uint64_t>& counter, uint64_t amount) {
@@ -49,6 +52,10 @@ class MemtableIterator final : public InternalIterator {
     Load();
   }
   Status status() const override { return {}; }
+  // The bytes live as long as the memtable, which the caller holds.
+  std::shared_ptr<const void> value_owner() const override {
+    return {std::shared_ptr<const void>(), entry_.value.data()};
+  }
 
  private:
   void Load() {
@@ -66,6 +73,8 @@ class MemtableIterator final : public InternalIterator {
 }  // namespace
 
 struct Memtable::Index {
+  explicit Index(std::shared_ptr<PagePool> pool) : arena(kFirstBlockBytes, std::move(pool)) {}
+
   Arena arena;
   OrderedIndex order{&arena};
   // The inserter's counters, on a line of their own: readers of the order do not share it.
@@ -76,7 +85,8 @@ struct Memtable::Index {
   std::atomic<LogPos> last_position{0};
 };
 
-Memtable::Memtable() : index_(std::make_unique<Index>()) {}
+Memtable::Memtable(std::shared_ptr<PagePool> pool)
+    : index_(std::make_unique<Index>(std::move(pool))) {}
 Memtable::~Memtable() = default;
 
 void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string_view value) {

@@ -15,12 +15,14 @@
 
 #include "util/internal_iterator.h"
 #include "util/lookup.h"
+#include "util/page_pool.h"
 
 namespace logwood {
 
 class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
-  Memtable();
+  // Takes large pieces of memory from the pool and gives them back at its end; null: there is none.
+  explicit Memtable(std::shared_ptr<PagePool> pool = nullptr);
   ~Memtable();
   Memtable(const Memtable&) = delete;
   Memtable& operator=(const Memtable&) = delete;
@@ -33,7 +35,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   // kPinnedBytesMin on pin this memtable, which a shared_ptr must own then. No allocation
   // otherwise.
   bool Get(const LookupKey& key, LookupResult* result) const;
-  // The iterator keeps nothing alive: the caller holds the memtable.
+  // The iterator keeps nothing alive: the caller holds the memtable, and with it every value
+  // (value_owner owns nothing).
   std::unique_ptr<InternalIterator> NewIterator() const;
 
   // Safe from any thread; exact once writing has stopped.

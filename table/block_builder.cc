@@ -47,11 +47,21 @@ uint64_t BlockBuilder::EstimateWith(std::string_view key, std::string_view value
 }
 
 void BlockBuilder::Add(std::string_view key, uint64_t trailer, std::string_view value) {
+  AddKey(key, trailer, value);
+  bytes_.Append(value);
+}
+
+void BlockBuilder::AddLast(std::string_view key, uint64_t trailer, std::string_view value) {
+  AddKey(key, trailer, value);
+  last_value_ = value;
+}
+
+void BlockBuilder::AddKey(std::string_view key, uint64_t trailer, std::string_view value) {
+  DCHECK(last_value_.empty());
   prefix_bytes_ = empty() ? key.size() : CommonWithFirst(key);
   entries_.push_back({bytes_.size(), trailer, static_cast<uint32_t>(key.size()),
                       static_cast<uint32_t>(value.size())});
-  bytes_.append(key);
-  bytes_.append(value);
+  bytes_.Append(key);
 }
 
 char* BlockBuilder::PutEntry(const Pending& entry, uint64_t min_position, char* to) const {
@@ -64,12 +74,19 @@ char* BlockBuilder::PutEntry(const Pending& entry, uint64_t min_position, char* 
   StoreFixed(to, difference);
   to += width;
   const size_t skipped = prefix_bytes_ + std::min<size_t>(rest_bytes, kHeadBytes);
-  const size_t bytes = entry.key_bytes - skipped + entry.value_bytes;  // they lie side by side
+  const bool apart = !last_value_.empty() && &entry == &entries_.back();
+  // Else they lie side by side.
+  const size_t bytes = entry.key_bytes - skipped + (apart ? 0 : entry.value_bytes);
   std::memcpy(to, bytes_.data() + entry.key_at + skipped, bytes);
-  return to + bytes;
+  to += bytes;
+  if (apart) [[unlikely]] {
+    std::memcpy(to, last_value_.data(), last_value_.size());
+    to += last_value_.size();
+  }
+  return to;
 }
 
-void BlockBuilder::Finish(std::string* to) {
+void BlockBuilder::Finish(ByteBuffer* to) {
   CHECK(!empty());
   const size_t n = entries_.size();
   uint64_t min_position = ~uint64_t{0};
@@ -79,15 +96,14 @@ void BlockBuilder::Finish(std::string* to) {
     longest_rest = std::max(longest_rest, entry.key_bytes - prefix_bytes_);
   }
   // Sizes the output for the worst case, and for offsets as wide as that case needs.
-  const size_t bodies_bytes_max = bytes_.size() - n * prefix_bytes_ + n * kEntryHeaderBytesMax;
+  const size_t bodies_bytes_max =
+      bytes_.size() + last_value_.size() - n * prefix_bytes_ + n * kEntryHeaderBytesMax;
   const bool wide = bodies_bytes_max > (size_t{1} << 16);
   CHECK(bodies_bytes_max <= std::numeric_limits<uint32_t>::max());
   const size_t offset_bytes = wide ? 4 : 2;
-  const size_t start = to->size();
   const size_t arrays_bytes = n * (kHeadBytes + offset_bytes);
-  to->resize(start + kBlockHeaderBytes + prefix_bytes_ + arrays_bytes + bodies_bytes_max +
-             sizeof(uint64_t));
-  char* header = to->data() + start;
+  char* header = to->Extend(kBlockHeaderBytes + prefix_bytes_ + arrays_bytes + bodies_bytes_max +
+                            sizeof(uint64_t));
   StoreFixed(header, static_cast<uint32_t>(n));
   StoreFixed(header + 4, static_cast<uint32_t>(prefix_bytes_) | (wide ? kWideOffsetsFlag : 0));
   StoreFixed(header + 8, static_cast<uint32_t>(longest_rest));
@@ -105,15 +121,15 @@ void BlockBuilder::Finish(std::string* to) {
     offsets += offset_bytes;
     at = PutEntry(entry, min_position, at);
   }
-  to->resize(static_cast<size_t>(at - to->data()));
+  to->Truncate(static_cast<size_t>(at - to->data()));
   Clear();
 }
 
 void BlockBuilder::Clear() {
   entries_.clear();
-  bytes_.clear();
+  bytes_.Clear(kKeptBytesMax);
+  last_value_ = {};
   prefix_bytes_ = 0;
-  if (bytes_.capacity() > kKeptBytesMax) bytes_ = std::string();
 }
 
 }  // namespace logwood

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
+
+#include "util/byte_buffer.h"
 
 namespace logwood {
 
@@ -13,6 +14,8 @@ class BlockBuilder {
  public:
   // REQUIRES: in internal order.
   void Add(std::string_view key, uint64_t trailer, std::string_view value);
+  // The same without a copy of the value: its bytes stay until Finish, which is called next.
+  void AddLast(std::string_view key, uint64_t trailer, std::string_view value);
   bool empty() const { return entries_.empty(); }
   uint32_t count() const { return static_cast<uint32_t>(entries_.size()); }
   std::string_view first_key() const { return KeyOf(entries_.front()); }
@@ -27,7 +30,7 @@ class BlockBuilder {
   }
 
   // Appends the payload to `to` and starts over. REQUIRES: not empty().
-  void Finish(std::string* to);
+  void Finish(ByteBuffer* to);
 
  private:
   struct Pending {
@@ -41,12 +44,14 @@ class BlockBuilder {
   }
   static uint64_t EstimateOf(uint64_t count, uint64_t prefix_bytes, uint64_t raw_bytes);
   size_t CommonWithFirst(std::string_view key) const;
+  void AddKey(std::string_view key, uint64_t trailer, std::string_view value);
   char* PutEntry(const Pending& entry, uint64_t min_position, char* to) const;
   void Clear();
 
-  std::string bytes_;  // key, value, key, value, ...
+  ByteBuffer bytes_;  // key, value, key, value, ...
   std::vector<Pending> entries_;
-  size_t prefix_bytes_ = 0;  // shared by all keys so far
+  std::string_view last_value_;  // of AddLast: of the last entry, and not in bytes_
+  size_t prefix_bytes_ = 0;      // shared by all keys so far
 };
 
 }  // namespace logwood

@@ -2,8 +2,6 @@
 
 #include <snappy.h>
 
-#include <memory>
-
 #include "util/hash.h"
 #include "util/status_macros.h"
 
@@ -34,6 +32,13 @@ Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::str
   return ref;
 }
 
+Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBlock& block,
+                    BlockUse use) {
+  if (use == BlockUse::kBytes) return {};
+  const char* problem = Block::Validate(BlockPayload(block));
+  return problem == nullptr ? Status() : TableDamage(source.path, offset, problem);
+}
+
 Result<BlockRef> Copy(std::string_view payload) {
   CachedBlock* block = CachedBlock::Make(payload.size() + kBlockSlackBytes);
   std::memcpy(block->data(), payload.data(), payload.size());
@@ -43,32 +48,39 @@ Result<BlockRef> Copy(std::string_view payload) {
 
 }  // namespace
 
-BlockHandle SealBlock(size_t start, const Id128& id, uint64_t base, std::string* file_bytes) {
+namespace {
+
+// The way a payload was stored, and the checksum of all from `start` on.
+BlockHandle AppendTrailer(size_t start, char stored, const Id128& id, uint64_t base,
+                          ByteBuffer* file_bytes) {
   const uint64_t offset = base + start;
-  file_bytes->push_back(kStoredPlain);
-  const std::string_view hashed = std::string_view(*file_bytes).substr(start);
-  PutFixed64(file_bytes, Hash64(hashed, ChecksumSeed(id, offset)));
+  file_bytes->Append(stored);
+  const std::string_view hashed = file_bytes->view().substr(start);
+  const uint64_t checksum = Hash64(hashed, ChecksumSeed(id, offset));
+  StoreFixed(file_bytes->Extend(sizeof(checksum)), checksum);
   return {offset, file_bytes->size() - start};
 }
 
+}  // namespace
+
+BlockHandle SealBlock(size_t start, const Id128& id, uint64_t base, ByteBuffer* file_bytes) {
+  return AppendTrailer(start, kStoredPlain, id, base, file_bytes);
+}
+
 BlockHandle AppendBlock(std::string_view payload, Compression compression, const Id128& id,
-                        uint64_t base, std::string* file_bytes) {
+                        uint64_t base, ByteBuffer* file_bytes) {
   const size_t start = file_bytes->size();
   if (compression == Compression::kSnappy) {
-    file_bytes->resize(start + snappy::MaxCompressedLength(payload.size()));
+    char* to = file_bytes->Extend(snappy::MaxCompressedLength(payload.size()));
     size_t packed_bytes = 0;
-    snappy::RawCompress(payload.data(), payload.size(), file_bytes->data() + start, &packed_bytes);
-    file_bytes->resize(start + packed_bytes);
+    snappy::RawCompress(payload.data(), payload.size(), to, &packed_bytes);
+    file_bytes->Truncate(start + packed_bytes);
     if (packed_bytes <= payload.size() - payload.size() / 8) {
-      const uint64_t offset = base + start;
-      file_bytes->push_back(kStoredSnappy);
-      const std::string_view hashed = std::string_view(*file_bytes).substr(start);
-      PutFixed64(file_bytes, Hash64(hashed, ChecksumSeed(id, offset)));
-      return {offset, file_bytes->size() - start};
+      return AppendTrailer(start, kStoredSnappy, id, base, file_bytes);
     }
-    file_bytes->resize(start);
+    file_bytes->Truncate(start);
   }
-  file_bytes->append(payload);
+  file_bytes->Append(payload);
   return SealBlock(start, id, base, file_bytes);
 }
 
@@ -103,24 +115,30 @@ Result<BlockRef> DecodeBlock(const BlockSource& source, uint64_t offset, std::st
   }
   Result<BlockRef> block =
       stored == kStoredSnappy ? Decompress(source, offset, payload, use) : Copy(payload);
-  if (!block.ok() || use == BlockUse::kBytes) return block;
-  if (const char* problem = Block::Validate(BlockPayload(*block->get()))) {
-    return TableDamage(source.path, offset, problem);
-  }
+  if (block.ok()) RETURN_IF_ERROR(CheckEntries(source, offset, *block->get(), use));
   return block;
 }
 
 Result<BlockRef> ReadBlock(const BlockSource& source, const BlockHandle& handle, BlockUse use) {
   const auto size = static_cast<size_t>(handle.size);
-  char stack[kStackBytes];
-  std::unique_ptr<char[]> heap;
-  char* raw = stack;
-  if (size > kStackBytes) {
-    heap = std::make_unique_for_overwrite<char[]>(size);
-    raw = heap.get();
+  if (size <= kStackBytes) {
+    char raw[kStackBytes];
+    RETURN_IF_ERROR(ReadExactly(source, handle.offset, size, raw));
+    return DecodeBlock(source, handle.offset, {raw, size}, use);
   }
-  RETURN_IF_ERROR(ReadExactly(source, handle.offset, size, raw));
-  return DecodeBlock(source, handle.offset, {raw, size}, use);
+  // Large ones are read to where they stay, unless they have to be decompressed.
+  static_assert(kBlockTrailerBytes <= kBlockSlackBytes);
+  const size_t payload_bytes = size - kBlockTrailerBytes;
+  CachedBlock* block = CachedBlock::Make(payload_bytes + kBlockSlackBytes);
+  BlockRef ref(block);
+  RETURN_IF_ERROR(ReadExactly(source, handle.offset, size, block->data()));
+  if (block->data()[payload_bytes] != kStoredPlain) {
+    return DecodeBlock(source, handle.offset, {block->data(), size}, use);
+  }
+  RETURN_IF_ERROR(CheckBlockTrailer(source, handle.offset, {block->data(), size}));
+  std::memset(block->data() + payload_bytes, 0, kBlockSlackBytes);
+  RETURN_IF_ERROR(CheckEntries(source, handle.offset, *block, use));
+  return ref;
 }
 
 }  // namespace logwood

@@ -12,6 +12,7 @@
 #include "table/block.h"
 #include "table/block_cache.h"
 #include "table/format.h"
+#include "util/byte_buffer.h"
 
 namespace logwood {
 
@@ -20,9 +21,9 @@ namespace logwood {
 // Appends to `file_bytes`, whose first byte will lie at file offset `base`, the payload (compressed
 // where that saves an eighth) and its trailer. `payload` is not part of `file_bytes`.
 BlockHandle AppendBlock(std::string_view payload, Compression compression, const Id128& id,
-                        uint64_t base, std::string* file_bytes);
+                        uint64_t base, ByteBuffer* file_bytes);
 // The same for a payload already appended, from `start` on, to stay as it is.
-BlockHandle SealBlock(size_t start, const Id128& id, uint64_t base, std::string* file_bytes);
+BlockHandle SealBlock(size_t start, const Id128& id, uint64_t base, ByteBuffer* file_bytes);
 
 // ---- Reading. All errors name file:offset; nothing here trusts a byte.
 

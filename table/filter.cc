@@ -1,10 +1,11 @@
 #include "table/filter.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 
+#include "table/block_memory.h"
 #include "util/check.h"
 #include "util/coding.h"
 
@@ -33,25 +34,37 @@ FilterBuilder::FilterBuilder(uint32_t bits_per_key)
 
 uint64_t FilterBuilder::PayloadBytes() const {
   if (empty()) return 0;
-  return kFilterHeaderBytes + kFilterLineBytes * LinesFor(hashes_.size(), bits_per_key_);
+  return kFilterHeaderBytes + kFilterLineBytes * LinesFor(keys_, bits_per_key_);
 }
 
-void FilterBuilder::Finish(std::string* to) const {
+uint64_t FilterBuilder::memory_bytes() const {
+  return pieces_.size() * kPieceHashes * sizeof(uint64_t);
+}
+
+void FilterBuilder::Grow() {
+  constexpr size_t kBytes = kPieceHashes * sizeof(uint64_t);
+  pieces_.emplace_back(new (AllocateBlockMemory(kBytes)) uint64_t[kPieceHashes]);
+}
+
+void FilterBuilder::FreesPiece::operator()(uint64_t* piece) const {
+  FreeBlockMemory(piece, kPieceHashes * sizeof(uint64_t));
+}
+
+void FilterBuilder::Finish(ByteBuffer* to) const {
   CHECK(!empty());
-  const uint32_t line_count = LinesFor(hashes_.size(), bits_per_key_);
+  const uint32_t line_count = LinesFor(keys_, bits_per_key_);
   const uint32_t probes = ProbesFor(bits_per_key_);
-  PutFixed32(to, line_count);
-  PutFixed32(to, probes);
-  const size_t start = to->size();
-  to->resize(start + kFilterLineBytes * line_count);
-  char* lines = to->data() + start;
-  constexpr size_t kAhead = 8;  // hides the misses of lines spread over the whole filter
-  for (size_t i = 0; i < hashes_.size(); ++i) {
-    if (i + kAhead < hashes_.size()) {
-      const FilterProbes later(hashes_[i + kAhead]);
+  StoreFixed(to->Extend(sizeof(line_count)), line_count);
+  StoreFixed(to->Extend(sizeof(probes)), probes);
+  char* lines = to->Extend(kFilterLineBytes * line_count);
+  std::memset(lines, 0, kFilterLineBytes * line_count);
+  constexpr uint64_t kAhead = 8;  // hides the misses of lines spread over the whole filter
+  for (uint64_t i = 0; i < keys_; ++i) {
+    if (i + kAhead < keys_) {
+      const FilterProbes later(At(i + kAhead));
       __builtin_prefetch(lines + kFilterLineBytes * later.Line(line_count), 1);
     }
-    FilterProbes probe(hashes_[i]);
+    FilterProbes probe(At(i));
     char* line = lines + kFilterLineBytes * probe.Line(line_count);
     for (uint32_t p = 0; p < probes; ++p) {
       const uint32_t bit = probe.Next();
@@ -60,17 +73,13 @@ void FilterBuilder::Finish(std::string* to) const {
   }
 }
 
-Filter::Filter(size_t payload_bytes)
-    : allocated_bytes_(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes),
-      payload_bytes_(payload_bytes) {
-  memory_.reset(
-      static_cast<char*>(::operator new[](allocated_bytes_, std::align_val_t{kFilterLineBytes})));
-  lines_ = memory_.get() + kFilterLineBytes;
-}
+static_assert(kPagesAlignment % kFilterLineBytes == 0);
 
-void Filter::AlignedDelete::operator()(char* memory) const {
-  ::operator delete[](memory, std::align_val_t{kFilterLineBytes});
-}
+Filter::Filter(size_t payload_bytes)
+    : memory_(MakePages(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes)),
+      lines_(memory_.get() + kFilterLineBytes),
+      allocated_bytes_(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes),
+      payload_bytes_(payload_bytes) {}
 
 bool Filter::Parse() {
   line_count_ = LoadFixed<uint32_t>(payload());

@@ -12,9 +12,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <vector>
+
+#include "util/byte_buffer.h"
+#include "util/pages.h"
 
 namespace logwood {
 
@@ -55,15 +56,29 @@ class FilterProbes {
 class FilterBuilder {
  public:
   explicit FilterBuilder(uint32_t bits_per_key);
-  void Add(uint64_t hash) { hashes_.push_back(hash); }
-  bool empty() const { return hashes_.empty() || bits_per_key_ == 0; }
+  void Add(uint64_t hash) {
+    if (keys_ == pieces_.size() * kPieceHashes) [[unlikely]]
+      Grow();
+    At(keys_++) = hash;
+  }
+  bool empty() const { return keys_ == 0 || bits_per_key_ == 0; }
   uint64_t PayloadBytes() const;
-  uint64_t memory_bytes() const { return hashes_.capacity() * sizeof(uint64_t); }
-  void Finish(std::string* to) const;
+  uint64_t memory_bytes() const;
+  void Finish(ByteBuffer* to) const;
 
  private:
+  // In pieces, since a vector that grows holds everything twice.
+  static constexpr size_t kPieceHashes = 4096;
+  struct FreesPiece {
+    void operator()(uint64_t* piece) const;
+  };
+
+  uint64_t& At(uint64_t key) const { return pieces_[key / kPieceHashes][key % kPieceHashes]; }
+  void Grow();
+
   uint32_t bits_per_key_;
-  std::vector<uint64_t> hashes_;
+  uint64_t keys_ = 0;
+  std::vector<std::unique_ptr<uint64_t[], FreesPiece>> pieces_;
 };
 
 // A filter in memory, lines aligned to cache lines. Made empty it lets everything pass.
@@ -98,10 +113,7 @@ class Filter {
   }
 
  private:
-  struct AlignedDelete {
-    void operator()(char* memory) const;
-  };
-  std::unique_ptr<char[], AlignedDelete> memory_;
+  Pages memory_;
   char* lines_ = nullptr;
   uint64_t allocated_bytes_ = 0;
   uint64_t payload_bytes_ = 0;

@@ -16,10 +16,8 @@ namespace logwood {
 
 namespace {
 
-// The file grows in appends of at least this much.
-constexpr size_t kAppendBytesMin = 256 * 1024;
-// An output buffer made large by one value is given back.
-constexpr size_t kKeptBytesMax = 4 * kAppendBytesMin;
+// A value of this size gets a block of its own, made without copying it first.
+constexpr size_t kLoneBytesMin = 64 * 1024;
 constexpr uint32_t kBlockBytesMin = 64;
 constexpr uint32_t kBlockBytesMax = 1 << 20;
 constexpr std::string_view kThisWriter = "logwood 1";
@@ -40,8 +38,14 @@ struct TableBuilder::State {
   void CutBlock();
   void AddIndexEntry(std::string_view separator, uint64_t trailer);
   void NameLastBlock(std::string_view next_key);
-  BlockHandle WritePart(const std::string& payload, Compression compression);
+  BlockHandle WritePart(std::string_view payload, Compression compression);
+  BlockHandle WriteFilter();
+  void WriteOutIfFull() {
+    if (output.size() >= options.append_bytes) WriteOut();
+  }
   void WriteOut();
+  // A buffer made large by one value is given back.
+  size_t kept_bytes_max() const { return 2 * size_t{options.append_bytes}; }
   TableMeta MakeMeta() const;
 
   uint64_t written_and_pending() const { return written_bytes + output.size(); }
@@ -54,8 +58,8 @@ struct TableBuilder::State {
   BlockBuilder block;
   BlockBuilder index;
   FilterBuilder filter;
-  std::string output;   // not yet appended
-  std::string scratch;  // a block before compression
+  ByteBuffer output;   // not yet appended
+  ByteBuffer scratch;  // a block before compression
   uint64_t written_bytes = 0;
   StreamHash file_hash;
 
@@ -125,29 +129,35 @@ void TableBuilder::State::CutBlock() {
     properties.uncompressed_data_bytes += output.size() - start;
     unnamed_handle = SealBlock(start, id, base, &output);
   } else {
-    scratch.clear();
     block.Finish(&scratch);
     properties.uncompressed_data_bytes += scratch.size();
-    unnamed_handle = AppendBlock(scratch, options.compression, id, base, &output);
-    if (scratch.capacity() > kKeptBytesMax) scratch = std::string();
+    unnamed_handle = AppendBlock(scratch.view(), options.compression, id, base, &output);
+    scratch.Clear(kept_bytes_max());
   }
   unnamed_block = true;
   ++properties.data_blocks;
   properties.data_bytes += unnamed_handle.size;
-  if (output.size() >= kAppendBytesMin) WriteOut();
+  WriteOutIfFull();
 }
 
 void TableBuilder::State::WriteOut() {
-  file_hash.Update(output);
+  file_hash.Update(output.view());
   written_bytes += output.size();
-  if (status.ok()) status = file->Append(output);
-  output.clear();
-  if (output.capacity() > kKeptBytesMax) output = std::string();
+  if (status.ok()) status = file->Append(output.view());
+  output.Clear(kept_bytes_max());
 }
 
-BlockHandle TableBuilder::State::WritePart(const std::string& payload, Compression compression) {
+BlockHandle TableBuilder::State::WritePart(std::string_view payload, Compression compression) {
   const BlockHandle handle = AppendBlock(payload, compression, id, written_bytes, &output);
-  if (output.size() >= kAppendBytesMin) WriteOut();
+  WriteOutIfFull();
+  return handle;
+}
+
+BlockHandle TableBuilder::State::WriteFilter() {
+  const size_t start = output.size();
+  filter.Finish(&output);  // made where it is written from
+  const BlockHandle handle = SealBlock(start, id, written_bytes, &output);
+  WriteOutIfFull();
   return handle;
 }
 
@@ -172,11 +182,12 @@ TableBuilder::TableBuilder(WritableFile* file, const TableOptions& options, uint
     : state_(std::make_unique<State>(file, options, number, id)) {
   CHECK(options.block_bytes >= kBlockBytesMin && options.block_bytes <= kBlockBytesMax);
   CHECK(options.filter_bits_per_key <= kFilterBitsPerKeyMax);
-  state_->output.reserve(kAppendBytesMin + 2 * size_t{options.block_bytes});
+  CHECK(options.append_bytes > 0);
+  state_->output.Reserve(size_t{options.append_bytes} + 2 * size_t{options.block_bytes});
   FileHeader header;
   header.kind = FileKind::kTable;
   header.id = id;
-  state_->output = header.Encode();
+  state_->output.Append(header.Encode());
 }
 
 TableBuilder::~TableBuilder() = default;
@@ -201,7 +212,8 @@ void TableBuilder::Add(std::string_view key, uint64_t trailer, std::string_view 
   if (!s.block.empty() && s.block.EstimateWith(key, value) > s.options.block_bytes) s.CutBlock();
   if (s.unnamed_block) [[unlikely]]
     s.NameLastBlock(key);
-  s.block.Add(key, trailer, value);
+  const bool lone = value.size() >= kLoneBytesMin && s.block.empty();
+  lone ? s.block.AddLast(key, trailer, value) : s.block.Add(key, trailer, value);
   s.CountEntry(key, trailer, value);
   if (order != 0) {
     if (s.options.filter_bits_per_key != 0) s.filter.Add(Hash64(key));
@@ -209,6 +221,8 @@ void TableBuilder::Add(std::string_view key, uint64_t trailer, std::string_view 
   }
   s.CountKeyspace(key);
   s.last_trailer = trailer;
+  if (lone) [[unlikely]]
+    s.CutBlock();
 }
 
 Status TableBuilder::status() const { return state_->status; }
@@ -220,32 +234,27 @@ Result<TableMeta> TableBuilder::Finish() {
   RETURN_IF_ERROR(s.status);
   if (s.properties.entries == 0) return Status::InvalidArgument("a table needs an entry");
   s.properties.largest_key = s.last_key;
-  s.CutBlock();
+  if (!s.block.empty()) s.CutBlock();
   s.AddIndexEntry(s.last_key, 0);
 
   Footer footer;
-  std::string payload;
   footer.filter.offset = s.written_and_pending();
-  if (!s.filter.empty()) {
-    s.filter.Finish(&payload);
-    footer.filter = s.WritePart(payload, Compression::kNone);
-  }
-  payload.clear();
-  s.index.Finish(&payload);
-  footer.index = s.WritePart(payload, s.options.compression);
+  if (!s.filter.empty()) footer.filter = s.WriteFilter();
+  s.index.Finish(&s.scratch);
+  footer.index = s.WritePart(s.scratch.view(), s.options.compression);
   s.properties.filter_bytes = footer.filter.size;
   s.properties.index_bytes = footer.index.size;
   s.properties.block_bytes = s.options.block_bytes;
   s.properties.filter_bits_per_key = s.options.filter_bits_per_key;
   s.properties.compression = CompressionName(s.options.compression);
   s.properties.written_by = kThisWriter;
-  payload.clear();
+  std::string payload;
   EncodeTableProperties(s.properties, &payload);
   footer.properties = s.WritePart(payload, Compression::kNone);
   footer.entries = s.properties.entries;
   footer.data_blocks = s.properties.data_blocks;
   footer.file_bytes = s.written_and_pending() + kFooterBytes;
-  s.output += footer.Encode(s.id);
+  s.output.Append(footer.Encode(s.id));
   s.WriteOut();
   RETURN_IF_ERROR(s.status);
   return s.MakeMeta();
@@ -263,6 +272,10 @@ uint64_t TableBuilder::memory_bytes() const {
   const State& s = *state_;
   return sizeof(State) + s.output.capacity() + s.scratch.capacity() + s.block.memory_bytes() +
          s.index.memory_bytes() + s.filter.memory_bytes();
+}
+
+uint64_t TableBuilder::lasting_bytes() const {
+  return state_->index.memory_bytes() + state_->filter.memory_bytes();
 }
 
 }  // namespace logwood

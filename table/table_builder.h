@@ -15,7 +15,8 @@ namespace logwood {
 struct TableOptions {
   uint32_t block_bytes = 4096;
   Compression compression = Compression::kSnappy;
-  uint32_t filter_bits_per_key = 10;  // 0: none
+  uint32_t filter_bits_per_key = 10;   // 0: none
+  uint32_t append_bytes = 256 * 1024;  // the file grows in appends of about this size
 };
 
 class TableBuilder {
@@ -36,8 +37,9 @@ class TableBuilder {
   uint64_t entries() const;
   // Bytes written and pending, an estimate of the file's size if it were finished now.
   uint64_t estimated_bytes() const;
-  // What the builder holds in memory.
+  // What the builder holds in memory; and the part of it that grows with every key until Finish.
   uint64_t memory_bytes() const;
+  uint64_t lasting_bytes() const;
 
  private:
   struct State;

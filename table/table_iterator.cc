@@ -19,11 +19,19 @@ void TableIterator::ReserveKey(size_t bytes) {
   key_ = std::make_unique_for_overwrite<char[]>(key_capacity_);
 }
 
-void TableIterator::Charge(uint64_t bytes) {
-  if (bytes == charged_bytes_) [[likely]]
-    return;
-  state_.cache->AdjustHeld(static_cast<int64_t>(bytes) - static_cast<int64_t>(charged_bytes_));
-  charged_bytes_ = bytes;
+inline void TableIterator::Account(uint64_t bytes) {
+  if (options_.account == nullptr) return;
+  options_.account->Replace(accounted_bytes_, bytes);
+  accounted_bytes_ = bytes;
+}
+
+void TableIterator::Release() {
+  valid_ = false;
+  block_ref_ = BlockRef();
+  chunk_.reset();
+  chunk_capacity_ = 0;
+  chunk_bytes_ = 0;
+  Account(key_capacity_);
 }
 
 bool TableIterator::LoadBlock(uint32_t number, Direction direction) {
@@ -35,22 +43,23 @@ bool TableIterator::LoadBlock(uint32_t number, Direction direction) {
     status_ = std::move(block).status();
     valid_ = false;
     block_ref_ = BlockRef();
-    Charge(0);
+    Account(chunk_capacity_ + key_capacity_);
     return false;
   }
   block_ref_ = std::move(block).value();
-  // Jobs that read ahead pay from what is set aside for them.
-  const bool counts = state_.cache != nullptr && options_.readahead_bytes == 0;
-  Charge(counts && !block_ref_->shared() ? block_ref_->charge() : 0);
   block_ = Block(BlockPayload(*block_ref_.get()));
   block_number_ = number;
   ReserveKey(block_.key_bytes_max() + kBlockSlackBytes + kHeadBytes);
+  Account(block_ref_->charge() + chunk_capacity_ + key_capacity_);
   std::memcpy(key_.get(), block_.prefix().data(), block_.prefix().size());
   return true;
 }
 
 Result<BlockRef> TableIterator::LoadAhead(uint32_t number, Direction direction) {
   const BlockHandle handle = state_.handle(number);
+  if (handle.size > options_.readahead_bytes) {
+    return state_.LoadFromFile(handle, /*fill_cache=*/false);
+  }
   if (handle.offset < chunk_offset_ || handle.end() > chunk_offset_ + chunk_bytes_) {
     if (!ReadChunk(number, handle, direction).ok()) {
       // Perhaps only a neighbour cannot be read.
@@ -78,11 +87,12 @@ Status TableIterator::ReadChunk(uint32_t number, const BlockHandle& handle, Dire
     }
   }
   const auto size = static_cast<size_t>(end - begin);
-  if (size > chunk_capacity_) {
-    chunk_ = std::make_unique_for_overwrite<char[]>(size);
-    chunk_capacity_ = size;
-  }
   chunk_bytes_ = 0;  // until it is there
+  if (size > chunk_capacity_) {
+    chunk_.reset();  // before there are two
+    chunk_capacity_ = std::max<size_t>(size, options_.readahead_bytes);
+    chunk_ = MakePages(chunk_capacity_);
+  }
   state_.CountRead(size);
   RETURN_IF_ERROR(ReadExactly(state_.source, begin, size, chunk_.get()));
   chunk_offset_ = begin;

@@ -7,13 +7,14 @@
 #include "table/block.h"
 #include "table/table_state.h"
 #include "util/internal_iterator.h"
+#include "util/pages.h"
 
 namespace logwood {
 
 class TableIterator final : public InternalIterator {
  public:
   TableIterator(std::shared_ptr<const TableReader> table, const TableScanOptions& options);
-  ~TableIterator() override { Charge(0); }
+  ~TableIterator() override { Account(0); }
 
   void SeekToFirst() override;
   void SeekToLast() override;
@@ -23,6 +24,7 @@ class TableIterator final : public InternalIterator {
   void Prev() override;
   Status status() const override { return status_; }
   std::shared_ptr<const void> value_owner() const override { return block_ref_.ToShared(); }
+  void Release() override;
 
  private:
   enum class Direction : uint8_t { kForward, kBackward };
@@ -32,8 +34,8 @@ class TableIterator final : public InternalIterator {
   Result<BlockRef> LoadAhead(uint32_t number, Direction direction);
   Status ReadChunk(uint32_t number, const BlockHandle& handle, Direction direction);
   void ReserveKey(size_t bytes);
-  // The current block takes so much memory that the cache does not count.
-  void Charge(uint64_t bytes);
+  // Tells the account that the iterator holds so much.
+  void Account(uint64_t bytes);
   // To the first entry of the next block, to the last of the one before.
   void EnterNextBlock();
   void EnterPreviousBlock();
@@ -46,7 +48,7 @@ class TableIterator final : public InternalIterator {
 
   BlockRef block_ref_;
   Block block_;
-  uint64_t charged_bytes_ = 0;
+  uint64_t accounted_bytes_ = 0;
   uint32_t block_number_ = 0;
   uint32_t at_ = 0;              // entry in the block
   std::unique_ptr<char[]> key_;  // starts with the block's prefix
@@ -54,7 +56,7 @@ class TableIterator final : public InternalIterator {
   Status status_;
 
   // Whole blocks read ahead: file bytes [chunk_offset_, chunk_offset_ + chunk_bytes_).
-  std::unique_ptr<char[]> chunk_;
+  Pages chunk_;
   size_t chunk_capacity_ = 0;
   uint64_t chunk_offset_ = 0;
   uint64_t chunk_bytes_ = 0;

@@ -25,9 +25,9 @@ Result<BlockRef> TableReader::State::LoadFromFile(const BlockHandle& handle,
                                                   bool fill_cache) const {
   CountRead(handle.size);
   Result<BlockRef> block = ReadBlock(source, handle, BlockUse::kData);
-  if (block.ok() && fill_cache && cache != nullptr) {
-    return cache->Insert({cache_id, handle.offset}, std::move(block).value());
-  }
+  if (!block.ok() || cache == nullptr) return block;
+  if (fill_cache) return cache->Insert({cache_id, handle.offset}, std::move(block).value());
+  cache->Adopt(*block);
   return block;
 }
 

@@ -10,6 +10,7 @@
 
 #include "logwood/file_system.h"
 #include "table/block_cache.h"
+#include "table/memory_account.h"
 #include "table/table_meta.h"
 #include "util/internal_iterator.h"
 #include "util/lookup.h"
@@ -38,6 +39,8 @@ struct TableScanOptions {
   // 0: one block at a time through the cache. Else the iterator reads ahead in chunks of this size
   // past the cache (compaction, verification, export).
   uint32_t readahead_bytes = 0;
+  // Told what the iterator holds; outlives it. Null: nobody is.
+  MemoryAccount* account = nullptr;
 };
 
 class TableReader : public std::enable_shared_from_this<TableReader> {

@@ -44,7 +44,7 @@ struct TableReader::State {
   // From the cache, or the disk; then into the cache if wanted.
   Result<BlockRef> Load(const BlockHandle& handle, bool fill_cache) const;
   Result<BlockRef> LoadFromFile(const BlockHandle& handle, bool fill_cache) const;
-  // Keeps a loaded block for the user.
+  // Keeps a loaded block for the user, as a pin.
   std::shared_ptr<const void> Hold(BlockRef block) const {
     return cache != nullptr ? cache->Hold(std::move(block)) : block.ToShared();
   }

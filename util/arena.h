@@ -8,12 +8,18 @@
 #include <memory>
 #include <vector>
 
+#include "util/page_pool.h"
+#include "util/pages.h"
+
 namespace logwood {
 
 class Arena {
  public:
-  // Blocks grow from first_block_bytes to 1 MiB (small arenas stay small).
-  explicit Arena(size_t first_block_bytes = 4096);
+  static constexpr size_t kBlockBytesMax = size_t{1} << 20;
+
+  // Blocks grow from first_block_bytes to kBlockBytesMax (small arenas stay small). The largest
+  // come from the pool and go back to it; null: there is none.
+  explicit Arena(size_t first_block_bytes = 4096, std::shared_ptr<PagePool> pool = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -29,7 +35,8 @@ class Arena {
   char* at_ = nullptr;
   char* end_ = nullptr;
   size_t next_block_bytes_;
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  const std::shared_ptr<PagePool> pool_;
+  std::vector<Pages> blocks_, pool_blocks_;
   std::atomic<size_t> bytes_used_{0};
 };
 

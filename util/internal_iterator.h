@@ -51,6 +51,9 @@ class InternalIterator {
   // bytes only live until then. For pinning large values.
   virtual std::shared_ptr<const void> value_owner() const { return nullptr; }
 
+  // Lets go of the memory behind the current entry; not valid until the next seek.
+  virtual void Release() { valid_ = false; }
+
  protected:
   Entry entry_;
   bool valid_ = false;

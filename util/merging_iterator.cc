@@ -69,6 +69,11 @@ class MergingIterator final : public InternalIterator {
   std::shared_ptr<const void> value_owner() const override {
     return valid_ ? heap_.front().child->value_owner() : nullptr;
   }
+  void Release() override {
+    for (const auto& child : children_) child->Release();
+    heap_.clear();
+    valid_ = false;
+  }
 
  private:
   struct Node {

@@ -33,6 +33,7 @@ std::string ToJson(const OperationStats& operation) {
 std::string ToJson(const MemoryStats& memory) {
   return JsonObject()
       .Field("budget_bytes", memory.budget_bytes)
+      .Field("used_bytes", memory.used_bytes)
       .Field("memtable_bytes", memory.memtable_bytes)
       .Field("cache_bytes", memory.cache_bytes)
       .Field("table_bytes", memory.table_bytes)

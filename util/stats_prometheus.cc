@@ -113,7 +113,8 @@ void AddCounters(const Stats& stats, Page* page) {
 
 void AddMemory(const MemoryStats& memory, Page* page) {
   page->Gauge("memory_budget_bytes", "What all of the following may use.", memory.budget_bytes);
-  page->Begin("memory_bytes", "gauge", "Memory held, by use.");
+  page->Gauge("memory_used_bytes", "What counts against the budget.", memory.used_bytes);
+  page->Begin("memory_bytes", "gauge", "Memory held, by use; pinned lies within the others.");
   const auto use = [page](std::string_view name, uint64_t bytes) {
     page->Sample("memory_bytes", std::string("{use=\"").append(name).append("\"}"),
                  std::to_string(bytes));

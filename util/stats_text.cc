@@ -121,14 +121,13 @@ void AddWork(const Stats& stats, std::string* to) {
 }
 
 void AddMemory(const MemoryStats& memory, std::string* to) {
-  const uint64_t held = memory.memtable_bytes + memory.cache_bytes + memory.table_bytes +
-                        memory.pinned_bytes + memory.jobs_bytes;
-  AppendFormat(to, "\nmemory         %s of %s (%s)\n", HumanBytes(held).c_str(),
-               HumanBytes(memory.budget_bytes).c_str(), Percent(held, memory.budget_bytes).c_str());
-  AppendFormat(to, "               memtables %s, cache %s, tables %s, pinned %s, jobs %s\n",
+  AppendFormat(to, "\nmemory         %s of %s (%s)\n", HumanBytes(memory.used_bytes).c_str(),
+               HumanBytes(memory.budget_bytes).c_str(),
+               Percent(memory.used_bytes, memory.budget_bytes).c_str());
+  AppendFormat(to, "               memtables %s, cache %s, tables %s, jobs %s; readers hold %s\n",
                HumanBytes(memory.memtable_bytes).c_str(), HumanBytes(memory.cache_bytes).c_str(),
-               HumanBytes(memory.table_bytes).c_str(), HumanBytes(memory.pinned_bytes).c_str(),
-               HumanBytes(memory.jobs_bytes).c_str());
+               HumanBytes(memory.table_bytes).c_str(), HumanBytes(memory.jobs_bytes).c_str(),
+               HumanBytes(memory.pinned_bytes).c_str());
 }
 
 void AddLatencies(const Stats& stats, std::string* to) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "util/byte_buffer.h"
 #include "util/check.h"
 #include "util/random.h"
 #include "util/status_macros.h"
@@ -13,39 +14,16 @@
 namespace logwood {
 namespace {
 
-// The pending group's memory: kept between groups up to this size.
-constexpr size_t kGroupBytesKeptMax = 4 * 1024 * 1024;
+// The pending group's memory is kept between groups up to this size: one of the write queue's.
+constexpr size_t kGroupBytesKeptMax = (1 << 20) + (64 << 10);
 
-// Raw bytes that grow without being zeroed first.
-class GroupBuffer {
- public:
-  char* data() { return data_.get(); }
-  char* end() { return data_.get() + size_; }
-  size_t size() const { return size_; }
-  std::string_view view() const { return {data_.get(), size_}; }
-  void set_end(const char* end) { size_ = static_cast<size_t>(end - data_.get()); }
-
-  void MakeRoom(size_t bytes) {
-    if (bytes <= capacity_ - size_) [[likely]]
-      return;
-    size_t capacity = std::max(size_ + bytes, std::max<size_t>(capacity_ * 2, 16 * 1024));
-    std::unique_ptr<char[]> grown(new char[capacity]);
-    if (size_ != 0) std::memcpy(grown.get(), data_.get(), size_);
-    data_ = std::move(grown);
-    capacity_ = capacity;
-  }
-  void Clear() {
-    size_ = 0;
-    if (capacity_ <= kGroupBytesKeptMax) return;
-    data_.reset();
-    capacity_ = 0;
-  }
-
- private:
-  std::unique_ptr<char[]> data_;
-  size_t size_ = 0;
-  size_t capacity_ = 0;
-};
+void AppendFrame(ByteBuffer* group, const FrameContext& context, uint64_t offset,
+                 uint64_t previous_hash, CommitRecord* record) {
+  char* to =
+      group->Extend(kFrameOverheadBytesMax + record->note.size() + record->operations.size());
+  const char* end = EncodeFrame(to, context, offset, previous_hash, record);
+  group->Truncate(static_cast<size_t>(end - group->data()));
+}
 
 // Where the log stands behind a record.
 struct Mark {
@@ -76,7 +54,7 @@ struct SegmentWriter::State {
   std::unique_ptr<LogFile> file;
 
   // The writing thread's own.
-  GroupBuffer group;
+  ByteBuffer group;
   Mark stored;                    // behind the last stored record
   Mark pending;                   // behind the last added one
   std::vector<IndexEntry> index;  // of added records, sparse
@@ -169,9 +147,8 @@ void SegmentWriter::Add(CommitRecord* record) {
   CHECK(record->time_us >= s.pending.time_us);
   CHECK((record->flags & ~(kFlagsKnown & ~kFlagTrailer)) == 0);
   CHECK(record->note.size() <= kNoteBytesMax && record->operations.size() <= kBatchBytesMax);
-  s.group.MakeRoom(kFrameOverheadBytesMax + record->note.size() + record->operations.size());
   uint64_t offset = s.length.load(std::memory_order_relaxed) + s.group.size();
-  s.group.set_end(EncodeFrame(s.group.end(), s.context, offset, s.pending.history_hash, record));
+  AppendFrame(&s.group, s.context, offset, s.pending.history_hash, record);
   s.NoteIndex(record->position, offset);
   s.pending = {record->position, record->time_us, record->history_hash};
   s.durable = std::max(s.durable, record->durable);
@@ -190,7 +167,7 @@ Status SegmentWriter::Store() {
     s.pending = s.stored;
     s.index.resize(s.index_stored);
   }
-  s.group.Clear();
+  s.group.Clear(kGroupBytesKeptMax);
   return status;
 }
 
@@ -229,11 +206,10 @@ Status SegmentWriter::Seal() {
   frame.durable = s.durable;
   frame.flags = kFlagTrailer;
   frame.operations = operations;
-  s.group.MakeRoom(kFrameOverheadBytesMax + operations.size());
-  s.group.set_end(EncodeFrame(s.group.end(), s.context, begin, s.stored.history_hash, &frame));
+  AppendFrame(&s.group, s.context, begin, s.stored.history_hash, &frame);
   Status status = s.StoreAt(begin, s.group.view());
   uint64_t end = begin + s.group.size();
-  s.group.Clear();
+  s.group.Clear(kGroupBytesKeptMax);
   RETURN_IF_ERROR(status);
   s.Publish(end);
   s.sealed.store(true, std::memory_order_release);

@@ -33,11 +33,13 @@ struct OperationStats {
 
 struct MemoryStats {
   uint64_t budget_bytes = 0;
+  uint64_t used_bytes = 0;      // all that is counted; what follows is parts of it
   uint64_t memtable_bytes = 0;  // flushed ones that iterators still read included
   uint64_t cache_bytes = 0;     // blocks
   uint64_t table_bytes = 0;     // indexes and filters of open tables
-  uint64_t pinned_bytes = 0;    // blocks held by iterators and pinned values
-  uint64_t jobs_bytes = 0;      // flush and compaction buffers, log buffers
+  // Held by iterators and pinned values: blocks, also of those in the cache, and the iterators.
+  uint64_t pinned_bytes = 0;
+  uint64_t jobs_bytes = 0;  // buffers of running flushes and compactions
 };
 
 struct Setting {

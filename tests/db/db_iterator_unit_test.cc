@@ -65,6 +65,7 @@ class DbIteratorTest : public testing::Test {
     DbIterator::Source source;
     source.core = core_;
     source.view = view_;
+    source.account = std::make_unique<MemoryAccount>(&core_->cache, MemoryAccount::Of::kReader);
     source.inner = view_->NewIterator(&core_->tables, {}, {});
     source.position = position;
     source.prefix_bytes = 1;

@@ -99,7 +99,6 @@ TEST(Settings, ZeroIsAValueWhereItMeansSomething) {
   ASSERT_OK_AND_ASSIGN(const Settings settings, ResolveSettings(options, std::nullopt));
   EXPECT_EQ(settings.cache_bytes, 0u);
   EXPECT_EQ(settings.filter_bits_per_key, 0u);
-  EXPECT_FALSE(settings.cache_shares_budget);
 }
 
 TEST(Settings, TheBudgetDerivesTheRestAndIsNeverExceeded) {
@@ -109,7 +108,11 @@ TEST(Settings, TheBudgetDerivesTheRestAndIsNeverExceeded) {
     options.memory_budget_bytes = budget;
     ASSERT_OK_AND_ASSIGN(const Settings s, ResolveSettings(options, std::nullopt));
     EXPECT_LE(s.memtables_bytes_max, budget);
-    EXPECT_LE(s.cache_bytes + s.jobs_bytes, budget);
+    EXPECT_LE(s.cache_bytes, s.capacity_bytes);
+    EXPECT_LT(s.capacity_bytes, budget);
+    if (budget < 10 << 20) continue;
+    EXPECT_LE(s.memtables_bytes_max + s.readers_bytes_max + s.batch_bytes_max, s.capacity_bytes)
+        << "what nobody can be asked to let go of fits";
     EXPECT_LE(s.readers_bytes_max, budget);
     EXPECT_LE(s.batch_bytes_max, budget / 4);
     EXPECT_LE(s.batch_bytes_max, kBatchBytesMax);

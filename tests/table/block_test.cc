@@ -17,7 +17,9 @@ BuiltBlock Build(const TestEntries& entries) {
   BlockBuilder builder;
   for (const TestEntry& e : entries) builder.Add(e.key, e.trailer, e.value);
   BuiltBlock built;
-  builder.Finish(&built.bytes);
+  ByteBuffer payload;
+  builder.Finish(&payload);
+  built.bytes = payload.view();
   const size_t size = built.bytes.size();
   built.bytes.append(kBlockSlackBytes, '\0');
   built.payload = std::string_view(built.bytes).substr(0, size);
@@ -112,7 +114,7 @@ TEST(BlockTest, EstimateIsCloseToTheSize) {
                 RandomBytes(&random, 100));
   }
   const uint64_t estimate = builder.Estimate();
-  std::string payload;
+  ByteBuffer payload;
   builder.Finish(&payload);
   EXPECT_GE(estimate, payload.size());
   EXPECT_LE(estimate, payload.size() * 105 / 100);

@@ -7,7 +7,7 @@
 namespace logwood::testing {
 namespace {
 
-Filter Load(const std::string& payload) {
+Filter Load(std::string_view payload) {
   Filter filter(payload.size());
   payload.copy(filter.payload(), payload.size());
   EXPECT_TRUE(filter.Parse());
@@ -17,10 +17,10 @@ Filter Load(const std::string& payload) {
 double FalsePositiveRate(uint32_t bits_per_key, uint64_t keys) {
   FilterBuilder builder(bits_per_key);
   for (uint64_t i = 0; i < keys; ++i) builder.Add(Hash64("key" + std::to_string(i)));
-  std::string payload;
+  ByteBuffer payload;
   builder.Finish(&payload);
   EXPECT_EQ(payload.size(), builder.PayloadBytes());
-  const Filter filter = Load(payload);
+  const Filter filter = Load(payload.view());
   for (uint64_t i = 0; i < keys; ++i) {
     EXPECT_TRUE(filter.MayContain(Hash64("key" + std::to_string(i))));
   }
@@ -50,9 +50,9 @@ TEST(FilterTest, WorksFromOneKeyUp) {
   for (uint64_t keys = 1; keys <= 200; ++keys) {
     FilterBuilder builder(10);
     for (uint64_t i = 0; i < keys; ++i) builder.Add(Hash64(std::to_string(i)));
-    std::string payload;
+    ByteBuffer payload;
     builder.Finish(&payload);
-    const Filter filter = Load(payload);
+    const Filter filter = Load(payload.view());
     for (uint64_t i = 0; i < keys; ++i) ASSERT_TRUE(filter.MayContain(Hash64(std::to_string(i))));
   }
 }
