@@ -1,4 +1,5 @@
 // Any bytes as lines of TSV and of JSON: what is a record comes back from what is printed of it.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -8,18 +9,23 @@
 
 namespace {
 
+using logwood::tools::RecordFields;
 using logwood::tools::RecordFormat;
 using logwood::tools::RecordParser;
 
-void LookAs(RecordFormat format, std::string_view bytes) {
-  RecordParser parser(format), again(format);
+void LookAs(RecordFormat format, RecordParser::Keyspaces keyspaces, std::string_view bytes) {
+  RecordParser parser(format, keyspaces), again(format, keyspaces);
   while (!bytes.empty()) {
     const size_t end = std::min(bytes.find('\n'), bytes.size());
-    if (parser.Parse(bytes.substr(0, end))) {
-      std::string line;
-      AppendRecord(format, parser.key(), parser.value(), &line);
-      line.pop_back();
-      if (!again.Parse(line) || again.key() != parser.key() || again.value() != parser.value())
+    std::string line(bytes.substr(0, end));
+    if (parser.Parse(line)) {
+      RecordFields record = {.key = parser.key(), .value = parser.value()};
+      if (keyspaces == RecordParser::Keyspaces::kNamed) record.keyspace = parser.keyspace();
+      std::string printed;
+      AppendRecord(format, record, &printed);
+      printed.pop_back();
+      if (!again.Parse(printed) || again.key() != parser.key() || again.value() != parser.value() ||
+          again.keyspace() != parser.keyspace())
         __builtin_trap();
     }
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
@@ -27,8 +33,10 @@ void LookAs(RecordFormat format, std::string_view bytes) {
 }
 
 void Look(std::string_view bytes) {
-  LookAs(RecordFormat::kTsv, bytes);
-  LookAs(RecordFormat::kJsonLines, bytes);
+  for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
+    LookAs(format, RecordParser::Keyspaces::kNotNamed, bytes);
+    LookAs(format, RecordParser::Keyspaces::kNamed, bytes);
+  }
 }
 
 }  // namespace
