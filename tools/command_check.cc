@@ -90,10 +90,7 @@ std::string Summary(const CheckArguments& arguments, DB& db, uint64_t damages, u
 ExitCode RunCheck(const CheckArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
   std::unique_ptr<DB> db;
-  // A damaged log is what the check is to report; opening must not stop at it.
-  ReadOnlyOptions options;
-  options.allow_damaged_log = true;
-  ExitCode code = OpenDirectoryForReading(arguments.target, options, &db);
+  ExitCode code = OpenDirectoryForReading(arguments.target, &db);
   if (code != ExitCode::kOk) return code;
   Progress progress({.label = "check", .unit = "bytes", .total = 0, .wanted = !arguments.quiet});
   Output out(STDOUT_FILENO);
@@ -123,6 +120,8 @@ ExitCode RunCheck(const CheckArguments& arguments) {
 
 void AddCheckCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
+  // A damaged log is what the check is to report; opening must not stop at it.
+  arguments->target.allow_damaged_log = true;
   CLI::App* command =
       AddCommand(app, "check", "Read every byte and report each damage", kCheckExamples);
   AddDirectory(command, &arguments->target);

@@ -143,6 +143,7 @@ void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
                   "\"keyspace\"");
   AddRange(command, &arguments->range);
   AddIgnoreWriter(command, &arguments->target);
+  AddAllowDamagedLog(command, &arguments->target);
   AddQuiet(command, &arguments->quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunExport(*arguments); });

@@ -49,7 +49,7 @@ std::string KeyspaceLine(const KeyspaceInfo& info, const RangeEstimate& estimate
 
 ExitCode RunList(const KeyspacesArguments& arguments) {
   std::unique_ptr<DB> db;
-  const ExitCode code = OpenDirectoryForReading(arguments.target, {}, &db);
+  const ExitCode code = OpenDirectoryForReading(arguments.target, &db);
   if (code != ExitCode::kOk) return code;
   const Result<std::vector<KeyspaceInfo>> keyspaces = db->ListKeyspaces();
   if (!keyspaces.ok()) return CloseAfter(*db, Fail("cannot list keyspaces", keyspaces.status()));
@@ -107,6 +107,7 @@ void AddKeyspacesCommand(CLI::App& app, ExitCode* exit_code) {
       ->transform(KeyspaceName())
       ->option_text(" ");
   AddIgnoreWriter(command, &arguments->target);
+  AddAllowDamagedLog(command, &arguments->target);
   AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunKeyspaces(*arguments); });

@@ -61,9 +61,10 @@ class WarnOfDamage final : public EventListener {
 
 }  // namespace
 
-ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
-                                 std::unique_ptr<DB>* db) {
+ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) {
+  ReadOnlyOptions options;
   options.ignore_writer = target.ignore_writer;
+  options.allow_damaged_log = target.allow_damaged_log;
   Result<std::unique_ptr<DB>> opened = DB::OpenReadOnly(options, target.directory);
   if (opened.ok()) {
     *db = std::move(*opened);
@@ -74,7 +75,10 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
-    advice = "nothing else can be checked without this file; docs/recovery.md says what to do";
+    advice = "nothing can be read without this file; docs/recovery.md says what to do";
+  } else if (opened.status().Is(StatusCode::kCorruption)) {
+    advice = "`logwood check " + target.directory +
+             "` lists every damage; --allow-damaged-log reads what lies before damage of the log";
   }
   return FailOpen(target, opened.status(), std::move(advice));
 }
@@ -158,7 +162,7 @@ void NoteOtherKeyspaces(const Target& target, DB& db, std::string_view advice) {
 }
 
 ExitCode OpenForReading(const Target& target, Opened* opened) {
-  const ExitCode code = OpenDirectoryForReading(target, {}, &opened->db);
+  const ExitCode code = OpenDirectoryForReading(target, &opened->db);
   return code == ExitCode::kOk ? FindKeyspace(target, Missing::kFail, opened) : code;
 }
 

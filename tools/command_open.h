@@ -25,9 +25,8 @@ ExitCode OpenForReading(const Target& target, Opened* opened);
 // `missing` says what to do about a directory or keyspace that is not there. The directory's parent
 // is never made: a slip of the keyboard must not grow a tree.
 ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened);
-// The same without looking at target.keyspace; ReadOnlyOptions are completed from the target.
-ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
-                                 std::unique_ptr<DB>* db);
+// The same without looking at target.keyspace.
+ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db);
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
                                  std::shared_ptr<EventListener> listener = nullptr);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);

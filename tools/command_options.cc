@@ -112,6 +112,11 @@ void AddIgnoreWriter(CLI::App* command, Target* target) {
            "found there, without what it commits later"));
 }
 
+void AddAllowDamagedLog(CLI::App* command, Target* target) {
+  command->add_flag("--allow-damaged-log", target->allow_damaged_log,
+                    Wrap("Read what lies before damage of the log instead of failing"));
+}
+
 void AddMemory(CLI::App* command, Target* target, const std::string& whose) {
   const auto in_range = [](const std::string& text) {
     const uint64_t bytes = std::strtoull(text.c_str(), nullptr, 10);

@@ -38,6 +38,7 @@ struct Target {
   std::optional<std::string> keyspace;           // not given: "default"
   bool all_keyspaces = false;                    // export, load, count
   bool ignore_writer = false;                    // read-only commands
+  bool allow_damaged_log = false;                // read-only commands
   uint64_t memory_bytes = 256ULL << 20;          // commands that write
   Durability durability = Durability::kDefault;  // commands that write
 
@@ -53,6 +54,7 @@ void AddKeyspace(CLI::App* command, Target* target,
 // Behind AddKeyspace: the two exclude each other.
 void AddAllKeyspaces(CLI::App* command, Target* target, const std::string& purpose);
 void AddIgnoreWriter(CLI::App* command, Target* target);
+void AddAllowDamagedLog(CLI::App* command, Target* target);
 // `whose` may hold so much.
 void AddMemory(CLI::App* command, Target* target, const std::string& whose = "the database");
 void AddDurability(CLI::App* command, Target* target);

@@ -39,7 +39,7 @@ struct StatsArguments {
 
 ExitCode RunStats(const StatsArguments& arguments) {
   std::unique_ptr<DB> db;
-  const ExitCode code = OpenDirectoryForReading(arguments.target, {}, &db);
+  const ExitCode code = OpenDirectoryForReading(arguments.target, &db);
   if (code != ExitCode::kOk) return code;
   Stats stats = db->GetStats();
   for (Setting& setting : stats.settings) {
@@ -61,6 +61,7 @@ void AddStatsCommand(CLI::App& app, ExitCode* exit_code) {
       AddCommand(app, "stats", "Print levels, sizes, amplification, settings", kStatsExamples);
   AddDirectory(command, &arguments->target);
   AddIgnoreWriter(command, &arguments->target);
+  AddAllowDamagedLog(command, &arguments->target);
   AddJson(command, &arguments->json);
   command->add_flag("--prometheus", arguments->prometheus, "Answer as Prometheus text")
       ->excludes("--json")

@@ -76,8 +76,8 @@ struct RecoveryInfo {
   uint64_t unproven_tail_bytes = 0;
   std::string unproven_tail_file;
   uint64_t unproven_tail_offset = 0;
-  bool clean = true;  // the last close was a clean one
-  uint64_t epoch = 0;
+  bool clean = true;   // the last close was a clean one
+  uint64_t epoch = 0;  // its number; no call takes one yet
   uint64_t micros = 0;
 };
 
@@ -157,7 +157,9 @@ class LOGWOOD_EXPORT DB {
   // `owner` is a tag for people who look for what holds space.
   virtual Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner = "") = 0;
 
-  // ---- Keyspaces. Names are 1 to kKeyspaceNameBytesMax bytes; "default" always exists.
+  // ---- Keyspaces. Names are 1 to kKeyspaceNameBytesMax bytes; "default" always exists. A database
+  // can make kKeyspacesMax in all its life, those it dropped included: they are for kinds of
+  // records, not for users or days.
   virtual Result<Keyspace> CreateKeyspace(std::string_view name) = 0;  // kAlreadyExists
   virtual Result<Keyspace> OpenKeyspace(std::string_view name) = 0;    // kNotFound
   // Creates it where it is missing, also when another thread does so at the same time.

@@ -23,7 +23,9 @@
 
 namespace logwood {
 
-// What the caller can do about it is written beside each code.
+// What the caller can do about it is written beside each code. No call answers kCancelled,
+// kConflict, kTrimmed or kWrongHistory yet: they are for conditional writes and for readers of the
+// log, which are not there, and have their numbers so that those need no new ones.
 enum class StatusCode : uint8_t {
   kOk = 0,
   kNotFound = 1,         // the key, keyspace or file is not there: an answer, not a failure
@@ -33,14 +35,14 @@ enum class StatusCode : uint8_t {
   kNoSpace = 5,          // the disk is full; make room, writes resume by themselves
   kBusy = 6,             // somebody else has it: a second open, a lock, a limit of pins
   kTimeout = 7,          // the deadline passed; try again
-  kCancelled = 8,        // another thread cancelled the call
+  kCancelled = 8,        // (not used yet) another thread cancelled the call
   kClosed = 9,           // the database (or the handle) is closed
   kReadOnly = 10,        // opened read-only, or stopped accepting writes after a failed sync
   kNotSupported = 11,    // a newer format or a feature this build does not have
-  kConflict = 12,        // a condition or transaction did not hold; read again and retry
+  kConflict = 12,        // (not used yet) a condition or transaction did not hold; read again
   kAlreadyExists = 13,   // asked to create what is there
-  kTrimmed = 14,         // that position of the log is gone; bootstrap
-  kWrongHistory = 15,    // that cursor belongs to another database or to a fork of this one
+  kTrimmed = 14,         // (not used yet) that position of the log is gone; bootstrap
+  kWrongHistory = 15,    // (not used yet) a cursor of another database, or of a fork of this one
 };
 
 // The code's name as written above without the k: "NotFound". Never null.

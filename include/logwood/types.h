@@ -13,7 +13,8 @@
 namespace logwood {
 
 // The number of a commit: dense (1, 2, 3, ...); 0 is before the first. At once the MVCC version of
-// every entry of that commit, what a snapshot reads at, and what a consumer resumes from.
+// every entry of that commit, what a snapshot reads at, and what a reader of the log will resume
+// from (there is no public one yet).
 using LogPos = uint64_t;
 
 // How long the effect of a commit must last when the call returns.
@@ -70,7 +71,7 @@ class Keyspace {
 };
 
 // What belongs together: a history is shared by a database and its replicas, an instance is one
-// directory.
+// directory. Only told today (Stats): replicas, and cursors that name a history, are not there yet.
 struct LOGWOOD_EXPORT Id128 {
   uint64_t high = 0;
   uint64_t low = 0;

@@ -1,4 +1,5 @@
 // Any bytes as lines of TSV and of JSON: what is a record comes back from what is printed of it.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,19 +17,16 @@ void LookAs(RecordFormat format, RecordParser::Keyspaces keyspaces, std::string_
   RecordParser parser(format, keyspaces), again(format, keyspaces);
   while (!bytes.empty()) {
     const size_t end = std::min(bytes.find('\n'), bytes.size());
-    std::string line(bytes.substr(0, end));  // parsing spoils it
+    std::string line(bytes.substr(0, end));
     if (parser.Parse(line)) {
-      RecordFields fields;
-      if (keyspaces == RecordParser::Keyspaces::kNamed) fields.keyspace = parser.keyspace();
-      fields.key = parser.key();
-      fields.value = parser.value();
+      RecordFields record = {.key = parser.key(), .value = parser.value()};
+      if (keyspaces == RecordParser::Keyspaces::kNamed) record.keyspace = parser.keyspace();
       std::string printed;
-      AppendRecord(format, fields, &printed);
+      AppendRecord(format, record, &printed);
       printed.pop_back();
-      if (!again.Parse(printed) || again.keyspace() != parser.keyspace() ||
-          again.key() != parser.key() || again.value() != parser.value()) {
+      if (!again.Parse(printed) || again.key() != parser.key() || again.value() != parser.value() ||
+          again.keyspace() != parser.keyspace())
         __builtin_trap();
-      }
     }
     bytes.remove_prefix(std::min(end + 1, bytes.size()));
   }
@@ -36,10 +34,8 @@ void LookAs(RecordFormat format, RecordParser::Keyspaces keyspaces, std::string_
 
 void Look(std::string_view bytes) {
   for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
-    for (const auto keyspaces :
-         {RecordParser::Keyspaces::kNotNamed, RecordParser::Keyspaces::kNamed}) {
-      LookAs(format, keyspaces, bytes);
-    }
+    LookAs(format, RecordParser::Keyspaces::kNotNamed, bytes);
+    LookAs(format, RecordParser::Keyspaces::kNamed, bytes);
   }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/directory.h"
 #include "tests/tools/command_runner.h"
 #include "tools/loader.h"
 
@@ -28,7 +29,7 @@ TEST(Care, TwoHundredPutsLeaveFewFiles) {
       "most=0\n"
       "for i in $(seq 1 200); do\n"
       "  logwood put db key$i v > /dev/null || exit 9\n"
-      "  files=$(ls db | wc -l); [ $files -gt $most ] && most=$files\n"
+      "  files=(db/*); [ ${#files[@]} -gt $most ] && most=${#files[@]}\n"
       "done\n"
       "echo $most; logwood count db; logwood check db -q");
   EXPECT_EQ(ran.status, 0) << ran.err;
@@ -149,10 +150,10 @@ TEST(Care, LoadStaysWithinItsMemoryHoweverLongTheLines) {
   constexpr uint64_t kMemory = 16 << 20;
   // The program itself, its stacks and libraries, and what the allocator cannot give back.
   constexpr int64_t kBesideKiB = 8 << 10;
-  const TestDirectory place;
+  const test::TempDirectory place;
   const auto peak = [&](RecordFormat format, const std::string& byte_as_text, uint64_t value_bytes,
                         int lines) {
-    const std::string file = place / "in";
+    const std::string file = place.Join("in");
     {
       std::ofstream out(file, std::ios::binary);
       std::string value;
@@ -164,7 +165,8 @@ TEST(Care, LoadStaysWithinItsMemoryHoweverLongTheLines) {
                     : "{\"key\":\"" + key + "\",\"value\":\"" + value + "\"}\n");
       }
     }
-    const std::string db = place / ("db" + std::to_string(lines) + byte_as_text);
+    const std::string db =
+        place.Join("db" + std::to_string(lines) + std::to_string(byte_as_text.size()));
     return PeakResidentKiB({"load", db, file, "-q", "--memory", "16MiB", "--format",
                             format == RecordFormat::kTsv ? "tsv" : "jsonl"});
   };

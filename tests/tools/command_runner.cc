@@ -21,13 +21,13 @@ Ran CommandRunner::Shell(const std::string& script) const {
 }
 
 void CommandRunner::Write(const std::string& name, const std::string& bytes) const {
-  std::ofstream file(directory_ / name, std::ios::binary);
+  std::ofstream file(directory_.Join(name), std::ios::binary);
   file << bytes;
   ASSERT_TRUE(file.good()) << name;
 }
 
 std::string CommandRunner::Read(const std::string& name) const {
-  std::ifstream file(directory_ / name, std::ios::binary);
+  std::ifstream file(directory_.Join(name), std::ios::binary);
   return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
 }
 

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "tests/util/test_directory.h"
+#include "tests/support/directory.h"
 
 namespace logwood::tools {
 
@@ -28,7 +28,7 @@ class CommandRunner {
   std::string Read(const std::string& name) const;
 
  private:
-  TestDirectory directory_;
+  test::TempDirectory directory_{test::TempDirectory::Speed::kFast};
 };
 
 }  // namespace logwood::tools

@@ -335,6 +335,44 @@ TEST(LogwoodCommand, CheckReportsProvenDamageOfTheLog) {
   EXPECT_NE(ran.out.find(".log:"), std::string::npos) << ran.out << ran.err;
 }
 
+TEST(LogwoodCommand, WhatLiesBeforeDamageOfTheLogCanBeReadAndCopied) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "for i in 1 2 3; do logwood put db key$i value$i --durability power; done > /dev/null\n"
+      "log=$(grep -l value2 db/*.log)\n"
+      "at=$(grep -abo value2 $log | cut -d: -f1)\n"
+      "printf X | dd of=$log bs=1 seek=$at conv=notrunc 2> /dev/null\n"
+      "logwood export db; echo $?\n"
+      "logwood export db --allow-damaged-log --all-keyspaces | logwood load copy --all-keyspaces "
+      "-q\n"
+      "logwood scan copy");
+  EXPECT_EQ(ran.out, "3\nkey1\tvalue1\n") << ran.err;
+  EXPECT_NE(ran.err.find("--allow-damaged-log reads what lies before"), std::string::npos);
+}
+
+TEST(LogwoodCommand, AwkwardKeysComeBackFromEveryFormat) {
+  CommandRunner runner;
+  // In key order; the value tells the key.
+  const std::string awkward[] = {
+      {"\0", 1}, {"\0\t\n\\\xff-", 6}, "\t",           "\n",  "\r", " ", "\"", "'",
+      "\\",      "caf\xc3\xa9",        "\xe2\x80\xae", "\xff"};
+  std::string tsv, values;
+  for (const std::string& key : awkward) {
+    tsv += Escape(key) + "\t" + ToHex(key) + "\n";
+    values += ToHex(key) + "\n";
+  }
+  runner.Write("in", tsv);
+  ASSERT_EQ(runner.Run("load db in -q").status, 0);
+  for (const std::string format : {"auto", "escape", "hex", "base64"}) {
+    const Ran ran =
+        runner.Shell("while IFS= read -r key; do logwood get db --key-format " + format +
+                     " -- \"$key\"; done < <(logwood scan db --keys-only --format " + format + ")");
+    EXPECT_EQ(ran.out, values) << format << ran.err;
+  }
+  ASSERT_EQ(runner.Run("put db --key-format hex -- 00ff0a095c v").status, 0);
+  EXPECT_EQ(runner.Run("get db '\\x00\\xff\\n\\t\\\\'").out, "v\n");
+}
+
 TEST(LogwoodCommand, ArgumentsThatNameNothingSayWhatWouldBeRight) {
   CommandRunner runner;
   runner.Shell("logwood put db a 1");
