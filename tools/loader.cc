@@ -9,8 +9,8 @@ namespace logwood::tools {
 
 namespace {
 
-// Beyond key and value an operation costs a kind, a keyspace prefix and two lengths.
-constexpr uint64_t kOperationOverheadBytes = 64;
+// Beyond key and value an operation costs a kind, a keyspace prefix, two lengths, and memory.
+constexpr uint64_t kOperationOverheadBytes = 64 + kOperationMemoryBytes;
 
 }  // namespace
 
@@ -83,7 +83,8 @@ std::string Loader::WhyRefused(std::string_view key, std::string_view value) con
 
 bool Loader::AddRecord(std::string_view key, std::string_view value) {
   const uint64_t bytes = key.size() + value.size();
-  if (bytes + kOperationOverheadBytes + batch_.bytes() > options_.batch_bytes) {
+  if (bytes + kOperationOverheadBytes + batch_.bytes() > options_.batch_bytes ||
+      bytes + batch_.memory_bytes() > record_bytes_max_) {
     std::string refused = WhyRefused(key, value);
     if (!refused.empty()) return BadLine(refused);
     if (!batch_.empty() && !Commit()) return false;

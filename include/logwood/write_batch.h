@@ -41,6 +41,9 @@ class LOGWOOD_EXPORT WriteBatch {
   bool empty() const { return count_ == 0; }
   // Size of the encoded operations and the note, bytes.
   size_t bytes() const { return operations_.size() + note_.size(); }
+  // What it will take in memory when it is written, which is what its limit is about: min(64 MiB, a
+  // quarter of the memory budget).
+  size_t memory_bytes() const { return bytes() + count_ * kOperationMemoryBytes; }
   std::string_view note() const { return note_; }
   // The first misuse, or ok.
   const Status& status() const { return status_; }
