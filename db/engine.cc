@@ -129,16 +129,21 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
   return write->position;
 }
 
+Status Engine::TooLarge(const WriteBatch& batch) const {
+  const uint64_t limit = core_->settings.batch_bytes_max;
+  return Status::InvalidArgument(
+      "batch: its " + std::to_string(batch.bytes()) + " bytes in " + std::to_string(batch.count()) +
+      " operations take " + std::to_string(batch.memory_bytes()) +
+      " bytes of memory; the limit is " + std::to_string(limit) +
+      (limit == kBatchBytesMax ? " (kBatchBytesMax)" : " (a quarter of memory_budget_bytes)"));
+}
+
 Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batch) {
   RETURN_IF_ERROR(Status(batch.status()));
   if (batch.owner() != 0 && batch.owner() != core_->catalogue.owner()) {
     return Status::InvalidArgument("batch: it names a keyspace of another database");
   }
-  if (batch.bytes() > core_->settings.batch_bytes_max) {
-    return Status::InvalidArgument(
-        "batch: it has " + std::to_string(batch.bytes()) + " bytes; the limit is " +
-        std::to_string(core_->settings.batch_bytes_max) + " (a quarter of memory_budget_bytes)");
-  }
+  if (batch.memory_bytes() > core_->settings.batch_bytes_max) return TooLarge(batch);
   PendingWrite write;
   write.operations = batch.operations();
   write.note = batch.note();

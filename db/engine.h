@@ -76,6 +76,7 @@ class Engine final : public DB {
   // Counts a call under way, so that Close waits for it.
   class Call;
 
+  Status TooLarge(const WriteBatch& batch) const;
   Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
   Result<LogPos> CommitCatalogue(const std::string& operations);
   Status CompactStored(std::string begin, std::string end, bool force_last_level);

@@ -66,7 +66,7 @@ void WriteQueue::Lead(PendingWrite* leader) {
     CHECK(first_ == leader);
     uint64_t bytes = 0;
     for (PendingWrite* w = first_; w != nullptr && group_.size() < kGroupWritesMax; w = w->next_) {
-      bytes += w->bytes();
+      bytes += w->memory_bytes();
       if (!group_.empty() && (bytes > kGroupBytesMax || w->joins_no_group)) break;
       group_.push_back(w);
       if (w->joins_no_group) break;

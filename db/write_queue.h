@@ -31,6 +31,7 @@ struct PendingWrite {
   Status status;
 
   uint64_t bytes() const { return operations.size() + note.size() + 64; }
+  uint64_t memory_bytes() const { return bytes() + operation_count * kOperationMemoryBytes; }
 
  private:
   friend class WriteQueue;

@@ -12,8 +12,8 @@ namespace logwood::tools {
 
 namespace {
 
-// Beyond key and value an operation costs a kind, a keyspace prefix and two lengths.
-constexpr uint64_t kOperationOverheadBytes = 64;
+// Beyond key and value an operation costs a kind, a keyspace prefix, two lengths, and memory.
+constexpr uint64_t kOperationOverheadBytes = 64 + kOperationMemoryBytes;
 // A record may have this part of all memory: with its line, its batch, and what the database makes
 // of it (log record, memtable, blocks of flush and compaction) it is there about ten times.
 constexpr uint64_t kMemoryPerRecord = 16;
@@ -141,7 +141,8 @@ bool Loader::AddRecord(std::string_view key, std::string_view value) {
     large_records_seen_ = true;
     ReturnLargeBlocksAtOnce();
   }
-  if (bytes + kOperationOverheadBytes + batch_.bytes() > options_.batch_bytes) {
+  if (bytes + kOperationOverheadBytes + batch_.bytes() > options_.batch_bytes ||
+      bytes + batch_.memory_bytes() > options_.memory.record_bytes_max) {
     std::string refused = WhyRefused(key, value);
     if (!refused.empty()) return BadLine(refused);
     if (!batch_.empty() && !Commit()) return false;

@@ -43,6 +43,9 @@ class LOGWOOD_EXPORT WriteBatch {
   size_t bytes() const { return operations_.size() + note_.size(); }
   // Of that, the keys and values as they were given.
   size_t data_bytes() const { return data_bytes_; }
+  // What it will take in memory when it is written, which is what its limit is about: min(64 MiB, a
+  // quarter of the memory budget).
+  size_t memory_bytes() const { return bytes() + count_ * kOperationMemoryBytes; }
   std::string_view note() const { return note_; }
   // The first misuse, or ok.
   const Status& status() const { return status_; }

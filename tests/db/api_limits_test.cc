@@ -8,6 +8,7 @@
 
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
+#include "util/random.h"
 
 namespace logwood::test {
 namespace {
@@ -83,6 +84,37 @@ TEST_F(Limits, BatchUpToAQuarterOfTheBudget) {
   EXPECT_EQ(db_->LastPosition(), last_);
   EXPECT_EQ(Value("c"), "<NotFound>");
   EXPECT_EQ(Value("b"), value);
+}
+
+// A tiny operation takes several times its bytes in memory: the limit is about that.
+TEST_F(Limits, BatchesOfTinyOperationsCountByTheMemoryTheyTake) {
+  options_.memory_budget_bytes = 16 << 20;
+  options_.tuning = {};
+  const uint64_t limit = options_.memory_budget_bytes / 4;
+  for (const bool ascending : {true, false}) {
+    Open();
+    WriteBatch batch;
+    Random random(1);
+    for (uint32_t i = 0; batch.memory_bytes() + 100 <= limit; ++i) {
+      const uint32_t number =
+          ascending ? __builtin_bswap32(i) : static_cast<uint32_t>(random.Next());
+      batch.Delete({reinterpret_cast<const char*>(&number), sizeof(number)});
+    }
+    EXPECT_LT(batch.bytes(), limit / 5);
+    ASSERT_OK(db_->Flush());
+    const uint64_t before = db_->GetStats().memory.memtable_bytes;
+    ASSERT_OK(db_->Write({}, batch));
+    const uint64_t grown = db_->GetStats().memory.memtable_bytes - before;
+    EXPECT_LE(grown, limit + (1 << 20)) << "and the rest of an arena's block";
+    EXPECT_GE(grown, limit / 2) << "the limit need not be so strict";
+    last_ = db_->LastPosition();
+    for (char c = 'a'; c <= 'z'; ++c) batch.Put({&c, 1}, "");
+    const Status refused = db_->Write({}, batch).status();
+    ExpectRefused(refused, "a quarter of memory_budget_bytes", limit);
+    EXPECT_NE(refused.message().find(std::to_string(batch.memory_bytes())), std::string_view::npos)
+        << refused.ToString();
+    Close();
+  }
 }
 
 TEST_F(Limits, BatchUpToTheLargest) {

@@ -99,6 +99,34 @@ TEST(Fold, BytesThatAreNoOperationsInsertNothing) {
   }
 }
 
+// Batches too large to be collected: in key order, and in any order.
+TEST(Fold, LargeRandomBatchesFoldAsAMapWould) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    const bool ascending = seed % 2 == 0;
+    std::string operations;
+    Entries model;
+    uint64_t number = 0;
+    for (uint64_t n = 500 + random.Uniform(2000); n > 0; --n) {
+      number = ascending ? number + random.Uniform(3) : random.Uniform(1500);
+      char key[16];
+      std::snprintf(key, sizeof(key), "%06llu", static_cast<unsigned long long>(number));
+      const bool put = !random.OneIn(3);
+      const std::string value = put ? std::to_string(n) : "";
+      AppendOperation(&operations, put ? EntryKind::kPut : EntryKind::kDelete, 1, key, value);
+      model[KeyspacePrefix(1) + key] = put ? std::optional(value) : std::nullopt;
+    }
+    Memtable memtable;
+    ASSERT_OK(InsertFolded(operations, 1, &memtable));
+    ASSERT_EQ(EntriesAt(memtable, 1), model);
+    // Cut within the last operation.
+    Memtable none;
+    EXPECT_STATUS(kCorruption, InsertFolded(operations.substr(0, operations.size() - 1), 1, &none));
+    EXPECT_TRUE(none.empty());
+  }
+}
+
 TEST(Fold, AHugeBatchFolds) {
   std::string operations;
   for (int i = 20'000; i > 0; --i) {
