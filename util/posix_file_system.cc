@@ -40,6 +40,7 @@ Status ErrorFromErrno(std::string_view operation, std::string_view path, int err
 namespace {
 
 using posix::ErrorFromErrno;
+using posix::Uninterrupted;
 
 std::string ParentOf(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -50,7 +51,9 @@ std::string ParentOf(std::string path) {
 
 Result<struct stat> Stat(std::string_view operation, const std::string& path) {
   struct stat info;
-  if (::stat(path.c_str(), &info) != 0) return ErrorFromErrno(operation, path, errno);
+  if (Uninterrupted([&] { return ::stat(path.c_str(), &info); }) != 0) {
+    return ErrorFromErrno(operation, path, errno);
+  }
   return info;
 }
 
@@ -86,7 +89,7 @@ class PosixFileSystem final : public FileSystem {
 
   Result<bool> Exists(const std::string& path) override {
     struct stat info;
-    if (::stat(path.c_str(), &info) == 0) return true;
+    if (Uninterrupted([&] { return ::stat(path.c_str(), &info); }) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
     return ErrorFromErrno("exists", path, errno);
   }
@@ -97,12 +100,16 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::vector<std::string>> List(const std::string& directory) override {
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+    std::unique_ptr<DIR, int (*)(DIR*)> stream(nullptr, ::closedir);
+    do {
+      stream.reset(::opendir(directory.c_str()));
+    } while (stream == nullptr && errno == EINTR);
     if (stream == nullptr) return ErrorFromErrno("list", directory, errno);
     std::vector<std::string> names;
     for (;;) {
       errno = 0;  // tells the end from an error
       const dirent* found = ::readdir(stream.get());
+      if (found == nullptr && errno == EINTR) continue;
       if (found == nullptr) break;
       const std::string_view name = found->d_name;
       if (name != "." && name != "..") names.emplace_back(name);
@@ -122,7 +129,7 @@ class PosixFileSystem final : public FileSystem {
     }
     for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
       // EEXIST: somebody else was faster, which is just as well.
-      if (::mkdir(at->c_str(), 0755) != 0 && errno != EEXIST) {
+      if (Uninterrupted([&] { return ::mkdir(at->c_str(), 0755); }) != 0 && errno != EEXIST) {
         return ErrorFromErrno("create directory", *at, errno);
       }
       RETURN_IF_ERROR(SyncDirectory(ParentOf(*at)));
@@ -147,18 +154,18 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Status Remove(const std::string& path) override {
-    if (::remove(path.c_str()) == 0) return Status::Ok();
+    if (Uninterrupted([&] { return ::remove(path.c_str()); }) == 0) return Status::Ok();
     // For a directory that holds something POSIX allows either errno.
     return ErrorFromErrno("remove", path, errno == EEXIST ? ENOTEMPTY : errno);
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
-    if (::rename(from.c_str(), to.c_str()) == 0) return Status::Ok();
+    if (Uninterrupted([&] { return ::rename(from.c_str(), to.c_str()); }) == 0) return Status::Ok();
     return ErrorFromErrno("rename", from + " to " + to, errno == EEXIST ? ENOTEMPTY : errno);
   }
 
   Status Link(const std::string& from, const std::string& to) override {
-    if (::link(from.c_str(), to.c_str()) == 0) return Status::Ok();
+    if (Uninterrupted([&] { return ::link(from.c_str(), to.c_str()); }) == 0) return Status::Ok();
     return ErrorFromErrno("link", from + " to " + to, errno);
   }
 
@@ -178,7 +185,9 @@ class PosixFileSystem final : public FileSystem {
 
   Result<uint64_t> FreeBytes(const std::string& path) override {
     struct statvfs info;
-    if (::statvfs(path.c_str(), &info) != 0) return ErrorFromErrno("free bytes", path, errno);
+    if (Uninterrupted([&] { return ::statvfs(path.c_str(), &info); }) != 0) {
+      return ErrorFromErrno("free bytes", path, errno);
+    }
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
 

@@ -23,15 +23,6 @@ constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
 // LogFile::Reserve asks the system for room in steps of this many bytes.
 constexpr uint64_t kReserveStepBytes = uint64_t{1} << 20;
 
-// Repeats a system call that a signal interrupted.
-template <typename Call>
-auto Uninterrupted(Call call) {
-  for (;;) {
-    const auto result = call();
-    if (result >= 0 || errno != EINTR) return result;
-  }
-}
-
 Status CheckOffset(std::string_view operation, std::string_view path, uint64_t offset,
                    uint64_t size) {
   if (offset <= kOffsetMax && size <= kOffsetMax - offset) return Status::Ok();
@@ -114,7 +105,9 @@ class PosixRandomAccessFile final : public RandomAccessFile {
 
   Result<uint64_t> Size() const override {
     struct stat info;
-    if (::fstat(fd_.get(), &info) != 0) return ErrorFromErrno("size", path_, errno);
+    if (Uninterrupted([&] { return ::fstat(fd_.get(), &info); }) != 0) {
+      return ErrorFromErrno("size", path_, errno);
+    }
     return static_cast<uint64_t>(info.st_size);
   }
 
@@ -226,7 +219,9 @@ class PosixLogFile final : public LogFile {
   // What the file held when it was opened counts as stored.
   Status NoteSizeFound() {
     struct stat info;
-    if (::fstat(fd_.get(), &info) != 0) return ErrorFromErrno("size", path_, errno);
+    if (Uninterrupted([&] { return ::fstat(fd_.get(), &info); }) != 0) {
+      return ErrorFromErrno("size", path_, errno);
+    }
     NoteStored(static_cast<uint64_t>(info.st_size));
     return Status::Ok();
   }
@@ -242,7 +237,8 @@ class PosixLogFile final : public LogFile {
   void ReleaseUnusedRoom() {
     const uint64_t end = stored_end_.load(std::memory_order_relaxed);
     if (end >= reserved_end_) return;
-    if (::ftruncate(fd_.get(), static_cast<off_t>(end)) != 0) return;
+    const auto length = static_cast<off_t>(end);
+    if (Uninterrupted([&] { return ::ftruncate(fd_.get(), length); }) != 0) return;
   }
 
   const std::string path_;
@@ -284,7 +280,7 @@ Result<Descriptor> Open(const std::string& path, int flags) {
   if (fd > STDERR_FILENO) return opened;
   // The process runs with standard input, output or error closed: what it prints must not land in a
   // file of ours.
-  const int high = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int high = Uninterrupted([&] { return ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); });
   if (high < 0) return ErrorFromErrno(operation, path, errno);
   return Descriptor(high);
 }

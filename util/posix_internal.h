@@ -1,6 +1,7 @@
 // What the parts of the POSIX file system share. Only util/posix_*.cc include this.
 #pragma once
 
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,16 @@ namespace logwood::posix {
 
 // "operation path: what the system says", with the code file_system.h promises for this errno.
 Status ErrorFromErrno(std::string_view operation, std::string_view path, int error);
+
+// Repeats a system call that a signal interrupted. On some file systems (networks, user space) any
+// call may be, also those that POSIX does not name.
+template <typename Call>
+auto Uninterrupted(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
 
 // Owns a file descriptor.
 class Descriptor {

@@ -77,7 +77,7 @@ Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) {
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     ASSIGN_OR_RETURN(Descriptor fd, Open(path, exclusive ? O_RDWR | O_CREAT : O_RDONLY));
     struct flock whole_file = WholeFile(exclusive ? F_WRLCK : F_RDLCK);
-    if (::fcntl(fd.get(), F_OFD_SETLK, &whole_file) != 0) {
+    if (Uninterrupted([&] { return ::fcntl(fd.get(), F_OFD_SETLK, &whole_file); }) != 0) {
       if (errno == EAGAIN || errno == EACCES) {
         return Status::Busy("lock " + path + ": somebody else holds it");
       }

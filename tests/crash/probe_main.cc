@@ -1,13 +1,14 @@
 // logwood_probe: a driver for harnesses that kill processes, cut power or damage files.
 //
-//   logwood_probe run DIR SEED N SYNC           writes batches up to number N, going on where DIR
-//   stands logwood_probe threads DIR SEED N SYNC T     the same with T writer threads, a stream
-//   each logwood_probe check DIR SEED N [T]          opens DIR and compares all of it
+//   logwood_probe run DIR SEED N SYNC        writes batches up to N, going on where DIR stands
+//   logwood_probe threads DIR SEED N SYNC T  the same with T writer threads, a stream each
+//   logwood_probe check DIR SEED N [T]       opens DIR and compares all of it
 //
 // SYNC: 0 never, 1 always, 2 mixed. Batch i is a pure function of (SEED, i). Printed, each line at
 // once: `A <i> <position> <durable 0|1>` after each acknowledgement of run; of threads
 // `T <stream> <i> <position> <durable 0|1>`. check prints `OK <i> <position>` (i: the last batch
-// found; with T the sum over the streams), `BAD <what>` or `OPENFAIL <status>`.
+// found; with T the sum over the streams), `BAD <what>` or `OPENFAIL <status>`: the database said
+// that it cannot read (a disk that says no, damage it detected), while it was opened or later.
 // Exit status: 0 ok, 1 BAD, 2 OPENFAIL or a failed write, 3 bad arguments.
 // LOGWOOD_OPTION_SET names a set of tests/support/option_sets.cc; without it tables and segments
 // are small, so that a short run flushes and compacts.
@@ -110,6 +111,7 @@ int Check(const Arguments& arguments) {
   std::vector<CrashStream> streams;
   for (uint32_t i = 0; i < arguments.streams; ++i) streams.emplace_back(arguments.seed, i);
   const Status status = CheckCrashContent(opened->get(), &streams);
+  if (!status.ok() && !status.Is(StatusCode::kConflict)) return Failed("OPENFAIL", status);
   uint64_t sum = 0, most = 0;
   for (const CrashStream& stream : streams) {
     sum += stream.last();

@@ -20,18 +20,28 @@ int WaitForChild(pid_t pid) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-ChildProcess::ChildProcess(const std::vector<std::string>& arguments) {
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments)
+    : ChildProcess(arguments, Settings()) {}
+
+ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const Settings& settings) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) std::abort();
-  std::vector<char*> argv;
+  std::vector<char*> argv, environment;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  for (const std::string& one : settings.environment)
+    environment.push_back(const_cast<char*>(one.c_str()));
+  for (char** inherited = environ; *inherited != nullptr; ++inherited)
+    environment.push_back(*inherited);
+  environment.push_back(nullptr);
   pid_ = fork();
   if (pid_ < 0) std::abort();
   if (pid_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(ends[1], STDOUT_FILENO);
-    execv(argv[0], argv.data());
+    if (settings.discard_errors) dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+    alarm(settings.ends_after_seconds);
+    execve(argv[0], argv.data(), environment.data());
     std::perror(argv[0]);
     _exit(127);
   }

@@ -10,8 +10,14 @@ namespace logwood::test {
 
 class ChildProcess {
  public:
+  struct Settings {
+    std::vector<std::string> environment = {};  // NAME=value, beside what this process has
+    unsigned ends_after_seconds = 0;            // by SIGALRM; 0: never. For what must not hang
+    bool discard_errors = false;                // its standard error
+  };
   // Starts `arguments[0]` with its standard output into a pipe. Ends the program when it cannot.
   explicit ChildProcess(const std::vector<std::string>& arguments);
+  ChildProcess(const std::vector<std::string>& arguments, const Settings& settings);
   // Kills it when it still runs.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;

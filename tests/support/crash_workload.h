@@ -61,7 +61,7 @@ Result<uint64_t> LastBatchOf(DB* db, Keyspace keyspace, const CrashStream& strea
 
 // Compares both keyspaces with what the streams' last batches found there say: every key, both ways
 // of finding it; and the number of commits with the database's last position. Advances the streams.
-// kCorruption says what is wrong.
+// kConflict says what is wrong; any other code is the database's own, which could not read.
 Status CheckCrashContent(DB* db, std::vector<CrashStream>* streams);
 
 }  // namespace logwood::test
