@@ -175,13 +175,19 @@ Status Background::WaitForRoom() {
 }
 
 Status Background::WaitFlushed(LogPos position) {
+  Wake();
   while (parts_.tree->versions().tables_state().position < position) {
-    Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
     RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
     if (stopping()) return ClosedError();
-    if (flushing_) changed_.Wait(mutex_);
+    if (flushing_) {
+      changed_.Wait(mutex_);
+      continue;
+    }
+    // Not at every turn: it starts a compactor, whose end wakes who waits here.
+    lock.Unlock();
+    Wake();
   }
   return Status::Ok();
 }

@@ -63,8 +63,7 @@ void EngineClient::Run() {
   for (uint32_t i = 0; i < temper_.operations && !stopped_; ++i) {
     Step();
     if (temper_.pause_us_max != 0 && random_.OneIn(3)) {
-      std::this_thread::sleep_for(
-          std::chrono::microseconds(random_.Uniform(temper_.pause_us_max)));
+      std::this_thread::sleep_for(std::chrono::microseconds(random_.Uniform(temper_.pause_us_max)));
     }
   }
   snapshots_.clear();
@@ -167,8 +166,7 @@ void EngineClient::WriteBatches() {
   }
   const bool power = random_.Uniform(100) < temper_.power_percent;
   const size_t id = history_->Issue(std::move(commit), Visible());
-  Finish(id,
-         db_->Write({.durability = power ? Durability::kPower : Durability::kProcess}, batch),
+  Finish(id, db_->Write({.durability = power ? Durability::kPower : Durability::kProcess}, batch),
          power, of_keyspaces);
 }
 
@@ -286,8 +284,8 @@ void EngineClient::ReadMany() {
   Status first;
   for (size_t i = 0; i < keys.size(); ++i) {
     const Status& status = statuses[i];
-    observation.rows.emplace_back(
-        keys[i], status.ok() ? std::optional(values[i].ToString()) : std::nullopt);
+    observation.rows.emplace_back(keys[i],
+                                  status.ok() ? std::optional(values[i].ToString()) : std::nullopt);
     if (first.ok() && !status.ok() && !status.Is(StatusCode::kNotFound)) first = status;
   }
   Observe(std::move(observation), first);

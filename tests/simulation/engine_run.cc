@@ -1,6 +1,7 @@
 #include "tests/simulation/engine_run.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -26,7 +27,9 @@ enum class Ending : uint8_t {
   kErrors,       // some operations of the disk fail; then closed, killed or without power
   kFull,         // the disk, for a while
 };
-constexpr uint64_t kEndings = 7;
+constexpr std::array<const char*, 7> kEndingNames = {
+    "closed", "closed early", "killed", "power lost", "power cut", "errors", "full"};
+constexpr uint64_t kEndings = kEndingNames.size();
 
 // Keyspaces come and go with events that tell their positions.
 struct KeyspaceEvents final : EventListener {
@@ -64,7 +67,7 @@ class EngineRun {
 
  private:
   [[noreturn]] void Fail(const std::string& what) {
-    Scheduler::Mine()->Fail("life " + std::to_string(life_) + ": " + what);
+    Scheduler::Mine()->Fail("life " + std::to_string(life_) + ": " + what + "\nbefore:" + story_);
   }
   void Live(uint32_t life, Ending ending);
   void RunLastLook();
@@ -94,6 +97,7 @@ class EngineRun {
   Random random_;
   const EngineTemper temper_;
   uint32_t life_ = 0;
+  std::string story_;  // of the lives so far
   History history_;
   LogPos promised_ = 0;  // what the next life must hold
   std::unique_ptr<SimulatedFileSystem> disk_, next_disk_;
@@ -106,6 +110,7 @@ class EngineRun {
   Random disk_random_ GUARDED_BY(disk_mutex_);
   uint64_t fails_one_in_ GUARDED_BY(disk_mutex_) = 0;
   bool fails_reads_ GUARDED_BY(disk_mutex_) = false;
+  uint64_t injected_ GUARDED_BY(disk_mutex_) = 0;
 };
 
 // ---- The disk
@@ -122,10 +127,10 @@ Status EngineRun::BeforeOperation(FileOp op, const std::string& path) {
     if (fails_one_in_ != 0 && (reads ? fails_reads_ : IsChange(op))) {
       fails = disk_random_.OneIn(fails_one_in_);
     }
+    if (fails) ++injected_;
   }
   if (us != 0) std::this_thread::sleep_for(std::chrono::microseconds(us));
   if (!fails) return Status::Ok();
-  ++notes_["injected"];
   return Status::IoError(std::string(FileOpName(op)) + " " + path + ": injected");
 }
 
@@ -246,6 +251,12 @@ void EngineRun::Live(uint32_t life, Ending ending) {
     world_->db = db_.get();
     EndLife(ending);
   }
+  const History::Promises promises = history_.promises();
+  story_ += "\n  life " + std::to_string(life) + " " + kEndingNames[static_cast<size_t>(ending)] +
+            ", from " + std::to_string(history_.start().position) + " to " +
+            std::to_string(promises.acknowledged) + ", durable " +
+            std::to_string(promises.durable) + ", promised " + std::to_string(promised_) +
+            (next_disk_ != nullptr ? ", another disk" : "");
   if (next_disk_ != nullptr) disk_ = std::move(next_disk_);
   NoteFiles();
 }
@@ -296,11 +307,21 @@ void EngineRun::EndByErrors() {
   Arm(true);
   StartClients();
   JoinClients();
-  const bool dies = random_.OneIn(2);
-  if (!dies) static_cast<void>(db_->Close());
+  using FailedSync = SimulatedFileSystem::FailedSync;
+  bool dies = random_.OneIn(2), power = random_.OneIn(2);
   // What a failed sync drops at once is gone for a process that is killed, too.
-  const bool keeps = temper_.failed_sync != SimulatedFileSystem::FailedSync::kDrops;
-  keeps && random_.OneIn(2) ? TakeKilled() : TakePowerLost();
+  if (temper_.failed_sync == FailedSync::kDrops) power = true;
+  // Bytes that read as written and never will be are found by the next process on this disk only.
+  const bool same_disk = !power && temper_.failed_sync == FailedSync::kForgets;
+  if (same_disk) dies = false;
+  if (!dies) static_cast<void>(db_->Close());
+  if (same_disk) {
+    db_.reset();
+    promised_ = std::max(promised_, history_.promises().acknowledged);
+    disk_->SetFault({});
+    return;
+  }
+  power ? TakePowerLost() : TakeKilled();
   Bury();
 }
 
@@ -314,8 +335,8 @@ void EngineRun::EndWhenDiskWasFull() {
   Status status;
   for (int turn = 0; turn < 100; ++turn) {
     const std::string key = "room" + std::to_string(life_) + "." + std::to_string(turn);
-    const size_t id = history_.Issue({.changes = {{Keyspace().number(), key, key}}},
-                                     db_->LastPosition());
+    const size_t id =
+        history_.Issue({.changes = {{Keyspace().number(), key, key}}}, db_->LastPosition());
     auto position = db_->Put({}, key, key);
     status = position.status();
     if (position.ok()) {
@@ -326,7 +347,8 @@ void EngineRun::EndWhenDiskWasFull() {
   }
   JoinClients();
   // A manifest that could not be written stops writes until the next open.
-  if (!status.ok() && !status.Is(StatusCode::kReadOnly)) Fail("with room again: " + status.ToString());
+  if (!status.ok() && !status.Is(StatusCode::kReadOnly))
+    Fail("with room again: " + status.ToString());
   const Status closed = db_->Close();
   if (status.ok() && !closed.ok()) Fail("Close with room again: " + closed.ToString());
   db_.reset();
@@ -348,6 +370,8 @@ void EngineRun::RunLastLook() {
   NoteFiles();
   notes_["commits"] = history_.commits();
   notes_["observations"] = history_.observations();
+  MutexLock lock(disk_mutex_);
+  notes_["injected"] = injected_;
 }
 
 }  // namespace

@@ -16,8 +16,9 @@ struct EngineRunOptions {
   uint64_t lost_notify = 0;  // see ScheduleOptions
 };
 
-// Notes besides those of the schedule: "files" (a hash of all files at the end of each life), "answers"
-// (of all answers), "lives", "crashes", "commits", "observations", "flushes", "compactions".
+// Notes besides those of the schedule: "files" (a hash of all files at the end of each life),
+// "answers" (of all answers), "lives", "crashes", "commits", "observations", "flushes",
+// "compactions".
 SimulationReport SimulateEngine(const EngineRunOptions& options);
 
 }  // namespace logwood::test

@@ -2,6 +2,7 @@
 // judged by its history; the same seed twice gives the same bytes.
 #include <gtest/gtest.h>
 
+#include <iostream>
 #include <set>
 #include <string>
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <sstream>
 
-
 namespace logwood::test {
 
 namespace {
@@ -149,9 +148,9 @@ std::string History::ResolveCommits(const State& found, Order* order) {
   std::erase_if(holes, [&](LogPos position) { return position > found.position; });
   const Order known = *order;
   if (Assign(holes, unsure, found, order)) return "";
-  return "what is there at position " + std::to_string(found.position) + " is the content after no " +
-         "order of the commits (" + std::to_string(unsure.size()) + " unsure, " +
-         std::to_string(holes.size()) + " holes); without the unsure ones: " +
+  return "what is there at position " + std::to_string(found.position) +
+         " is the content after no " + "order of the commits (" + std::to_string(unsure.size()) +
+         " unsure, " + std::to_string(holes.size()) + " holes); without the unsure ones: " +
          Difference(ContentAt(found.position, known), found.content);
 }
 
@@ -225,9 +224,9 @@ History::Versions History::AllVersions(const Order& order) const {
 const std::optional<std::string>& History::Versions::At(const OfKey& versions,
                                                         LogPos position) const {
   static const std::optional<std::string> nothing;
-  auto after = std::upper_bound(
-      versions.begin(), versions.end(), position,
-      [](LogPos wanted, const auto& version) { return wanted < version.first; });
+  auto after =
+      std::upper_bound(versions.begin(), versions.end(), position,
+                       [](LogPos wanted, const auto& version) { return wanted < version.first; });
   return after == versions.begin() ? nothing : std::prev(after)->second;
 }
 
@@ -277,7 +276,9 @@ std::string History::CheckObservations(const Versions& versions) const {
     std::ostringstream text;
     text << observation.by << " saw what keyspace " << observation.keyspace
          << " held at no position from " << observation.at_least << " to " << observation.at_most
-         << (observation.missing ? ": that it is gone" : observation.whole ? ", as a whole:" : ":");
+         << (observation.missing ? ": that it is gone"
+             : observation.whole ? ", as a whole:"
+                                 : ":");
     for (const auto& [key, value] : observation.rows) text << "\n  " << key << " = " << Text(value);
     if (observation.rows.size() == 1) {
       const auto keyspace = versions.keys.find(observation.keyspace);

@@ -1,7 +1,7 @@
-// History: what clients of a database did and what it answered, and whether one order of all commits
-// explains every answer. The order is known: positions are dense and a commit's answer names its
-// own; only what was under way, or failed, when a life of the database ended has to be found out
-// from what is there in the next.
+// History: what clients of a database did and what it answered, and whether one order of all
+// commits explains every answer. The order is known: positions are dense and a commit's answer
+// names its own; only what was under way, or failed, when a life of the database ended has to be
+// found out from what is there in the next.
 //
 //   const size_t id = history.Issue({.changes = {{keyspace, key, value}}}, db->LastPosition());
 //   history.Acknowledge(id, position, durable);
@@ -9,10 +9,10 @@
 //   ... the life ends, another begins ...
 //   history.NextLife(db->LastPosition(), content);
 //
-// What is checked: positions dense and distinct; a commit that began after another was visible comes
-// after it; a read sees one position, not before what was visible when it began; a snapshot sees
-// its own; what was promised to be there is there, and all that is there is the content after one
-// position.
+// What is checked: positions dense and distinct; a commit that began after another was visible
+// comes after it; a read sees one position, not before what was visible when it began; a snapshot
+// sees its own; what was promised to be there is there, and all that is there is the content after
+// one position.
 #pragma once
 
 #include <cstdint>

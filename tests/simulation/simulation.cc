@@ -1,5 +1,6 @@
 #include "tests/simulation/simulation.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -67,10 +68,21 @@ void AddCounts(const Scheduler::Counts& counts, Notes* notes) {
   (*notes)["fingerprint"] = counts.fingerprint;
 }
 
+// One thread runs at a time, and handing over to one that runs elsewhere takes much longer.
+void StayOnOneProcessor() {
+  const int processor = sched_getcpu();
+  if (processor < 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(processor), &set);
+  static_cast<void>(sched_setaffinity(0, sizeof set, &set));
+}
+
 [[noreturn]] void RunChild(int pipe, const ScheduleOptions& options,
                            const std::function<void(Notes*)>& body) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   alarm(kSecondsMax);
+  StayOnOneProcessor();
   SimulationReport report;
   const Scheduler* running = nullptr;
   Scheduler scheduler(options, [&](const std::string& what) {
