@@ -50,7 +50,8 @@ struct ScheduleOptions {
   uint64_t spurious_one_in = 0;
   // A run that takes longer does not end.
   uint64_t points_max = 5'000'000;
-  // Negative control: this call of notify (1: the first) wakes nobody. 0: none.
+  // Negative control: this call of notify (1: the first) of those for which somebody waits wakes
+  // nobody. 0: none.
   uint64_t lost_notify = 0;
 
   // Everything but the limits chosen by the seed.

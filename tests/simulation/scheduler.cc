@@ -240,19 +240,20 @@ bool Scheduler::Wait(const void* condition, pthread_mutex_t* mutex, uint64_t dea
 void Scheduler::Notify(const void* condition, bool all) {
   Pause(Point::kNotify);
   SchedulerRegion region;
-  ++counts_.notifies;
-  if (counts_.notifies == options_.lost_notify) return;
-  if (all) {
-    WakeAll(condition);
-    return;
-  }
   ready_.clear();  // here: those who wait for it
   for (const Task* task : live_) {
     if (task->state == Task::State::kWaiting && task->object == condition) {
       ready_.push_back(task->number);
     }
   }
-  if (!ready_.empty()) Wake(tasks_[ready_[random_.Uniform(ready_.size())]].get(), false);
+  if (ready_.empty()) return;
+  ++counts_.notifies;
+  if (counts_.notifies == options_.lost_notify) return;
+  if (all) {
+    WakeAll(condition);
+  } else {
+    Wake(tasks_[ready_[random_.Uniform(ready_.size())]].get(), false);
+  }
 }
 
 void Scheduler::StartThread(std::thread* thread, std::unique_ptr<std::thread::_State> state,
