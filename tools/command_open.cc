@@ -9,18 +9,6 @@ namespace logwood::tools {
 
 namespace {
 
-// A directory without a database is not "found nothing": scripts must be able to tell it from an
-// absent key.
-ExitCode FailOpen(const Target& target, const Status& status, std::string advice = "") {
-  const bool missing = status.Is(StatusCode::kNotFound);
-  if (missing) advice = "`logwood put` and `logwood load` create a database";
-  if (status.Is(StatusCode::kCorruption) && advice.empty()) {
-    advice = "`logwood check " + target.directory + "` lists every damage";
-  }
-  const ExitCode code = Fail("cannot open " + target.directory, status, advice);
-  return missing ? ExitCode::kIo : code;
-}
-
 // Opening bears with damage that only some reads would meet; who asked for a write learns of it.
 class WarnOfDamage final : public EventListener {
  public:
@@ -35,6 +23,19 @@ class WarnOfDamage final : public EventListener {
 
 }  // namespace
 
+// A directory without a database is not "found nothing": scripts must be able to tell it from an
+// absent key.
+ExitCode FailOpening(const Target& target, const Status& status, std::string advice) {
+  const bool missing = status.Is(StatusCode::kNotFound);
+  if (missing) advice = "`logwood put` and `logwood load` create a database";
+  if (status.Is(StatusCode::kCorruption) && advice.empty()) {
+    advice = "`logwood check " + target.directory + "` lists every damage, `logwood salvage " +
+             target.directory + " NEWDIR` copies what can be read";
+  }
+  const ExitCode code = Fail("cannot open " + target.directory, status, advice);
+  return missing ? ExitCode::kIo : code;
+}
+
 ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
                                  std::unique_ptr<DB>* db) {
   options.ignore_writer = target.ignore_writer;
@@ -47,10 +48,8 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
   if (opened.status().Is(StatusCode::kBusy)) {
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
-  } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
-    advice = "nothing else can be checked without this file; docs/recovery.md says what to do";
   }
-  return FailOpen(target, opened.status(), std::move(advice));
+  return FailOpening(target, opened.status(), std::move(advice));
 }
 
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
@@ -61,7 +60,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   options.listeners.push_back(std::make_shared<WarnOfDamage>());
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
-  if (!opened.ok()) return FailOpen(target, opened.status());
+  if (!opened.ok()) return FailOpening(target, opened.status());
   *db = std::move(*opened);
   return ExitCode::kOk;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "logwood/db.h"
 #include "tools/command_options.h"
@@ -27,6 +28,9 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
                                  std::shared_ptr<EventListener> listener = nullptr);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);
+
+// Prints why the directory cannot be opened, and what to do. An empty `advice`: what is usual.
+ExitCode FailOpening(const Target& target, const Status& status, std::string advice = "");
 
 // Closes; `code`, or what went wrong with closing.
 ExitCode CloseAfter(DB& db, ExitCode code);

@@ -29,6 +29,15 @@ struct Verdict {
 
 Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode);
 
+// What `logwood check` finds: each damage and each note, as a line that begins with file:offset.
+struct CheckVerdict {
+  Status status;
+  std::vector<Damage> damages, notes;
+  bool Names(const std::string& file) const;
+  std::string ToString() const;
+};
+CheckVerdict Check(const FileContents& files);
+
 // Whether the message begins with "FILE:OFFSET: " or names FILE:OFFSET further on.
 bool NamesPlaceIn(const std::string& message, const std::string& file);
 

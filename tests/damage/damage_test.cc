@@ -47,10 +47,26 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
       const Verdict verdict = Judge(shape_, damage.files, mode);
       exact_ += verdict.exact() && verdict.last == shape_.last ? 1 : 0;
       const std::string complaint = ComplaintAbout(damage, verdict, mode);
-      if (!complaint.empty()) Fail(damage, mode, complaint, verdict);
+      if (!complaint.empty()) {
+        Fail(damage, "opened " + std::string(OpenModeName(mode)) + ": " + complaint,
+             verdict.ToString());
+      }
       if (testing::Test::HasFatalFailure()) return;
     }
+    LookByCheck(damage);
   }
+
+  // `logwood check` names the file, and says nothing of others that it would not say anyway.
+  void LookByCheck(const DamageCase& damage) {
+    const CheckVerdict verdict = Check(damage.files);
+    std::string complaint;
+    if (!verdict.status.ok()) complaint = "check fails";
+    if (!verdict.Names(damage.file) && !IsUnnoticed(damage)) complaint = "check does not name it";
+    if (complaint.empty()) return;
+    Fail(damage, complaint, verdict.ToString());
+  }
+
+  bool IsUnnoticed(const DamageCase& damage) { return false; }
 
   std::string ComplaintAbout(const DamageCase& damage, const Verdict& verdict, OpenMode mode) {
     if (!verdict.wrong.empty()) return verdict.wrong;
@@ -95,16 +111,15 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
     return !damage.other.empty() && NamesPlaceIn(message, damage.other);
   }
 
-  void Fail(const DamageCase& damage, OpenMode mode, const std::string& complaint,
-            const Verdict& verdict) {
+  void Fail(const DamageCase& damage, const std::string& complaint, const std::string& verdict) {
     const auto directory =
         std::filesystem::path(EnvironmentText(
             "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-damage").string())) /
         std::to_string(failures_);
     std::filesystem::remove_all(directory);
     EXPECT_OK(WriteDirectory(FileSystem::Posix(), directory.string(), damage.files));
-    ADD_FAILURE() << damage.what << ", opened " << OpenModeName(mode) << ": " << complaint << "\n  "
-                  << verdict.ToString() << "\n  saved in " << directory.string();
+    ADD_FAILURE() << damage.what << ", " << complaint << "\n  " << verdict << "\n  saved in "
+                  << directory.string();
     ASSERT_LT(++failures_, kFailuresMax);
   }
 
@@ -149,6 +164,9 @@ TEST_P(DamageTest, TheWholeOneIsExact) {
     EXPECT_GE(verdict.recovery.durable_point, shape_.durable);
     EXPECT_EQ(verdict.recovery.unproven_tail_bytes > 0, GetParam() == ShapeKind::kTorn);
   }
+  const CheckVerdict check = Check(shape_.files);
+  EXPECT_TRUE(check.status.ok() && check.damages.empty()) << check.ToString();
+  EXPECT_EQ(check.notes.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << check.ToString();
 }
 
 TEST_P(DamageTest, Flips) {
