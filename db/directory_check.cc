@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -56,7 +57,7 @@ class DirectoryChecker {
   void LoadNames();
   Status CheckLog();
   Status CheckSegment(const Inventory::Segment& segment);
-  void TellLogDamage(const ReplayResult& replay);
+  void NoteVerdict(const ReplayResult& replay);
   void TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   bool WasDurable(const Inventory::Segment& segment) const;
   void CheckTableOf(const TableMeta& meta);
@@ -75,7 +76,9 @@ class DirectoryChecker {
   uint64_t total_ = 0;
   LogPos durable_ = 0;
   uint64_t durable_segment_ = 0;
-  // What the verdict over the log named already.
+  // Why the log does not open; until the flaw of a segment says the same with its commits.
+  std::optional<Damage> verdict_;
+  // Where the tail begins that was told already.
   std::string told_file_;
   uint64_t told_offset_ = 0;
 };
@@ -115,21 +118,20 @@ Status DirectoryChecker::CheckLog() {
   if (tree.clean_close) durable_segment_ = std::max(durable_segment_, tree.clean_close->segment);
   summary_.last_position = std::max(replay.last_position, tree.tables.position);
   summary_.durable_point = durable_;
-  TellLogDamage(replay);
+  NoteVerdict(replay);
   for (const Inventory::Segment& segment : inventory_.segments) {
     RETURN_IF_ERROR(CheckSegment(segment));
   }
+  // No file of which it could be said better.
+  if (verdict_) tell_damage_(*verdict_);
   return Status::Ok();
 }
 
-void DirectoryChecker::TellLogDamage(const ReplayResult& replay) {
+void DirectoryChecker::NoteVerdict(const ReplayResult& replay) {
   if (!replay.damage.ok()) {
-    Damage damage = DamageFrom(replay.damage, options_.path, replay.damage_file);
-    damage.first_position = replay.last_position + 1;
-    damage.last_position = std::max(replay.durable_point, damage.first_position);
-    told_file_ = damage.file;
-    told_offset_ = damage.offset;
-    tell_damage_(damage);
+    verdict_ = DamageFrom(replay.damage, options_.path, replay.damage_file);
+    verdict_->first_position = replay.last_position + 1;
+    verdict_->last_position = std::max(replay.durable_point, verdict_->first_position);
   }
   if (replay.tail) {
     Damage note;
@@ -174,9 +176,14 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
   damage.offset = flaw.offset;
   damage.what = flaw.what;
   bool certain = WasDurable(segment);
+  if (damage.file == told_file_ && damage.offset == told_offset_) return;
+  if (verdict_ && damage.file == verdict_->file && damage.offset == verdict_->offset) {
+    damage.what = verdict_->what;
+    verdict_.reset();
+    certain = true;
+  }
   if (flaw.kind == Kind::kRecords) {
-    if (damage.file == told_file_ && damage.offset == told_offset_) return;
-    certain = flaw.first_position <= durable_;
+    certain = certain && flaw.first_position <= durable_;
     damage.first_position = flaw.first_position;
     damage.last_position = flaw.last_position != kPositionMax
                                ? flaw.last_position
@@ -274,7 +281,9 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
 
 }  // namespace
 
-Result<DirectoryCheckSummary> CheckDirectory(const DirectoryCheckOptions& options) {
+Result<DirectoryCheckSummary> CheckDirectory(const DirectoryCheckOptions& given) {
+  DirectoryCheckOptions options = given;
+  ASSIGN_OR_RETURN(options.path, given.fs->AbsolutePath(given.path));
   if (options.beside_writer) return CheckBesideWriter(options);
   uint64_t damages = 0;
   DirectoryChecker checker(

@@ -67,6 +67,8 @@ Status InventoryTaker::SurveySegments() {
     auto survey = SegmentSurvey::Open(fs_, JoinPath(path_, LogFileName(number)));
     if (survey.status().Is(StatusCode::kNotFound)) continue;  // removed meanwhile
     RETURN_IF_ERROR(survey.status());
+    const SegmentProbe& probe = (*survey)->probe();
+    if (probe.kind == SegmentProbe::Kind::kUnsupported) return probe.status;
     inventory_.segments.push_back({number, std::move(*survey), {}});
   }
   return Status::Ok();
@@ -272,18 +274,25 @@ bool InventoryTaker::Precedes(Inventory::Segment* older, const Inventory::Segmen
   return true;
 }
 
+// Where a table is missing the manifest may be an older copy: then those it does not know count.
 void InventoryTaker::SortOutTables() {
+  const std::vector<uint64_t>& there = inventory_.listing.tables;
+  const bool one_is_missing =
+      std::any_of(inventory_.tables.begin(), inventory_.tables.end(), [&](const auto& table) {
+        return !std::binary_search(there.begin(), there.end(), table.second.number);
+      });
   for (uint64_t number : inventory_.listing.tables) {
     const bool known = std::any_of(inventory_.tables.begin(), inventory_.tables.end(),
                                    [&](const auto& t) { return t.second.number == number; });
     if (known) continue;
     const bool removed = std::find(removed_.begin(), removed_.end(), number) != removed_.end();
-    if (inventory_.tables_are_certain || removed) {
+    if ((inventory_.tables_are_certain && !one_is_missing) || removed) {
       inventory_.strangers.push_back({TableFileName(number), "no longer part of the database"});
     } else {
       inventory_.unknown_tables.push_back(number);
     }
   }
+  if (!inventory_.unknown_tables.empty()) inventory_.tables_are_certain = false;
 }
 
 }  // namespace

@@ -72,6 +72,10 @@ class Salvager {
 };
 
 Status Salvager::CheckTarget() const {
+  if ((options_.target + "/").starts_with(options_.source + "/")) {
+    return Status::InvalidArgument(options_.target +
+                                   ": it lies in the source, which salvage does not change");
+  }
   ASSIGN_OR_RETURN(const bool exists, options_.fs->Exists(options_.target));
   if (!exists) return Status::Ok();
   ASSIGN_OR_RETURN(const std::vector<std::string> names, options_.fs->List(options_.target));
@@ -199,6 +203,11 @@ void Salvager::RemoveSpilled() {
 
 }  // namespace
 
-Result<SalvageSummary> Salvage(const SalvageOptions& options) { return Salvager(options).Run(); }
+Result<SalvageSummary> Salvage(const SalvageOptions& options) {
+  SalvageOptions absolute = options;
+  ASSIGN_OR_RETURN(absolute.source, options.fs->AbsolutePath(options.source));
+  ASSIGN_OR_RETURN(absolute.target, options.fs->AbsolutePath(options.target));
+  return Salvager(absolute).Run();
+}
 
 }  // namespace logwood

@@ -49,7 +49,7 @@ struct SalvageSummary {
   LogPos last_position = 0;  // the newest commit of the source that is known of
 };
 
-// kNotFound: there is no database. kBusy: somebody writes to it. kAlreadyExists: the target holds
+// kNotFound: there is no database. kInvalidArgument: the target lies in the source. kBusy: somebody writes to it. kAlreadyExists: the target holds
 // files. Any other failure leaves a target that is not complete.
 Result<SalvageSummary> Salvage(const SalvageOptions& options);
 

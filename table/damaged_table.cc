@@ -14,9 +14,9 @@ constexpr uint64_t kFooterIdOffset = 96;
 bool IsDamage(const Status& status) { return status.Is(StatusCode::kCorruption); }
 
 // "path:offset: what" -> "what".
-std::string WithoutPlace(const Status& status) {
+std::string WithoutPlace(const std::string& path, const Status& status) {
   const std::string_view message = status.message();
-  const size_t at = message.rfind(": ");
+  const size_t at = message.find(": ", message.starts_with(path) ? path.size() : 0);
   return std::string(at == std::string_view::npos ? message : message.substr(at + 2));
 }
 
@@ -78,7 +78,7 @@ Status DamagedTable::ReadParts() {
   }
   if (!footer.ok()) {
     const uint64_t at = file_bytes_ - std::min<uint64_t>(file_bytes_, kFooterBytes);
-    AddPartLoss({at, file_bytes_ - at}, WithoutPlace(footer.status()));
+    AddPartLoss({at, file_bytes_ - at}, WithoutPlace(source_.path, footer.status()));
     scan_.emplace(&source_, position_, data_end_);
     return Status::Ok();
   }
@@ -198,7 +198,7 @@ bool DamagedTable::LoadBlock() {
       return true;
     }
     if (!IsDamage(block.status())) return Stop(block.status());
-    BeginLoss((*handle)->offset, position_, WithoutPlace(block.status()));
+    BeginLoss((*handle)->offset, position_, WithoutPlace(source_.path, block.status()));
   }
 }
 

@@ -89,6 +89,11 @@ class RecordSurvey {
   Result<uint64_t> Take(const CommitRecord& record, uint64_t at) {
     std::string_view bytes;
     summary_.durable = std::max(summary_.durable, record.durable);
+    if ((record.flags & ~kFlagsKnown) != 0) {
+      return Status::NotSupported("a record has unknown flags " +
+                                  std::to_string(record.flags & ~kFlagsKnown) +
+                                  ": a newer version of Logwood wrote it");
+    }
     const bool is_new = record.position >= next_position_;
     const LogPos position = record.position;
     if ((record.flags & kFlagTrailer) != 0) {

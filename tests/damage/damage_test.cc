@@ -12,6 +12,7 @@
 #include "tests/damage/damage_cases.h"
 #include "tests/damage/damage_judge.h"
 #include "tests/damage/damage_shape.h"
+#include "tests/damage/salvage_judge.h"
 #include "tests/support/environment.h"
 #include "tests/support/option_sets.h"
 #include "tests/support/status_assert.h"
@@ -24,9 +25,9 @@ namespace {
 constexpr uint64_t kFailuresMax = 5;
 // How many cases are left out by default.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500;
+constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500, kSalvagedOneIn = 3000, kSwapsOneIn = 40;
 #else
-constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300;
+constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300, kSalvagedOneIn = 300, kSwapsOneIn = 10;
 #endif
 
 class DamageTest : public testing::TestWithParam<ShapeKind> {
@@ -190,6 +191,71 @@ TEST_P(DamageTest, FileFaults) {
   Report();
 }
 
+// What is saved is what was there, but for what the report names; and it names no more than a block
+// of a table or a commit where one byte is damaged.
+class SalvageTest : public DamageTest {
+ protected:
+  void Look(const DamageCase& damage) {
+    SetCrashNote(damage.what + ", salvaged");
+    ++states_;
+    const SalvageVerdict verdict = JudgeSalvage(shape_, damage.files);
+    exact_ += verdict.status.ok() && verdict.inexact_keys == 0 ? 1 : 0;
+    std::string complaint = verdict.wrong;
+    if (!verdict.status.ok()) complaint = "salvage fails";
+    if (complaint.empty() && damage.kind == DamageCase::Kind::kFlip) {
+      complaint = ComplaintAboutExtent(damage, verdict);
+    }
+    if (!complaint.empty()) Fail(damage, complaint, verdict.ToString());
+  }
+
+  // One byte costs no more than its block, its commit, or the certainty of the manifest.
+  std::string ComplaintAboutExtent(const DamageCase& damage, const SalvageVerdict& verdict) {
+    constexpr uint64_t kKeysOfBlockMax = 12;
+    if (verdict.summary.losses > 1) return "more than one loss";
+    if (verdict.inexact_keys > kKeysOfBlockMax) return "too many keys are lost";
+    for (const SalvageLoss& loss : verdict.report) {
+      const Damage& d = loss.damage;
+      if (loss.lost && d.file != damage.file) return "a loss in another file";
+      if (loss.lost && d.file.ends_with(".log") && d.first_position != d.last_position)
+        return "more than one commit is lost";
+    }
+    return "";
+  }
+};
+
+TEST_P(SalvageTest, TheWholeOneIsSavedWhole) {
+  const SalvageVerdict verdict = JudgeSalvage(shape_, shape_.files);
+  EXPECT_TRUE(verdict.status.ok() && verdict.wrong.empty()) << verdict.ToString();
+  EXPECT_EQ(verdict.inexact_keys, 0u);
+  EXPECT_EQ(verdict.summary.losses, 0u) << verdict.ToString();
+  EXPECT_EQ(verdict.report.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << verdict.ToString();
+}
+
+TEST_P(SalvageTest, Flips) {
+  ForEachFlip(shape_, Sampling::One(kSalvagedOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(SalvageTest, Cuts) {
+  ForEachCut(shape_, Sampling::One(kSalvagedOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(SalvageTest, FileFaults) {
+  uint64_t number = 0;
+  ForEachFileFault(shape_, [&](const DamageCase& damage) {
+    const bool taken = damage.kind != DamageCase::Kind::kSwapped || ++number % kSwapsOneIn == 0;
+    if (taken && !HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, SalvageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 INSTANTIATE_TEST_SUITE_P(Shapes, DamageTest, testing::ValuesIn(kShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 
