@@ -32,6 +32,20 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   return core;
 }
 
+// Nothing is written, so what is not in tables must fit; the rest of the budget is for reading
+// them.
+uint64_t ReplayBytesMax(uint64_t budget_bytes) { return budget_bytes / 4 * 3; }
+
+Status LogTooLarge(const std::string& path, uint64_t log_bytes, uint64_t budget_bytes) {
+  constexpr uint64_t kMiB = 1 << 20;
+  const uint64_t needed = (log_bytes / 3 * 4 / kMiB + 1) * kMiB;
+  return Status::InvalidArgument(
+      "memory_budget_bytes: it is " + std::to_string(budget_bytes) + "; to read " + path +
+      ", whose log holds commits that take " + std::to_string(log_bytes) +
+      " bytes of memory and are not in tables, it must be at least " + std::to_string(needed) +
+      " (opening for writing makes tables of them)");
+}
+
 Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   auto view = std::make_shared<View>();
   view->active = log->active;
@@ -39,6 +53,7 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
     view->sealed.push_back(it->memtable);
   }
   view->version = tree.version;
+  core->cache.AdjustReserved(static_cast<int64_t>(log->memory_bytes));
   core->views.Install(view);
   core->visible.store(log->replay.last_position, std::memory_order_release);
   core->recovery = DescribeRecovery(tree, *log);
@@ -80,10 +95,14 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   ASSIGN_OR_RETURN(parts.core, MakeCore(fs, options, path, tree));
   ReplayIntoOptions replay;
   replay.memtable_bytes = parts.core->settings.memtable_bytes;
+  replay.memory_bytes_max = ReplayBytesMax(options.memory_budget_bytes);
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
   if (!log.replay.damage.ok()) {
     if (!options.allow_damaged_log) return log.replay.damage;
     parts.log_damage = DamageOf(log.replay);
+  }
+  if (log.memory_bytes > replay.memory_bytes_max) {
+    return LogTooLarge(path, log.memory_bytes, options.memory_budget_bytes);
   }
   for (const SegmentSummary& s : log.replay.segments) {
     parts.segments.push_back({s.number, s.first_position, s.last_position, s.length, 0});
@@ -103,6 +122,7 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
   for (int attempt = 1; attempt < kAttemptsBesideWriter && options.ignore_writer; ++attempt) {
     // A commit that the writer is just storing looks like a tail, and is whole the next time.
     if (opened.ok() && (*opened)->GetRecoveryInfo().unproven_tail_bytes == 0) break;
+    if (opened.status().Is(StatusCode::kInvalidArgument)) break;
     opened = OpenOnce(fs, options, absolute);
   }
   return opened;
@@ -133,6 +153,9 @@ Status ReadOnlyDb::Verify(const std::function<void(const Damage&)>& report,
 Stats ReadOnlyDb::GetStats() {
   Stats stats = ReportStatistics(*parts_.core);
   stats.durable_position = parts_.durable;
+  const std::shared_ptr<const View> view = parts_.core->views.Share();
+  stats.memory.memtable_bytes = view->active->bytes_used();
+  for (const auto& memtable : view->sealed) stats.memory.memtable_bytes += memtable->bytes_used();
   for (const RetainedSegment& segment : parts_.segments) {
     ++stats.log_segments;
     stats.log_bytes += segment.bytes;

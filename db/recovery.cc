@@ -165,20 +165,36 @@ class Replayer {
       : options_(options), state_(state) {}
 
   Status Apply(const CommitRecord& record) {
+    if (TooMuch()) {
+      // What more would take.
+      state_->memory_bytes +=
+          record.operations.size() + record.operation_count * kOperationMemoryBytes;
+      return Status::Ok();
+    }
     RETURN_IF_ERROR(InsertFolded(record.operations, record.position, state_->active.get()));
+    state_->memory_bytes = sealed_bytes_ + state_->active->bytes_used();
+    if (TooMuch()) {
+      state_->sealed.clear();
+      state_->active = std::make_shared<Memtable>();
+    }
     if (state_->active->bytes_used() < options_.memtable_bytes) return Status::Ok();
+    sealed_bytes_ += state_->active->bytes_used();
     TablesState end{record.position, record.time_us, record.history_hash};
     state_->sealed.push_back({std::move(state_->active), end});
     state_->active = std::make_shared<Memtable>(options_.memtable_pages);
     if (!options_.spill || state_->sealed.size() <= options_.sealed_max) return Status::Ok();
     RETURN_IF_ERROR(options_.spill(state_->sealed.front()));
+    sealed_bytes_ -= state_->sealed.front().memtable->bytes_used();
     state_->sealed.erase(state_->sealed.begin());
     return Status::Ok();
   }
 
  private:
+  bool TooMuch() const { return state_->memory_bytes > options_.memory_bytes_max; }
+
   const ReplayIntoOptions& options_;
   LogState* state_;
+  uint64_t sealed_bytes_ = 0;
 };
 
 }  // namespace

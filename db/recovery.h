@@ -53,14 +53,17 @@ struct LogState {
   ReplayResult replay;
   std::vector<SealedMemtable> sealed;  // oldest first
   std::shared_ptr<Memtable> active;    // never null
+  // What the memtables take; where that is more than memory_bytes_max they are left empty.
+  uint64_t memory_bytes = 0;
 };
 // Replays into memtables of `memtable_bytes`. When more than `sealed_max` are full, `spill` gets
-// the oldest (it makes a table of it); null: all stay in memory. The result's replay.damage is for
-// the caller to judge; a lost manifest tail is kCorruption here.
+// the oldest (it makes a table of it); null: all stay in memory, as far as memory_bytes_max goes.
+// The result's replay.damage is for the caller to judge; a lost manifest tail is kCorruption here.
 struct ReplayIntoOptions {
   uint64_t memtable_bytes = 0;
   size_t sealed_max = 2;
   std::shared_ptr<PagePool> memtable_pages;
+  uint64_t memory_bytes_max = ~uint64_t{0};
   std::function<Status(const SealedMemtable&)> spill;
 };
 Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "table/block_cache_shard.h"
-#include "table/block_memory.h"
 #include "util/check.h"
 #include "util/hash.h"
+#include "util/memory.h"
 
 namespace logwood {
 
@@ -20,11 +20,11 @@ constexpr size_t kEntryBytes = 96;
 }  // namespace
 
 CachedBlock* CachedBlock::Make(size_t size) {
-  return new (AllocateBlockMemory(sizeof(CachedBlock) + size)) CachedBlock(size);
+  return new (AllocateMemory(sizeof(CachedBlock) + size)) CachedBlock(size);
 }
 
 size_t CachedBlock::charge() const {
-  return BlockMemoryBytes(sizeof(CachedBlock) + size_) + kEntryBytes;
+  return MemoryTaken(sizeof(CachedBlock) + size_) + kEntryBytes;
 }
 
 void CachedBlock::Destroy() const {
@@ -35,7 +35,7 @@ void CachedBlock::Destroy() const {
   }
   const size_t bytes = sizeof(CachedBlock) + size_;
   this->~CachedBlock();
-  FreeBlockMemory(const_cast<CachedBlock*>(this), bytes);
+  FreeMemory(const_cast<CachedBlock*>(this), bytes);
 }
 
 void CachedBlock::Pin() const {

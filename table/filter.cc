@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <new>
 
-#include "table/block_memory.h"
 #include "util/check.h"
 #include "util/coding.h"
+#include "util/memory.h"
 
 namespace logwood {
 
@@ -41,14 +40,7 @@ uint64_t FilterBuilder::memory_bytes() const {
   return pieces_.size() * kPieceHashes * sizeof(uint64_t);
 }
 
-void FilterBuilder::Grow() {
-  constexpr size_t kBytes = kPieceHashes * sizeof(uint64_t);
-  pieces_.emplace_back(new (AllocateBlockMemory(kBytes)) uint64_t[kPieceHashes]);
-}
-
-void FilterBuilder::FreesPiece::operator()(uint64_t* piece) const {
-  FreeBlockMemory(piece, kPieceHashes * sizeof(uint64_t));
-}
+void FilterBuilder::Grow() { pieces_.push_back(MakeMemory(kPieceHashes * sizeof(uint64_t))); }
 
 void FilterBuilder::Finish(ByteBuffer* to) const {
   CHECK(!empty());
@@ -73,10 +65,10 @@ void FilterBuilder::Finish(ByteBuffer* to) const {
   }
 }
 
-static_assert(kPagesAlignment % kFilterLineBytes == 0);
+static_assert(kMemoryAlignment % kFilterLineBytes == 0);
 
 Filter::Filter(size_t payload_bytes)
-    : memory_(MakePages(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes)),
+    : memory_(MakeMemory(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes)),
       lines_(memory_.get() + kFilterLineBytes),
       allocated_bytes_(kFilterLineBytes + payload_bytes - kFilterHeaderBytes + kSlackBytes),
       payload_bytes_(payload_bytes) {}

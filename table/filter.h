@@ -11,11 +11,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "util/byte_buffer.h"
-#include "util/pages.h"
+#include "util/memory.h"
 
 namespace logwood {
 
@@ -69,16 +68,15 @@ class FilterBuilder {
  private:
   // In pieces, since a vector that grows holds everything twice.
   static constexpr size_t kPieceHashes = 4096;
-  struct FreesPiece {
-    void operator()(uint64_t* piece) const;
-  };
 
-  uint64_t& At(uint64_t key) const { return pieces_[key / kPieceHashes][key % kPieceHashes]; }
+  uint64_t& At(uint64_t key) const {
+    return reinterpret_cast<uint64_t*>(pieces_[key / kPieceHashes].get())[key % kPieceHashes];
+  }
   void Grow();
 
   uint32_t bits_per_key_;
   uint64_t keys_ = 0;
-  std::vector<std::unique_ptr<uint64_t[], FreesPiece>> pieces_;
+  std::vector<Memory> pieces_;
 };
 
 // A filter in memory, lines aligned to cache lines. Made empty it lets everything pass.
@@ -113,7 +111,7 @@ class Filter {
   }
 
  private:
-  Pages memory_;
+  Memory memory_;
   char* lines_ = nullptr;
   uint64_t allocated_bytes_ = 0;
   uint64_t payload_bytes_ = 0;

@@ -91,7 +91,7 @@ Status TableIterator::ReadChunk(uint32_t number, const BlockHandle& handle, Dire
   if (size > chunk_capacity_) {
     chunk_.reset();  // before there are two
     chunk_capacity_ = std::max<size_t>(size, options_.readahead_bytes);
-    chunk_ = MakePages(chunk_capacity_);
+    chunk_ = MakeMemory(chunk_capacity_);
   }
   state_.CountRead(size);
   RETURN_IF_ERROR(ReadExactly(state_.source, begin, size, chunk_.get()));

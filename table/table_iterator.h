@@ -7,7 +7,7 @@
 #include "table/block.h"
 #include "table/table_state.h"
 #include "util/internal_iterator.h"
-#include "util/pages.h"
+#include "util/memory.h"
 
 namespace logwood {
 
@@ -56,7 +56,7 @@ class TableIterator final : public InternalIterator {
   Status status_;
 
   // Whole blocks read ahead: file bytes [chunk_offset_, chunk_offset_ + chunk_bytes_).
-  Pages chunk_;
+  Memory chunk_;
   size_t chunk_capacity_ = 0;
   uint64_t chunk_offset_ = 0;
   uint64_t chunk_bytes_ = 0;

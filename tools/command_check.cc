@@ -127,6 +127,7 @@ void AddCheckCommand(CLI::App& app, ExitCode* exit_code) {
       AddCommand(app, "check", "Read every byte and report each damage", kCheckExamples);
   AddDirectory(command, &arguments->target);
   AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
   AddQuiet(command, &arguments->quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunCheck(*arguments); });

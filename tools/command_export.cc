@@ -97,6 +97,7 @@ void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
   AddKeyspace(command, &arguments->target);
   AddRange(command, &arguments->range);
   AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
   AddQuiet(command, &arguments->quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunExport(*arguments); });

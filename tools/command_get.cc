@@ -88,6 +88,7 @@ void AddGetCommand(CLI::App& app, ExitCode* exit_code) {
   AddTextFormat(command, "--key-format", "How KEY is written", &arguments->key_format);
   AddTextFormat(command, "--format", "How the value is printed", &arguments->format);
   AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunGet(*arguments); });
 }

@@ -99,7 +99,7 @@ ExitCode RunLoad(LoadArguments& arguments) {
   ExitCode code = OpenForWriting(arguments.target, Missing::kCreate, &opened);
   if (code != ExitCode::kOk) return code;
   arguments.load.format = arguments.format.value_or(RecordFormatOf(arguments.file));
-  arguments.load.memory_bytes = arguments.target.memory_bytes;
+  arguments.load.memory_bytes = arguments.target.write_memory_bytes;
   arguments.load.write.durability = arguments.target.durability;
   CatchInterrupts();
   Progress progress(

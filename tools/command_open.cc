@@ -38,6 +38,7 @@ class WarnOfDamage final : public EventListener {
 ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
                                  std::unique_ptr<DB>* db) {
   options.ignore_writer = target.ignore_writer;
+  options.memory_budget_bytes = target.read_memory_bytes;
   Result<std::unique_ptr<DB>> opened = DB::OpenReadOnly(options, target.directory);
   if (opened.ok()) {
     *db = std::move(*opened);
@@ -49,6 +50,9 @@ ExitCode OpenDirectoryForReading(const Target& target, ReadOnlyOptions options,
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
     advice = "nothing else can be checked without this file; docs/recovery.md says what to do";
+  } else if (opened.status().Is(StatusCode::kInvalidArgument)) {
+    advice = "--memory raises it; `logwood compact " + target.directory +
+             "` makes tables of what is in the log";
   }
   return FailOpen(target, opened.status(), std::move(advice));
 }
@@ -57,7 +61,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
                                  std::shared_ptr<EventListener> listener) {
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
-  options.memory_budget_bytes = target.memory_bytes;
+  options.memory_budget_bytes = target.write_memory_bytes;
   options.listeners.push_back(std::make_shared<WarnOfDamage>());
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);

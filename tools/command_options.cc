@@ -92,8 +92,13 @@ void AddIgnoreWriter(CLI::App* command, Target* target) {
 
 void AddMemory(CLI::App* command, Target* target) {
   command
-      ->add_option("--memory", target->memory_bytes,
-                   Wrap("Everything the database may hold in memory; 256MiB without it"))
+      ->add_option_function<uint64_t>(
+          "--memory",
+          [target](const uint64_t& bytes) {
+            target->write_memory_bytes = target->read_memory_bytes = bytes;
+          },
+          Wrap("Everything the database may hold in memory; without it 256MiB, or 1GiB where "
+               "nothing is written"))
       ->transform(CLI::AsSizeValue(false))
       ->option_text("SIZE");
 }

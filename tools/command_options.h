@@ -36,7 +36,8 @@ struct Target {
   std::string directory;
   std::string keyspace = "default";
   bool ignore_writer = false;                    // read-only commands
-  uint64_t memory_bytes = 256ULL << 20;          // commands that write
+  uint64_t write_memory_bytes = 256ULL << 20;    // the budget of commands that write
+  uint64_t read_memory_bytes = 1ULL << 30;       // of others: they hold what is not in tables
   Durability durability = Durability::kDefault;  // commands that write
 };
 

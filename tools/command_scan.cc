@@ -147,6 +147,7 @@ void AddScanCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_flag("--keys-only", arguments->keys_only, "Without values");
   AddTextFormat(command, "--format", "How keys and values are printed", &arguments->format);
   AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunScan(*arguments); });
 }
@@ -159,6 +160,7 @@ void AddCountCommand(CLI::App& app, ExitCode* exit_code) {
   AddRange(command, &arguments->range);
   command->add_flag("--estimate", arguments->estimate, "A quick guess instead of an exact count");
   AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
   AddQuiet(command, &arguments->quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunCount(*arguments); });

@@ -46,6 +46,7 @@ void AddStatsCommand(CLI::App& app, ExitCode* exit_code) {
       AddCommand(app, "stats", "Print levels, sizes, amplification, settings", kStatsExamples);
   AddDirectory(command, &arguments->target);
   AddIgnoreWriter(command, &arguments->target);
+  AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);
   command->add_flag("--prometheus", arguments->prometheus, "Answer as Prometheus text")
       ->excludes("--json");

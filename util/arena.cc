@@ -10,7 +10,7 @@ namespace logwood {
 namespace {
 
 constexpr size_t kAlignment = 8;
-static_assert(kPagesAlignment >= kAlignment, "blocks must begin aligned");
+static_assert(kMemoryAlignment >= kAlignment, "blocks must begin aligned");
 
 }  // namespace
 
@@ -21,7 +21,7 @@ Arena::Arena(size_t first_block_bytes, std::shared_ptr<PagePool> pool)
 }
 
 Arena::~Arena() {
-  for (Pages& block : pool_blocks_) pool_->Give(std::move(block));
+  for (Memory& block : pool_blocks_) pool_->Give(std::move(block));
 }
 
 char* Arena::Allocate(size_t bytes) {
@@ -46,8 +46,8 @@ char* Arena::AllocateSlow(size_t bytes) {
   const bool own_block = bytes > next_block_bytes_ / 4;
   const size_t block_bytes = own_block ? std::max(bytes, size_t{1}) : next_block_bytes_;
   const bool from_pool = pool_ != nullptr && !own_block && block_bytes == kBlockBytesMax;
-  std::vector<Pages>& blocks = from_pool ? pool_blocks_ : blocks_;
-  blocks.push_back(from_pool ? pool_->Take() : MakePages(block_bytes));
+  std::vector<Memory>& blocks = from_pool ? pool_blocks_ : blocks_;
+  blocks.push_back(from_pool ? pool_->Take() : MakeMemory(block_bytes));
   // Pairs with bytes_used(): a figure only, nothing is published through it.
   bytes_used_.fetch_add(block_bytes, std::memory_order_relaxed);
   char* block = blocks.back().get();

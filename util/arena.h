@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "util/memory.h"
 #include "util/page_pool.h"
-#include "util/pages.h"
 
 namespace logwood {
 
@@ -36,7 +36,7 @@ class Arena {
   char* end_ = nullptr;
   size_t next_block_bytes_;
   const std::shared_ptr<PagePool> pool_;
-  std::vector<Pages> blocks_, pool_blocks_;
+  std::vector<Memory> blocks_, pool_blocks_;
   std::atomic<size_t> bytes_used_{0};
 };
 

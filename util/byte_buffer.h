@@ -1,5 +1,5 @@
 // ByteBuffer: bytes that grow at the end. Unlike std::string it leaves new bytes uninitialised, and
-// large ones lie in pages of their own (util/pages.h) that go back to the system.
+// lies in memory that goes back to the system (util/memory.h).
 //
 //   ByteBuffer out;
 //   StoreFixed(out.Extend(8), number);
@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "util/check.h"
-#include "util/pages.h"
+#include "util/memory.h"
 
 namespace logwood {
 
@@ -62,13 +62,13 @@ class ByteBuffer {
   void Grow(size_t needed) {
     const size_t more = capacity_ < kDoublingBytesMax ? capacity_ : capacity_ / 4;
     const size_t capacity = std::max({needed, capacity_ + more, size_t{256}});
-    Pages grown = MakePages(capacity);
+    Memory grown = MakeMemory(capacity);
     if (size_ != 0) std::memcpy(grown.get(), memory_.get(), size_);
     memory_ = std::move(grown);
     capacity_ = capacity;
   }
 
-  Pages memory_;
+  Memory memory_;
   size_t size_ = 0;
   size_t capacity_ = 0;
 };

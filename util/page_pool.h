@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "util/pages.h"
+#include "util/memory.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -22,23 +22,23 @@ class PagePool {
 
   size_t piece_bytes() const { return piece_bytes_; }
 
-  Pages Take() {
+  Memory Take() {
     used_pieces_.fetch_add(1, std::memory_order_relaxed);
     {
       MutexLock lock(mutex_);
       if (!spares_.empty()) {
-        Pages piece = std::move(spares_.back());
+        Memory piece = std::move(spares_.back());
         spares_.pop_back();
         unneeded_ = std::min(unneeded_, spares_.size());
         Count();
         return piece;
       }
     }
-    return MakePages(piece_bytes_);
+    return MakeMemory(piece_bytes_);
   }
 
   // REQUIRES: the piece came from Take.
-  void Give(Pages piece) {
+  void Give(Memory piece) {
     const size_t used = used_pieces_.fetch_sub(1, std::memory_order_relaxed);
     MutexLock lock(mutex_);
     if ((used + spares_.size()) * piece_bytes_ > kept_bytes_max_) return;
@@ -48,7 +48,7 @@ class PagePool {
 
   // Frees what nobody needed since the last call.
   void Trim() {
-    std::vector<Pages> gone;  // freed after the lock
+    std::vector<Memory> gone;  // freed after the lock
     MutexLock lock(mutex_);
     for (; unneeded_ > 0; --unneeded_) {
       gone.push_back(std::move(spares_.back()));
@@ -70,7 +70,7 @@ class PagePool {
   std::atomic<size_t> used_pieces_{0};
   std::atomic<size_t> spare_bytes_{0};
   Mutex mutex_;
-  std::vector<Pages> spares_ GUARDED_BY(mutex_);
+  std::vector<Memory> spares_ GUARDED_BY(mutex_);
   size_t unneeded_ GUARDED_BY(mutex_) = 0;  // the fewest spares since the last Trim
 };
 

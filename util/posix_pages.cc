@@ -9,35 +9,19 @@ namespace logwood {
 
 namespace {
 
-#ifdef LOGWOOD_PAGES_FROM_NEW
-constexpr bool kFromNew = true;
-#else
-constexpr bool kFromNew = false;
-#endif
-
 void* Map(size_t bytes, int flags) {
   return ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 }
 
 }  // namespace
 
-char* AllocatePages(size_t bytes) {
-  if (kFromNew || bytes < kPagesBytesMin) {
-    return static_cast<char*>(::operator new (bytes, std::align_val_t{kPagesAlignment}));
-  }
+char* MapPages(size_t bytes) {
   void* memory = Map(bytes, MAP_POPULATE);
   if (memory == MAP_FAILED) throw std::bad_alloc();
   return static_cast<char*>(memory);
 }
 
-void FreePages(char* memory, size_t bytes) {
-  if (memory == nullptr) return;
-  if (kFromNew || bytes < kPagesBytesMin) {
-    ::operator delete (memory, std::align_val_t{kPagesAlignment});
-  } else {
-    ::munmap(memory, bytes);
-  }
-}
+void UnmapPages(char* memory, size_t bytes) { ::munmap(memory, bytes); }
 
 char* ReserveAddresses(size_t bytes) {
   void* memory = Map(2 * bytes, MAP_NORESERVE);

@@ -17,7 +17,7 @@ Status ReadWindow::FetchSlow(uint64_t offset, uint64_t size, uint64_t end,
   if (offset >= start_ && offset - start_ < filled_) kept = filled_ - (offset - start_);
   want = std::max(want, kept);
   if (want > capacity_) {
-    Pages grown = MakePages(want);
+    Memory grown = MakeMemory(want);
     if (kept != 0) std::memcpy(grown.get(), buffer_.get() + (offset - start_), kept);
     buffer_ = std::move(grown);
     capacity_ = want;

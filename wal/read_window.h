@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "logwood/file_system.h"
-#include "util/pages.h"
+#include "util/memory.h"
 
 namespace logwood {
 
@@ -40,7 +40,7 @@ class ReadWindow {
   Status FetchSlow(uint64_t offset, uint64_t size, uint64_t end, std::string_view* bytes);
 
   const RandomAccessFile* file_;
-  Pages buffer_;
+  Memory buffer_;
   uint64_t capacity_ = 0;
   uint64_t start_ = 0;   // of the file, where the buffer begins
   uint64_t filled_ = 0;  // bytes of the buffer that are read

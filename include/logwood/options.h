@@ -72,7 +72,10 @@ struct LOGWOOD_EXPORT Options {
 
 // For DB::OpenReadOnly.
 struct ReadOnlyOptions {
-  uint64_t memory_budget_bytes = 64ULL << 20;
+  // Three quarters of it must hold the commits that are not in tables yet, else opening is
+  // kInvalidArgument and says how much is needed. The default suits databases of any budget whose
+  // writer was given no memtable_bytes.
+  uint64_t memory_budget_bytes = 256ULL << 20;
   FileSystem* file_system = nullptr;
   // Serve the good prefix of a log with proven damage instead of failing.
   bool allow_damaged_log = false;

@@ -112,6 +112,34 @@ TEST_F(OpenedReadOnly, AfterAKillShowsWhatRecoveryWouldAndLeavesItSo) {
   EXPECT_OK(DB::Open(options_, path));
 }
 
+// What is in the log only is held in memory: reported, bounded, and refused with the way out.
+TEST_F(OpenedReadOnly, ALogThatDoesNotFitIsRefusedWithTheBudgetItNeeds) {
+  Close();
+  options_.tuning.memtable_bytes = 16 << 20;
+  Open();
+  for (uint32_t i = 0; i < 3000; ++i) ASSERT_OK(db_->Put({}, KeyOf(i), ValueOf(i, 1000)));
+  const std::string expected = Entries();
+  Close();
+  ReadOnlyOptions options = ReadOnly();
+  options.memory_budget_bytes = 2 << 20;
+  const Status refused = DB::OpenReadOnly(options, path_).status();
+  EXPECT_STATUS(kInvalidArgument, refused);
+  const std::string message(refused.message());
+  EXPECT_TRUE(message.starts_with("memory_budget_bytes")) << message;
+  const std::string_view before = "it must be at least ";
+  const size_t at = message.find(before);
+  ASSERT_NE(at, std::string::npos) << message;
+  options.memory_budget_bytes = std::stoull(message.substr(at + before.size()));
+  EXPECT_LT(options.memory_budget_bytes, 8u << 20);
+  ASSERT_OK_AND_ASSIGN(db_, DB::OpenReadOnly(options, path_));
+  EXPECT_EQ(Entries(), expected);
+  const MemoryStats memory = db_->GetStats().memory;
+  EXPECT_GT(memory.memtable_bytes, 3'000'000u);
+  EXPECT_LE(memory.memtable_bytes, options.memory_budget_bytes / 4 * 3);
+  EXPECT_GE(memory.used_bytes, memory.memtable_bytes);
+  EXPECT_LE(memory.used_bytes, options.memory_budget_bytes);
+}
+
 TEST_F(OpenedReadOnly, ADirectoryThatIsNotThereIsNotMade) {
   EXPECT_FALSE(DB::OpenReadOnly(ReadOnly(), place_.Join("nowhere")).ok());
   ASSERT_OK_AND_ASSIGN(const bool exists, place_.files()->Exists(place_.Join("nowhere")));

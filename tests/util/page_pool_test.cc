@@ -11,7 +11,7 @@ constexpr size_t kPiece = 64 * 1024;
 
 TEST(PagePool, GivenPiecesAreTakenAgain) {
   PagePool pool(kPiece, 4 * kPiece);
-  Pages piece = pool.Take();
+  Memory piece = pool.Take();
   const char* memory = piece.get();
   EXPECT_EQ(pool.spare_bytes(), 0u);
   pool.Give(std::move(piece));
@@ -22,7 +22,7 @@ TEST(PagePool, GivenPiecesAreTakenAgain) {
 
 TEST(PagePool, UsedAndKeptTogetherStayWithinTheLimit) {
   PagePool pool(kPiece, 4 * kPiece);
-  std::vector<Pages> used;
+  std::vector<Memory> used;
   for (int i = 0; i < 6; ++i) used.push_back(pool.Take());
   size_t spares_max = 0;
   while (!used.empty()) {
@@ -36,12 +36,12 @@ TEST(PagePool, UsedAndKeptTogetherStayWithinTheLimit) {
 
 TEST(PagePool, TrimFreesWhatNobodyNeededSinceTheLastOne) {
   PagePool pool(kPiece, 8 * kPiece);
-  std::vector<Pages> used;
+  std::vector<Memory> used;
   for (int i = 0; i < 6; ++i) used.push_back(pool.Take());
-  for (Pages& piece : used) pool.Give(std::move(piece));
+  for (Memory& piece : used) pool.Give(std::move(piece));
   pool.Trim();
   EXPECT_EQ(pool.spare_bytes(), 6 * kPiece) << "they came since";
-  Pages one = pool.Take(), two = pool.Take();
+  Memory one = pool.Take(), two = pool.Take();
   pool.Give(std::move(one));
   pool.Give(std::move(two));
   pool.Trim();

@@ -1,4 +1,4 @@
-#include "table/block_memory.h"
+#include "util/memory.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,6 @@
 #include <new>
 #include <vector>
 
-#include "util/check.h"
 #include "util/pages.h"
 #include "util/sync.h"
 
@@ -94,53 +93,53 @@ class ChunkPool {
   std::atomic<size_t> in_use_bytes_{0};           // relaxed: a figure
 };
 
-struct FreeObject {
-  FreeObject* next;
+struct FreePiece {
+  FreePiece* next;
 };
 
 // At the begin of each chunk.
 struct alignas(64) Chunk {
   Chunk* next;  // in the class's ring of chunks with room
   Chunk* previous;
-  FreeObject* free;
+  FreePiece* free;
   uint32_t used;
-  uint32_t fresh;      // objects from here on were never used
+  uint32_t fresh;      // pieces from here on were never used
   uint32_t populated;  // bytes that are memory already
 };
 
-// Objects of one size.
+// Pieces of one size.
 class alignas(64) SizeClass {
  public:
-  void Init(size_t object_bytes, size_t chunk_bytes, ChunkPool* pool) {
-    object_bytes_ = object_bytes;
+  void Init(size_t piece_bytes, size_t chunk_bytes, ChunkPool* pool) {
+    piece_bytes_ = piece_bytes;
     chunk_bytes_ = chunk_bytes;
     pool_ = pool;
-    objects_ = static_cast<uint32_t>((chunk_bytes - sizeof(Chunk)) / object_bytes);
+    pieces_ = static_cast<uint32_t>((chunk_bytes - sizeof(Chunk)) / piece_bytes);
   }
 
   void* Allocate() {
     MutexLock lock(mutex_);
     if (first_ == nullptr) Link(new (pool_->Take()) Chunk{nullptr, nullptr, nullptr, 0, 0, 0});
     Chunk* chunk = first_;
-    void* object = chunk->free;
-    if (object != nullptr) {
+    void* piece = chunk->free;
+    if (piece != nullptr) {
       chunk->free = chunk->free->next;
     } else {
-      object = TakeFresh(chunk);
+      piece = TakeFresh(chunk);
     }
-    if (++chunk->used == objects_) Unlink(chunk);
-    return object;
+    if (++chunk->used == pieces_) Unlink(chunk);
+    return piece;
   }
 
-  void Free(void* object) {
+  void Free(void* piece) {
     Chunk* empty = nullptr;
     {
       MutexLock lock(mutex_);
-      auto* chunk = reinterpret_cast<Chunk*>(reinterpret_cast<uintptr_t>(object) &
+      auto* chunk = reinterpret_cast<Chunk*>(reinterpret_cast<uintptr_t>(piece) &
                                              ~uintptr_t{chunk_bytes_ - 1});
-      chunk->free = new (object) FreeObject{chunk->free};
+      chunk->free = new (piece) FreePiece{chunk->free};
       // First in line, so that others get the time to become empty.
-      if (chunk->used == objects_) Link(chunk);
+      if (chunk->used == pieces_) Link(chunk);
       if (--chunk->used == 0) {
         Unlink(chunk);
         empty = chunk;
@@ -151,8 +150,8 @@ class alignas(64) SizeClass {
 
  private:
   void* TakeFresh(Chunk* chunk) REQUIRES(mutex_) {
-    const size_t begin = sizeof(Chunk) + object_bytes_ * chunk->fresh++;
-    const size_t end = begin + object_bytes_;
+    const size_t begin = sizeof(Chunk) + piece_bytes_ * chunk->fresh++;
+    const size_t end = begin + piece_bytes_;
     char* const at = reinterpret_cast<char*>(chunk);
     if (end > chunk->populated) {
       const size_t to = std::min((end + kPopulateBytes - 1) & ~(kPopulateBytes - 1), chunk_bytes_);
@@ -173,16 +172,16 @@ class alignas(64) SizeClass {
     if (chunk->next != nullptr) chunk->next->previous = chunk->previous;
   }
 
-  size_t object_bytes_ = 0;
+  size_t piece_bytes_ = 0;
   size_t chunk_bytes_ = 0;
   ChunkPool* pool_ = nullptr;
-  uint32_t objects_ = 0;  // in a chunk
+  uint32_t pieces_ = 0;  // in a chunk
   Mutex mutex_;
-  Chunk* first_ GUARDED_BY(mutex_) = nullptr;  // chunks with a free object
+  Chunk* first_ GUARDED_BY(mutex_) = nullptr;  // chunks with a free piece
 };
 
-struct Memory {
-  Memory() {
+struct MemoryPool {
+  MemoryPool() {
     for (size_t i = 0; i < kClasses; ++i) {
       const bool is_small = i < kSmallClasses;
       classes[i].Init(BytesOfClass(i), is_small ? kSmallChunkBytes : kLargeChunkBytes,
@@ -194,41 +193,46 @@ struct Memory {
   std::array<SizeClass, kClasses> classes;
 };
 
-// Never destroyed: blocks may be freed by destructors of static objects.
-Memory& TheMemory() {
-  static Memory* memory = new Memory;
-  return *memory;
+// Never destroyed: memory may be freed by destructors of static objects.
+MemoryPool& ThePool() {
+  static MemoryPool* pool = new MemoryPool;
+  return *pool;
 }
 
 }  // namespace
 
-#ifdef LOGWOOD_PAGES_FROM_NEW
-constexpr size_t kClassedMax = 0;
-#else
-constexpr size_t kClassedMax = kLargeMax;
-#endif
-
-size_t BlockMemoryBytes(size_t bytes) {
+size_t MemoryTaken(size_t bytes) {
   if (bytes == 0 || bytes > kLargeMax) return bytes;
   return BytesOfClass(ClassOf(bytes));
 }
 
-void* AllocateBlockMemory(size_t bytes) {
-  if (bytes == 0 || bytes > kClassedMax) [[unlikely]]
-    return AllocatePages(bytes);
-  return TheMemory().classes[ClassOf(bytes)].Allocate();
+#ifdef LOGWOOD_MEMORY_FROM_NEW
+
+void* AllocateMemory(size_t bytes) {
+  return ::operator new (bytes, std::align_val_t{kMemoryAlignment});
+}
+void FreeMemory(void* memory, size_t) {
+  ::operator delete (memory, std::align_val_t{kMemoryAlignment});
 }
 
-void FreeBlockMemory(void* memory, size_t bytes) {
-  if (bytes == 0 || bytes > kClassedMax) [[unlikely]] {
-    FreePages(static_cast<char*>(memory), bytes);
+#else
+
+void* AllocateMemory(size_t bytes) {
+  if (bytes > kLargeMax) return MapPages(bytes);
+  return ThePool().classes[ClassOf(std::max<size_t>(bytes, 1))].Allocate();
+}
+
+void FreeMemory(void* memory, size_t bytes) {
+  if (memory == nullptr) return;
+  if (bytes > kLargeMax) {
+    UnmapPages(static_cast<char*>(memory), bytes);
   } else {
-    TheMemory().classes[ClassOf(bytes)].Free(memory);
+    ThePool().classes[ClassOf(std::max<size_t>(bytes, 1))].Free(memory);
   }
 }
 
-size_t BlockMemoryInChunks() {
-  return TheMemory().small.in_use_bytes() + TheMemory().large.in_use_bytes();
-}
+#endif
+
+size_t MemoryInChunks() { return ThePool().small.in_use_bytes() + ThePool().large.in_use_bytes(); }
 
 }  // namespace logwood

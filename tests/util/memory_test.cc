@@ -1,5 +1,5 @@
-// Memory of blocks: every size is usable, nothing overlaps, and what is freed can go.
-#include "table/block_memory.h"
+// Memory of some size: all of it is usable, nothing overlaps, and what is freed can go.
+#include "util/memory.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,6 @@
 #include <thread>
 #include <vector>
 
-#include "util/pages.h"
 #include "util/random.h"
 
 namespace logwood {
@@ -21,7 +20,7 @@ struct Piece {
 };
 
 Piece Make(size_t bytes, char fill) {
-  Piece piece{static_cast<char*>(AllocateBlockMemory(bytes)), bytes, fill};
+  Piece piece{static_cast<char*>(AllocateMemory(bytes)), bytes, fill};
   std::memset(piece.memory, fill, bytes);
   return piece;
 }
@@ -30,23 +29,25 @@ Piece Make(size_t bytes, char fill) {
 bool Free(const Piece& piece) {
   bool intact = true;
   for (size_t i = 0; i < piece.bytes; ++i) intact &= piece.memory[i] == piece.fill;
-  FreeBlockMemory(piece.memory, piece.bytes);
+  FreeMemory(piece.memory, piece.bytes);
   return intact;
 }
 
-TEST(BlockMemory, TakesAtMostAnEighthMoreThanAsked) {
+TEST(Memory, TakesAtMostAnEighthMoreThanAsked) {
   size_t before = 0;
   for (size_t bytes = 1; bytes <= 300 * 1024; bytes += 1 + bytes / 50) {
-    const size_t takes = BlockMemoryBytes(bytes);
+    const size_t takes = MemoryTaken(bytes);
     EXPECT_GE(takes, bytes);
     EXPECT_LE(takes, bytes + bytes / 8 + 127) << bytes;
     EXPECT_GE(takes, before) << bytes;
-    EXPECT_EQ(BlockMemoryBytes(takes), takes) << bytes;
+    EXPECT_EQ(MemoryTaken(takes), takes) << bytes;
     before = takes;
   }
 }
 
-TEST(BlockMemory, EverySizeIsUsableAndAligned) {
+TEST(Memory, EverySizeIsUsableAndAligned) {
+  FreeMemory(AllocateMemory(0), 0);
+  FreeMemory(nullptr, 100);
   std::vector<Piece> pieces;
   for (size_t bytes = 1; bytes <= 600 * 1024; bytes += 1 + bytes / 30) {
     pieces.push_back(Make(bytes, static_cast<char>(bytes)));
@@ -55,7 +56,7 @@ TEST(BlockMemory, EverySizeIsUsableAndAligned) {
   for (const Piece& piece : pieces) ASSERT_TRUE(Free(piece)) << piece.bytes;
 }
 
-TEST(BlockMemory, ConcurrentlyPiecesNeverOverlap) {
+TEST(Memory, ConcurrentlyPiecesNeverOverlap) {
   constexpr int kSteps = 20'000;
   const auto work = [](uint64_t seed) {
     Random random(seed);
@@ -78,10 +79,10 @@ TEST(BlockMemory, ConcurrentlyPiecesNeverOverlap) {
   for (std::thread& thread : threads) thread.join();
 }
 
-#ifndef LOGWOOD_PAGES_FROM_NEW
-TEST(BlockMemory, WhatOneThreadFreedServesAnother) {
+#ifndef LOGWOOD_MEMORY_FROM_NEW
+TEST(Memory, WhatOneThreadFreedServesAnother) {
   constexpr size_t kPieces = 2000, kBytes = 4100;
-  const size_t before = BlockMemoryInChunks();
+  const size_t before = MemoryInChunks();
   size_t full = 0;
   for (int round = 0; round < 5; ++round) {
     std::vector<Piece> pieces;
@@ -89,25 +90,25 @@ TEST(BlockMemory, WhatOneThreadFreedServesAnother) {
       for (size_t i = 0; i < kPieces; ++i) pieces.push_back(Make(kBytes, 'x'));
     });
     maker.join();
-    if (round == 0) full = BlockMemoryInChunks();
-    EXPECT_EQ(BlockMemoryInChunks(), full) << round;
+    if (round == 0) full = MemoryInChunks();
+    EXPECT_EQ(MemoryInChunks(), full) << round;
     for (const Piece& piece : pieces) ASSERT_TRUE(Free(piece));
   }
   EXPECT_LT(full - before, kPieces * kBytes * 12 / 10);
-  EXPECT_EQ(BlockMemoryInChunks(), before);
+  EXPECT_EQ(MemoryInChunks(), before);
 }
 
-TEST(BlockMemory, AChunkGoesWhenAllInItIsFree) {
+TEST(Memory, AChunkGoesWhenAllInItIsFree) {
   constexpr size_t kBytes = 30'000;
-  const size_t before = BlockMemoryInChunks();
+  const size_t before = MemoryInChunks();
   std::vector<Piece> pieces;
   for (int i = 0; i < 200; ++i) pieces.push_back(Make(kBytes, 'y'));
-  const size_t full = BlockMemoryInChunks();
+  const size_t full = MemoryInChunks();
   EXPECT_GE(full - before, 200 * kBytes);
   for (size_t i = 0; i < 100; ++i) ASSERT_TRUE(Free(pieces[i]));
-  EXPECT_LE(BlockMemoryInChunks() - before, (full - before) / 2 + (1 << 20));
+  EXPECT_LE(MemoryInChunks() - before, (full - before) / 2 + (1 << 20));
   for (size_t i = 100; i < 200; ++i) ASSERT_TRUE(Free(pieces[i]));
-  EXPECT_EQ(BlockMemoryInChunks(), before);
+  EXPECT_EQ(MemoryInChunks(), before);
 }
 #endif
 
