@@ -89,7 +89,9 @@ class TableSink {
   // Invariant 5: the bytes are durable before the table is returned to anybody.
   Status FinishTable() {
     ASSIGN_OR_RETURN(TableMeta meta, builder_->Finish());
-    RETURN_IF_ERROR(file_->Sync());
+    Status synced = file_->Sync();
+    if (!synced.ok() && options_.sync_failed) options_.sync_failed(synced);
+    RETURN_IF_ERROR(std::move(synced));
     RETURN_IF_ERROR(file_->Close());
     builder_.reset();
     file_.reset();

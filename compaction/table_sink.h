@@ -23,8 +23,9 @@ struct SinkOptions {
   std::vector<TableMetaPtr> grandparents;   // and where one of these ends beyond half
                                             // of it, or the overlap with them exceeds:
   uint64_t grandparent_bytes_max = ~uint64_t{0};
-  std::function<uint64_t()> next_number;  // thread safe
-  std::function<bool()> cancelled;        // asked now and then; true ends with kCancelled
+  std::function<uint64_t()> next_number;           // thread safe
+  std::function<bool()> cancelled;                 // asked now and then; true ends with kCancelled
+  std::function<void(const Status&)> sync_failed;  // told when that is what failed; may be empty
   uint64_t created_us = 0;
 };
 

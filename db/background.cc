@@ -60,6 +60,11 @@ SinkOptions Background::MakeSink(uint64_t created_us) {
   sink.table = settings.table_options();
   sink.next_number = [this] { return parts_.tree->versions().NewFileNumber(); };
   sink.cancelled = [this] { return stopping(); };
+  // A device that loses what it was to write is trusted with nothing more (invariant 13); a full
+  // one is waited for.
+  sink.sync_failed = [this](const Status& status) {
+    if (!status.Is(StatusCode::kNoSpace)) StopWrites(status, "sync of a table");
+  };
   sink.created_us = created_us;
   return sink;
 }
@@ -247,13 +252,16 @@ std::string Background::delay_reason() const {
 }
 
 // Names of new tables first, then the edit that refers to them (invariant 5). A failed sync of
-// either proves nothing when it is tried again, so writes stop; a full disk is waited for.
+// either proves nothing when it is tried again, so writes stop; a disk too full for the edit is
+// waited for: a new manifest is written then.
 Status Background::CommitEdit(Edit edit, size_t flushed) {
   Core& core = *parts_.core;
   const bool new_names = std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& added) {
     return edit.Brings(added.second.number);
   });
   Status status = new_names ? core.fs->SyncDirectory(core.path) : Status::Ok();
+  // Whatever the reason: every later one fails as well (db/guarded_file_system.h).
+  if (!status.ok()) StopWrites(status, "sync of the directory");
   if (status.ok()) status = parts_.tree->Commit(std::move(edit), flushed);
   if (status.Is(StatusCode::kIoError)) StopWrites(status, "commit of an edit");
   return status;
@@ -303,6 +311,12 @@ void Background::ArmIdle() {
 // Runs every few milliseconds while commits come, once more when they stop, and then no more.
 void Background::TendLog() {
   if (stopping() || parts_.errors->stopped()) return;
+  // Behind a sync that takes long this thread would wait, too, and nobody would tell of it.
+  if (parts_.log->LookAtSync() > kTendDelayUs) {
+    idle_armed_.store(false, std::memory_order_seq_cst);
+    ArmIdle();
+    return;
+  }
   LogPos stored = parts_.log->stored();
   Status status;
   if (stored == idle_seen_ && stored != idle_marked_) {

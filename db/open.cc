@@ -1,7 +1,9 @@
 // DB::Open: from a directory to a running engine, in the order that survives a crash at any step.
 #include <algorithm>
+#include <new>
 
 #include "db/engine.h"
+#include "db/epochs.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
@@ -32,7 +34,7 @@ class Opener {
   Result<std::unique_ptr<DB>> Run() {
     RETURN_IF_ERROR(PrepareDirectory());
     RETURN_IF_ERROR(fresh_ ? StartFresh() : LoadExisting());
-    MakeCore();
+    RETURN_IF_ERROR(MakeCore());
     uint64_t begin = core_->executor->NowNanos();
     Status replayed = Replay();
     if (replayed.ok()) replayed = SecureLog();
@@ -53,7 +55,7 @@ class Opener {
   Status CheckFresh() const;
   Status StartFresh();
   Status LoadExisting();
-  void MakeCore();
+  Status MakeCore();
   Status Replay();
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
@@ -134,8 +136,9 @@ Status Opener::LoadExisting() {
   return Status::Ok();
 }
 
-void Opener::MakeCore() {
+Status Opener::MakeCore() {
   auto threads = NewThreadPool(settings_.background_threads);
+  RETURN_IF_ERROR(threads->Start().WithContext(path_));
   auto events = std::make_unique<EventLog>(fs_, threads.get(), path_, settings_.event_log_bytes,
                                            options_.listeners);
   core_ = std::make_shared<Core>(fs_, path_, settings_, std::move(threads), std::move(events));
@@ -143,6 +146,7 @@ void Opener::MakeCore() {
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
   core_->catalogue.SetOwner(static_cast<uint32_t>(tree_.root.instance_id.low) | 1);
+  return Status::Ok();
 }
 
 // While replaying, memtables that do not fit into memory become tables; they join the version with
@@ -208,6 +212,9 @@ Status Opener::StartEpochAndManifest() {
     // Positions beyond what we found may have been seen by somebody: history may fork here.
     tree_.epochs.push_back(Epoch{tree_.epochs.back().number + 1, NewId().low, last + 1});
   }
+  const auto& segments = log_state_.replay.segments;
+  const LogPos log_begin = segments.empty() ? last + 1 : segments.front().first_position;
+  tree_.epochs = RememberedEpochs(std::move(tree_.epochs), log_begin);
   core_->recovery.epoch = tree_.epochs.back().number;
   VersionSet::Start start;
   start.fs = fs_;
@@ -286,6 +293,14 @@ Status Opener::StartLog() {
     header.catalogue_position = core->catalogue.position();
     header.catalogue = core->catalogue.Encode();
     return header;
+  };
+  options.slow_sync = [core = core_.get()](uint64_t micros, bool under_way) {
+    Event event;
+    event.kind = EventKind::kSlowSync;
+    event.position = core->visible.load(std::memory_order_relaxed);
+    event.micros = micros;
+    event.detail = under_way ? "a sync of the log is still under way" : "a sync of the log ended";
+    core->events->Emit(std::move(event));
   };
   CommitLog::Start start;
   start.last_position = last;
@@ -386,9 +401,15 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   if (value == nullptr) return Status::InvalidArgument("value: it is null");
   thread_local PinnedValue pinned;
   RETURN_IF_ERROR(Get(options, keyspace, key, &pinned));
-  value->assign(pinned.view());
+  Status copied;
+  try {
+    value->assign(pinned.view());
+  } catch (const std::bad_alloc&) {
+    copied =
+        Status::Busy("no memory for a value of " + std::to_string(pinned.view().size()) + " bytes");
+  }
   pinned.Reset();
-  return Status::Ok();
+  return copied;
 }
 
 Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {

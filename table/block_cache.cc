@@ -13,7 +13,8 @@ static_assert(sizeof(CachedBlock) == 16 && __STDCPP_DEFAULT_NEW_ALIGNMENT__ >= 1
               "a block's bytes begin aligned to 16");
 
 CachedBlock* CachedBlock::Make(size_t size) {
-  return new (::operator new(sizeof(CachedBlock) + size)) CachedBlock(size);
+  void* const room = ::operator new(sizeof(CachedBlock) + size, std::nothrow);
+  return room != nullptr ? new (room) CachedBlock(size) : nullptr;
 }
 
 void CachedBlock::Unref() const {

@@ -3,6 +3,8 @@
 #include <snappy.h>
 
 #include <memory>
+#include <new>
+#include <string>
 
 #include "util/hash.h"
 #include "util/status_macros.h"
@@ -16,6 +18,12 @@ constexpr char kStoredSnappy = static_cast<char>(Compression::kSnappy);
 // Blocks up to this size are read into the stack before they are decompressed.
 constexpr size_t kStackBytes = 8 * 1024;
 
+// A block is as large as its file says: its memory may be what the system does not have.
+Status NoMemory(const BlockSource& source, uint64_t offset, size_t size) {
+  return Status::Busy("no memory for a block of " + std::to_string(size) + " bytes of " +
+                      std::string(source.path) + ":" + std::to_string(offset));
+}
+
 // Slack included; null: the claim cannot be true.
 Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::string_view packed,
                             BlockUse use) {
@@ -26,6 +34,7 @@ Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::str
     return TableDamage(source.path, offset, "uncompressed size is implausible");
   }
   CachedBlock* block = CachedBlock::Make(size + kBlockSlackBytes);
+  if (block == nullptr) return NoMemory(source, offset, size);
   BlockRef ref(block);
   if (!snappy::RawUncompress(packed.data(), packed.size(), block->data())) {
     return TableDamage(source.path, offset, "block does not decompress");
@@ -34,8 +43,9 @@ Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::str
   return ref;
 }
 
-Result<BlockRef> Copy(std::string_view payload) {
+Result<BlockRef> Copy(const BlockSource& source, uint64_t offset, std::string_view payload) {
   CachedBlock* block = CachedBlock::Make(payload.size() + kBlockSlackBytes);
+  if (block == nullptr) return NoMemory(source, offset, payload.size());
   std::memcpy(block->data(), payload.data(), payload.size());
   std::memset(block->data() + payload.size(), 0, kBlockSlackBytes);
   return BlockRef(block);
@@ -101,8 +111,8 @@ Result<BlockRef> DecodeBlock(const BlockSource& source, uint64_t offset, std::st
     return Status::NotSupported(
         TableDamage(source.path, offset, "block compression is unknown").message());
   }
-  Result<BlockRef> block =
-      stored == kStoredSnappy ? Decompress(source, offset, payload, use) : Copy(payload);
+  Result<BlockRef> block = stored == kStoredSnappy ? Decompress(source, offset, payload, use)
+                                                   : Copy(source, offset, payload);
   if (!block.ok() || use == BlockUse::kBytes) return block;
   if (const char* problem = Block::Validate(BlockPayload(*block->get()))) {
     return TableDamage(source.path, offset, problem);
@@ -116,7 +126,8 @@ Result<BlockRef> ReadBlock(const BlockSource& source, const BlockHandle& handle,
   std::unique_ptr<char[]> heap;
   char* raw = stack;
   if (size > kStackBytes) {
-    heap = std::make_unique_for_overwrite<char[]>(size);
+    heap.reset(new (std::nothrow) char[size]);
+    if (heap == nullptr) return NoMemory(source, handle.offset, size);
     raw = heap.get();
   }
   RETURN_IF_ERROR(ReadExactly(source, handle.offset, size, raw));

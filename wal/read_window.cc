@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <string>
 
 #include "util/coding.h"
 #include "util/status_macros.h"
@@ -17,7 +19,11 @@ Status ReadWindow::FetchSlow(uint64_t offset, uint64_t size, uint64_t end,
   if (offset >= start_ && offset - start_ < filled_) kept = filled_ - (offset - start_);
   want = std::max(want, kept);
   if (want > capacity_) {
-    std::unique_ptr<char[]> grown(new char[want]);
+    // A record is as large as its file says: its memory may be what the system does not have.
+    std::unique_ptr<char[]> grown(new (std::nothrow) char[want]);
+    if (grown == nullptr) {
+      return Status::Busy("no memory for " + std::to_string(want) + " bytes of the log");
+    }
     if (kept != 0) std::memcpy(grown.get(), buffer_.get() + (offset - start_), kept);
     buffer_ = std::move(grown);
     capacity_ = want;
