@@ -1,5 +1,5 @@
-// The whole engine under the scheduler: a seed is a run of several lives with several clients,
-// judged by its history; the same seed twice gives the same bytes, in whichever process.
+// The whole engine under the scheduler: a seed is a run of several lives with several clients, judged
+// by its history; the same seed twice gives the same bytes, in whichever process.
 //
 //   LOGWOOD_SEED=7 LOGWOOD_SEEDS=1 simulation_tests --gtest_filter='*SameSeedSameBytes*'
 //   LOGWOOD_SEEDS=10000 simulation_tests --gtest_filter='*SameSeedSameBytes*'
