@@ -195,8 +195,8 @@ Status Background::WaitFlushed(LogPos position) {
     backoff_[static_cast<size_t>(ErrorState::Work::kFlush)].Reset();
     failures = flush_failures_;
   }
-  Wake();
   while (parts_.tree->versions().tables_state().position < position) {
+    Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
     if (flush_failures_ != failures || parts_.errors->stopped()) {
@@ -204,13 +204,7 @@ Status Background::WaitFlushed(LogPos position) {
       failures = flush_failures_;
     }
     if (stopping()) return ClosedError(*parts_.core);
-    if (flushing_) {
-      changed_.Wait(mutex_);
-      continue;
-    }
-    // Not at every turn: it starts a compactor, whose end wakes who waits here.
-    lock.Unlock();
-    Wake();
+    if (flushing_) changed_.Wait(mutex_);
   }
   return Status::Ok();
 }
