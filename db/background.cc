@@ -188,23 +188,32 @@ Status Background::WaitForRoom() {
 }
 
 Status Background::WaitFlushed(LogPos position) {
+  const auto flush = static_cast<size_t>(ErrorState::Work::kFlush);
   uint64_t failures = 0;
   {
-    // Somebody asks: what failed before is tried now, and only how that ends counts.
+    // Somebody asks: what failed before, or is failing just now, is tried again, and only how that
+    // ends counts.
     MutexLock lock(mutex_);
-    backoff_[static_cast<size_t>(ErrorState::Work::kFlush)].Reset();
-    failures = flush_failures_;
+    backoff_[flush].Reset();
+    failures = flush_failures_ + (flushing_ ? 1 : 0);
   }
+  Wake();
   while (parts_.tree->versions().tables_state().position < position) {
-    Wake();
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
-    if (flush_failures_ != failures || parts_.errors->stopped()) {
+    if (flush_failures_ > failures || parts_.errors->stopped()) {
       RETURN_IF_ERROR(parts_.errors->failure(ErrorState::Work::kFlush));
       failures = flush_failures_;
     }
     if (stopping()) return ClosedError(*parts_.core);
-    if (flushing_) changed_.Wait(mutex_);
+    if (flushing_) {
+      changed_.Wait(mutex_);
+      continue;
+    }
+    backoff_[flush].Reset();
+    // Not at every turn: it starts a compactor, whose end wakes who waits here.
+    lock.Unlock();
+    Wake();
   }
   return Status::Ok();
 }
