@@ -274,7 +274,9 @@ Result<Descriptor> Open(const std::string& path, int flags) {
   }
   Descriptor opened(fd);
   if ((flags & O_DIRECTORY) == 0) {
-    if (::fstat(fd, &info) != 0) return ErrorFromErrno(operation, path, errno);
+    if (Uninterrupted([&] { return ::fstat(fd, &info); }) != 0) {
+      return ErrorFromErrno(operation, path, errno);
+    }
     RETURN_IF_ERROR(CheckIsFile(operation, path, info.st_mode));
   }
   if (fd > STDERR_FILENO) return opened;

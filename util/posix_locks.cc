@@ -63,7 +63,8 @@ class PosixFileLock final : public FileLock {
 bool StillNames(const std::string& path, const Descriptor& fd) {
   struct stat named;
   struct stat locked;
-  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd.get(), &locked) == 0 &&
+  return Uninterrupted([&] { return ::stat(path.c_str(), &named); }) == 0 &&
+         Uninterrupted([&] { return ::fstat(fd.get(), &locked); }) == 0 &&
          named.st_dev == locked.st_dev && named.st_ino == locked.st_ino;
 }
 
