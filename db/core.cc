@@ -42,7 +42,7 @@ Core::Core(FileSystem* file_system, std::string directory, Settings values,
       tables(fs, path, &cache, &statistics.tables, OpenTablesMax(*fs), settings.readers_bytes_max),
       held(&cache),
       views(EmptyView()),
-      fork_watch([](void* self) { static_cast<Core*>(self)->BecomeChild(); }, this) {}
+      fork_watch_([](void* self) { static_cast<Core*>(self)->BecomeChild(); }, this) {}
 
 std::shared_ptr<Core> Core::Make(FileSystem* file_system, std::string directory, Settings values,
                                  std::unique_ptr<Executor> threads,

@@ -79,7 +79,7 @@ struct Core {
   Mutex damage_mutex_;
   std::set<std::string, std::less<>> damage_told_ GUARDED_BY(damage_mutex_);
 
-  ForkWatch fork_watch;
+  ForkWatch fork_watch_;
 };
 
 // kClosed, or ok.

@@ -156,7 +156,7 @@ void SegmentWriter::Add(CommitRecord* record) {
 
 Status SegmentWriter::Store() {
   State& s = *state_;
-  if (s.group.size() == 0) return Status::Ok();
+  if (s.group.empty()) return Status::Ok();
   uint64_t begin = s.length.load(std::memory_order_relaxed);
   Status status = s.StoreAt(begin, s.group.view());
   if (status.ok()) [[likely]] {
@@ -192,7 +192,7 @@ Status SegmentWriter::MarkDurable(LogPos position) {
 Status SegmentWriter::Seal() {
   State& s = *state_;
   if (s.sealed.load(std::memory_order_relaxed)) return Status::Ok();
-  CHECK(s.group.size() == 0);
+  CHECK(s.group.empty());
   uint64_t begin = s.length.load(std::memory_order_relaxed);
   SegmentTrailer trailer;
   trailer.records = s.stored.position - (s.header.first_position - 1);
