@@ -111,10 +111,10 @@ Status Opener::PrepareDirectory() {
 }
 
 Status Opener::CheckFresh() const {
-  if (!options_.create_if_missing) {
+  if (HoldsNoDatabase(listing_)) {
+    if (options_.create_if_missing) return Status::Ok();
     return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
   }
-  if (HoldsNoDatabase(listing_)) return Status::Ok();
   return Status::Corruption(JoinPath(path_, kRootFileName) +
                             ":0: the directory holds data files but no ROOT; it will not be taken "
                             "for an empty database");

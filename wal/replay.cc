@@ -53,8 +53,11 @@ class Replay {
   Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
+  std::string WhyNameIsWrong() const;
+  uint64_t MissingNewest() const;
   void BoundByCleanEnd();
   void ForgetRemainsBelowTables();
+  void ConcludeDamage();
   Status Conclude();
   Status GatherBehind(const Stop& stop, uint64_t* bytes);
   Status GatherFile(size_t link, uint64_t begin, uint64_t* bytes);
@@ -349,6 +352,26 @@ std::string Replay::WhyDurableSegmentIsWrong() const {
   return why;
 }
 
+// No crash leaves a segment of this instance under another's name.
+std::string Replay::WhyNameIsWrong() const {
+  if (!stop_.has_value() || chain_[stop_->link].kind != LinkKind::kUnreadable) return {};
+  const SegmentProbe& probe = files_[chain_[stop_->link].file].probe;
+  if (probe.kind != SegmentProbe::Kind::kReadable) return {};
+  const SegmentHeader& h = probe.header();
+  if (h.history_id != options_.history_id || h.instance_id != options_.instance_id) return {};
+  return stop_->reason + "; files were swapped or renamed";
+}
+
+// The segment in which the log ended, or must have gone on, where its file is not there; else 0.
+uint64_t Replay::MissingNewest() const {
+  uint64_t newest = options_.durable_segment;
+  if (options_.clean_end.has_value()) newest = std::max(newest, options_.clean_end->segment);
+  const bool there = std::any_of(files_.begin(), files_.end(), [newest](const SegmentFile& file) {
+    return file.number == newest;
+  });
+  return there ? 0 : newest;
+}
+
 // Segments that hold nothing but what is in tables are removed, and power loss may take back the
 // removal of older ones alone: a beginning whose end is gone. No log follows from it. Bad bytes in
 // a segment are another matter.
@@ -359,6 +382,29 @@ void Replay::ForgetRemainsBelowTables() {
   next_position_ = options_.from;
   any_read_ = false;
   from_is_covered_ = false;
+}
+
+// The first position that cannot be read was durable.
+void Replay::ConcludeDamage() {
+  uint64_t segment = end_segment_;
+  uint64_t offset = end_offset_;
+  std::string what;
+  if (stop_.has_value()) {
+    segment = chain_[stop_->link].number;
+    offset = stop_->offset;
+    what = stop_->reason;
+  } else if (const uint64_t missing = MissingNewest()) {
+    segment = missing;
+    offset = 0;
+    what = Where(missing, 0) + "the file is missing";
+  } else {
+    what = (any_read_ ? Where(segment, offset) : std::string()) + "the log ends here";
+  }
+  result_.damage = Status::Corruption(what + "; position " + std::to_string(next_position_) +
+                                      " cannot be read, though the log was durable up to " +
+                                      std::to_string(durable_));
+  result_.damage_file = LogFileName(segment);
+  result_.damage_offset = offset;
 }
 
 Status Replay::Conclude() {
@@ -375,19 +421,11 @@ Status Replay::Conclude() {
     return Status::Ok();
   }
   if (next_position_ <= durable_) {
-    std::string what =
-        stop_.has_value()
-            ? stop_->reason
-            : (any_read_ ? Where(end_segment_, end_offset_) : std::string()) + "the log ends here";
-    result_.damage = Status::Corruption(what + "; position " + std::to_string(next_position_) +
-                                        " cannot be read, though the log was durable up to " +
-                                        std::to_string(durable_));
-    result_.damage_file =
-        LogFileName(stop_.has_value() ? chain_[stop_->link].number : end_segment_);
-    result_.damage_offset = stop_.has_value() ? stop_->offset : end_offset_;
+    ConcludeDamage();
     return Status::Ok();
   }
   std::string durable_is_wrong = WhyDurableSegmentIsWrong();
+  if (durable_is_wrong.empty()) durable_is_wrong = WhyNameIsWrong();
   if (!durable_is_wrong.empty()) {
     result_.damage = Status::Corruption(durable_is_wrong);
     result_.damage_file = LogFileName(chain_[stop_->link].number);

@@ -1,0 +1,184 @@
+#include "tests/damage/damage_judge.h"
+
+#include <array>
+#include <cctype>
+#include <memory>
+#include <set>
+
+#include "tests/support/option_sets.h"
+#include "util/escape.h"
+
+namespace logwood::test {
+
+namespace {
+
+constexpr char kPath[] = "/db";
+constexpr size_t kErrorsKept = 5;
+
+class Notes final : public EventListener {
+ public:
+  void OnEvent(const Event& event) override {
+    if (event.kind == EventKind::kUnprovenTail || event.kind == EventKind::kCorruption)
+      events.push_back(event);
+  }
+  std::vector<Event> events;
+};
+
+class Reader {
+ public:
+  Reader(const DamageShape& shape, DB* db, Verdict* verdict)
+      : shape_(shape), db_(db), verdict_(verdict) {}
+
+  void ReadAll() {
+    verdict_->last = db_->LastPosition();
+    verdict_->recovery = db_->GetRecoveryInfo();
+    if (verdict_->last >= shape_.contents.size())
+      return Wrong("is at position " + std::to_string(verdict_->last));
+    const Content& content = *shape_.contents[verdict_->last];
+    const Result<std::vector<KeyspaceInfo>> list = db_->ListKeyspaces();
+    if (!list.ok()) return Note(list.status());
+    std::set<std::string> names;
+    for (const KeyspaceInfo& info : *list) names.insert(info.name);
+    for (const auto& [name, rows] : content) {
+      if (names.erase(name) == 0) return Wrong("keyspace " + name + " is gone");
+      const Result<Keyspace> keyspace = db_->OpenKeyspace(name);
+      if (!keyspace.ok()) return Wrong("keyspace " + name + ": " + keyspace.status().ToString());
+      Scan(name, *keyspace, rows, true);
+      Scan(name, *keyspace, rows, false);
+      GetAll(name, *keyspace, rows);
+    }
+    if (!names.empty()) Wrong("keyspace " + *names.begin() + " is back");
+  }
+
+ private:
+  void Wrong(const std::string& what) {
+    if (verdict_->wrong.empty()) verdict_->wrong = what;
+  }
+
+  void Note(const Status& status) {
+    if (!status.Is(StatusCode::kCorruption)) Wrong("answers " + status.ToString());
+    if (verdict_->errors.size() < kErrorsKept) verdict_->errors.push_back(status);
+  }
+
+  void Scan(const std::string& name, Keyspace keyspace, const Rows& rows, bool forward) {
+    const auto it = db_->NewIterator({}, keyspace);
+    size_t count = 0;
+    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
+         forward ? it->Next() : it->Prev()) {
+      const auto found = rows.find(std::string(it->key()));
+      const std::string where = name + ": a scan shows key " + Escape(it->key());
+      if (found == rows.end()) return Wrong(where + ", which is not there");
+      if (found->second != it->value()) return Wrong(where + " with another value");
+      ++count;
+    }
+    if (!it->status().ok()) return Note(it->status());
+    if (count != rows.size()) {
+      Wrong(name + ": a scan shows " + std::to_string(count) + " keys of " +
+            std::to_string(rows.size()));
+    }
+  }
+
+  // Every key that ever was.
+  void GetAll(const std::string& name, Keyspace keyspace, const Rows& rows) {
+    for (const std::string& key : KeysOf(name)) {
+      const Status status = db_->Get({}, keyspace, key, &value_);
+      const auto found = rows.find(key);
+      const bool there = found != rows.end();
+      if (status.ok()) {
+        if (!there) return Wrong(name + ": key " + Escape(key) + " is back");
+        if (value_ != found->second) return Wrong(name + ": key " + Escape(key) + " is wrong");
+      } else if (!status.Is(StatusCode::kNotFound)) {
+        Note(status);
+      } else if (there) {
+        return Wrong(name + ": key " + Escape(key) + " is not found");
+      }
+    }
+  }
+
+  const std::set<std::string>& KeysOf(const std::string& name) {
+    static std::map<std::pair<const DamageShape*, std::string>, std::set<std::string>> all;
+    std::set<std::string>& keys = all[{&shape_, name}];
+    if (!keys.empty()) return keys;
+    for (const auto& content : shape_.contents) {
+      const auto at = content->find(name);
+      if (at == content->end()) continue;
+      for (const auto& [key, value] : at->second) keys.insert(key);
+    }
+    keys.insert("never there");
+    return keys;
+  }
+
+  const DamageShape& shape_;
+  DB* const db_;
+  Verdict* const verdict_;
+  std::string value_;
+};
+
+Result<std::unique_ptr<DB>> OpenAs(FileSystem* files, OpenMode mode,
+                                   std::shared_ptr<EventListener> listener) {
+  if (mode == OpenMode::kWriting) {
+    Options options = QuietOptions(files);
+    options.listeners.push_back(std::move(listener));
+    return DB::Open(options, kPath);
+  }
+  ReadOnlyOptions options;
+  options.memory_budget_bytes = 2 << 20;
+  options.file_system = files;
+  options.allow_damaged_log = mode == OpenMode::kDamagedLog;
+  return DB::OpenReadOnly(options, kPath);
+}
+
+}  // namespace
+
+std::string_view OpenModeName(OpenMode mode) {
+  constexpr std::array<std::string_view, 3> kNames = {"for writing", "read-only",
+                                                      "read-only, damaged log allowed"};
+  return kNames[static_cast<size_t>(mode)];
+}
+
+bool NamesPlaceIn(const std::string& message, const std::string& file) {
+  for (size_t at = message.find(file + ":"); at != std::string::npos;
+       at = message.find(file + ":", at + 1)) {
+    const size_t digit = at + file.size() + 1;
+    if (digit < message.size() && std::isdigit(static_cast<unsigned char>(message[digit])) != 0)
+      return true;
+  }
+  return false;
+}
+
+std::string Verdict::ToString() const {
+  std::string text = opened.ok() ? "opened at position " + std::to_string(last) : opened.ToString();
+  if (recovery.unproven_tail_bytes > 0) {
+    text += "; tail " + recovery.unproven_tail_file + ":" +
+            std::to_string(recovery.unproven_tail_offset) + ", " +
+            std::to_string(recovery.unproven_tail_bytes) + " bytes";
+  }
+  for (const Event& event : events) text += "; event " + event.ToJson();
+  for (const Status& error : errors) text += "; read: " + error.ToString();
+  return wrong.empty() ? text : text + "; WRONG: " + wrong;
+}
+
+Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode) {
+  Verdict verdict;
+  const Place place;
+  verdict.opened = WriteDirectory(place.files(), kPath, files);
+  const auto notes = std::make_shared<Notes>();
+  std::unique_ptr<DB> db;
+  if (verdict.opened.ok()) {
+    Result<std::unique_ptr<DB>> opened = OpenAs(place.files(), mode, notes);
+    verdict.opened = opened.status();
+    if (opened.ok()) db = std::move(*opened);
+  }
+  if (db == nullptr) {
+    if (!verdict.opened.Is(StatusCode::kCorruption))
+      verdict.wrong = "opening answers " + verdict.opened.ToString();
+    return verdict;
+  }
+  Reader(shape, db.get(), &verdict).ReadAll();
+  const Status closed = db->Close();
+  if (!closed.ok() && verdict.wrong.empty()) verdict.wrong = "closing: " + closed.ToString();
+  verdict.events = std::move(notes->events);
+  return verdict;
+}
+
+}  // namespace logwood::test

@@ -1,0 +1,35 @@
+// Judge: opens a damaged directory, reads all of it, and says how it answered. What no damage
+// excuses - a wrong value, a key lost or invented without an error, half a commit, a code that is
+// no damage's, a message that names no place - is in Verdict::wrong.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "logwood/db.h"
+#include "tests/damage/damage_shape.h"
+
+namespace logwood::test {
+
+enum class OpenMode : uint8_t { kWriting, kReadOnly, kDamagedLog };
+std::string_view OpenModeName(OpenMode mode);
+
+struct Verdict {
+  Status opened;                // not ok: it did not open
+  LogPos last = 0;              // where the log ends, if it opened
+  RecoveryInfo recovery;        // the same
+  std::vector<Event> events;    // of kUnprovenTail and kCorruption; kWriting only
+  std::vector<Status> errors;   // of reads; at most a few are kept
+  std::string wrong;            // the first; empty: nothing is
+  bool exact() const { return opened.ok() && errors.empty(); }
+  // The open's, or the first read's.
+  Status first_error() const { return !opened.ok() ? opened : errors.empty() ? Status() : errors[0]; }
+  std::string ToString() const;
+};
+
+Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode);
+
+// Whether the message begins with "FILE:OFFSET: " or names FILE:OFFSET further on.
+bool NamesPlaceIn(const std::string& message, const std::string& file);
+
+}  // namespace logwood::test

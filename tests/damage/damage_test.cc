@@ -1,0 +1,179 @@
+// Every byte of every file changed, every length cut to, files missing, zeroed, swapped and
+// replaced by older ones, on a database that was closed and on killed ones: what opens answers
+// exactly or with an error that names the place, and no durable commit is gone without a word.
+//
+//   LOGWOOD_DAMAGE=full damage_tests --gtest_filter='*Flip*'      all of them: half an hour
+//   LOGWOOD_DAMAGE=50 LOGWOOD_SEED=7 damage_tests                 one byte in fifty
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "tests/damage/damage_cases.h"
+#include "tests/damage/damage_judge.h"
+#include "tests/damage/damage_shape.h"
+#include "tests/support/environment.h"
+#include "tests/support/option_sets.h"
+#include "tests/support/status_assert.h"
+#include "wal/segment_probe.h"
+#include "wal/segment_reader.h"
+
+namespace logwood::test {
+namespace {
+
+constexpr uint64_t kFailuresMax = 5;
+// How many cases are left out by default.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500;
+#else
+constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300;
+#endif
+
+class DamageTest : public testing::TestWithParam<ShapeKind> {
+ protected:
+  DamageTest() : shape_(MakeShape(GetParam())) {
+    whole_ = Judge(shape_, shape_.files, OpenMode::kReadOnly);
+    for (const auto& [name, bytes] : shape_.files) {
+      if (name.ends_with(".log")) newest_log_ = name;
+    }
+    ReadNewestLog();
+  }
+
+  // Opens the damaged directory each way and holds the answers against what must be.
+  void Look(const DamageCase& damage) {
+    SetCrashNote(damage.what);
+    for (const OpenMode mode : {OpenMode::kWriting, OpenMode::kReadOnly, OpenMode::kDamagedLog}) {
+      ++states_;
+      const Verdict verdict = Judge(shape_, damage.files, mode);
+      exact_ += verdict.exact() && verdict.last == shape_.last ? 1 : 0;
+      const std::string complaint = ComplaintAbout(damage, verdict, mode);
+      if (!complaint.empty()) Fail(damage, mode, complaint, verdict);
+      if (testing::Test::HasFatalFailure()) return;
+    }
+  }
+
+  std::string ComplaintAbout(const DamageCase& damage, const Verdict& verdict, OpenMode mode) {
+    if (!verdict.wrong.empty()) return verdict.wrong;
+    if (!verdict.exact() && !NamesDamage(damage, verdict.first_error().ToString()))
+      return "the error names no place in the damaged file";
+    if (verdict.opened.ok() && verdict.last < shape_.last && mode != OpenMode::kDamagedLog)
+      return ComplaintAboutLoss(damage, verdict, mode);
+    return "";
+  }
+
+  // It opened without the last commits.
+  std::string ComplaintAboutLoss(const DamageCase& damage, const Verdict& verdict, OpenMode mode) {
+    if (verdict.last < ProvenBeside(damage)) return "durable commits are gone";
+    if (LeavesNoTrace(damage)) return "";
+    if (verdict.recovery.unproven_tail_file != damage.file)
+      return "commits are gone and no tail is reported";
+    if (mode == OpenMode::kWriting && verdict.events.empty()) return "no event tells of the tail";
+    return "";
+  }
+
+  // Of a killed database's newest segment nothing speaks but the segment itself: where it is gone,
+  // replaced by an older copy or cut between two records, nothing tells that there was more.
+  bool LeavesNoTrace(const DamageCase& damage) const {
+    return !shape_.closed && damage.file == newest_log_ && damage.kind != DamageCase::Kind::kFlip;
+  }
+
+  // Up to where the log is proven to have been durable by what the damage left.
+  LogPos ProvenBeside(const DamageCase& damage) const {
+    if (!LeavesNoTrace(damage)) return whole_.recovery.durable_point;
+    LogPos proven = proven_before_newest_;
+    if (damage.kind != DamageCase::Kind::kCut) return proven;
+    for (const auto& [end, durable] : newest_marks_) {
+      if (end <= damage.offset) proven = std::max(proven, durable);
+    }
+    return proven;
+  }
+
+  bool NamesDamage(const DamageCase& damage, const std::string& message) const {
+    if (NamesPlaceIn(message, damage.file)) return true;
+    // What ROOT names, where that is not there.
+    if (damage.file == "ROOT" && NamesPlaceIn(message, ".manifest")) return true;
+    return !damage.other.empty() && NamesPlaceIn(message, damage.other);
+  }
+
+  void Fail(const DamageCase& damage, OpenMode mode, const std::string& complaint,
+            const Verdict& verdict) {
+    const auto directory =
+        std::filesystem::path(EnvironmentText(
+            "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-damage").string())) /
+        std::to_string(failures_);
+    std::filesystem::remove_all(directory);
+    EXPECT_OK(WriteDirectory(FileSystem::Posix(), directory.string(), damage.files));
+    ADD_FAILURE() << damage.what << ", opened " << OpenModeName(mode) << ": " << complaint << "\n  "
+                  << verdict.ToString() << "\n  saved in " << directory.string();
+    ASSERT_LT(++failures_, kFailuresMax);
+  }
+
+  void Report() const {
+    std::cout << "    " << states_ << " damaged directories opened, " << exact_
+              << " of them exact\n";
+  }
+
+  void ReadNewestLog();
+
+  const DamageShape& shape_;
+  Verdict whole_;
+  std::string newest_log_;
+  // Durable points that its header, its slots and its records tell: where each ends, and which.
+  LogPos proven_before_newest_ = 0;
+  std::vector<std::pair<uint64_t, LogPos>> newest_marks_;
+  uint64_t states_ = 0, exact_ = 0, failures_ = 0;
+};
+
+void DamageTest::ReadNewestLog() {
+  const Place place;
+  ASSERT_OK(WriteDirectory(place.files(), "/db", shape_.files));
+  ASSERT_OK_AND_ASSIGN(const auto file, place.files()->OpenRandomAccess("/db/" + newest_log_));
+  ASSERT_OK_AND_ASSIGN(const SegmentProbe probe, ProbeSegment(*file, newest_log_));
+  proven_before_newest_ = probe.header().durable;
+  for (const auto& [slot, offset] : {std::pair(probe.slots[0], kSlotAOffset),
+                                     std::pair(probe.slots[1], kSlotBOffset)}) {
+    if (slot) newest_marks_.emplace_back(offset + kSlotBytes, slot->durable);
+  }
+  ASSERT_OK_AND_ASSIGN(const auto reader,
+                       SegmentReader::Open(place.files(), "/db/" + newest_log_));
+  CommitRecord record;
+  while (reader->Next(&record) == SegmentReader::Outcome::kRecord)
+    newest_marks_.emplace_back(reader->end_offset(), record.durable);
+}
+
+TEST_P(DamageTest, TheWholeOneIsExact) {
+  for (const OpenMode mode : {OpenMode::kWriting, OpenMode::kReadOnly}) {
+    const Verdict verdict = Judge(shape_, shape_.files, mode);
+    EXPECT_TRUE(verdict.exact() && verdict.wrong.empty()) << verdict.ToString();
+    EXPECT_EQ(verdict.last, shape_.last);
+    EXPECT_GE(verdict.recovery.durable_point, shape_.durable);
+    EXPECT_EQ(verdict.recovery.unproven_tail_bytes > 0, GetParam() == ShapeKind::kTorn);
+  }
+}
+
+TEST_P(DamageTest, Flips) {
+  ForEachFlip(shape_, Sampling::One(kFlipsOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(DamageTest, Cuts) {
+  ForEachCut(shape_, Sampling::One(kCutsOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(DamageTest, FileFaults) {
+  ForEachFileFault(shape_, [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, DamageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
+
+}  // namespace
+}  // namespace logwood::test
