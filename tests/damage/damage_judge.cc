@@ -12,7 +12,7 @@ namespace logwood::test {
 
 namespace {
 
-constexpr char kPath[] = "/db";
+constexpr char kJudgedPath[] = "/db";
 constexpr size_t kErrorsKept = 5;
 
 class Notes final : public EventListener {
@@ -119,13 +119,13 @@ Result<std::unique_ptr<DB>> OpenAs(FileSystem* files, OpenMode mode,
   if (mode == OpenMode::kWriting) {
     Options options = QuietOptions(files);
     options.listeners.push_back(std::move(listener));
-    return DB::Open(options, kPath);
+    return DB::Open(options, kJudgedPath);
   }
   ReadOnlyOptions options;
   options.memory_budget_bytes = 2 << 20;
   options.file_system = files;
   options.allow_damaged_log = mode == OpenMode::kDamagedLog;
-  return DB::OpenReadOnly(options, kPath);
+  return DB::OpenReadOnly(options, kJudgedPath);
 }
 
 }  // namespace
@@ -161,7 +161,7 @@ std::string Verdict::ToString() const {
 Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode) {
   Verdict verdict;
   const Place place;
-  verdict.opened = WriteDirectory(place.files(), kPath, files);
+  verdict.opened = WriteDirectory(place.files(), kJudgedPath, files);
   const auto notes = std::make_shared<Notes>();
   std::unique_ptr<DB> db;
   if (verdict.opened.ok()) {

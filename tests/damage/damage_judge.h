@@ -15,15 +15,17 @@ enum class OpenMode : uint8_t { kWriting, kReadOnly, kDamagedLog };
 std::string_view OpenModeName(OpenMode mode);
 
 struct Verdict {
-  Status opened;                // not ok: it did not open
-  LogPos last = 0;              // where the log ends, if it opened
-  RecoveryInfo recovery;        // the same
-  std::vector<Event> events;    // of kUnprovenTail and kCorruption; kWriting only
-  std::vector<Status> errors;   // of reads; at most a few are kept
-  std::string wrong;            // the first; empty: nothing is
+  Status opened;               // not ok: it did not open
+  LogPos last = 0;             // where the log ends, if it opened
+  RecoveryInfo recovery;       // the same
+  std::vector<Event> events;   // of kUnprovenTail and kCorruption; kWriting only
+  std::vector<Status> errors;  // of reads; at most a few are kept
+  std::string wrong;           // the first; empty: nothing is
   bool exact() const { return opened.ok() && errors.empty(); }
   // The open's, or the first read's.
-  Status first_error() const { return !opened.ok() ? opened : errors.empty() ? Status() : errors[0]; }
+  Status first_error() const {
+    return !opened.ok() ? opened : errors.empty() ? Status() : errors[0];
+  }
   std::string ToString() const;
 };
 

@@ -53,9 +53,7 @@ class Gates {
 
 class ShapeBuilder {
  public:
-  ShapeBuilder() : random_(7) {
-    shape_.contents.push_back(std::make_shared<const Content>(now_));
-  }
+  ShapeBuilder() : random_(7) { shape_.contents.push_back(std::make_shared<const Content>(now_)); }
 
   Status Build(ShapeKind kind);
   DamageShape TakeShape() { return std::move(shape_); }

@@ -130,12 +130,11 @@ void DamageTest::ReadNewestLog() {
   ASSERT_OK_AND_ASSIGN(const auto file, place.files()->OpenRandomAccess("/db/" + newest_log_));
   ASSERT_OK_AND_ASSIGN(const SegmentProbe probe, ProbeSegment(*file, newest_log_));
   proven_before_newest_ = probe.header().durable;
-  for (const auto& [slot, offset] : {std::pair(probe.slots[0], kSlotAOffset),
-                                     std::pair(probe.slots[1], kSlotBOffset)}) {
+  for (const auto& [slot, offset] :
+       {std::pair(probe.slots[0], kSlotAOffset), std::pair(probe.slots[1], kSlotBOffset)}) {
     if (slot) newest_marks_.emplace_back(offset + kSlotBytes, slot->durable);
   }
-  ASSERT_OK_AND_ASSIGN(const auto reader,
-                       SegmentReader::Open(place.files(), "/db/" + newest_log_));
+  ASSERT_OK_AND_ASSIGN(const auto reader, SegmentReader::Open(place.files(), "/db/" + newest_log_));
   CommitRecord record;
   while (reader->Next(&record) == SegmentReader::Outcome::kRecord)
     newest_marks_.emplace_back(reader->end_offset(), record.durable);

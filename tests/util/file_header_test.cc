@@ -7,7 +7,7 @@
 namespace logwood {
 namespace {
 
-FileHeader Example() {
+FileHeader ExampleHeader() {
   FileHeader header;
   header.kind = FileKind::kTable;
   header.ignorable_flags = 0x80;
@@ -20,7 +20,7 @@ Status Decode(const FileHeader& header, bool for_writing) {
 }
 
 TEST(FileHeader, ReadsBackWhatWasWritten) {
-  const std::string bytes = Example().Encode();
+  const std::string bytes = ExampleHeader().Encode();
   ASSERT_EQ(bytes.size(), kFileHeaderBytes);
   EXPECT_EQ(bytes.substr(0, 8), "LOGWOODT");
   const auto decoded = DecodeFileHeader(bytes + "more", FileKind::kTable, "f", true);
@@ -28,11 +28,11 @@ TEST(FileHeader, ReadsBackWhatWasWritten) {
   EXPECT_EQ(decoded->kind, FileKind::kTable);
   EXPECT_EQ(decoded->version, kFormatVersion);
   EXPECT_EQ(decoded->ignorable_flags, 0x80U);
-  EXPECT_EQ(decoded->id, Example().id);
+  EXPECT_EQ(decoded->id, ExampleHeader().id);
 }
 
 TEST(FileHeader, AnyFlippedBitIsCorruption) {
-  const std::string bytes = Example().Encode();
+  const std::string bytes = ExampleHeader().Encode();
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::string damaged = bytes;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ 1 << bit % 8);
@@ -42,7 +42,7 @@ TEST(FileHeader, AnyFlippedBitIsCorruption) {
 }
 
 TEST(FileHeader, ThatIsCutOffIsCorruptionAndNamesTheFile) {
-  const std::string bytes = Example().Encode();
+  const std::string bytes = ExampleHeader().Encode();
   for (size_t size = 0; size < bytes.size(); ++size) {
     const Status status =
         DecodeFileHeader(bytes.substr(0, size), FileKind::kTable, "000007.table", false).status();
@@ -52,18 +52,19 @@ TEST(FileHeader, ThatIsCutOffIsCorruptionAndNamesTheFile) {
 }
 
 TEST(FileHeader, OfAnotherKindIsCorruption) {
-  const Status status = DecodeFileHeader(Example().Encode(), FileKind::kLog, "f", false).status();
+  const Status status =
+      DecodeFileHeader(ExampleHeader().Encode(), FileKind::kLog, "f", false).status();
   EXPECT_TRUE(status.Is(StatusCode::kCorruption));
 }
 
 TEST(FileHeader, NewerVersionIsNotSupported) {
-  FileHeader header = Example();
+  FileHeader header = ExampleHeader();
   header.version = kFormatVersion + 1;
   EXPECT_TRUE(Decode(header, false).Is(StatusCode::kNotSupported));
 }
 
 TEST(FileHeader, UnknownFlagsStopThoseTheyConcern) {
-  FileHeader header = Example();
+  FileHeader header = ExampleHeader();
   header.ignorable_flags = 0xffffffff;
   EXPECT_TRUE(Decode(header, true).ok());
   header.read_compatible_flags = 4;

@@ -76,7 +76,7 @@ class VectorIterator final : public InternalIterator {
 
 using Children = std::vector<std::unique_ptr<InternalIterator>>;
 
-std::string RandomKey(Random* random) {
+std::string RandomShortKey(Random* random) {
   // Often equal heads of 8 bytes, short keys, and zero bytes at the end: all that the head alone
   // cannot decide.
   std::string key = random->OneIn(2) ? "commonhead" : "";
@@ -91,7 +91,8 @@ std::vector<Item> Spread(Random* random, size_t items, size_t children,
   std::vector<Item> all;
   for (uint64_t position = 1; position <= items; ++position) {
     const EntryKind kind = random->OneIn(5) ? EntryKind::kDelete : EntryKind::kPut;
-    all.push_back({RandomKey(random), PackTrailer(position, kind), "v" + std::to_string(position)});
+    all.push_back(
+        {RandomShortKey(random), PackTrailer(position, kind), "v" + std::to_string(position)});
   }
   std::sort(all.begin(), all.end(), Less);
   parts->assign(children, {});
@@ -168,7 +169,7 @@ class SideBySide {
     if (!all_.empty() && random->OneIn(2)) {
       return all_[random->Uniform(all_.size())];
     }
-    return {RandomKey(random), SeekTrailer(random->Uniform(all_.size() + 2)), ""};
+    return {RandomShortKey(random), SeekTrailer(random->Uniform(all_.size() + 2)), ""};
   }
 
   const std::vector<Item> all_;

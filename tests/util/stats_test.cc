@@ -9,7 +9,7 @@
 namespace logwood {
 namespace {
 
-Stats Example() {
+Stats ExampleStats() {
   Stats stats;
   stats.path = "data/\"db\"";
   stats.last_position = 1'234'567;
@@ -33,7 +33,7 @@ bool Has(const std::string& text, std::string_view part) {
 }
 
 TEST(StatsText, ShowsLevelsRatesAndSettings) {
-  const std::string text = Example().ToText();
+  const std::string text = ExampleStats().ToText();
   EXPECT_TRUE(Has(text, "1,234,567")) << text;
   EXPECT_TRUE(Has(text, "3.0 MiB")) << text;
   EXPECT_TRUE(Has(text, "hit rate 75.0 % of 4 blocks")) << text;
@@ -57,7 +57,7 @@ TEST(StatsText, SaysWhenWritesAreStopped) {
 }
 
 TEST(StatsJson, IsOneObjectOfStableNames) {
-  const std::string json = Example().ToJson();
+  const std::string json = ExampleStats().ToJson();
   for (
       const char* part :
       {R"({"path":"data/\"db\"")", R"("levels":[{"tables":0,)", R"("write_amplification":2.25)",
@@ -71,7 +71,7 @@ TEST(StatsJson, IsOneObjectOfStableNames) {
 }
 
 TEST(StatsPrometheus, EverySampleFollowsTheOneTypeLineOfItsName) {
-  std::istringstream page(Example().ToPrometheus());
+  std::istringstream page(ExampleStats().ToPrometheus());
   std::set<std::string> families;
   std::string family;
   std::string line;
@@ -88,7 +88,7 @@ TEST(StatsPrometheus, EverySampleFollowsTheOneTypeLineOfItsName) {
     ++samples;
   }
   EXPECT_GT(samples, 50U);
-  const std::string text = Example().ToPrometheus();
+  const std::string text = ExampleStats().ToPrometheus();
   EXPECT_TRUE(Has(text, "logwood_level_bytes{level=\"1\"} 3145728\n")) << text;
   EXPECT_TRUE(Has(text, "logwood_stall_seconds_total 1.5\n")) << text;
 }

@@ -7,8 +7,6 @@
 namespace logwood {
 namespace {
 
-using Outcome = LogCursor::Outcome;
-
 std::unique_ptr<LogCursor> OpenCursor(FileSystem* fs, const LogCursorOptions& options) {
   auto cursor = LogCursor::Open(fs, kLogDirectory, options);
   EXPECT_TRUE(IsOk(cursor.status()));
@@ -19,18 +17,19 @@ TEST(LogCursorTest, FollowsALogThatGrowsAndRotates) {
   TestLog log;
   auto cursor = OpenCursor(log.fs(), {});
   CommitRecord record;
-  EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kEnd);
   LogPos expected = 0;
   for (uint64_t number = 1; number <= 5; ++number) {
     log.Begin(number);
-    EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+    EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kEnd);
     for (int i = 0; i < 3; ++i) {
       log.Append(1 + static_cast<size_t>(i));
       while (expected < log.last_position()) {
-        ASSERT_EQ(cursor->Next(&record), Outcome::kRecord) << cursor->status().ToString();
+        ASSERT_EQ(cursor->Next(&record), LogCursor::Outcome::kRecord)
+            << cursor->status().ToString();
         EXPECT_EQ(record.position, ++expected);
       }
-      EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+      EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kEnd);
     }
     log.Seal();
   }
@@ -42,13 +41,13 @@ TEST(LogCursorTest, LimitHoldsBackWhatIsNotYetDurable) {
   log.Append(4);
   auto cursor = OpenCursor(log.fs(), {.from = 1, .up_to = 2});
   CommitRecord record;
-  EXPECT_EQ(cursor->Next(&record), Outcome::kRecord);
-  EXPECT_EQ(cursor->Next(&record), Outcome::kRecord);
-  EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kRecord);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kRecord);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kEnd);
   cursor->RaiseUpTo(3);
-  ASSERT_EQ(cursor->Next(&record), Outcome::kRecord);
+  ASSERT_EQ(cursor->Next(&record), LogCursor::Outcome::kRecord);
   EXPECT_EQ(record.position, 3u);
-  EXPECT_EQ(cursor->Next(&record), Outcome::kEnd);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kEnd);
 }
 
 TEST(LogCursorTest, TrimmedWhileItReadsIsToldAndSticks) {
@@ -60,15 +59,16 @@ TEST(LogCursorTest, TrimmedWhileItReadsIsToldAndSticks) {
   }
   auto cursor = OpenCursor(log.fs(), {});
   CommitRecord record;
-  EXPECT_EQ(cursor->Next(&record), Outcome::kRecord);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kRecord);
   EXPECT_OK(log.fs()->Remove(LogPath(1)));
   EXPECT_OK(log.fs()->Remove(LogPath(2)));
   // The open file may still be read to its end; behind it is the gap.
-  Outcome outcome;
-  while ((outcome = cursor->Next(&record)) == Outcome::kRecord) EXPECT_EQ(record.position, 2u);
-  EXPECT_EQ(outcome, Outcome::kTrimmed) << cursor->status().ToString();
+  LogCursor::Outcome outcome;
+  while ((outcome = cursor->Next(&record)) == LogCursor::Outcome::kRecord)
+    EXPECT_EQ(record.position, 2u);
+  EXPECT_EQ(outcome, LogCursor::Outcome::kTrimmed) << cursor->status().ToString();
   EXPECT_EQ(cursor->oldest(), 5u);
-  EXPECT_EQ(cursor->Next(&record), Outcome::kTrimmed);
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kTrimmed);
 }
 
 TEST(LogCursorTest, FailedOperationIsAnErrorAndTheNextCallGoesOn) {
@@ -91,14 +91,14 @@ TEST(LogCursorTest, FailedOperationIsAnErrorAndTheNextCallGoesOn) {
     bool failed = false;
     CommitRecord record;
     for (;;) {
-      Outcome outcome = (*cursor)->Next(&record);
-      if (outcome == Outcome::kEnd) break;
-      if (outcome == Outcome::kError) {
+      LogCursor::Outcome outcome = (*cursor)->Next(&record);
+      if (outcome == LogCursor::Outcome::kEnd) break;
+      if (outcome == LogCursor::Outcome::kError) {
         EXPECT_TRUE((*cursor)->status().Is(StatusCode::kIoError));
         failed = true;
         continue;
       }
-      ASSERT_EQ(outcome, Outcome::kRecord) << n << " " << (*cursor)->status().ToString();
+      ASSERT_EQ(outcome, LogCursor::Outcome::kRecord) << n << " " << (*cursor)->status().ToString();
       EXPECT_EQ(record.position, ++last);
     }
     EXPECT_EQ(last, 9u) << n;
