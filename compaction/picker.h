@@ -41,6 +41,9 @@ struct CompactionSettings {
   // Overlap with the level after next that ends an output table and forbids a move.
   uint64_t grandparent_bytes_max = 320 << 20;
   uint64_t job_bytes_max = 512 << 20;  // input of one job where it can be chosen
+  // A plan that reads more than this and writes it anew is not made: the disk has no room. Moves
+  // and removals need none.
+  uint64_t room_bytes = ~uint64_t{0};
   // A table with more is compacted for its own sake, if nothing else is due.
   double tombstone_ratio = 0.3;
   // The oldest position somebody still reads at; kPositionMax when there is none. Tombstones of the

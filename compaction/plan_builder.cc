@@ -126,7 +126,8 @@ void PlanBuilder::TakeNeighbours(int input_level, int output_level,
   const auto free = [&](const TableMeta& table) {
     const std::string_view from = std::min<std::string_view>(table.begin, inputs->front()->begin);
     const std::string_view to = std::max<std::string_view>(table.end, inputs->back()->end);
-    return !IsBusy(table) && bytes + table.size <= settings_.job_bytes_max &&
+    return !IsBusy(table) &&
+           bytes + table.size <= std::min(settings_.job_bytes_max, settings_.room_bytes) &&
            shape_.Overlapping(output_level, from, to).size() == overlap.size() &&
            !OutputBusy(output_level, from, to);
   };
@@ -171,6 +172,7 @@ std::optional<CompactionPlan> PlanBuilder::Make(CompactionReason reason, int inp
                       std::all_of(plan.inputs.begin(), plan.inputs.end(),
                                   [&](const auto& table) { return MayMove(*table, output_level); });
   Complete(&plan);
+  if (!plan.trivial_move && plan.InputBytes() > settings_.room_bytes) return std::nullopt;
   return plan;
 }
 

@@ -353,14 +353,21 @@ void Background::Retry() {
   Wake();
 }
 
-// A compaction that cannot end must not take the room that commits and flushes live on.
-Status Background::CheckRoom(uint64_t bytes) const {
+// A compaction that cannot end must not take the room that commits and flushes live on: what all
+// memtables can grow to, on a small disk a quarter of what is free.
+uint64_t Background::RoomForCompaction() const {
   const Core& core = *parts_.core;
-  const auto room = core.fs->FreeBytes(core.path);
-  const uint64_t needed = bytes + core.settings.memtables_bytes_max;
-  if (!room.ok() || *room >= needed) return Status::Ok();
-  return Status::NoSpace(core.path + ": a compaction needs up to " + std::to_string(needed) +
-                         " bytes beside what it reads; " + std::to_string(*room) + " are free");
+  const auto free = core.fs->FreeBytes(core.path);
+  if (!free.ok()) return ~uint64_t{0};
+  return *free - std::min(core.settings.memtables_bytes_max, *free / 4);
+}
+
+Status Background::CheckRoom(uint64_t bytes) const {
+  const uint64_t room = RoomForCompaction();
+  if (bytes <= room) return Status::Ok();
+  return Status::NoSpace(
+      parts_.core->path + ": a compaction writes up to " + std::to_string(bytes) +
+      " bytes before it removes what it read; the disk has room for " + std::to_string(room));
 }
 
 void Background::Succeed(ErrorState::Work work) {

@@ -88,6 +88,7 @@ class Background {
   void Succeed(ErrorState::Work work);
   void Retry();
   bool MayTryLocked(ErrorState::Work work) const REQUIRES(mutex_);
+  uint64_t RoomForCompaction() const;
   Status CheckRoom(uint64_t bytes) const;
   void ArmIdle();
   void TendLog();

@@ -39,7 +39,14 @@ std::optional<CompactionPlan> Background::PickNext() {
       picks = picks_;
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
-    auto plan = PickCompaction(version->shape(), MakeSettings(), busy);
+    CompactionSettings settings = MakeSettings();
+    settings.room_bytes = RoomForCompaction();
+    auto plan = PickCompaction(version->shape(), settings, busy);
+    if (!plan) {
+      // What is due and has no room is tried, and fails, so that somebody is told.
+      settings.room_bytes = ~uint64_t{0};
+      plan = PickCompaction(version->shape(), settings, busy);
+    }
     MutexLock lock(mutex_);
     if (stopping()) return std::nullopt;
     if (picks != picks_ || parts_.tree->version() != version) continue;  // decided on old facts
@@ -197,7 +204,9 @@ Status Background::CompactManually(ManualRange range) {
   while (true) {
     ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range));
     if (!plan) break;
-    RETURN_IF_ERROR(RunPlan(*plan));
+    Status status = RunPlan(*plan);
+    if (status.Is(StatusCode::kCancelled)) return ClosedError(*parts_.core);
+    RETURN_IF_ERROR(std::move(status));
   }
   CollectTables();
   Wake();

@@ -19,6 +19,7 @@
 
 #include "db/version.h"
 #include "logwood/db.h"
+#include "util/hash.h"
 #include "util/internal_iterator.h"
 #include "util/sync.h"
 
@@ -28,8 +29,11 @@ class Catalogue {
  public:
   Catalogue();
 
-  // `owner` tags the handles given out.
-  void SetOwner(uint32_t owner) { owner_ = owner; }
+  // Tags the handles given out: those of an earlier open of the directory fit, those of a copy of
+  // it do not.
+  void SetOwner(const Id128& instance_id, std::string_view path) {
+    owner_ = static_cast<uint32_t>(Hash64(path, instance_id.low)) | 1;
+  }
   uint32_t owner() const { return owner_; }
 
   // The operations of a committed batch; those outside of keyspace 0 are passed over.

@@ -65,9 +65,11 @@ Status CommitLog::NewSegment(uint64_t predecessor, uint64_t predecessor_length) 
 
 bool CommitLog::NeedsRotation(uint64_t bytes) const {
   if (active_->broken() || active_->sealed()) return true;
-  // Without its header, which may be large: a segment for every commit would cost far more.
+  // Without its header, which may be large: it is in every segment, so that segments grow with it.
+  const uint64_t catalogue_bytes = active_->header().catalogue.size();
   return active_->last_position() >= active_->header().first_position &&
-         active_->length() - (kCatalogueOffset + active_->header().catalogue.size()) >= bytes;
+         active_->length() - (kCatalogueOffset + catalogue_bytes) >=
+             std::max(bytes, 4 * catalogue_bytes);
 }
 
 Status CommitLog::Rotate() {

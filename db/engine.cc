@@ -6,6 +6,7 @@
 #include "db/verify.h"
 #include "util/batch_codec.h"
 #include "util/status_macros.h"
+#include "util/thread_scratch.h"
 #include "wal/log_format.h"
 
 namespace logwood {
@@ -157,7 +158,7 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
 // its room for the next one as long as that is little.
 WriteBatch& Engine::ThreadBatch() {
   constexpr size_t kKeptBytesMax = 256 << 10;
-  thread_local WriteBatch batch;
+  WriteBatch& batch = ThreadScratch<WriteBatch, struct OneOperation>();
   if (batch.bytes() > kKeptBytesMax) batch = WriteBatch();
   batch.Clear();
   return batch;

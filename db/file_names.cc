@@ -42,6 +42,14 @@ std::string ManifestFileName(uint64_t number) {
   return name;
 }
 
+Status CheckDatabasePath(std::string_view path) {
+  if (path.empty()) return Status::InvalidArgument("path: it is empty");
+  if (path.find('\0') != std::string_view::npos) {
+    return Status::InvalidArgument("path: it holds a NUL byte, which no file system takes");
+  }
+  return Status::Ok();
+}
+
 std::string JoinPath(std::string_view directory, std::string_view name) {
   std::string path(directory);
   if (!path.empty() && path.back() != '/') path += '/';

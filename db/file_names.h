@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "logwood/status.h"
+
 namespace logwood {
 
 enum class NameKind : uint8_t { kRoot, kRootNew, kManifest, kLog, kTable, kLock, kEvents };
@@ -26,6 +28,8 @@ std::optional<ParsedName> ParseFileName(std::string_view name);
 
 std::string ManifestFileName(uint64_t number);
 std::string JoinPath(std::string_view directory, std::string_view name);
+// kInvalidArgument for a path that can name no directory.
+Status CheckDatabasePath(std::string_view path);
 
 inline constexpr char kRootFileName[] = "ROOT";
 inline constexpr char kRootNewFileName[] = "ROOT.new";

@@ -5,6 +5,7 @@
 
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/thread_scratch.h"
 
 namespace logwood {
 
@@ -88,7 +89,7 @@ Status InsertMany(std::string_view operations, LogPos position, Memtable* memtab
 
 Status InsertFolded(std::string_view operations, LogPos position, Memtable* memtable) {
   // Reused, so that a batch costs no allocation after the first ones of a thread.
-  thread_local std::vector<BatchOperation> collected;
+  auto& collected = ThreadScratch<std::vector<BatchOperation>, struct CollectedOperations>();
   collected.clear();
   BatchReader reader(operations);
   BatchOperation operation;

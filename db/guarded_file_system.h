@@ -1,4 +1,6 @@
-// GuardedFileSystem: a file system on which a failed directory sync stays failed.
+// GuardedFileSystem: a file system on which a failed directory sync stays failed, and which makes,
+// renames and removes files only as long as their directory is the one it was: where somebody moved
+// it away, another database may have its path.
 //
 // After a failed sync the kernel may have dropped the names it was to write and call the directory
 // clean: a later sync that succeeds proves nothing about them (docs/decisions, 0009).
@@ -27,6 +29,23 @@ class GuardedFileSystem final : public ForwardingFileSystem {
     return Status::Ok();
   }
 
+  Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override {
+    RETURN_IF_ERROR(CheckPath());
+    return base()->CreateWritable(path);
+  }
+  Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) override {
+    RETURN_IF_ERROR(CheckPath());
+    return base()->OpenLogFile(path);
+  }
+  Status Remove(const std::string& path) override {
+    RETURN_IF_ERROR(CheckPath());
+    return base()->Remove(path);
+  }
+  Status Rename(const std::string& from, const std::string& to) override {
+    RETURN_IF_ERROR(CheckPath());
+    return base()->Rename(from, to);
+  }
+
   // The first failure, for ever after.
   Status SyncDirectory(const std::string& directory) override EXCLUDES(mutex_) {
     {
@@ -41,6 +60,8 @@ class GuardedFileSystem final : public ForwardingFileSystem {
   }
 
  private:
+  Status CheckPath() const { return directory_ ? directory_->CheckPath() : Status::Ok(); }
+
   std::string path_;
   std::unique_ptr<Directory> directory_;
   Mutex mutex_;

@@ -20,10 +20,12 @@ class HeldFiles final : public ForwardingFileSystem {
  public:
   using ForwardingFileSystem::ForwardingFileSystem;
 
-  // Opens the file for good. Ok, too, when a fair share of the process's descriptors is used up:
-  // then it stays readable only as long as it is there.
+  // Opens the file for good; kNotFound: it is not there. Ok, too, when a fair share of the
+  // process's descriptors is used up: then it stays readable only as long as it is there.
   Status Hold(const std::string& path) {
-    if (held_.size() >= base()->OpenFilesMax() / 4) return Status::Ok();
+    if (held_.size() >= base()->OpenFilesMax() / 4) {
+      return base()->FileSize(path).status();  // whether it is there
+    }
     ASSIGN_OR_RETURN(std::shared_ptr<const RandomAccessFile> file, base()->OpenRandomAccess(path));
     held_[path] = std::move(file);
     return Status::Ok();

@@ -8,8 +8,10 @@
 #include "db/recovery.h"
 #include "util/check.h"
 #include "util/escape.h"
+#include "util/path.h"
 #include "util/random.h"
 #include "util/status_macros.h"
+#include "util/thread_scratch.h"
 #include "wal/log_format.h"
 
 namespace logwood {
@@ -65,7 +67,6 @@ class Opener {
   Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
   Status StartLog();
-  void ShowReplayed();
   void RemoveObsoleteFiles();
   void Report();
   Result<std::unique_ptr<DB>> Finish();
@@ -89,7 +90,7 @@ class Opener {
 };
 
 Status Opener::PrepareDirectory() {
-  if (path_.empty()) return Status::InvalidArgument("path: it is empty");
+  RETURN_IF_ERROR(CheckDatabasePath(path_));
   ASSIGN_OR_RETURN(bool exists, fs_->Exists(path_));
   if (!exists && !options_.create_if_missing) {
     return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
@@ -97,8 +98,14 @@ Status Opener::PrepareDirectory() {
   // Values out of range are refused before anything is created.
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
   if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
-  RETURN_IF_ERROR(guard_->Guard(path_));
+  if (!options_.create_if_missing) {
+    // Nothing is left in a directory that is none of ours, not even LOCK.
+    ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
+    if (HoldsNoDatabase(listing_)) return CheckFresh();
+  }
   ASSIGN_OR_RETURN(lock_, fs_->Lock(JoinPath(path_, kLockFileName), LockMode::kExclusive));
+  // Behind the lock: before it, another process might put another directory in this one's place.
+  RETURN_IF_ERROR(guard_->Guard(path_));
   ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
   fresh_ = !listing_.has_root;
   if (!fresh_ && options_.error_if_exists) {
@@ -149,7 +156,7 @@ void Opener::MakeCore() {
   core_->owned_fs = guard_;
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
-  core_->catalogue.SetOwner(static_cast<uint32_t>(tree_.root.instance_id.low) | 1);
+  core_->catalogue.SetOwner(tree_.root.instance_id, path_);
 }
 
 // While replaying, memtables that do not fit into memory become tables; they join the version with
@@ -416,13 +423,13 @@ Result<std::unique_ptr<DB>> DB::Open(const Options& options, const std::string& 
   if (!path.empty()) {
     ASSIGN_OR_RETURN(absolute, fs->AbsolutePath(path));
   }
-  return Opener(options, fs, absolute).Run();
+  return Opener(options, fs, WithoutLastSlashes(std::move(absolute))).Run();
 }
 
 Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                std::string* value) {
   if (value == nullptr) return Status::InvalidArgument("value: it is null");
-  thread_local PinnedValue pinned;
+  PinnedValue& pinned = ThreadScratch<PinnedValue, struct GetIntoString>();
   RETURN_IF_ERROR(Get(options, keyspace, key, &pinned));
   value->assign(pinned.view());
   pinned.Reset();

@@ -8,6 +8,7 @@
 #include "db/recovery.h"
 #include "db/statistics_report.h"
 #include "db/verify.h"
+#include "util/path.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -29,7 +30,7 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   auto core = Core::Make(fs, path, std::move(settings), std::move(threads), std::move(events));
   core->history_id = tree.root.history_id;
   core->instance_id = tree.root.instance_id;
-  core->catalogue.SetOwner(static_cast<uint32_t>(tree.root.instance_id.low) | 1);
+  core->catalogue.SetOwner(tree.root.instance_id, path);
   return core;
 }
 
@@ -104,6 +105,8 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   }
   ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs, path, /*for_writing=*/false));
   if (held != nullptr) {
+    // The manifest may speak of a segment that began since.
+    ASSIGN_OR_RETURN(listing, ListDirectory(fs, path));
     RETURN_IF_ERROR(HoldFiles(path, listing, tree, held.get(), &parts.tables_missing));
   }
   ASSIGN_OR_RETURN(parts.core, MakeCore(fs, options, path, tree));
@@ -128,7 +131,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
 bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
   if (!opened.ok()) return false;
   const auto& db = static_cast<const ReadOnlyDb&>(**opened);
-  return db.GetRecoveryInfo().unproven_tail_bytes == 0 && !db.tables_missing();
+  return db.GetRecoveryInfo().unproven_tail_bytes == 0 && !db.tables_missing() && !db.log_damaged();
 }
 
 }  // namespace
@@ -136,9 +139,12 @@ bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
 Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
                                              const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
-  if (path.empty()) return Status::InvalidArgument("path: it is empty");
-  ASSIGN_OR_RETURN(const std::string absolute, fs->AbsolutePath(path));
+  RETURN_IF_ERROR(CheckDatabasePath(path));
+  ASSIGN_OR_RETURN(std::string absolute, fs->AbsolutePath(path));
+  absolute = WithoutLastSlashes(std::move(absolute));
   bool no_database = false;
+  ASSIGN_OR_RETURN(const bool exists, fs->Exists(absolute));
+  if (!exists) return Status::NotFound(absolute + ": there is no database");
   auto opened = OpenOnce(fs, options, absolute, &no_database);
   if (!options.ignore_writer || no_database) return opened;
   const auto clock = NewThreadPool(1);

@@ -26,6 +26,7 @@ class ReadOnlyDb final : public DB {
   ~ReadOnlyDb() override { static_cast<void>(Close()); }
   Status Close() override;
   bool tables_missing() const { return parts_.tables_missing; }
+  bool log_damaged() const { return parts_.log_damage.has_value(); }
 
   Result<LogPos> Write(const WriteOptions&, const WriteBatch&) override { return Refuse(); }
   Result<LogPos> Put(const WriteOptions&, Keyspace, std::string_view, std::string_view) override {

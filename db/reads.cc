@@ -232,7 +232,8 @@ StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace) {
 
 std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
                                              Keyspace keyspace) const {
-  Status begun = Begin(options, keyspace);
+  const ReadOptions reading = options.read_options();
+  Status begun = Begin(reading, keyspace);
   if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(core_->settings);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
@@ -242,7 +243,7 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
   // read.
   do {
     source.view = core_->views.Share();
-    source.position = ReadPosition(*core_, options);
+    source.position = ReadPosition(*core_, reading);
   } while (core_->views.Share() != source.view);
   source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();
   StoredBounds bounds = ResolveBounds(options, keyspace.number());
@@ -250,7 +251,7 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
   source.upper = std::move(bounds.upper);
   source.account = std::make_unique<MemoryAccount>(&core_->cache, MemoryAccount::Of::kReader,
                                                    IteratorBytes(*source.view));
-  TableScanOptions scan = ScanOptions(options);
+  TableScanOptions scan = ScanOptions(reading);
   scan.account = source.account.get();
   source.inner = source.view->NewIterator(&core_->tables, scan, {source.lower, source.upper});
   return std::make_unique<DbIterator>(std::move(source));

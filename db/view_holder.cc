@@ -1,6 +1,7 @@
 #include "db/view_holder.h"
 
 #include <array>
+#include <utility>
 
 namespace logwood {
 
@@ -15,32 +16,36 @@ struct alignas(64) Slot {
 constexpr size_t kSlots = 512;
 std::array<Slot, kSlots> slots;
 
-// Takes a slot at the thread's first read and gives it back at its end.
-class ThreadSlot {
- public:
-  ThreadSlot() {
-    for (Slot& slot : slots) {
-      bool expected = false;
-      // Acquire pairs with the release of the thread that had it before.
-      if (!slot.taken.load(std::memory_order_relaxed) &&
-          slot.taken.compare_exchange_strong(expected, true, std::memory_order_acquire)) {
-        slot_ = &slot;
-        return;
-      }
+Slot* TakeSlot() {
+  for (Slot& slot : slots) {
+    bool expected = false;
+    // Acquire pairs with the release of the thread that had it before.
+    if (!slot.taken.load(std::memory_order_relaxed) &&
+        slot.taken.compare_exchange_strong(expected, true, std::memory_order_acquire)) {
+      return &slot;
     }
   }
-  ~ThreadSlot() {
-    if (slot_ != nullptr) slot_->taken.store(false, std::memory_order_release);
-  }
-  Slot* get() const { return slot_; }
+  return nullptr;
+}
 
- private:
-  Slot* slot_ = nullptr;
+// A thread's slot, from its first read to its end. Reads that come later (in destructors of static
+// objects) have none.
+struct ThreadSlot {
+  ThreadSlot() { of_thread = TakeSlot(); }
+  ~ThreadSlot() {
+    if (Slot* slot = std::exchange(of_thread, nullptr)) {
+      slot->taken.store(false, std::memory_order_release);
+    }
+  }
+  // Not a member: readable when this object is gone.
+  static thread_local Slot* of_thread;
 };
+thread_local Slot* ThreadSlot::of_thread = nullptr;
 
 Slot* SlotOfThread() {
-  thread_local ThreadSlot slot;
-  return slot.get();
+  thread_local const ThreadSlot slot;
+  static_cast<void>(&slot);
+  return ThreadSlot::of_thread;
 }
 
 bool Announced(const View* view) {

@@ -5,10 +5,12 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <vector>
 
 #include "util/check.h"
+#include "util/fork_watch.h"
 #include "util/pages.h"
 #include "util/sync.h"
 
@@ -98,8 +100,11 @@ struct FreeObject {
   FreeObject* next;
 };
 
+struct Memory;
+
 // At the begin of each chunk.
 struct alignas(64) Chunk {
+  const Memory* owner;
   Chunk* next;  // in the class's ring of chunks with room
   Chunk* previous;
   FreeObject* free;
@@ -111,7 +116,8 @@ struct alignas(64) Chunk {
 // Objects of one size.
 class alignas(64) SizeClass {
  public:
-  void Init(size_t object_bytes, size_t chunk_bytes, ChunkPool* pool) {
+  void Init(const Memory* owner, size_t object_bytes, size_t chunk_bytes, ChunkPool* pool) {
+    owner_ = owner;
     object_bytes_ = object_bytes;
     chunk_bytes_ = chunk_bytes;
     pool_ = pool;
@@ -120,7 +126,8 @@ class alignas(64) SizeClass {
 
   void* Allocate() {
     MutexLock lock(mutex_);
-    if (first_ == nullptr) Link(new (pool_->Take()) Chunk{nullptr, nullptr, nullptr, 0, 0, 0});
+    if (first_ == nullptr)
+      Link(new (pool_->Take()) Chunk{owner_, nullptr, nullptr, nullptr, 0, 0, 0});
     Chunk* chunk = first_;
     void* object = chunk->free;
     if (object != nullptr) {
@@ -133,11 +140,13 @@ class alignas(64) SizeClass {
   }
 
   void Free(void* object) {
+    auto* const chunk = reinterpret_cast<Chunk*>(reinterpret_cast<uintptr_t>(object) &
+                                                 ~uintptr_t{chunk_bytes_ - 1});
+    if (chunk->owner != owner_) [[unlikely]]
+      return;  // the parent's, before a fork
     Chunk* empty = nullptr;
     {
       MutexLock lock(mutex_);
-      auto* chunk = reinterpret_cast<Chunk*>(reinterpret_cast<uintptr_t>(object) &
-                                             ~uintptr_t{chunk_bytes_ - 1});
       chunk->free = new (object) FreeObject{chunk->free};
       // First in line, so that others get the time to become empty.
       if (chunk->used == objects_) Link(chunk);
@@ -173,6 +182,7 @@ class alignas(64) SizeClass {
     if (chunk->next != nullptr) chunk->next->previous = chunk->previous;
   }
 
+  const Memory* owner_ = nullptr;
   size_t object_bytes_ = 0;
   size_t chunk_bytes_ = 0;
   ChunkPool* pool_ = nullptr;
@@ -185,7 +195,7 @@ struct Memory {
   Memory() {
     for (size_t i = 0; i < kClasses; ++i) {
       const bool is_small = i < kSmallClasses;
-      classes[i].Init(BytesOfClass(i), is_small ? kSmallChunkBytes : kLargeChunkBytes,
+      classes[i].Init(this, BytesOfClass(i), is_small ? kSmallChunkBytes : kLargeChunkBytes,
                       is_small ? &small : &large);
     }
   }
@@ -194,10 +204,21 @@ struct Memory {
   std::array<SizeClass, kClasses> classes;
 };
 
-// Never destroyed: blocks may be freed by destructors of static objects.
+std::atomic<Memory*> current_memory{nullptr};
+
+// Never destroyed: blocks may be freed by destructors of static objects. A child made by fork
+// begins one of its own, since any lock of its parent's may be held there for ever.
 Memory& TheMemory() {
-  static Memory* memory = new Memory;
-  return *memory;
+  [[maybe_unused]] static const ForkWatch* const watch = new ForkWatch(
+      [](void*) { current_memory.store(nullptr, std::memory_order_relaxed); }, nullptr);
+  Memory* now = current_memory.load(std::memory_order_acquire);
+  if (now != nullptr) [[likely]]
+    return *now;
+  auto made = std::make_unique<Memory>();
+  if (current_memory.compare_exchange_strong(now, made.get(), std::memory_order_acq_rel)) {
+    return *made.release();
+  }
+  return *now;
 }
 
 }  // namespace

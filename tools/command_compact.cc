@@ -1,5 +1,6 @@
 // logwood compact: merges tables now.
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -40,15 +41,17 @@ struct CompactArguments {
 // call at a time; the command's own thread only waits meanwhile.
 class CompactionWatcher : public EventListener {
  public:
-  void Watch(Progress* progress) { progress_ = progress; }
+  void Watch(Progress* progress) { progress_.store(progress, std::memory_order_release); }
   void OnEvent(const Event& event) override {
     if (event.kind != EventKind::kCompaction) return;
     bytes_ += event.bytes_in;
-    if (progress_ != nullptr) progress_->Update(bytes_, bytes_);
+    Progress* const progress = progress_.load(std::memory_order_acquire);
+    if (progress != nullptr) progress->Update(bytes_, bytes_);
   }
 
  private:
-  Progress* progress_ = nullptr;
+  // Compactions may go on since the open, in threads of their own.
+  std::atomic<Progress*> progress_{nullptr};
   uint64_t bytes_ = 0;
 };
 

@@ -71,7 +71,7 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
     return ExitCode::kOk;
   }
   std::string advice;
-  if (opened.status().Is(StatusCode::kBusy)) {
+  if (opened.status().Is(StatusCode::kBusy) && !options.ignore_writer) {
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
@@ -99,7 +99,12 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   options.listeners.push_back(std::make_shared<WarnOfDamage>());
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
-  if (!opened.ok()) return FailOpen(target, opened.status());
+  if (!opened.ok()) {
+    return FailOpen(target, opened.status(),
+                    opened.status().Is(StatusCode::kBusy)
+                        ? "another process has the directory open; end it, or wait for it"
+                        : "");
+  }
   *db = std::move(*opened);
   return ExitCode::kOk;
 }

@@ -38,8 +38,6 @@ std::string_view AdviceFor(StatusCode code) {
       return "`logwood check DIR` lists every damage";
     case StatusCode::kNoSpace:
       return "make room on the disk and run it again";
-    case StatusCode::kBusy:
-      return "another process has the directory open; end it, or wait for it";
     case StatusCode::kNotSupported:
       return "a newer logwood wrote this; use that one";
     case StatusCode::kReadOnly:

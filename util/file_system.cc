@@ -16,6 +16,8 @@ class DirectoryByPath final : public Directory {
 
 }  // namespace
 
+Status Directory::CheckPath() const { return Status::Ok(); }
+
 Result<std::unique_ptr<Directory>> FileSystem::OpenDirectory(const std::string& path) {
   return std::make_unique<DirectoryByPath>(this, path);
 }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "util/fork_watch.h"
 #include "util/pages.h"
 #include "util/sync.h"
 
@@ -40,6 +41,8 @@ class PagePool {
   // REQUIRES: the piece came from Take.
   void Give(Pages piece) {
     const size_t used = used_pieces_.fetch_sub(1, std::memory_order_relaxed);
+    if (in_child_.load(std::memory_order_relaxed)) [[unlikely]]
+      return;  // the lock may be held there
     MutexLock lock(mutex_);
     if ((used + spares_.size()) * piece_bytes_ > kept_bytes_max_) return;
     spares_.push_back(std::move(piece));
@@ -67,6 +70,12 @@ class PagePool {
   }
 
   const size_t piece_bytes_, kept_bytes_max_;
+  std::atomic<bool> in_child_{false};
+  const ForkWatch fork_watch_{[](void* self) {
+                                static_cast<PagePool*>(self)->in_child_.store(
+                                    true, std::memory_order_relaxed);
+                              },
+                              this};
   std::atomic<size_t> used_pieces_{0};
   std::atomic<size_t> spare_bytes_{0};
   Mutex mutex_;

@@ -1,4 +1,4 @@
-// Paths as file systems in memory know them.
+// Spellings of paths.
 #pragma once
 
 #include <algorithm>
@@ -7,8 +7,14 @@
 
 namespace logwood {
 
-// One spelling for each path: parts joined by single slashes, without "." parts and a last slash.
-// The root is "" for absolute and "." for relative paths.
+// So that each file has one name, whoever joins it to its directory.
+inline std::string WithoutLastSlashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+// One spelling for each path, as file systems in memory know them: parts joined by single slashes,
+// without "." parts and a last slash. The root is "" for absolute and "." for relative paths.
 inline std::string NormalPath(std::string_view path) {
   std::string normal = !path.empty() && path[0] == '/' ? "" : ".";
   while (!path.empty()) {

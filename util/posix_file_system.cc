@@ -69,6 +69,10 @@ class PosixDirectory final : public Directory {
   PosixDirectory(std::string path, posix::Descriptor fd)
       : path_(std::move(path)), fd_(std::move(fd)) {}
   Status Sync() override { return SyncDescriptor(fd_, path_); }
+  Status CheckPath() const override {
+    if (posix::StillNames(path_, fd_)) return Status::Ok();
+    return Status::IoError(path_ + ": the directory was moved or replaced while it was open");
+  }
 
  private:
   const std::string path_;

@@ -57,5 +57,7 @@ Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& pa
 Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path);
 Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path);
 Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode);
+// Whether `path` still leads to what is open.
+bool StillNames(const std::string& path, const Descriptor& fd);
 
 }  // namespace logwood::posix

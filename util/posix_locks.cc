@@ -58,17 +58,15 @@ class PosixFileLock final : public FileLock {
   ForkWatch watch_;
 };
 
-// Somebody may have removed the file between our open and our lock (DB::Destroy does): then the
-// next one to come makes another file of that name, and would lock that.
+}  // namespace
+
 bool StillNames(const std::string& path, const Descriptor& fd) {
   struct stat named;
-  struct stat locked;
+  struct stat open;
   return Uninterrupted([&] { return ::stat(path.c_str(), &named); }) == 0 &&
-         Uninterrupted([&] { return ::fstat(fd.get(), &locked); }) == 0 &&
-         named.st_dev == locked.st_dev && named.st_ino == locked.st_ino;
+         Uninterrupted([&] { return ::fstat(fd.get(), &open); }) == 0 &&
+         named.st_dev == open.st_dev && named.st_ino == open.st_ino;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) {
   const bool exclusive = mode == LockMode::kExclusive;
@@ -84,6 +82,8 @@ Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) {
       }
       return ErrorFromErrno("lock", path, errno);
     }
+    // Somebody may have removed the file between our open and our lock (DB::Destroy does): then the
+    // next one to come makes another file of that name, and would lock that.
     if (StillNames(path, fd)) return std::make_unique<PosixFileLock>(no_fork, fd.Release());
   }
   return Status::Busy("lock " + path + ": it is removed and made again and again");

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <bit>
+#include <memory>
 #include <optional>
 
 #include "util/check.h"
+#include "util/fork_watch.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -25,9 +28,21 @@ struct IdSource {
   std::optional<Random> seeded GUARDED_BY(mutex);
 };
 
+std::atomic<IdSource*> current_ids{nullptr};
+
+// Never destroyed: ids may be wanted at exit. A child made by fork begins one of its own, since the
+// lock of its parent's may be held there for ever.
 IdSource& Ids() {
-  static IdSource* const ids = new IdSource;  // never destroyed: ids may be wanted at exit
-  return *ids;
+  [[maybe_unused]] static const ForkWatch* const watch =
+      new ForkWatch([](void*) { current_ids.store(nullptr, std::memory_order_relaxed); }, nullptr);
+  IdSource* source = current_ids.load(std::memory_order_acquire);
+  if (source != nullptr) [[likely]]
+    return *source;
+  auto made = std::make_unique<IdSource>();
+  if (current_ids.compare_exchange_strong(source, made.get(), std::memory_order_acq_rel)) {
+    return *made.release();
+  }
+  return *source;
 }
 
 }  // namespace

@@ -55,8 +55,8 @@ struct KeyspaceInfo {
 
 // A half-open range of keys of one keyspace; an absent end is the keyspace's own.
 struct KeyRange {
-  std::optional<std::string> begin;
-  std::optional<std::string> end;
+  std::optional<std::string> begin = {};
+  std::optional<std::string> end = {};
 };
 
 struct RangeEstimate {
@@ -143,7 +143,7 @@ class LOGWOOD_EXPORT DB {
   Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
              std::string* value);
   // One answer a key, in order, all at one position. `values` and the result have keys.size()
-  // elements. Cheaper than as many Gets: blocks shared by keys are searched once.
+  // elements. A little cheaper than as many Gets: what is read is found out once.
   virtual std::vector<Status> MultiGet(const ReadOptions& options, Keyspace keyspace,
                                        std::span<const std::string_view> keys,
                                        std::span<PinnedValue> values) = 0;

@@ -72,6 +72,9 @@ class LOGWOOD_EXPORT Directory {
   virtual ~Directory() = default;
   // As FileSystem::SyncDirectory of its path.
   virtual Status Sync() = 0;
+  // kIoError: the path it was opened by leads elsewhere by now; somebody moved or replaced it. File
+  // systems that cannot tell say ok.
+  virtual Status CheckPath() const;
 };
 
 // Holds a lock file; releases it when destroyed.

@@ -37,14 +37,14 @@ struct Tuning {
                                 // of memory_budget_bytes
   uint64_t table_bytes =
       0;  // a table's data size at which compaction starts another; 1 KiB .. 4 GiB
-  uint32_t block_bytes = 0;                     // uncompressed data block; 256 .. 256 KiB
-  std::optional<uint64_t> cache_bytes;          // block cache; 0 .. memory_budget_bytes
-  std::optional<uint32_t> filter_bits_per_key;  // 0 switches filters off; at most 32
-  uint32_t level0_tables = 0;                   // level-0 tables that start a compaction; 2 .. 64
-  uint32_t level_multiplier = 0;                // size ratio of neighbouring levels; 4 .. 32
-  uint32_t background_threads = 0;              // 1 .. 64
-  uint64_t log_segment_bytes = 0;  // a segment is closed when its commits reach it; 4 KiB .. 1 GiB
-  uint64_t event_log_bytes = 0;    // EVENTS rotates at this size, one old file is kept
+  uint32_t block_bytes = 0;                          // uncompressed data block; 256 .. 256 KiB
+  std::optional<uint64_t> cache_bytes = {};          // block cache; 0 .. memory_budget_bytes
+  std::optional<uint32_t> filter_bits_per_key = {};  // 0 switches filters off; at most 32
+  uint32_t level0_tables = 0;       // level-0 tables that start a compaction; 2 .. 64
+  uint32_t level_multiplier = 0;    // size ratio of neighbouring levels; 4 .. 32
+  uint32_t background_threads = 0;  // 1 .. 64
+  uint64_t log_segment_bytes = 0;   // a segment is closed when its commits reach it; 4 KiB .. 1 GiB
+  uint64_t event_log_bytes = 0;     // EVENTS rotates at this size, one old file is kept
 };
 
 struct LOGWOOD_EXPORT Options {
@@ -58,16 +58,16 @@ struct LOGWOOD_EXPORT Options {
   Durability durability = Durability::kDefault;
   // Unset: as stored with the database, for a new one kSnappy (and no retention). Tables written
   // with another setting stay readable.
-  std::optional<Compression> compression;
-  std::optional<LogRetention> log_retention;
+  std::optional<Compression> compression = {};
+  std::optional<LogRetention> log_retention = {};
 
   // Not owned; must outlive the database and every handle it gave out. Null: FileSystem::Posix().
   FileSystem* file_system = nullptr;
-  std::vector<std::shared_ptr<EventListener>> listeners;
+  std::vector<std::shared_ptr<EventListener>> listeners = {};
   // A snapshot older than this raises EventKind::kOldSnapshot once.
   std::chrono::seconds snapshot_age_warning{3600};
 
-  Tuning tuning;
+  Tuning tuning = {};
 };
 
 // For DB::OpenReadOnly.
@@ -102,12 +102,19 @@ struct ReadOptions {
 };
 
 // Bounds and direction are enforced by the engine; outside of them an iterator is never valid.
-struct IteratorOptions : ReadOptions {
+struct IteratorOptions {
+  // As in ReadOptions.
+  const Snapshot* snapshot = nullptr;
+  bool fill_cache = true;
+  LogPos at_least = 0;
+  Deadline deadline = kNoDeadline;
   // Keys >= lower and < upper. The iterator copies them.
-  std::optional<std::string> lower;
-  std::optional<std::string> upper;
+  std::optional<std::string> lower = {};
+  std::optional<std::string> upper = {};
   // Only keys that begin with this; narrows lower and upper.
-  std::string prefix;
+  std::string prefix = {};
+
+  ReadOptions read_options() const { return {snapshot, fill_cache, at_least, deadline}; }
 };
 
 }  // namespace logwood

@@ -117,10 +117,11 @@ class [[nodiscard]] Result {
 
   T& value() & { return *Checked(); }
   const T& value() const& { return *Checked(); }
-  T&& value() && { return std::move(*Checked()); }
+  // By value: `for (auto& k : *db->ListKeyspaces())` must not walk over what is gone.
+  T value() && { return std::move(*Checked()); }
   T& operator*() & { return *Checked(); }
   const T& operator*() const& { return *Checked(); }
-  T&& operator*() && { return std::move(*Checked()); }
+  T operator*() && { return std::move(*Checked()); }
   T* operator->() { return &*Checked(); }
   const T* operator->() const { return &*Checked(); }
 

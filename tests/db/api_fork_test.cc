@@ -124,6 +124,50 @@ TEST_F(Forked, AChildOfAReaderIsRefusedToo) {
   EXPECT_EQ(Value("before"), "1");
 }
 
+// At the moment of the fork some thread may hold any lock of what all databases share.
+TEST_F(Forked, AChildMayLetGoOfHandlesAndOpenADatabaseOfItsOwnWhileThreadsRead) {
+  for (int i = 0; i < 2000; ++i)
+    ASSERT_OK(
+        db_->Put({.durability = Durability::kProcess}, std::to_string(i), std::string(500, 'v')));
+  ASSERT_OK(db_->CompactAll({}));
+  Close();
+  options_.tuning.cache_bytes = 0;  // each read allocates and frees blocks
+  Open();
+  std::atomic<bool> stop{false};
+  const auto read = [&] {
+    while (!stop.load()) {
+      const auto iterator = db_->NewIterator({});
+      for (iterator->SeekToFirst(); iterator->Valid() && !stop.load(); iterator->Next()) continue;
+    }
+  };
+  std::thread one(read);
+  std::thread two(read);
+  for (int i = 0; i < 30; ++i) {
+    auto iterator = db_->NewIterator({});
+    iterator->SeekToFirst();
+    PinnedValue pinned;
+    ASSERT_OK(db_->Get({}, Keyspace(), "7", &pinned));
+    EXPECT_EQ(ExitCodeOfChild([&] {
+                iterator.reset();
+                pinned.Reset();
+                db_.reset();
+                Options options;
+                options.file_system = options_.file_system;
+                auto own = DB::Open(options, path_ + ".own" + std::to_string(i));
+                if (!own.ok()) return 1;
+                for (int k = 0; k < 50; ++k)
+                  if (!(*own)->Put({}, std::to_string(k), std::string(500, 'x')).ok()) return 2;
+                if (!(*own)->CompactAll({}).ok()) return 3;
+                std::string value;
+                return (*own)->Get({}, "49", &value).ok() ? 0 : 4;
+              }),
+              0);
+  }
+  stop.store(true);
+  one.join();
+  two.join();
+}
+
 TEST_F(Forked, ChildrenMadeWhileThreadsWriteLeaveEveryCommit) {
   std::atomic<bool> stop{false};
   std::atomic<uint64_t> written{0};

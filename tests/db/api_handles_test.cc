@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
+#include "tests/support/directory.h"
 #include "tests/support/generators.h"
 
 namespace logwood::test {
@@ -35,7 +37,8 @@ TEST_F(Handles, SnapshotOfAnotherDatabaseIsRefused) {
   const std::vector<Status> statuses = db_->MultiGet(options, Keyspace(), keys, values);
   ASSERT_EQ(statuses.size(), 1u);
   EXPECT_STATUS(kInvalidArgument, statuses[0]);
-  const auto iterator = db_->NewIterator(Reading(options));
+  const auto iterator = db_->NewIterator(
+      {.snapshot = options.snapshot, .at_least = options.at_least, .deadline = options.deadline});
   iterator->SeekToFirst();
   EXPECT_FALSE(iterator->Valid());
   EXPECT_STATUS(kInvalidArgument, iterator->status());
@@ -84,6 +87,46 @@ TEST_F(Handles, KeyspaceOfAnEarlierOpenStillFits) {
   ASSERT_OK_AND_ASSIGN(const Keyspace again, db_->OpenKeyspace("k"));
   EXPECT_EQ(again.number(), keyspace.number());
   EXPECT_EQ(ValueIn(again, "key"), "value");
+}
+
+// Backups are copies of the directory: what is open there is another database.
+TEST_F(Handles, KeyspaceOfTheOriginalIsRefusedByACopy) {
+  ASSERT_OK_AND_ASSIGN(const Keyspace users, db_->CreateKeyspace("users"));
+  Close();
+  ASSERT_OK_AND_ASSIGN(const FileContents files, ReadDirectory(place_.files(), path_));
+  const std::string copy_path = path_ + ".copy";
+  ASSERT_OK(WriteDirectory(place_.files(), copy_path, files));
+  ASSERT_OK_AND_ASSIGN(const auto copy, DB::Open(options_, copy_path));
+  EXPECT_STATUS(kInvalidArgument, copy->Put({}, users, "k", "v"));
+  Open();
+  EXPECT_OK(db_->Put({}, users, "k", "v"));
+}
+
+// Destructors of statics run when the main thread's own thread_local objects are gone; so do those
+// of thread_local objects that are older than the first call.
+TEST_F(Handles, CallsFromDestructorsAtAThreadsEndWork) {
+  struct Last {
+    ~Last() {
+      std::string value;
+      if (db == nullptr) return;
+      *answer = db->Put({}, "last", "written").ok() && db->Get({}, "last", &value).ok() &&
+                value == "written" && db->NewIterator({}) != nullptr;
+    }
+    DB* db = nullptr;
+    bool* answer = nullptr;
+  };
+  bool answer = false;
+  std::thread([&] {
+    static thread_local Last last;
+    last.db = db_.get();
+    last.answer = &answer;
+    ASSERT_OK(db_->Put({}, "first", "1"));
+    ASSERT_OK(db_->Put({}, "first", std::string(1000, 'x')));
+    std::string value;
+    ASSERT_OK(db_->Get({}, "first", &value));
+  }).join();
+  EXPECT_TRUE(answer);
+  EXPECT_EQ(Value("last"), "written");
 }
 
 TEST_F(Handles, EveryCallAfterCloseIsClosed) {

@@ -95,6 +95,56 @@ TEST_F(Opening, SecondOpenIsBusyInAnotherProcess) {
   EXPECT_EQ(InAnotherProcess([this] { return DB::Open(options_, path_).ok() ? 0 : 1; }), 0);
 }
 
+// Both lives were given the same path; neither may touch the other's files.
+TEST_F(Opening, ADirectoryThatIsMovedAwayTakesNothingFromTheOneThatComesInItsPlace) {
+  Open();
+  for (uint32_t i = 0; i < 300; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i, 100)));
+  const std::string moved = path_ + ".moved";
+  ASSERT_OK(files()->Rename(path_, moved));
+  ASSERT_OK_AND_ASSIGN(auto second, DB::Open(options_, path_));
+  for (uint32_t i = 0; i < 300; ++i) ASSERT_OK(second->Put({}, KeyOf(3 + 8 * i), "second"));
+  ASSERT_OK(second->Flush());
+
+  const Status flushed = db_->Flush();
+  EXPECT_STATUS(kIoError, flushed);
+  EXPECT_NE(flushed.message().find("moved or replaced"), std::string_view::npos);
+  LogPos last = 300;
+  Status written;
+  for (uint32_t i = 0; i < 100'000 && written.ok(); ++i) {
+    written = db_->Put({}, KeyOf(3 + 8 * (i % 300)), ValueOf(i + 1, 100)).status();
+    if (written.ok()) ++last;
+  }
+  EXPECT_STATUS(kIoError, written);
+  static_cast<void>(db_->Close());
+  db_.reset();
+
+  ASSERT_OK(second->Close());
+  ASSERT_OK_AND_ASSIGN(second, DB::Open(options_, path_));
+  EXPECT_OK(second->Verify({}));
+  for (uint32_t i = 0; i < 300; ++i) {
+    std::string value;
+    ASSERT_OK(second->Get({}, KeyOf(3 + 8 * i), &value));
+    ASSERT_EQ(value, "second");
+  }
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options_, moved));
+  EXPECT_EQ(db_->LastPosition(), last);
+  EXPECT_OK(db_->Verify({}));
+}
+
+TEST_F(Opening, ACommandThatMakesNothingLeavesNothingBehind) {
+  ASSERT_OK(files()->CreateDirectory(path_));
+  options_.create_if_missing = false;
+  EXPECT_STATUS(kNotFound, DB::Open(options_, path_));
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, files()->List(path_));
+  EXPECT_TRUE(names.empty());
+}
+
+TEST_F(Opening, APathWithANulIsRefused) {
+  const std::string path("a\0b", 3);
+  EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path));
+  EXPECT_STATUS(kInvalidArgument, DB::OpenReadOnly(ReadOnly(), path));
+}
+
 TEST_F(Opening, PathThatIsAFileIsAnError) {
   ASSERT_OK(WriteFile(files(), path_, "a file"));
   const Status status = DB::Open(options_, path_).status();

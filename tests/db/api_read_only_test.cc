@@ -48,7 +48,7 @@ TEST_F(OpenedReadOnly, ReadsAllAndWritesNothing) {
     ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->OpenKeyspace("k"));
     EXPECT_EQ(ValueIn(keyspace, KeyOf(3)), ValueOf(0, 100));
     ASSERT_OK_AND_ASSIGN(const auto snapshot, db_->GetSnapshot());
-    EXPECT_EQ(Entries(Reading({.snapshot = snapshot.get()})), expected);
+    EXPECT_EQ(Entries({.snapshot = snapshot.get()}), expected);
     EXPECT_OK(db_->Verify({}));
     EXPECT_GT(db_->GetStats().table_bytes, 0u);
     Close();
@@ -112,6 +112,15 @@ TEST_F(OpenedReadOnly, WhatAWriterRemovesLaterStaysReadableBesideIt) {
   std::vector<std::string> damages;
   EXPECT_OK(reader->Verify([&](const Damage& damage) { damages.push_back(damage.what); }));
   EXPECT_EQ(damages, std::vector<std::string>());
+}
+
+TEST_F(OpenedReadOnly, ADirectoryNamedWithALastSlashIsTheSame) {
+  ReadOnlyOptions options = ReadOnly();
+  options.ignore_writer = true;
+  ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(options, path_ + "//"));
+  const std::string expected = Entries();
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  EXPECT_EQ(Entries(reader->NewIterator({}).get()), expected);
 }
 
 TEST_F(OpenedReadOnly, AfterAKillShowsWhatRecoveryWouldAndLeavesItSo) {

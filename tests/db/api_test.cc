@@ -124,7 +124,7 @@ TEST_F(Api, SnapshotKeepsItsAnswersThroughEverything) {
   EXPECT_EQ(snapshot->position(), 200u);
   EXPECT_EQ(snapshot->owner(), "test");
   EXPECT_GE(snapshot->age().count(), 0);
-  const std::string before = Entries(Reading({.snapshot = snapshot.get()}));
+  const std::string before = Entries({.snapshot = snapshot.get()});
   for (int i = 0; i < 200; ++i) {
     if (i % 2 == 0) {
       ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), "new"));
@@ -134,7 +134,7 @@ TEST_F(Api, SnapshotKeepsItsAnswersThroughEverything) {
   }
   ASSERT_OK(db_->Flush());
   ASSERT_OK(db_->CompactAll({.force_last_level = true}));
-  EXPECT_EQ(Entries(Reading({.snapshot = snapshot.get()})), before);
+  EXPECT_EQ(Entries({.snapshot = snapshot.get()}), before);
   EXPECT_EQ(Value(KeyOf(11), snapshot.get()), "old");
   EXPECT_EQ(Value(KeyOf(11)), "<NotFound>");
   EXPECT_EQ(Value(KeyOf(3)), "new");

@@ -272,7 +272,8 @@ TEST_F(Watching, WaitingForTheFutureTimesOut) {
   const std::vector<std::string_view> keys = {"k"};
   std::vector<PinnedValue> values(1);
   EXPECT_STATUS(kTimeout, db_->MultiGet(options, Keyspace(), keys, values).at(0));
-  const auto iterator = db_->NewIterator(Reading(options));
+  const auto iterator = db_->NewIterator(
+      {.snapshot = options.snapshot, .at_least = options.at_least, .deadline = options.deadline});
   iterator->SeekToFirst();
   EXPECT_FALSE(iterator->Valid());
   EXPECT_STATUS(kTimeout, iterator->status());

@@ -39,12 +39,12 @@ TEST(Catalogue, ANewOneKnowsOnlyDefault) {
 
 TEST(Catalogue, CreateAndDropAtPositions) {
   Catalogue catalogue;
-  catalogue.SetOwner(99);
+  catalogue.SetOwner({1, 2}, "/db");
   catalogue.Apply(Catalogue::CreateOperations("users", 2), 7);
   catalogue.Apply(Catalogue::CreateOperations(std::string("\0odd\xff", 5), 3), 9);
   EXPECT_TRUE(catalogue.Live(2) && catalogue.Live(3));
   ASSERT_TRUE(catalogue.Find("users").has_value());
-  EXPECT_EQ(catalogue.Find("users")->keyspace, Keyspace(2, 99));
+  EXPECT_EQ(catalogue.Find("users")->keyspace, Keyspace(2, catalogue.owner()));
   EXPECT_FALSE(catalogue.Find("user").has_value());
   catalogue.Apply(Catalogue::DropOperations("users", 2), 12);
   EXPECT_FALSE(catalogue.Live(2));

@@ -74,7 +74,7 @@ class Session {
   // The value in the model; null: not there.
   const std::string* Expected(const Operation& operation, std::string_view key) const;
   LogPos ReadPosition(int snapshot_slot) const;
-  void FillReadOptions(const Operation& operation, ReadOptions* options) const;
+  ReadOptions ReadingAs(const Operation& operation) const;
   // Reads of a keyspace that was dropped: whatever a snapshot says, never a value of now.
   bool IsLive(int slot) const { return model_->current(slot) != nullptr; }
 

@@ -24,11 +24,13 @@ LogPos Session::ReadPosition(int snapshot_slot) const {
   return held.snapshot ? held.position : model_->last();
 }
 
-void Session::FillReadOptions(const Operation& operation, ReadOptions* options) const {
+ReadOptions Session::ReadingAs(const Operation& operation) const {
+  ReadOptions options;
   if (operation.snapshot >= 0)
-    options->snapshot = snapshots_[static_cast<size_t>(operation.snapshot)].snapshot.get();
-  options->fill_cache = !operation.flag;
-  if (options->snapshot == nullptr && operation.flag) options->at_least = model_->last();
+    options.snapshot = snapshots_[static_cast<size_t>(operation.snapshot)].snapshot.get();
+  options.fill_cache = !operation.flag;
+  if (options.snapshot == nullptr && operation.flag) options.at_least = model_->last();
+  return options;
 }
 
 const std::string* Session::Expected(const Operation& operation, std::string_view key) const {
@@ -38,8 +40,7 @@ const std::string* Session::Expected(const Operation& operation, std::string_vie
 void Session::Get(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
-  ReadOptions options;
-  FillReadOptions(operation, &options);
+  const ReadOptions options = ReadingAs(operation);
   const std::string key = operation.key.bytes();
   HeldValue held;
   const Status status = db_->Get(options, *handle, key, &held.pinned);
@@ -75,8 +76,7 @@ void Session::CheckHeldValues() {
 void Session::MultiGet(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle || !IsLive(operation.keyspace)) return;
-  ReadOptions options;
-  FillReadOptions(operation, &options);
+  const ReadOptions options = ReadingAs(operation);
   std::vector<std::string> keys;
   for (const KeyRef& key : operation.keys) keys.push_back(key.bytes());
   const std::vector<std::string_view> views(keys.begin(), keys.end());
@@ -95,8 +95,7 @@ void Session::MultiGet(const Operation& operation) {
 void Session::Contains(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle || !IsLive(operation.keyspace)) return;
-  ReadOptions options;
-  FillReadOptions(operation, &options);
+  const ReadOptions options = ReadingAs(operation);
   const std::string key = operation.key.bytes();
   const Result<bool> contained = db_->Contains(options, *handle, key);
   const std::string* expected = Expected(operation, key);
@@ -111,8 +110,9 @@ void Session::OpenIterator(const Operation& operation) {
   held = {};
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
-  IteratorOptions options;
-  FillReadOptions(operation, &options);
+  const ReadOptions reading = ReadingAs(operation);
+  IteratorOptions options{
+      .snapshot = reading.snapshot, .fill_cache = reading.fill_cache, .at_least = reading.at_least};
   if (operation.lower) options.lower = operation.lower->bytes();
   if (operation.upper) options.upper = operation.upper->bytes();
   if (operation.prefix) options.prefix = operation.prefix->bytes();

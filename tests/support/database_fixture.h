@@ -55,13 +55,6 @@ class DatabaseTest : public testing::Test {
     return options;
   }
 
-  // Iterator options that read as `options` say.
-  static IteratorOptions Reading(const ReadOptions& options) {
-    IteratorOptions reading;
-    static_cast<ReadOptions&>(reading) = options;
-    return reading;
-  }
-
   // What is read, or the status in angle brackets: "<NotFound>".
   std::string Value(std::string_view key, const Snapshot* snapshot = nullptr) {
     return ValueIn(Keyspace(), key, snapshot);
