@@ -125,7 +125,9 @@ class LOGWOOD_EXPORT DB {
   Result<LogPos> Delete(const WriteOptions& options, std::string_view key) {
     return Delete(options, Keyspace(), key);
   }
-  // Returns once the commit at `position` and all before it survive power loss.
+  // Returns once the commit at `position` and all before it survive power loss. kInvalidArgument:
+  // no commit has this position yet (ReadOptions::at_least waits for one); kReadOnly: opened
+  // read-only.
   virtual Status WaitDurable(LogPos position, Deadline deadline = kNoDeadline) = 0;
   // The newest commit visible to reads / the newest that survives power loss.
   virtual LogPos LastPosition() const = 0;

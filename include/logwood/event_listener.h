@@ -28,9 +28,9 @@ enum class EventKind : uint8_t {
   kFlush,            // a memtable became a table
   kCompaction,       // tables were merged or moved
   kStall,            // writers are delayed: micros, detail says why
-  kCorruption,       // file, offset
+  kCorruption,       // `status` says where: file and offset
   kBackgroundError,  // a flush, compaction or sync failed
-  kResumed,          // writes go on after kNoSpace
+  kResumed,          // work that had failed succeeds again
   kKeyspaceCreated,
   kKeyspaceDropped,
   kOldSnapshot,  // a snapshot is older than Options::snapshot_age_warning
