@@ -2,16 +2,18 @@
 // sync is not needed and goes. Besides: every sync in the sources is in the table.
 //
 //   crash_tests --gtest_filter='*SyncMutants*'
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iostream>
+#include <memory>
 #include <regex>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/crash_explorer.h"
@@ -31,12 +33,12 @@ struct SyncMutant {
   bool only_last_step = false;       // looks at no other: for long stories
 };
 
-constexpr char kLogSync[] = "wal/segment_writer.cc: return state_->file->Sync();";
-constexpr char kLogSyncs[] = "db/commit_log.cc: writer->Sync()";
+constexpr char kLogSync[] = "db/commit_log.cc: writer->Sync()";
 constexpr char kLogNames[] = "db/commit_log.cc: SyncDirectory(options_.directory)";
 constexpr char kReplayed[] = "db/open.cc: file->Sync()";
 constexpr char kTableNames[] = "db/background.cc: SyncDirectory(core.path)";
 constexpr char kManifest[] = "db/manifest.cc: file_->Sync()";
+constexpr char kDestroyed[] = "db/open.cc: fs->SyncDirectory(path)";
 constexpr char kTable[] = "compaction/table_sink.cc: file_->Sync()";
 
 // In a step, by the thread of the story or by one of the database.
@@ -56,7 +58,6 @@ std::vector<SyncMutant> Mutants() {
   std::vector<SyncMutant> all = {
       // ---- The log.
       {"LogAtPowerCommit", kLogSync, InStep("power-put", ".log", true), {"power-put"}},
-      {"LogAtPowerCommitInTheLoop", kLogSyncs, InStep("power-put", ".log", true), {"power-put"}},
       {"LogAtWaitDurable", kLogSync, InStep("wait-durable", ".log", true), {"put wait-durable"}},
       {"LogBeforeFlush", kLogSync, InStep("flush", ".log", false), {"put flush"}},
       {"LogWhenIdleFirst", kLogSync, InStep("idle", ".log", false, 1), {"put idle", "idle idle"}},
@@ -67,7 +68,7 @@ std::vector<SyncMutant> Mutants() {
       {"LogNamesAtPowerCommit", kLogNames, InStep("power-put", "/db", true), {"power-put"}},
       {"LogNamesBeforeFlush", kLogNames, InStep("flush", "/db", false, 1), {"put flush"}},
       {"LogNamesAtClose", kLogNames, InPhase(Phase::kClosing, "/db"), {"put reopen"}},
-      {"NamesOfReplayedLog", "db/open.cc: return fs_->SyncDirectory(path_);",
+      {"NamesOfReplayedLog", "db/open.cc: fs_->SyncDirectory(path_)",
        InPhase(Phase::kOpening, "/db", 1),
        {"put kill", "@tiny-segments fill kill", "@tiny-segments fill kill fill kill-spill reopen",
         "huge-put kill kill put reopen"}},
@@ -89,7 +90,7 @@ std::vector<SyncMutant> Mutants() {
        {"put open-and-idle"}},
       {"RootWhenNew", "db/manifest.cc: file->Sync()", InPhase(Phase::kOpening, "ROOT.new"),
        {"put reopen"}},
-      {"NamesBeforeRoot", "db/manifest.cc: SyncDirectory(directory)",
+      {"NamesBeforeRoot", "db/manifest.cc: RETURN_IF_ERROR(fs->SyncDirectory(directory))",
        InPhase(Phase::kOpening, "/db", 2), {"put reopen"}},
       {"NamesOfRoot", "db/manifest.cc: return fs->SyncDirectory(directory)",
        InPhase(Phase::kOpening, "/db", 3), {"put reopen"}},
@@ -119,6 +120,89 @@ TEST_P(SyncMutants, IsNoticed) {
 
 INSTANTIATE_TEST_SUITE_P(All, SyncMutants, testing::ValuesIn(Mutants()),
                          [](const auto& mutant) { return mutant.param.name; });
+
+// Destroying is no story: nothing must be there afterwards, but what a crash leaves of it must let
+// itself be destroyed. Empty: it did.
+std::string WrongBehindDestroy(bool without_its_sync) {
+  SimulatedFileSystem disk;
+  Options options = CrashOptions(CrashProfiles()[0]);
+  options.file_system = &disk;
+  auto db = DB::Open(options, "db");
+  if (!db.ok() || !(*db)->Put({}, "key", "value").ok() || !(*db)->Flush().ok()) return "no database";
+  db->reset();
+  std::vector<std::unique_ptr<SimulatedFileSystem>> states;
+  const auto take = [&](std::unique_ptr<SimulatedFileSystem> state) {
+    states.push_back(std::move(state));
+    return true;
+  };
+  const auto look = [&] { disk.ForEachCrashState({.states_max = 300}, take); };
+  disk.SetLyingSyncs([&](const std::string&) { return without_its_sync; });
+  disk.SetFault([&](FileOp op, const std::string&) {
+    if (IsChange(op)) look();
+    return Status::Ok();
+  });
+  if (const Status destroyed = DB::Destroy(options, "db"); !destroyed.ok()) {
+    return destroyed.ToString();
+  }
+  disk.SetFault({});
+  look();
+  if (states.size() < 30) return "only " + std::to_string(states.size()) + " states";
+  for (const auto& state : states) {
+    options.file_system = state.get();
+    const Status again = DB::Destroy(options, "db");
+    if (!again.ok()) return again.ToString();
+  }
+  return "";
+}
+
+TEST(SyncMutantsOfDestroy, ADestroyCutShortCanBeFinishedButNotWithoutItsSync) {
+  EXPECT_EQ(WrongBehindDestroy(false), "");
+  EXPECT_THAT(WrongBehindDestroy(true), testing::HasSubstr("there is no database"));
+}
+
+// ---- The table is complete.
+
+// "file: line" of each line of the engine that asks for a sync.
+std::vector<std::string> SyncsInSources() {
+  const std::regex asks("(->|\\.)Sync(Directory)?\\(");
+  std::vector<std::string> lines;
+  for (const char* folder : {"compaction", "db", "memtable", "table", "wal"}) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(LOGWOOD_SOURCE_DIR "/") + folder)) {
+      std::ifstream in(entry.path());
+      const std::string file = std::string(folder) + "/" + entry.path().filename().string();
+      for (std::string line; std::getline(in, line);) {
+        if (std::regex_search(line, asks)) lines.push_back(file + ": " + line);
+      }
+    }
+  }
+  return lines;
+}
+
+// A line of the sources, and one of the table.
+bool IsSite(const std::string& line, const std::string& site) {
+  const size_t colon = site.find(": ");
+  return line.starts_with(site.substr(0, colon + 1)) &&
+         line.find(site.substr(colon + 2), colon) != std::string::npos;
+}
+
+TEST(SyncMutantsTable, HasEverySyncInTheSourcesAndNoOther) {
+  // The last two pass on what somebody else asked for.
+  std::vector<std::string> sites = {kDestroyed, "wal/segment_writer.cc: state_->file->Sync()",
+                                    "db/guarded_file_system.h: directory_->Sync()"};
+  for (const SyncMutant& mutant : Mutants()) sites.push_back(mutant.site);
+  const std::vector<std::string> lines = SyncsInSources();
+  for (const std::string& line : lines) {
+    EXPECT_TRUE(std::any_of(sites.begin(), sites.end(),
+                            [&](const std::string& site) { return IsSite(line, site); }))
+        << "has no mutant: " << line;
+  }
+  for (const std::string& site : sites) {
+    EXPECT_TRUE(std::any_of(lines.begin(), lines.end(),
+                            [&](const std::string& line) { return IsSite(line, site); }))
+        << "is nowhere in the sources: " << site;
+  }
+}
 
 }  // namespace
 }  // namespace logwood::test

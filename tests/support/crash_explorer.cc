@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "util/check.h"
 #include "util/coding.h"
 #include "util/hash.h"
 #include "util/random.h"
@@ -64,6 +65,10 @@ class CrashExplorer::Recovery {
   std::atomic<LogPos> found_{kNotYet};
 };
 
+CrashExplorer::CrashExplorer(const ExploreOptions& options) : options_(options) {
+  CHECK(options.depth >= 1 && options.depth <= kDepthMax);
+}
+
 ExploreResult CrashExplorer::Explore(const CrashScript& script) {
   SeedIdsForTesting(options_.seed);
   CrashStory story(script, options_.story);
@@ -111,9 +116,15 @@ bool CrashExplorer::GivenUp() {
   return result_.failures.size() >= options_.failures_max;
 }
 
-bool CrashExplorer::IsNew(uint64_t hash, LogPos at_least, LogPos at_most) {
+bool CrashExplorer::IsNew(uint64_t hash, const Promise& promise) {
+  uint64_t key = hash;
+  const CrashStory::Known& known = promise.known;
+  for (const uint64_t part : {known.acknowledged, known.proven, known.proven_beside_log,
+                              uint64_t{known.closed_cleanly}, promise.issued}) {
+    key = HashMix(key, part);
+  }
   MutexLock lock(mutex_);
-  const bool is_new = seen_.insert(HashMix(HashMix(hash, at_least), at_most)).second;
+  const bool is_new = seen_.insert(key).second;
   ++(is_new ? result_.states : result_.repeated);
   if (is_new && distinct_.insert(hash).second) ++result_.distinct;
   return is_new;
@@ -137,22 +148,23 @@ void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, in
   std::unique_ptr<SimulatedFileSystem> killed = disk->KilledState();
   now.issued = story_->oracle().last();
   if (recovery != nullptr) now = recovery->promise();
+  // A kill leaves all that was acknowledged; a loss of power what was durable.
+  Promise powerless = now;
+  powerless.known.acknowledged = now.known.durable;
   std::vector<std::pair<uint64_t, std::unique_ptr<SimulatedFileSystem>>> states;
   uint64_t hash = 0;
   limits.wanted = [&](uint64_t candidate) {
     hash = candidate;
-    return IsNew(candidate, now.known.durable, now.issued);
+    return IsNew(candidate, powerless);
   };
   killed->ForEachCrashState(limits, [&](std::unique_ptr<SimulatedFileSystem> state) {
     states.emplace_back(hash, std::move(state));
     return true;
   });
   const uint64_t killed_hash = killed->ContentHash(limits.settled);
-  if (IsNew(~killed_hash, now.known.acknowledged, now.issued))
-    CheckState(std::move(killed), killed_hash, now, depth);
-  now.known.acknowledged = now.known.durable;
+  if (IsNew(killed_hash, now)) CheckState(std::move(killed), killed_hash, now, depth);
   for (auto& [state_hash, state] : states)
-    CheckState(std::move(state), state_hash, now, depth);
+    CheckState(std::move(state), state_hash, powerless, depth);
 }
 
 void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash,

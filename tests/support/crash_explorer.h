@@ -70,12 +70,12 @@ struct SavedCrash {
 
 class CrashExplorer final : public CrashWatch {
  public:
-  explicit CrashExplorer(const ExploreOptions& options) : options_(options) {}
+  explicit CrashExplorer(const ExploreOptions& options);
   // Runs the story; a step that fails is a failure, too.
   ExploreResult Explore(const CrashScript& script);
 
  private:
-  static constexpr int kDepthMax = 5;
+  static constexpr int kDepthMax = 4;
 
   // What may be found.
   struct Promise {
@@ -89,13 +89,12 @@ class CrashExplorer final : public CrashWatch {
   Status RunStory(CrashStory* story);
   // Looks at the disk as it is now. `recovery`: that is under way; null: the story is.
   void Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth);
-  // Checks what a kill left, which is all that was acknowledged; or the loss of power, with what was
-  // durable as all that is.
+  // Checks what a kill or the loss of power left.
   void CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash, const Promise& promise,
                   int depth);
   CrashExpectation Expected(const Promise& promise) const;
-  // `hash` of a state with that promise was not seen before, and is now.
-  bool IsNew(uint64_t hash, LogPos at_least, LogPos at_most) EXCLUDES(mutex_);
+  // A state with that hash was not seen before with that promise, and is now.
+  bool IsNew(uint64_t hash, const Promise& promise) EXCLUDES(mutex_);
   bool GivenUp() EXCLUDES(mutex_);
   void Fail(SavedCrash crash, const Status& status) EXCLUDES(mutex_);
 
@@ -103,7 +102,7 @@ class CrashExplorer final : public CrashWatch {
   const CrashStory* story_ = nullptr;
   std::atomic<bool> looks_now_{false};
   std::atomic<uint64_t> changes_{0};  // of the story's disks
-  Mutex looks_[kDepthMax];            // one look at a time; by depth, since recoveries have threads
+  Mutex looks_[kDepthMax + 1];        // one look at a time; by depth, since recoveries have threads
   Mutex mutex_;
   ExploreResult result_ GUARDED_BY(mutex_);
   std::unordered_set<uint64_t> seen_ GUARDED_BY(mutex_);      // with their expectation

@@ -11,7 +11,6 @@ namespace logwood::test {
 
 namespace {
 
-using Change = CrashCommit::Change;
 constexpr char kSide[] = "side";
 constexpr Durability kProcess = Durability::kProcess;
 constexpr Durability kPower = Durability::kPower;

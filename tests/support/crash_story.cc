@@ -11,9 +11,7 @@ namespace logwood::test {
 
 namespace {
 
-constexpr uint64_t kKiB = 1024;
-
-Status Wrong(const std::string& what) { return Status::Corruption(what); }
+Status Broken(const std::string& what) { return Status::Corruption(what); }
 
 void RaiseTo(std::atomic<LogPos>* mark, LogPos position) {
   LogPos seen = mark->load();
@@ -25,19 +23,19 @@ void RaiseTo(std::atomic<LogPos>* mark, LogPos position) {
 
 const std::vector<CrashProfile>& CrashProfiles() {
   static const std::vector<CrashProfile> profiles = {
-      {"ordinary", 16 * kKiB, 8 * kKiB, 0},
-      {"tiny-segments", 512 * kKiB, 4 * kKiB, 0},  // many unsynced ones, no flush
-      {"retention", 8 * kKiB, 4 * kKiB, 256 * kKiB},
-      {"tiny-memtables", 4 * kKiB, 32 * kKiB, 0},  // a replay does not fit: it makes tables
+      {"ordinary", 16 << 10, 8 << 10, 0},
+      {"tiny-segments", 512 << 10, 4 << 10, 0},  // many unsynced ones, no flush
+      {"retention", 8 << 10, 4 << 10, 256 << 10},
+      {"tiny-memtables", 4 << 10, 32 << 10, 0},  // a replay does not fit: it makes tables
   };
   return profiles;
 }
 
 const std::vector<CrashProfile>& CrashLookProfiles() {
   static const std::vector<CrashProfile> profiles = {
-      {"lazy", 512 * kKiB, 64 * kKiB, 0, 32},
-      {"busy", 16 * kKiB, 8 * kKiB, 0},
-      {"spilling", 4 * kKiB, 32 * kKiB, 0},
+      {"lazy", 512 << 10, 64 << 10, 0, 32},
+      {"busy", 16 << 10, 8 << 10, 0},
+      {"spilling", 4 << 10, 32 << 10, 0},
   };
   return profiles;
 }
@@ -50,7 +48,7 @@ Options CrashOptions(const CrashProfile& profile) {
     options.log_retention = LogRetention{.bytes_min = profile.log_retention_bytes};
   }
   options.tuning.memtable_bytes = profile.memtable_bytes;
-  options.tuning.table_bytes = 8 * kKiB;
+  options.tuning.table_bytes = 8 << 10;
   options.tuning.log_segment_bytes = profile.log_segment_bytes;
   options.tuning.level0_tables = profile.level0_tables;
   options.tuning.background_threads = 1;
@@ -231,7 +229,7 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
 Status CrashStory::Commit(const CrashCommit& commit, Durability durability, std::string_view note) {
   const LogPos expected = oracle_.Issue(commit);
   ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability, note));
-  if (position != expected) return Wrong("got position " + std::to_string(position));
+  if (position != expected) return Broken("got position " + std::to_string(position));
   NoteAcknowledged(position, durability == Durability::kPower);
   return Status::Ok();
 }
@@ -284,7 +282,7 @@ Status CrashStory::CommitFails(const CrashCommit& commit, StatusCode code) {
   oracle_.Issue(commit);
   const Result<LogPos> position = Write(commit, Durability::kProcess, "");
   if (!position.status().Is(code)) {
-    return Wrong("a write that must fail says " + position.status().ToString());
+    return Broken("a write that must fail says " + position.status().ToString());
   }
   oracle_.CutBehind(before);
   return Status::Ok();
@@ -306,7 +304,7 @@ Status CrashStory::Kill(size_t profile) {
   RETURN_IF_ERROR(OpenDatabase(profile));
   const LogPos found = db_->LastPosition();
   if (found >= before && found <= issued) return Status::Ok();
-  return Wrong("a kill changed the position from " + std::to_string(before) + " to " +
+  return Broken("a kill changed the position from " + std::to_string(before) + " to " +
                std::to_string(found));
 }
 
@@ -317,7 +315,7 @@ Status CrashStory::ReopenAfterFailure() {
   RETURN_IF_ERROR(OpenDatabase(script_.profile));
   const LogPos found = db_->LastPosition();
   if (found < least || found > most) {
-    return Wrong("is at position " + std::to_string(found) + " after a failed sync, expected " +
+    return Broken("is at position " + std::to_string(found) + " after a failed sync, expected " +
                  std::to_string(least) + " to " + std::to_string(most));
   }
   acknowledged_ = found;
@@ -335,7 +333,7 @@ void CrashStory::FailNextSync(const std::string& end) {
 Status CrashStory::CheckReader(DB* reader, const ReadOptions& options,
                                const CrashContent& content) const {
   ASSIGN_OR_RETURN(const CrashContent found, ReadContent(reader, options));
-  return found == content ? Status::Ok() : Wrong("a reader sees something else");
+  return found == content ? Status::Ok() : Broken("a reader sees something else");
 }
 
 }  // namespace logwood::test

@@ -15,13 +15,13 @@
 namespace logwood {
 namespace {
 
-using Contents = std::map<std::string, std::string>;
+using NamedBytes = std::map<std::string, std::string>;
 using Limits = SimulatedFileSystem::CrashLimits;
 
 constexpr size_t kSector = 512;
 
-Contents ContentsOf(FileSystem* files) {
-  Contents contents;
+NamedBytes CrashedContents(FileSystem* files) {
+  NamedBytes contents;
   const std::vector<std::string> names = files->List("d").value();
   for (const std::string& name : names) {
     auto file = files->OpenRandomAccess("d/" + name);
@@ -32,7 +32,7 @@ Contents ContentsOf(FileSystem* files) {
   return contents;
 }
 
-std::string RandomBytes(Random* random, size_t size) {
+std::string NonZeroBytes(Random* random, size_t size) {
   std::string bytes(size, '\0');
   // Never zero, so that a hole is told from data.
   for (char& c : bytes) c = static_cast<char>(1 + random->Uniform(255));
@@ -51,10 +51,10 @@ class SimulatedCrash : public testing::Test {
     EXPECT_TRUE(disk_.SyncDirectory("d").ok());
     return std::move(*file);
   }
-  std::vector<Contents> States(Limits limits = {.states_max = 3000}) {
-    std::vector<Contents> states;
+  std::vector<NamedBytes> States(Limits limits = {.states_max = 3000}) {
+    std::vector<NamedBytes> states;
     disk_.ForEachCrashState(limits, [&](auto after) {
-      states.push_back(ContentsOf(after.get()));
+      states.push_back(CrashedContents(after.get()));
       return true;
     });
     return states;
@@ -62,8 +62,8 @@ class SimulatedCrash : public testing::Test {
   // Whether the file "a" has bytes of which that is true in some state.
   template <typename Property>
   bool SomeState(Property property) {
-    const std::vector<Contents> states = States();
-    return std::any_of(states.begin(), states.end(), [&](const Contents& state) {
+    const std::vector<NamedBytes> states = States();
+    return std::any_of(states.begin(), states.end(), [&](const NamedBytes& state) {
       return state.contains("a") && property(state.at("a"));
     });
   }
@@ -74,10 +74,10 @@ class SimulatedCrash : public testing::Test {
 TEST_F(SimulatedCrash, AStoreTearsAtItsEdgesAtSectorsAndAnywhere) {
   auto log = Durable("a", "");
   Random random(1);
-  const std::string bytes = RandomBytes(&random, 2000);
+  const std::string bytes = NonZeroBytes(&random, 2000);
   ASSERT_TRUE(log->Store(100, bytes).ok());
   std::set<size_t> torn;
-  for (const Contents& state : States()) {
+  for (const NamedBytes& state : States()) {
     const std::string& found = state.at("a");
     if (found.size() <= 100) continue;
     if (found.substr(100) == bytes.substr(0, found.size() - 100)) torn.insert(found.size() - 100);
@@ -93,12 +93,12 @@ TEST_F(SimulatedCrash, AStoreTearsAtItsEdgesAtSectorsAndAnywhere) {
 
 TEST_F(SimulatedCrash, SectorsOfOneStoreAreOldAndNewInAnyMixture) {
   Random random(1);
-  const std::string old = RandomBytes(&random, 4 * kSector);
+  const std::string old = NonZeroBytes(&random, 4 * kSector);
   auto log = Durable("a", old);
-  const std::string fresh = RandomBytes(&random, 4 * kSector);
+  const std::string fresh = NonZeroBytes(&random, 4 * kSector);
   ASSERT_TRUE(log->Store(0, fresh).ok());
   std::set<unsigned> masks;
-  for (const Contents& state : States()) {
+  for (const NamedBytes& state : States()) {
     unsigned mask = 0;
     for (unsigned sector = 0; sector < 4; ++sector) {
       const std::string found = state.at("a").substr(sector * kSector, kSector);
@@ -141,12 +141,12 @@ TEST_F(SimulatedCrash, WhatWasSyncedAsZerosIsNoPlaceForStaleBytes) {
 
 TEST_F(SimulatedCrash, BlocksOfARemovedFileShowItsBytesInTheNext) {
   Random random(1);
-  const std::string old = RandomBytes(&random, 3000);
+  const std::string old = NonZeroBytes(&random, 3000);
   Durable("old", old)->Close().ok();
   ASSERT_TRUE(disk_.Remove("d/old").ok());
   ASSERT_TRUE(disk_.SyncDirectory("d").ok());
   auto log = Durable("a", "");
-  ASSERT_TRUE(log->Store(0, RandomBytes(&random, 3000)).ok());
+  ASSERT_TRUE(log->Store(0, NonZeroBytes(&random, 3000)).ok());
   EXPECT_TRUE(SomeState([&](const std::string& a) { return a == old; }));
 }
 
@@ -167,13 +167,13 @@ TEST_F(SimulatedCrash, WhatAFailedSyncForgotIsReadUntilThePowerGoesAndSyncedOnly
   disk_.FailChange(1);
   ASSERT_FALSE(log->Sync().ok());
   const auto next = disk_.KilledState();
-  EXPECT_EQ(ContentsOf(next.get()), (Contents{{"a", "bytes"}}));
+  EXPECT_EQ(CrashedContents(next.get()), (NamedBytes{{"a", "bytes"}}));
   auto again = next->OpenLogFile("d/a");
   ASSERT_TRUE((*again)->Sync().ok());
-  EXPECT_EQ(ContentsOf(next->CrashState(1).get()), (Contents{{"a", ""}}));
+  EXPECT_EQ(CrashedContents(next->CrashState(1).get()), (NamedBytes{{"a", ""}}));
   ASSERT_TRUE((*again)->Store(0, "bytes").ok());
   ASSERT_TRUE((*again)->Sync().ok());
-  EXPECT_EQ(ContentsOf(next->CrashState(1).get()), (Contents{{"a", "bytes"}}));
+  EXPECT_EQ(CrashedContents(next->CrashState(1).get()), (NamedBytes{{"a", "bytes"}}));
 }
 
 TEST_F(SimulatedCrash, SettledFilesAreAsWrittenAndTellNoStatesApart) {
@@ -182,7 +182,7 @@ TEST_F(SimulatedCrash, SettledFilesAreAsWrittenAndTellNoStatesApart) {
   auto notes = disk_.CreateWritable("d/notes");
   ASSERT_TRUE((*notes)->Append("anything").ok());
   const auto is_notes = [](const std::string& path) { return path.ends_with("notes"); };
-  for (const Contents& state : States({.settled = is_notes})) EXPECT_EQ(state.at("notes"), "anything");
+  for (const NamedBytes& state : States({.settled = is_notes})) EXPECT_EQ(state.at("notes"), "anything");
   const uint64_t before = disk_.ContentHash(is_notes);
   ASSERT_TRUE((*notes)->Append(" more").ok());
   EXPECT_EQ(disk_.ContentHash(is_notes), before);
@@ -264,7 +264,7 @@ TEST(SimulatedCrashLegality, NoStateLosesOrChangesWhatWasSynced) {
         history.pending.push_back({true, size, ""});
       } else {
         const uint64_t offset = random.OneIn(3) ? random.Uniform(size + 1) : size;
-        const std::string bytes = RandomBytes(&random, 1 + random.Skewed(11));
+        const std::string bytes = NonZeroBytes(&random, 1 + random.Skewed(11));
         ASSERT_TRUE((*log)->Store(offset, bytes).ok());
         size = std::max<uint64_t>(size, offset + bytes.size());
         history.pending.push_back({false, offset, bytes});
@@ -272,7 +272,7 @@ TEST(SimulatedCrashLegality, NoStateLosesOrChangesWhatWasSynced) {
     }
     disk.ForEachCrashState({.states_max = 100, .seed = seed}, [&](auto after) {
       ++states;
-      EXPECT_EQ(history.WrongWith(ContentsOf(after.get())["a"]), "") << "seed " << seed;
+      EXPECT_EQ(history.WrongWith(CrashedContents(after.get())["a"]), "") << "seed " << seed;
       return !testing::Test::HasFailure();
     });
   }
@@ -288,7 +288,7 @@ TEST(SimulatedCrashLegality, TheNamesAreThoseOfAnySubsetOfPendingChangesAndNoOth
     Random random(seed);
     SimulatedFileSystem disk;
     ASSERT_TRUE(disk.CreateDirectory("d").ok());
-    Contents live, durable;
+    NamedBytes live, durable;
     std::vector<Change> pending;
     for (int step = 0; step < 8; ++step) {
       const std::string one(1, static_cast<char>('a' + random.Uniform(4)));
@@ -319,9 +319,9 @@ TEST(SimulatedCrashLegality, TheNamesAreThoseOfAnySubsetOfPendingChangesAndNoOth
         pending.push_back({one, other, live[other]});
       }
     }
-    std::set<Contents> expected, found;
+    std::set<NamedBytes> expected, found;
     for (uint64_t mask = 0; mask < uint64_t{1} << pending.size(); ++mask) {
-      Contents names = durable;
+      NamedBytes names = durable;
       for (size_t i = 0; i < pending.size(); ++i) {
         if ((mask >> i & 1) == 0) continue;
         if (!pending[i].from.empty()) names.erase(pending[i].from);
@@ -330,7 +330,7 @@ TEST(SimulatedCrashLegality, TheNamesAreThoseOfAnySubsetOfPendingChangesAndNoOth
       expected.insert(names);
     }
     disk.ForEachCrashState({.states_max = 1000}, [&](auto after) {
-      found.insert(ContentsOf(after.get()));
+      found.insert(CrashedContents(after.get()));
       return true;
     });
     ASSERT_EQ(found, expected) << "seed " << seed;
