@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <memory>
 
 #include "util/check.h"
 
@@ -37,22 +36,8 @@ struct alignas(64) Histogram::Stripe {
   std::array<std::atomic<uint64_t>, kBuckets> counts{};
 };
 
-Histogram::~Histogram() {
-  for (const auto& stripe : stripes_) delete stripe.load(std::memory_order_acquire);
-}
-
-Histogram::Stripe& Histogram::StripeOfThread() {
-  std::atomic<Stripe*>& slot = stripes_[ThisThreadsTurn() % kStripes];
-  Stripe* stripe = slot.load(std::memory_order_acquire);
-  if (stripe != nullptr) [[likely]]
-    return *stripe;
-  auto fresh = std::make_unique<Stripe>();
-  // Two threads may come here at once; the first one's stays.
-  if (slot.compare_exchange_strong(stripe, fresh.get(), std::memory_order_acq_rel)) {
-    stripe = fresh.release();
-  }
-  return *stripe;
-}
+Histogram::Histogram() : stripes_(std::make_unique<Stripe[]>(kStripes)) {}
+Histogram::~Histogram() = default;
 
 size_t Histogram::BucketOf(uint64_t value) {
   if (value < kSubBuckets) return value;
@@ -69,7 +54,7 @@ uint64_t Histogram::BucketLimit(size_t bucket) {
 }
 
 void Histogram::Add(uint64_t value) {
-  Stripe& stripe = StripeOfThread();
+  Stripe& stripe = stripes_[ThisThreadsTurn() % kStripes];
   stripe.counts[BucketOf(value)].fetch_add(1, std::memory_order_relaxed);
   stripe.sum.fetch_add(value, std::memory_order_relaxed);
   uint64_t seen = stripe.min.load(std::memory_order_relaxed);
@@ -86,10 +71,8 @@ Histogram::Summary Histogram::Summarize() const {
   Summary summary;
   std::array<uint64_t, kBuckets> counts{};
   uint64_t min = kNone;
-  for (const auto& slot : stripes_) {
-    const Stripe* used = slot.load(std::memory_order_acquire);
-    if (used == nullptr) continue;
-    const Stripe& stripe = *used;
+  for (size_t s = 0; s < kStripes; ++s) {
+    const Stripe& stripe = stripes_[s];
     for (size_t b = 0; b < kBuckets; ++b) {
       counts[b] += stripe.counts[b].load(std::memory_order_relaxed);
     }
@@ -120,10 +103,8 @@ Histogram::Summary Histogram::Summarize() const {
 }
 
 void Histogram::Clear() {
-  for (const auto& slot : stripes_) {
-    Stripe* used = slot.load(std::memory_order_acquire);
-    if (used == nullptr) continue;
-    Stripe& stripe = *used;
+  for (size_t s = 0; s < kStripes; ++s) {
+    Stripe& stripe = stripes_[s];
     for (auto& count : stripe.counts) count.store(0, std::memory_order_relaxed);
     stripe.sum.store(0, std::memory_order_relaxed);
     stripe.min.store(kNone, std::memory_order_relaxed);

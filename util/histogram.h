@@ -1,11 +1,12 @@
 // Histogram: latencies in nanoseconds in logarithmic buckets (16 a power of two, error under 6.5
 // %). Add is lock-free and relaxed; safe from any thread. Spread over a few stripes by thread so
-// that writers do not share cache lines; each takes memory (8 KB) only when it is first used.
+// that writers do not share cache lines.
 #pragma once
 
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 
 namespace logwood {
 
@@ -15,10 +16,8 @@ class Histogram {
     uint64_t count = 0, sum = 0, min = 0, max = 0;
     uint64_t p50 = 0, p90 = 0, p99 = 0, p999 = 0;
   };
-  Histogram() = default;
+  Histogram();
   ~Histogram();
-  Histogram(const Histogram&) = delete;
-  Histogram& operator=(const Histogram&) = delete;
   void Add(uint64_t value);
   Summary Summarize() const;
   void Clear();
@@ -30,10 +29,8 @@ class Histogram {
 
  private:
   struct Stripe;
-  Stripe& StripeOfThread();
   static constexpr size_t kStripes = 4;
-  // Set once (release), read (acquire) by every Add; null: not used yet.
-  std::array<std::atomic<Stripe*>, kStripes> stripes_{};
+  std::unique_ptr<Stripe[]> stripes_;
 };
 
 }  // namespace logwood
