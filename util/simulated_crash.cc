@@ -29,8 +29,8 @@ class SimulatedDisk::StaleBytes {
     const uint64_t shift = in_place || stale.empty() ? 0 : random_.Uniform(stale.size());
     for (uint64_t at = begin; at < end; ++at) {
       const bool is_stale = !stale.empty() && (!noisy || at / kSectorBytes % 2 == 0);
-      (*file)[at] = is_stale ? stale[(at + shift) % stale.size()]
-                             : static_cast<char>(random_.Next() & 0xff);
+      (*file)[at] =
+          is_stale ? stale[(at + shift) % stale.size()] : static_cast<char>(random_.Next() & 0xff);
     }
   }
 
@@ -53,13 +53,13 @@ class SimulatedDisk::StaleBytes {
 
 // Some sectors of a store, each by itself.
 void SimulatedDisk::StoreSectors(const Pending& change, uint64_t seed, std::string* file) {
-  Random random(seed);
+  Random coin(seed);
   const uint64_t end = change.offset + change.bytes.size();
   // The size may have got there although the last sectors did not.
-  if (random.OneIn(2) && file->size() < end) file->resize(end);
+  if (coin.OneIn(2) && file->size() < end) file->resize(end);
   for (uint64_t at = change.offset; at < end;) {
     const uint64_t next = std::min(end, (at / kSectorBytes + 1) * kSectorBytes);
-    if (random.OneIn(2)) {
+    if (coin.OneIn(2)) {
       StoreInto(file, at, std::string_view(change.bytes).substr(at - change.offset, next - at));
     }
     at = next;
@@ -245,8 +245,7 @@ class SimulatedDisk::Explorer {
       if (change == nullptr) continue;
       for (const Fate& fate : PartsOf(*change)) tears.emplace_back(i, fate);
     }
-    for (size_t i = tears.size(); i > 1; --i)
-      std::swap(tears[i - 1], tears[random_.Uniform(i)]);
+    for (size_t i = tears.size(); i > 1; --i) std::swap(tears[i - 1], tears[random_.Uniform(i)]);
     for (const auto& [i, fate] : tears) {
       if (stopped_ || shown_ >= shown_max) return;
       Plan plan(units_.size());

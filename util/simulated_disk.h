@@ -71,7 +71,7 @@ class SimulatedDisk {
   InodePtr Find(const std::string& path) const;  // null: no file there
   void AddDirectory(const std::string& path);    // durable at once
   const std::set<std::string>& directories() const { return directories_; }
-  InodePtr Create(const std::string& path);      // or the file that is there
+  InodePtr Create(const std::string& path);  // or the file that is there
   void Link(const InodePtr& inode, const std::string& to);
   void Remove(const std::string& path);
   void Rename(const std::string& from, const std::string& to);  // directories: durable at once

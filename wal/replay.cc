@@ -360,9 +360,8 @@ std::string Replay::WhyNameIsWrong() const {
   if (named.probe.kind != SegmentProbe::Kind::kReadable) return {};
   const SegmentHeader& h = named.probe.header();
   if (h.history_id != options_.history_id || h.instance_id != options_.instance_id) return {};
-  const auto own = std::find_if(files_.begin(), files_.end(), [&](const SegmentFile& file) {
-    return file.number == h.number;
-  });
+  const auto own = std::find_if(files_.begin(), files_.end(),
+                                [&](const SegmentFile& file) { return file.number == h.number; });
   const bool own_is_right =
       own == files_.end() || CheckOwnSegment(*own, options_.history_id, options_.instance_id).ok();
   if (h.number < named.number && own_is_right) return {};

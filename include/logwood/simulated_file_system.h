@@ -112,8 +112,9 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
     std::function<bool(uint64_t hash)> wanted = {};
   };
   struct CrashCount {
-    uint64_t states = 0;   // shown, all different
-    // All there are, but for tearing at every byte, several torn at once, and what stale bytes hold.
+    uint64_t states = 0;  // shown, all different
+    // All there are, but for tearing at every byte, several torn at once, and what stale bytes
+    // hold.
     bool complete = true;
   };
   // Shows what the disk may hold if the power fails now: each as a disk of its own, with these

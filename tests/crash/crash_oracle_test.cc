@@ -138,7 +138,8 @@ TEST(ConcurrentCrashOracle, AnyOrderIsRightUntilPositionsAreKnown) {
   CrashOracle oracle;
   oracle.Issue(PutOf("shared", "before"));
   // Two writers, the first with two commits.
-  oracle.IssueConcurrently({{PutOf("shared", "a1"), PutOf("shared", "a2")}, {PutOf("shared", "b")}});
+  oracle.IssueConcurrently(
+      {{PutOf("shared", "a1"), PutOf("shared", "a2")}, {PutOf("shared", "b")}});
   const auto choices = [&](LogPos at) {
     std::set<std::string> values;
     const CrashExpectation expected = oracle.Expect(0, 4);
@@ -245,8 +246,7 @@ TEST(SavedCrashTest, OneCommandReplaysAStateThatFailed) {
   // What is there is right for somebody who was promised less.
   SavedCrash lenient = *crash;
   lenient.expected.at_least = 0;
-  lenient.expected.contents[0] = {
-      std::make_shared<const CrashContent>(CrashContent{{"", {}}})};
+  lenient.expected.contents[0] = {std::make_shared<const CrashContent>(CrashContent{{"", {}}})};
   EXPECT_OK(ReplayCrash(lenient.Encode()));
   EXPECT_STATUS(kInvalidArgument, ReplayCrash("something else"));
   EXPECT_STATUS(kInvalidArgument, ReplayCrash(std::string_view(bytes).substr(0, 40)));

@@ -69,7 +69,7 @@ class PowerLoss : public testing::Test {
 
 TEST_F(PowerLoss, EveryStoryOfOneStep) {
   LimitStates(60);
-  options_.nests_one_in = 2;
+  options_.nests_one_in = 48;
   for (size_t profile = 0; profile < CrashProfiles().size(); ++profile) {
     for (size_t step = 0; step < CrashStepsQuick(); ++step) {
       if (!IsSkipped() && !Explore({profile, {step}})) return;
@@ -119,7 +119,7 @@ TEST_P(EveryStory, OfTwoSteps) {
 }
 
 TEST_P(EveryStory, OfThreeSteps) {
-  LimitStates(5);
+  LimitStates(2);
   options_.nests_one_in = 400;
   options_.only_last_step = true;
   options_.at_close = false;
@@ -157,7 +157,7 @@ TEST_F(PowerLoss, StoriesWithSlowSteps) {
 
 // So many segments that rotation makes a sync: at each change there is much that is not durable.
 TEST_F(PowerLoss, ManySegmentsWithoutASync) {
-  LimitStates(3);
+  LimitStates(2);
   options_.nests_one_in = 0;
   if (!IsSkipped()) ExploreText("@tiny-segments rotate power-put");
 }
@@ -187,8 +187,8 @@ TEST_F(PowerLoss, RecoveriesInARow) {
 TEST_F(PowerLoss, OneStory) {
   LimitStates(100);
   ExploreText(EnvironmentText("LOGWOOD_STEPS",
-                          "put power-put keyspace batch flush big-put big-put power-batch "
-                          "compact delete reopen power-put kill put wait-durable keyspace"));
+                              "put power-put keyspace batch flush big-put big-put power-batch "
+                              "compact delete reopen power-put kill put wait-durable keyspace"));
 }
 
 }  // namespace

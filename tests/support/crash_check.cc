@@ -167,8 +167,7 @@ class Looker {
     const uint64_t how = random.Uniform(4);
     *proven = how == 0 || how == 1 ? expected_.proven_beside_log : expected_.proven;
     if (how == 0) {
-      for (const std::string& name : *names)
-        RETURN_IF_ERROR(disk->Remove(directory_ + "/" + name));
+      for (const std::string& name : *names) RETURN_IF_ERROR(disk->Remove(directory_ + "/" + name));
       return std::string("all of the log removed");
     }
     const std::string path = directory_ + "/" + (*names)[random.Uniform(names->size())];
@@ -231,8 +230,8 @@ class Looker {
     content[""]["second"] = "life";
     auto position = db_->Put({.durability = Durability::kPower}, "second", "life");
     if (!position.ok() || *position != found + 1) {
-      return Wrong("writing on says " + (position.ok() ? std::to_string(*position)
-                                                       : position.status().ToString()));
+      return Wrong("writing on says " +
+                   (position.ok() ? std::to_string(*position) : position.status().ToString()));
     }
     const std::unique_ptr<SimulatedFileSystem> after = files_->CrashState(seed);
     files_->CutPower();

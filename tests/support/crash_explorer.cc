@@ -35,9 +35,9 @@ void ExploreResult::Add(const ExploreResult& other) {
 std::string ExploreResult::ToString() const {
   std::string text;
   const std::pair<const char*, uint64_t> figures[] = {
-      {"stories", stories},   {"changes", changes}, {"states", states}, {"distinct", distinct},
-      {"recoveries", nested}, {"repeated", repeated}, {"lost", lost},   {"unopened", unopened},
-      {"failures", failures.size()}};
+      {"stories", stories},   {"changes", changes},   {"states", states},
+      {"distinct", distinct}, {"recoveries", nested}, {"repeated", repeated},
+      {"lost", lost},         {"unopened", unopened}, {"failures", failures.size()}};
   for (const auto& [name, value] : figures)
     text.append(text.empty() ? "" : " ").append(name).append("=").append(std::to_string(value));
   return text;
@@ -176,8 +176,8 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
   }
   // By its content, so that the same state is always treated alike.
   Random dice(HashMix(hash, options_.seed));
-  const bool nests = depth < options_.depth && options_.nests_one_in != 0 &&
-                     dice.OneIn(options_.nests_one_in);
+  const bool nests =
+      depth < options_.depth && options_.nests_one_in != 0 && dice.OneIn(options_.nests_one_in);
   SavedCrash crash;
   crash.story = story_->script().ToString();
   crash.expected = Expected(promise);
@@ -242,8 +242,8 @@ CrashCheck SavedCrash::HowToCheck() const {
 std::string SavedCrash::Encode() const {
   std::string bytes(kCrashMagic);
   bytes += story + "\n";
-  for (const uint64_t number : {uint64_t{profile}, uint64_t{read_only_first}, uint64_t{verify},
-                                damage, second_life}) {
+  for (const uint64_t number :
+       {uint64_t{profile}, uint64_t{read_only_first}, uint64_t{verify}, damage, second_life}) {
     PutVarint(&bytes, number);
   }
   expected.AppendTo(&bytes);

@@ -27,8 +27,8 @@ struct ExploreOptions {
   int depth = 2;
   // What the steps before the last one do was looked at in shorter stories: does not look at them.
   bool only_last_step = false;
-  bool at_close = true;  // looks at the close behind the last step
-  bool looks = true;     // false: only runs the story
+  bool at_close = true;          // looks at the close behind the last step
+  bool looks = true;             // false: only runs the story
   uint64_t damages_one_in = 16;  // of so many states the log is damaged besides
   CrashStory::Settings story = {};
   // Stands between the database and the disk of each look, for tests of the tests; may be empty.
@@ -56,7 +56,7 @@ struct ExploreResult {
 // A state, and how it is looked at. As bytes that need nothing else, where it failed:
 // `logwood_crash_replay FILE` looks at it again.
 struct SavedCrash {
-  std::string story;  // for people
+  std::string story;   // for people
   size_t profile = 0;  // of CrashLookProfiles
   bool read_only_first = false, verify = false;
   uint64_t damage = 0, second_life = 0;  // 0: none

@@ -146,9 +146,8 @@ CrashExpectation CrashOracle::Expect(LogPos at_least, LogPos at_most) const {
 // ---- An expectation as bytes.
 
 void CrashExpectation::AppendTo(std::string* bytes) const {
-  for (const uint64_t number :
-       {at_least, at_most, proven, proven_beside_log, uint64_t{closed_cleanly},
-        uint64_t{contents.size()}}) {
+  for (const uint64_t number : {at_least, at_most, proven, proven_beside_log,
+                                uint64_t{closed_cleanly}, uint64_t{contents.size()}}) {
     PutVarint(bytes, number);
   }
   for (const auto& [position, choices] : contents) {

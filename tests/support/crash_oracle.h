@@ -2,13 +2,14 @@
 // and the check of what a crash left against that.
 //
 //   CrashOracle oracle;
-//   const LogPos first = oracle.Issue({.changes = {{"", "key", "value"}}});   // before it is written
+//   const LogPos first = oracle.Issue({.changes = {{"", "key", "value"}}});   // before it is
+//   written
 //   ...
 //   Status right = CheckCrash(disk, oracle.Expect(0, first), {});   // opens the disk and compares
 //
-// Commits of several threads at once get their positions in an order that nobody knows before: until
-// they all returned, every order that fits the positions seen so far is right, and a position may
-// have several right contents.
+// Commits of several threads at once get their positions in an order that nobody knows before:
+// until they all returned, every order that fits the positions seen so far is right, and a position
+// may have several right contents.
 #pragma once
 
 #include <functional>
@@ -47,7 +48,7 @@ struct CrashExpectation {
   // torn tail. And up to there even where whole files of the log are cut or gone.
   LogPos proven = 0;
   LogPos proven_beside_log = 0;
-  bool closed_cleanly = false;  // recovery must know that, too
+  bool closed_cleanly = false;                              // recovery must know that, too
   std::map<LogPos, std::vector<CrashContentPtr>> contents;  // of each position in that range
 
   void AppendTo(std::string* bytes) const;
@@ -94,8 +95,8 @@ struct CrashCheck {
   Options options;  // but for the file system
   bool read_only_first = false;
   bool verify = false;
-  // Before, damages the log of a copy, which must not go unnoticed where it is proven; the seed says
-  // how.
+  // Before, damages the log of a copy, which must not go unnoticed where it is proven; the seed
+  // says how.
   std::optional<uint64_t> damage;
   // Besides, closes, opens, writes on behind it, loses power, and looks again; the seed says how.
   std::optional<uint64_t> second_life;

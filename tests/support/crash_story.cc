@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "util/status_macros.h"
+#include "wal/segment_probe.h"
 
 namespace logwood::test {
 
@@ -94,7 +95,7 @@ CrashStory::CrashStory(CrashScript script, Settings settings)
 
 CrashStory::~CrashStory() {
   if (disk_ != nullptr) disk_->SetFault({});
-  db_.reset();
+  DropDatabase();
 }
 
 Status CrashStory::Run(CrashWatch* watch) {
@@ -132,11 +133,19 @@ Status CrashStory::Close() {
 CrashStory::Known CrashStory::known() const {
   Known known;
   known.durable = durable_;
-  known.acknowledged = acknowledged_;
+  // What the database says is a promise, too.
+  const DB* const db = open_db_;
+  if (db != nullptr) known.durable = std::max(known.durable, db->DurablePosition());
+  known.acknowledged = std::max<LogPos>(known.durable, acknowledged_);
   known.proven = proven_;
   known.proven_beside_log = proven_beside_log_;
   known.closed_cleanly = closed_cleanly_;
   return known;
+}
+
+void CrashStory::DropDatabase() {
+  open_db_ = nullptr;
+  db_.reset();
 }
 
 void CrashStory::UseDisk(std::unique_ptr<SimulatedFileSystem> disk) {
@@ -144,6 +153,7 @@ void CrashStory::UseDisk(std::unique_ptr<SimulatedFileSystem> disk) {
   SimulatedFileSystem* const raw = disk_.get();
   raw->SetFault([this, raw](FileOp op, const std::string& path) {
     if (IsChange(op)) watch_->BeforeChange(raw, op, path);
+    if (op == FileOp::kStore && path.ends_with(".log")) syncs_before_log_store_ = log_syncs_.load();
     if (op != FileOp::kSync) return Status::Ok();
     MutexLock lock(mutex_);
     if (failing_sync_.empty() || !path.ends_with(failing_sync_)) return Status::Ok();
@@ -170,6 +180,7 @@ bool CrashStory::Lies(const std::string& path) {
   call.path = path;
   call.by_story = std::this_thread::get_id() == thread_;
   call.number = ++syncs_[path];
+  call.after = std::exchange(synced_last_[std::this_thread::get_id()], path);
   return settings_.lying_syncs && settings_.lying_syncs(call);
 }
 
@@ -178,6 +189,7 @@ Status CrashStory::OpenDatabase(size_t profile) {
   options.file_system = disk_.get();
   EnterPhase(SyncCall::Phase::kOpening);
   ASSIGN_OR_RETURN(db_, DB::Open(options, kPath));
+  open_db_ = db_.get();
   EnterPhase(SyncCall::Phase::kRunning);
   // What a reader can see now must never go away again.
   const LogPos found = db_->LastPosition();
@@ -187,7 +199,9 @@ Status CrashStory::OpenDatabase(size_t profile) {
   return Status::Ok();
 }
 
-std::string CrashStory::Key(size_t n) const { return "key" + std::to_string((steps_done_ + n) % 5); }
+std::string CrashStory::Key(size_t n) const {
+  return "key" + std::to_string((steps_done_ + n) % 5);
+}
 
 std::string CrashStory::Value(size_t bytes, size_t n) const {
   std::string value = "step " + std::to_string(steps_done_) + "/" + std::to_string(n) + " ";
@@ -290,7 +304,7 @@ Status CrashStory::CommitFails(const CrashCommit& commit, StatusCode code) {
 
 Status CrashStory::Reopen(size_t profile) {
   RETURN_IF_ERROR(Close());
-  db_.reset();
+  DropDatabase();
   return OpenDatabase(profile);
 }
 
@@ -298,25 +312,25 @@ Status CrashStory::Kill(size_t profile) {
   auto next = disk_->KilledState();
   disk_->SetFault({});
   disk_->CutPower();  // the dead process changes nothing any more
-  db_.reset();
+  DropDatabase();
   UseDisk(std::move(next));
   const LogPos before = acknowledged_, issued = oracle_.last();
   RETURN_IF_ERROR(OpenDatabase(profile));
   const LogPos found = db_->LastPosition();
   if (found >= before && found <= issued) return Status::Ok();
   return Broken("a kill changed the position from " + std::to_string(before) + " to " +
-               std::to_string(found));
+                std::to_string(found));
 }
 
 Status CrashStory::ReopenAfterFailure() {
   static_cast<void>(db_->Close());  // says what failed
-  db_.reset();
+  DropDatabase();
   const LogPos least = durable_, most = oracle_.last();
   RETURN_IF_ERROR(OpenDatabase(script_.profile));
   const LogPos found = db_->LastPosition();
   if (found < least || found > most) {
     return Broken("is at position " + std::to_string(found) + " after a failed sync, expected " +
-                 std::to_string(least) + " to " + std::to_string(most));
+                  std::to_string(least) + " to " + std::to_string(most));
   }
   acknowledged_ = found;
   return Status::Ok();
@@ -328,6 +342,20 @@ void CrashStory::FailNextSync(const std::string& end) {
     acknowledged_ = durable_.load();
   MutexLock lock(mutex_);
   failing_sync_ = end;
+}
+
+bool CrashStory::LogIsMarked(LogPos position) const {
+  const auto names = disk_->List(kPath);
+  if (!names.ok()) return false;
+  std::string newest;
+  for (const std::string& name : *names) {
+    if (name.ends_with(".log")) newest = std::max(newest, name);
+  }
+  const auto file = disk_->OpenRandomAccess(std::string(kPath) + "/" + newest);
+  if (!file.ok()) return false;
+  const auto probe = ProbeSegment(**file, newest);
+  // In this order: the mark is stored behind the commits.
+  return probe.ok() && probe->durable_point() >= position && log_syncs_ > syncs_before_log_store_;
 }
 
 Status CrashStory::CheckReader(DB* reader, const ReadOptions& options,

@@ -6,9 +6,9 @@
 //   Status ran = story.Run(&watch);     // the watch sees each change before it is made
 //
 // A new feature is a new step: one line in the table of crash_steps.cc, with a name and what it
-// does. What it writes goes through Commit, Create, Drop or CommitConcurrently below, which tell the
-// oracle; what it reads it compares with oracle().content(). Nothing else has to know of it: the
-// explorer then crashes it at every change, alone and among all other steps. What needs other
+// does. What it writes goes through Commit, Create, Drop or CommitConcurrently below, which tell
+// the oracle; what it reads it compares with oracle().content(). Nothing else has to know of it:
+// the explorer then crashes it at every change, alone and among all other steps. What needs other
 // options of the database is a profile: a line in the table of crash_story.cc.
 #pragma once
 
@@ -76,9 +76,10 @@ struct SyncCall {
   enum class Phase : uint8_t { kOpening, kRunning, kClosing };
   std::string path;
   Phase phase = Phase::kOpening;
-  std::string_view step;   // the one that runs; "": none
-  bool by_story = false;   // its own thread asks, not one of the database
-  uint64_t number = 0;     // among those of this path since the phase or the step began; from 1
+  std::string_view step;  // the one that runs; "": none
+  bool by_story = false;  // its own thread asks, not one of the database
+  uint64_t number = 0;    // among those of this path since the phase or the step began; from 1
+  std::string after;      // what the same thread synced before; "": nothing
 
   bool IsOf(std::string_view end) const { return path.ends_with(end); }
 };
@@ -122,7 +123,9 @@ class CrashStory {
   // A key of five, and a value that no other step writes. `n` tells several of a step apart.
   std::string Key(size_t n = 0) const;
   std::string Value(size_t bytes, size_t n = 0) const;
-  CrashCommit::Change Put(size_t bytes, size_t n = 0) const { return {"", Key(n), Value(bytes, n)}; }
+  CrashCommit::Change Put(size_t bytes, size_t n = 0) const {
+    return {"", Key(n), Value(bytes, n)};
+  }
   bool HasKeyspace(const std::string& name) const { return oracle_.content()->contains(name); }
 
   Status Commit(const CrashCommit& commit, Durability durability, std::string_view note = "");
@@ -148,8 +151,10 @@ class CrashStory {
   void FailNextSync(const std::string& end);
   // Compares what a reader sees.
   Status CheckReader(DB* reader, const ReadOptions& options, const CrashContent& content) const;
-  // Syncs of log segments and manifests that were carried out.
-  uint64_t log_syncs() const { return log_syncs_; }
+  // The newest log segment says in a slot or its header that the log is durable up to there, and
+  // was synced since.
+  bool LogIsMarked(LogPos position) const;
+  // Syncs of manifests that were carried out.
   uint64_t manifest_syncs() const { return manifest_syncs_; }
 
  private:
@@ -157,6 +162,7 @@ class CrashStory {
   void EnterPhase(SyncCall::Phase phase) EXCLUDES(mutex_);
   bool Lies(const std::string& path) EXCLUDES(mutex_);
   Status OpenDatabase(size_t profile);
+  void DropDatabase();
   Result<LogPos> Write(const CrashCommit& commit, Durability durability, std::string_view note);
   void NoteAcknowledged(LogPos position, bool durable);
 
@@ -166,14 +172,17 @@ class CrashStory {
   CrashOracle oracle_;
   std::unique_ptr<SimulatedFileSystem> disk_;
   std::unique_ptr<DB> db_;
+  std::atomic<const DB*> open_db_{nullptr};  // for any thread, while it is open
   size_t steps_done_ = 0;
   std::atomic<LogPos> durable_{0}, acknowledged_{0}, proven_{0}, proven_beside_log_{0};
   std::atomic<bool> closed_cleanly_{false};
   std::atomic<uint64_t> log_syncs_{0}, manifest_syncs_{0};
+  std::atomic<uint64_t> syncs_before_log_store_{0};  // before the last one
   Mutex mutex_;
   std::string failing_sync_ GUARDED_BY(mutex_);
-  SyncCall where_ GUARDED_BY(mutex_);  // phase and step
+  SyncCall where_ GUARDED_BY(mutex_);                         // phase and step
   std::map<std::string, uint64_t> syncs_ GUARDED_BY(mutex_);  // since it began, by path
+  std::map<std::thread::id, std::string> synced_last_ GUARDED_BY(mutex_);  // by each thread
   const std::thread::id thread_ = std::this_thread::get_id();
 };
 

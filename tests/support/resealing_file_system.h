@@ -15,7 +15,8 @@ namespace logwood::test {
 
 class ResealingFileSystem final : public ForwardingFileSystem {
  public:
-  ResealingFileSystem(FileSystem* base, bool spoils) : ForwardingFileSystem(base), spoils_(spoils) {}
+  ResealingFileSystem(FileSystem* base, bool spoils)
+      : ForwardingFileSystem(base), spoils_(spoils) {}
   Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) override;
 
  private:

@@ -119,7 +119,8 @@ TEST_F(SimulatedCrash, AFileThatGrewHoldsZerosOrStaleBytesWhereNothingGotThere) 
   };
   // The size without the data, with zeros and with what the blocks held; the data without the size
   // that was reserved; neither.
-  EXPECT_TRUE(SomeState([&](const std::string& a) { return a.size() == 4096 && rest_is(a, 7, true); }));
+  EXPECT_TRUE(
+      SomeState([&](const std::string& a) { return a.size() == 4096 && rest_is(a, 7, true); }));
   EXPECT_TRUE(SomeState([&](const std::string& a) {
     return a.size() == 4096 && rest_is(a, 7, false) && rest_is(a, 15, false);
   }));
@@ -182,7 +183,8 @@ TEST_F(SimulatedCrash, SettledFilesAreAsWrittenAndTellNoStatesApart) {
   auto notes = disk_.CreateWritable("d/notes");
   ASSERT_TRUE((*notes)->Append("anything").ok());
   const auto is_notes = [](const std::string& path) { return path.ends_with("notes"); };
-  for (const NamedBytes& state : States({.settled = is_notes})) EXPECT_EQ(state.at("notes"), "anything");
+  for (const NamedBytes& state : States({.settled = is_notes}))
+    EXPECT_EQ(state.at("notes"), "anything");
   const uint64_t before = disk_.ContentHash(is_notes);
   ASSERT_TRUE((*notes)->Append(" more").ok());
   EXPECT_EQ(disk_.ContentHash(is_notes), before);
