@@ -32,7 +32,10 @@ uint64_t FirstNeeded(const std::vector<RetainedSegment>& segments, LogPos tables
 void Background::Start() {
   UpdateBacklog();
   CollectLog();
-  Wake();
+  // Most opens find nothing to do: then no thread is made for it.
+  const bool compacts =
+      PickCompaction(parts_.tree->version()->shape(), MakeSettings(), {}).has_value();
+  if (compacts || parts_.tree->HasSealed()) Wake();
 }
 
 void Background::Wake() {

@@ -28,11 +28,19 @@ std::string NumberValue(uint32_t number) {
 
 }  // namespace
 
-Catalogue::Catalogue() : live_(new std::atomic<bool>[kKeyspacesMax]) {
-  for (uint32_t n = 0; n < kKeyspacesMax; ++n) live_[n].store(false, std::memory_order_relaxed);
-  live_[kDefaultKeyspace].store(true, std::memory_order_relaxed);
+Catalogue::Catalogue()
+    : live_(std::make_unique<std::atomic<uint64_t>[]>((kKeyspacesMax + 63) / 64)) {
   MutexLock lock(mutex_);
+  SetLive(kDefaultKeyspace, true);
   names_["default"] = KeyspaceInfo{"default", Keyspace(), 0};
+}
+
+// Release: who sees a keyspace live finds what made it so.
+void Catalogue::SetLive(uint32_t number, bool live) {
+  std::atomic<uint64_t>& word = live_[number / 64];
+  const uint64_t bit = uint64_t{1} << number % 64;
+  const uint64_t before = word.load(std::memory_order_relaxed);
+  word.store(live ? before | bit : before & ~bit, std::memory_order_release);
 }
 
 void Catalogue::ApplyOne(EntryKind kind, std::string_view key, std::string_view value,
@@ -48,14 +56,14 @@ void Catalogue::ApplyOne(EntryKind kind, std::string_view key, std::string_view 
     if (!in.ok() || number >= kKeyspacesMax) return;
     names_[std::string(rest)] = KeyspaceInfo{std::string(rest), Keyspace(number, owner_), position};
     next_number_ = std::max(next_number_, number + 1);
-    live_[number].store(true, std::memory_order_release);
+    SetLive(number, true);
   } else if (key[0] == kDropPrefix && kind == EntryKind::kPut && rest.size() == 4) {
     uint32_t number = 0;
     for (char c : rest) number = number << 8 | static_cast<unsigned char>(c);
     if (number >= kKeyspacesMax) return;
     dropped_[number] = {position, std::string(value)};
     next_number_ = std::max(next_number_, number + 1);
-    live_[number].store(false, std::memory_order_release);
+    SetLive(number, false);
   }
 }
 

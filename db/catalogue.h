@@ -48,7 +48,8 @@ class Catalogue {
   // A number no keyspace ever had; nullopt: kKeyspacesMax are used up.
   std::optional<uint32_t> NextNumber() const;
   bool Live(uint32_t number) const {
-    return number < kKeyspacesMax && live_[number].load(std::memory_order_acquire);
+    if (number >= kKeyspacesMax) return false;
+    return (live_[number / 64].load(std::memory_order_acquire) >> number % 64 & 1) != 0;
   }
   // (number, position of the drop), ascending by number.
   std::vector<std::pair<uint32_t, LogPos>> Dropped() const;
@@ -66,8 +67,10 @@ class Catalogue {
   void ApplyOne(EntryKind kind, std::string_view key, std::string_view value, LogPos position)
       REQUIRES(mutex_);
 
+  void SetLive(uint32_t number, bool live) REQUIRES(mutex_);
+
   uint32_t owner_ = 0;
-  std::unique_ptr<std::atomic<bool>[]> live_;
+  std::unique_ptr<std::atomic<uint64_t>[]> live_;  // a bit a number; written under mutex_
   mutable Mutex mutex_;
   std::map<std::string, KeyspaceInfo, std::less<>> names_ GUARDED_BY(mutex_);
   std::map<uint32_t, std::pair<LogPos, std::string>> dropped_ GUARDED_BY(mutex_);

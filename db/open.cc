@@ -219,6 +219,7 @@ Status Opener::SpillFromManySegments() {
 
 // Order: what was replayed is made durable before anything refers to it or builds on it; what lies
 // behind the log's end is removed before positions are given again. All of it may be repeated.
+// Names that came or went wait for the sync of the directory that precedes the new ROOT.
 Status Opener::SecureLog() {
   for (const SegmentSummary& segment : log_state_.replay.segments) {
     if (segment.last_position <= tree_.tables.position) continue;
@@ -243,7 +244,7 @@ Status Opener::SecureLog() {
                                         "; ROOT is switched by way of this name: move it away");
     }
   }
-  return fs_->SyncDirectory(path_);
+  return Status::Ok();
 }
 
 Status Opener::StartEpochAndManifest() {

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "logwood/file_system.h"
+#include "util/in_memory_files.h"
 #include "util/path.h"
 #include "util/status_macros.h"
 #include "util/sync.h"
@@ -21,15 +21,20 @@ constexpr uint64_t kFileBytesMax = uint64_t{1} << 36;
 // What an inode is on a disk: lives as long as a name or an open file refers to it.
 class Inode {
  public:
+  Inode() = default;
+  explicit Inode(std::shared_ptr<const std::string> bytes) : shared_(std::move(bytes)) {}
+
   size_t Read(uint64_t offset, size_t size, char* buffer) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    if (offset >= bytes_.size()) return 0;
-    const size_t count = std::min<size_t>(size, bytes_.size() - offset);
-    if (count != 0) std::memcpy(buffer, bytes_.data() + offset, count);
+    const std::string& bytes = BytesLocked();
+    if (offset >= bytes.size()) return 0;
+    const size_t count = std::min<size_t>(size, bytes.size() - offset);
+    if (count != 0) std::memcpy(buffer, bytes.data() + offset, count);
     return count;
   }
   void Store(uint64_t offset, std::string_view data) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
+    OwnLocked();
     if (offset == bytes_.size()) {
       bytes_.append(data);
     } else if (!data.empty()) {
@@ -39,11 +44,19 @@ class Inode {
   }
   void Resize(uint64_t size) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
+    if (size == 0) shared_ = nullptr;
+    OwnLocked();
     bytes_.resize(size);
   }
   uint64_t Size() EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
-    return bytes_.size();
+    return BytesLocked().size();
+  }
+  // As they are now; the next change copies them.
+  std::shared_ptr<const std::string> Share() EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    if (shared_ == nullptr) shared_ = std::make_shared<const std::string>(std::move(bytes_));
+    return shared_;
   }
   bool TryLock(LockMode mode) EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
@@ -66,7 +79,17 @@ class Inode {
   }
 
  private:
+  const std::string& BytesLocked() const REQUIRES(mutex_) {
+    return shared_ != nullptr ? *shared_ : bytes_;
+  }
+  void OwnLocked() REQUIRES(mutex_) {
+    if (shared_ == nullptr) return;
+    bytes_ = *shared_;
+    shared_ = nullptr;
+  }
+
   Mutex mutex_;
+  std::shared_ptr<const std::string> shared_ GUARDED_BY(mutex_);  // null: bytes_ is what counts
   std::string bytes_ GUARDED_BY(mutex_);
   int shared_locks_ GUARDED_BY(mutex_) = 0;
   bool exclusive_lock_ GUARDED_BY(mutex_) = false;
@@ -176,7 +199,7 @@ class MemoryFileLock final : public FileLock {
 };
 
 // Lock order: the file system's mutex before an inode's.
-class InMemoryFileSystem final : public FileSystem {
+class InMemoryFileSystem final : public InMemoryFiles {
  public:
   Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) override {
     MutexLock lock(mutex_);
@@ -318,6 +341,19 @@ class InMemoryFileSystem final : public FileSystem {
     return kCapacityBytes;
   }
 
+  void Put(const std::string& normal, std::shared_ptr<const std::string> bytes) override {
+    MutexLock lock(mutex_);
+    names_[normal] = std::make_shared<Inode>(std::move(bytes));
+  }
+  std::map<std::string, std::shared_ptr<const std::string>> Files() override {
+    MutexLock lock(mutex_);
+    std::map<std::string, std::shared_ptr<const std::string>> files;
+    for (const auto& [path, inode] : names_) {
+      if (inode != nullptr) files.emplace_hint(files.end(), path, inode->Share());
+    }
+    return files;
+  }
+
  private:
   // Normalized path to contents; null for a directory.
   using Names = std::map<std::string, InodePointer>;
@@ -361,8 +397,8 @@ class InMemoryFileSystem final : public FileSystem {
 
 }  // namespace
 
-std::unique_ptr<FileSystem> FileSystem::InMemory() {
-  return std::make_unique<InMemoryFileSystem>();
-}
+std::unique_ptr<FileSystem> FileSystem::InMemory() { return NewInMemoryFiles(); }
+
+std::unique_ptr<InMemoryFiles> NewInMemoryFiles() { return std::make_unique<InMemoryFileSystem>(); }
 
 }  // namespace logwood

@@ -2,13 +2,16 @@
 // what of it a loss of power may leave. The model behind SimulatedFileSystem; not thread safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "util/random.h"
@@ -17,7 +20,21 @@ namespace logwood {
 
 class SimulatedDisk {
  public:
-  using Bytes = std::shared_ptr<const std::string>;
+  // A file's bytes, which never change; hashed once, by whichever thread asks first.
+  class Contents {
+   public:
+    Contents() = default;
+    explicit Contents(std::string bytes) : bytes_(std::move(bytes)) {}
+    const std::string& bytes() const { return bytes_; }
+    uint64_t hash() const;
+
+   private:
+    const std::string bytes_;
+    mutable std::atomic<uint64_t> hash_{0};  // 0: not yet; relaxed, all compute the same
+  };
+  using Bytes = std::shared_ptr<const Contents>;
+  using FileRule = std::function<bool(const std::string& path)>;
+
   struct Pending {
     uint64_t sequence = 0;
     bool is_resize = false;
@@ -26,7 +43,7 @@ class SimulatedDisk {
   };
   // A file's contents; lives as long as a name or somebody refers to it.
   struct Inode {
-    Bytes durable = std::make_shared<const std::string>();
+    Bytes durable = std::make_shared<const Contents>();
     std::vector<Pending> pending;  // oldest first
   };
   using InodePtr = std::shared_ptr<Inode>;
@@ -35,13 +52,26 @@ class SimulatedDisk {
   struct Image {
     std::map<std::string, Bytes> files;
     std::set<std::string> directories;
-    uint64_t Hash() const;
+    // Of all but the files of which `except` (may be empty) says so.
+    uint64_t Hash(const FileRule& except) const;
+  };
+  // That hash, of a disk told name by name: directories first, both in order.
+  class Hasher {
+   public:
+    void AddDirectory(const std::string& path);
+    void AddFile(const std::string& path, uint64_t bytes_hash);
+    static uint64_t OfBytes(std::string_view bytes);
+    uint64_t hash() const { return hash_; }
+
+   private:
+    uint64_t hash_ = 0;
   };
 
   // ---- Names. The caller has seen to it that the change is a legal one.
   InodePtr Find(const std::string& path) const;  // null: no file there
   void AddDirectory(const std::string& path);    // durable at once
-  InodePtr Create(const std::string& path);      // or the file that is there
+  const std::set<std::string>& directories() const { return directories_; }
+  InodePtr Create(const std::string& path);  // or the file that is there
   void Link(const InodePtr& inode, const std::string& to);
   void Remove(const std::string& path);
   void Rename(const std::string& from, const std::string& to);  // directories: durable at once
@@ -54,6 +84,9 @@ class SimulatedDisk {
   static void ForgetPending(Inode* inode) { inode->pending.clear(); }
   static std::string Live(const Inode& inode);
 
+  // Makes the names and bytes of these files durable.
+  void Settle(const FileRule& rule);
+
   // ---- Loss of power.
   // How much of one change gets to the disk.
   struct Fate {
@@ -61,18 +94,24 @@ class SimulatedDisk {
       kLost,
       kDone,
       kTorn,     // a store: its first `bytes` bytes
+      kMixed,    // a store: some of its sectors; `bytes` is the seed that says which
       kZeros,    // a store: the file is as long as with it, zeros where it was to go
-      kGarbage,  // the same with stale bytes
+      kGarbage,  // the same with stale bytes; a resize: stale bytes where it made the file longer
     };
     Kind kind = Kind::kLost;
     uint64_t bytes = 0;
   };
-  // Shows different images until `visit` returns false or there are `max` of them; true: those are
-  // all, but for tears at other places.
-  bool ForEachImage(uint64_t max, uint64_t seed,
+  struct Exploration {
+    uint64_t images_max = 100;
+    uint64_t seed = 1;
+    std::function<bool(uint64_t hash)> wanted;  // empty: all; else images refused do not count
+    FileRule settled;                           // for that hash
+  };
+  // Shows different images until `visit` returns false or there are enough of them; true: those are
+  // all, but for tears at other places and several at once.
+  bool ForEachImage(const Exploration& exploration,
                     const std::function<bool(const Image&)>& visit) const;
   Image RandomImage(uint64_t seed) const;
-  Image LiveImage() const;
   SimulatedDisk Clone() const;
   static SimulatedDisk FromImage(const Image& image);
 
@@ -83,6 +122,7 @@ class SimulatedDisk {
     std::string from;  // goes; empty: none
     std::string to;    // comes; empty: none
     InodePtr inode;    // for `to`
+    const std::string& name() const { return to.empty() ? from : to; }
   };
   // One thing that power may or may not take: an index into names_pending_ or an inode's pending.
   struct Unit {
@@ -92,16 +132,23 @@ class SimulatedDisk {
   };
   using Plan = std::vector<Fate>;  // of each unit
   class Explorer;
+  class StaleBytes;
 
+  void MakeNamesDurable(const FileRule& rule);
   std::vector<Unit> Units() const;
   Image Apply(const std::vector<Unit>& units, const Plan& plan, uint64_t garbage_seed) const;
-  Fate RandomFate(const Unit& unit, Random* random) const;
+  static void StoreInto(std::string* file, uint64_t offset, std::string_view bytes);
+  static void StoreSectors(const Pending& change, uint64_t seed, std::string* file);
+  static void ApplyWhole(const Pending& change, std::string* file);
+  static void ApplyPart(const Pending& change, const Fate& fate, StaleBytes* stale,
+                        std::string* file);
 
   uint64_t next_sequence_ = 1;
   std::set<std::string> directories_;
   std::map<std::string, InodePtr> live_;
   std::map<std::string, InodePtr> durable_;
   std::vector<NameChange> names_pending_;
+  std::deque<Bytes> removed_;  // contents of the last files removed: their blocks are used again
 };
 
 }  // namespace logwood

@@ -3,6 +3,7 @@
 #include "logwood/simulated_file_system.h"
 
 #include <array>
+#include <set>
 #include <utility>
 
 #include "util/coding.h"
@@ -69,12 +70,13 @@ SimulatedFileSystem::CrashCount SimulatedFileSystem::ForEachCrashState(
     const CrashLimits& limits,
     const std::function<bool(std::unique_ptr<SimulatedFileSystem>)>& visit) const {
   CrashCount count;
-  count.complete =
-      state_->ForEachImage(limits.states_max, limits.seed, [&](const SimulatedDisk::Image& image) {
-        ++count.states;
-        return visit(std::unique_ptr<SimulatedFileSystem>(
-            new SimulatedFileSystem(State::FromImage(state_->settings(), image))));
-      });
+  const SimulatedDisk::Exploration exploration = {limits.states_max, limits.seed, limits.wanted,
+                                                  limits.settled};
+  count.complete = state_->ForEachImage(exploration, [&](const SimulatedDisk::Image& image) {
+    ++count.states;
+    return visit(std::unique_ptr<SimulatedFileSystem>(
+        new SimulatedFileSystem(State::FromImage(state_->settings(), image))));
+  });
   return count;
 }
 
@@ -87,15 +89,24 @@ std::unique_ptr<SimulatedFileSystem> SimulatedFileSystem::KilledState() const {
   return std::unique_ptr<SimulatedFileSystem>(new SimulatedFileSystem(state_->Killed()));
 }
 
-uint64_t SimulatedFileSystem::ContentHash() const { return state_->LiveImage().Hash(); }
+uint64_t SimulatedFileSystem::ContentHash(const FileRule& except) const {
+  SimulatedDisk::Hasher hasher;
+  for (const std::string& path : state_->directories()) hasher.AddDirectory(path);
+  for (const auto& [path, bytes] : state_->memory()->Files()) {
+    if (except && except(path)) continue;
+    hasher.AddFile(path, SimulatedDisk::Hasher::OfBytes(*bytes));
+  }
+  return hasher.hash();
+}
 
 std::string SimulatedFileSystem::Save() const {
-  const SimulatedDisk::Image image = state_->LiveImage();
+  const std::set<std::string> directories = state_->directories();
+  const auto files = state_->memory()->Files();
   std::string saved(kSavedMagic);
-  PutVarint(&saved, image.directories.size());
-  for (const std::string& path : image.directories) PutLengthPrefixed(&saved, path);
-  PutVarint(&saved, image.files.size());
-  for (const auto& [path, bytes] : image.files) {
+  PutVarint(&saved, directories.size());
+  for (const std::string& path : directories) PutLengthPrefixed(&saved, path);
+  PutVarint(&saved, files.size());
+  for (const auto& [path, bytes] : files) {
     PutLengthPrefixed(&saved, path);
     PutLengthPrefixed(&saved, *bytes);
   }
@@ -116,7 +127,8 @@ Result<std::unique_ptr<SimulatedFileSystem>> SimulatedFileSystem::Load(std::stri
     image.directories.emplace(in.LengthPrefixed());
   for (uint64_t left = in.Varint64(); left > 0 && in.ok(); --left) {
     std::string path(in.LengthPrefixed());
-    image.files[std::move(path)] = std::make_shared<const std::string>(in.LengthPrefixed());
+    image.files[std::move(path)] =
+        std::make_shared<const SimulatedDisk::Contents>(std::string(in.LengthPrefixed()));
   }
   if (!in.ok() || !in.empty()) return wrong;
   return std::unique_ptr<SimulatedFileSystem>(
@@ -135,12 +147,12 @@ Result<std::unique_ptr<WritableFile>> SimulatedFileSystem::CreateWritable(const 
   SimulatedDisk::InodePtr inode;
   const auto create = [&](SimulatedDisk* disk) {
     inode = disk->Create(name);
-    if (!inode->durable->empty() || !inode->pending.empty()) disk->Resize(inode.get(), 0);
+    if (!inode->durable->bytes().empty() || !inode->pending.empty()) disk->Resize(inode.get(), 0);
   };
   RETURN_IF_ERROR(state_->Before(FileOp::kCreate, path, create));
   ASSIGN_OR_RETURN(auto base, state_->memory()->CreateWritable(path));
   state_->Note(create);
-  state_->NoteSize(name);
+  state_->NoteSize(name, 0);
   return SimulatedFiles::NewWriter(state_, name, std::move(inode), std::move(base));
 }
 
@@ -152,7 +164,7 @@ Result<std::unique_ptr<LogFile>> SimulatedFileSystem::OpenLogFile(const std::str
   RETURN_IF_ERROR(state_->Before(there ? FileOp::kOpen : FileOp::kCreate, path, create));
   ASSIGN_OR_RETURN(auto base, state_->memory()->OpenLogFile(path));
   state_->Note(create);
-  const uint64_t size = state_->BytesOf(name);
+  ASSIGN_OR_RETURN(const uint64_t size, state_->memory()->FileSize(name));
   return SimulatedFiles::NewLog(state_, name, std::move(inode), size, std::move(base));
 }
 
@@ -187,7 +199,7 @@ Status SimulatedFileSystem::Remove(const std::string& path) {
   }));
   RETURN_IF_ERROR(state_->memory()->Remove(path));
   state_->Note(remove);
-  state_->NoteSize(name);
+  state_->NoteSize(name, 0);
   return Status::Ok();
 }
 
@@ -198,9 +210,7 @@ Status SimulatedFileSystem::Rename(const std::string& from, const std::string& t
   }));
   RETURN_IF_ERROR(state_->memory()->Rename(from, to));
   if (source == target) return Status::Ok();
-  state_->Note([&](SimulatedDisk* disk) { disk->Rename(source, target); });
-  state_->NoteSize(source);
-  state_->NoteSize(target);
+  state_->NoteRename(source, target);
   return Status::Ok();
 }
 

@@ -38,7 +38,7 @@ class SimulatedFiles::Writer final : public WritableFile {
     RETURN_IF_ERROR(base_->Append(data));
     state_->Note(store);
     end_ += data.size();
-    state_->NoteSize(path_);
+    state_->NoteSize(path_, end_);
     return Status::Ok();
   }
   Status Sync() override {
@@ -83,7 +83,7 @@ class SimulatedFiles::Log final : public LogFile {
     RETURN_IF_ERROR(base_->Store(grown - 1, std::string_view("\0", 1)));
     state_->Note(grow);
     file_end_ = grown;
-    state_->NoteSize(path_);
+    state_->NoteSize(path_, grown);
     return Status::Ok();
   }
   Status Store(uint64_t offset, std::string_view data) override {
@@ -97,7 +97,7 @@ class SimulatedFiles::Log final : public LogFile {
     stored_end_ = std::max(stored_end_, end);
     if (end <= file_end_) return Status::Ok();
     file_end_ = end;
-    state_->NoteSize(path_);
+    state_->NoteSize(path_, end);
     return Status::Ok();
   }
   Status Sync() override {
@@ -123,7 +123,7 @@ class SimulatedFiles::Log final : public LogFile {
     RETURN_IF_ERROR(base_->Truncate(size));
     state_->Note([&](SimulatedDisk* disk) { disk->Resize(inode_.get(), size); });
     stored_end_ = file_end_ = size;
-    state_->NoteSize(path_);
+    state_->NoteSize(path_, size);
     return Status::Ok();
   }
 

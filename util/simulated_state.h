@@ -9,10 +9,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "logwood/simulated_file_system.h"
+#include "util/in_memory_files.h"
 #include "util/simulated_disk.h"
 #include "util/sync.h"
 
@@ -23,27 +25,32 @@ class SimulatedFileSystem::State {
   using Inode = SimulatedDisk::InodePtr;
 
   explicit State(const Settings& settings)
-      : settings_(settings), memory_(FileSystem::InMemory()), capacity_(settings.capacity_bytes) {}
+      : settings_(settings), memory_(NewInMemoryFiles()), capacity_(settings.capacity_bytes) {}
 
   static std::shared_ptr<State> FromImage(const Settings& settings,
                                           const SimulatedDisk::Image& image) {
     auto state = std::make_shared<State>(settings);
     MutexLock lock(state->mutex_);
     state->disk_ = SimulatedDisk::FromImage(image);
-    state->FillMemoryLocked(image);
+    state->MakeDirectoriesLocked();
+    for (const auto& [path, bytes] : image.files) {
+      state->PutLocked(path, std::shared_ptr<const std::string>(bytes, &bytes->bytes()));
+    }
     return state;
   }
+  // Reads as before, also what a failed sync forgot: the kernel lives on.
   std::shared_ptr<State> Killed() {
     MutexLock lock(mutex_);
     auto copy = std::make_shared<State>(settings_);
     MutexLock copy_lock(copy->mutex_);
     copy->disk_ = disk_.Clone();
-    copy->FillMemoryLocked(disk_.LiveImage());
+    copy->MakeDirectoriesLocked();
+    for (auto& [path, bytes] : memory_->Files()) copy->PutLocked(path, std::move(bytes));
     return copy;
   }
 
   const Settings& settings() const { return settings_; }
-  FileSystem* memory() const { return memory_.get(); }
+  InMemoryFiles* memory() const { return memory_.get(); }
 
   void SetFault(Fault fault) {
     auto shared = fault ? std::make_shared<const Fault>(std::move(fault)) : nullptr;
@@ -77,10 +84,13 @@ class SimulatedFileSystem::State {
   }
   uint64_t count(FileOp op) const { return counts_[static_cast<size_t>(op)].load(); }
 
+  Status Before(FileOp op, const std::string& path) {
+    return Before(op, path, [](SimulatedDisk*) {});
+  }
   // Before each operation. `under_way`: notes on the disk what of it may be there when the power
   // fails in it.
-  Status Before(FileOp op, const std::string& path,
-                const std::function<void(SimulatedDisk*)>& under_way = {}) {
+  template <typename UnderWay>
+  Status Before(FileOp op, const std::string& path, const UnderWay& under_way) {
     counts_[static_cast<size_t>(op)].fetch_add(1, std::memory_order_relaxed);
     std::shared_ptr<const Fault> fault;
     {
@@ -90,7 +100,7 @@ class SimulatedFileSystem::State {
         ++changes_;
         if (changes_ == cut_at_) {
           cut_ = true;
-          if (under_way) under_way(&disk_);
+          under_way(&disk_);
           return Refused(op, path, "the power is cut");
         }
         if (changes_ == fail_at_) {
@@ -125,28 +135,25 @@ class SimulatedFileSystem::State {
   }
   uint64_t used_bytes() {
     MutexLock lock(mutex_);
-    uint64_t used = 0;
-    for (const auto& [path, size] : sizes_) used += size;
-    return used;
+    return used_bytes_;
   }
-  uint64_t BytesOf(const std::string& path) {
-    auto size = memory_->FileSize(path);
-    return size.ok() ? *size : 0;
-  }
-  // The size of a file has changed.
-  void NoteSize(const std::string& path) {
-    const uint64_t size = BytesOf(path);
+  // The file at this path has that size now; 0: or is gone.
+  void NoteSize(const std::string& path, uint64_t size) {
     MutexLock lock(mutex_);
-    if (size != 0) {
-      sizes_[path] = size;
-    } else {
-      sizes_.erase(path);
-    }
+    NoteSizeLocked(path, size);
+  }
+  void NoteRename(const std::string& from, const std::string& to) {
+    MutexLock lock(mutex_);
+    disk_.Rename(from, to);
+    const auto found = sizes_.find(from);
+    const uint64_t size = found == sizes_.end() ? 0 : found->second;
+    NoteSizeLocked(from, 0);
+    NoteSizeLocked(to, size);
   }
 
   // What a sync does. `fault`: it failed.
   Status Sync(const Inode& inode, const std::string& path, Status fault) {
-    std::string durable;
+    SimulatedDisk::Bytes durable;
     {
       MutexLock lock(mutex_);
       if (fault.ok() && LiesLocked(path)) return fault;
@@ -157,13 +164,13 @@ class SimulatedFileSystem::State {
       if (cut_ || settings_.failed_sync == FailedSync::kKeeps) return fault;
       SimulatedDisk::ForgetPending(inode.get());
       if (settings_.failed_sync == FailedSync::kForgets) return fault;
-      durable = *inode->durable;
+      durable = inode->durable;
     }
     // Gone at once: who reads now finds the old bytes.
     auto file = memory_->OpenLogFile(path);
     if (!file.ok()) return fault;
     static_cast<void>((*file)->Truncate(0));
-    static_cast<void>((*file)->Store(0, durable));
+    static_cast<void>((*file)->Store(0, durable->bytes()));
     return fault;
   }
   void SyncDirectory(const std::string& path) {
@@ -171,14 +178,16 @@ class SimulatedFileSystem::State {
     if (!LiesLocked(path)) disk_.SyncDirectory(path);
   }
 
-  bool ForEachImage(uint64_t max, uint64_t seed,
+  bool ForEachImage(const SimulatedDisk::Exploration& exploration,
                     const std::function<bool(const SimulatedDisk::Image&)>& visit) {
-    return Snapshot().ForEachImage(max, seed, visit);
+    SimulatedDisk now = Snapshot();
+    if (exploration.settled) now.Settle(exploration.settled);
+    return now.ForEachImage(exploration, visit);
   }
   SimulatedDisk::Image RandomImage(uint64_t seed) { return Snapshot().RandomImage(seed); }
-  SimulatedDisk::Image LiveImage() {
+  std::set<std::string> directories() {
     MutexLock lock(mutex_);
-    return disk_.LiveImage();
+    return disk_.directories();
   }
 
  private:
@@ -192,25 +201,32 @@ class SimulatedFileSystem::State {
     MutexLock lock(mutex_);
     return disk_.Clone();
   }
-  void FillMemoryLocked(const SimulatedDisk::Image& image) REQUIRES(mutex_) {
-    // In memory nothing of this can fail.
-    for (const std::string& path : image.directories)
+  void NoteSizeLocked(const std::string& path, uint64_t size) REQUIRES(mutex_) {
+    uint64_t& known = sizes_[path];
+    used_bytes_ += size - known;
+    known = size;
+    if (size == 0) sizes_.erase(path);
+  }
+  // In memory this cannot fail.
+  void MakeDirectoriesLocked() REQUIRES(mutex_) {
+    for (const std::string& path : disk_.directories())
       static_cast<void>(memory_->CreateDirectory(path));
-    for (const auto& [path, bytes] : image.files) {
-      auto file = memory_->CreateWritable(path);
-      if (file.ok()) static_cast<void>((*file)->Append(*bytes));
-      if (!bytes->empty()) sizes_[path] = bytes->size();
-    }
+  }
+  void PutLocked(const std::string& path, std::shared_ptr<const std::string> bytes)
+      REQUIRES(mutex_) {
+    if (!bytes->empty()) NoteSizeLocked(path, bytes->size());
+    memory_->Put(path, std::move(bytes));
   }
 
   const Settings settings_;
-  const std::unique_ptr<FileSystem> memory_;
+  const std::unique_ptr<InMemoryFiles> memory_;
   std::atomic<uint64_t> capacity_;
   std::array<std::atomic<uint64_t>, kFileOps> counts_{};
 
   Mutex mutex_;
   SimulatedDisk disk_ GUARDED_BY(mutex_);
-  std::map<std::string, uint64_t> sizes_ GUARDED_BY(mutex_);
+  std::map<std::string, uint64_t> sizes_ GUARDED_BY(mutex_);  // of files that are not empty
+  uint64_t used_bytes_ GUARDED_BY(mutex_) = 0;                // their sum
   std::shared_ptr<const Fault> fault_ GUARDED_BY(mutex_);
   LieRule lie_rule_ GUARDED_BY(mutex_);
   uint64_t changes_ GUARDED_BY(mutex_) = 0;

@@ -352,13 +352,19 @@ std::string Replay::WhyDurableSegmentIsWrong() const {
   return why;
 }
 
-// No crash leaves a segment of this instance under another's name.
+// A segment of this instance under another's name. The bytes of an older one may be what blocks of
+// a new file held before; not those of a newer one, nor where its own file is another's, too.
 std::string Replay::WhyNameIsWrong() const {
   if (!stop_.has_value() || chain_[stop_->link].kind != LinkKind::kUnreadable) return {};
-  const SegmentProbe& probe = files_[chain_[stop_->link].file].probe;
-  if (probe.kind != SegmentProbe::Kind::kReadable) return {};
-  const SegmentHeader& h = probe.header();
+  const SegmentFile& named = files_[chain_[stop_->link].file];
+  if (named.probe.kind != SegmentProbe::Kind::kReadable) return {};
+  const SegmentHeader& h = named.probe.header();
   if (h.history_id != options_.history_id || h.instance_id != options_.instance_id) return {};
+  const auto own = std::find_if(files_.begin(), files_.end(),
+                                [&](const SegmentFile& file) { return file.number == h.number; });
+  const bool own_is_right =
+      own == files_.end() || CheckOwnSegment(*own, options_.history_id, options_.instance_id).ok();
+  if (h.number < named.number && own_is_right) return {};
   return stop_->reason + "; files were swapped or renamed";
 }
 

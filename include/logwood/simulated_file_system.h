@@ -86,7 +86,8 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   void SetCapacity(uint64_t bytes);
   // From now on syncs of these files and directories answer ok and do nothing; empty: as Settings
   // says.
-  using LieRule = std::function<bool(const std::string& path)>;
+  using FileRule = std::function<bool(const std::string& path)>;
+  using LieRule = FileRule;
   void SetLyingSyncs(LieRule rule);
   // Changes asked for so far, failed ones included.
   uint64_t changes() const;
@@ -104,10 +105,17 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   struct CrashLimits {
     uint64_t states_max = 100;  // at most so many are shown
     uint64_t seed = 1;          // of the choice among more than that
+    // Files that do not matter: they are there as they were written. Spares many states.
+    FileRule settled = {};
+    // Asked with the ContentHash (but for settled files) of each state before it is made; false: it
+    // is neither made nor counted.
+    std::function<bool(uint64_t hash)> wanted = {};
   };
   struct CrashCount {
-    uint64_t states = 0;   // shown, all different
-    bool complete = true;  // all there are, but for tearing at every byte and what stale bytes hold
+    uint64_t states = 0;  // shown, all different
+    // All there are, but for tearing at every byte, several torn at once, and what stale bytes
+    // hold.
+    bool complete = true;
   };
   // Shows what the disk may hold if the power fails now: each as a disk of its own, with these
   // settings, everything on it durable, without faults. Ends early when `visit` returns false.
@@ -121,8 +129,9 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
 
   // ---- The disk as bytes, to save a state that failed.
 
-  // The same for two disks that read the same (what is not durable yet does not count).
-  uint64_t ContentHash() const;
+  // The same for two disks that read the same (what is not durable yet does not count), but for
+  // files that `except` names.
+  uint64_t ContentHash(const FileRule& except = {}) const;
   // Names and contents as they read now. Load: kCorruption unless Save wrote it; everything on the
   // disk is durable then.
   std::string Save() const;

@@ -3,10 +3,15 @@
 // content after one commit, and the database always opens.
 //
 //   LOGWOOD_STORIES=1000 LOGWOOD_SEED=7 crash_tests --gtest_filter='PowerLoss.Seeded*'
-//   LOGWOOD_STEPS="put flush drop kill put" crash_tests --gtest_filter='PowerLoss.OneStory'
+//   LOGWOOD_STEPS="put flush kill put" crash_tests --gtest_filter='PowerLoss.OneStory'
+//   LOGWOOD_LENGTH=4 LOGWOOD_STATES=4 crash_tests --gtest_filter='*OfThreeSteps*'
 //   logwood_crash_replay FILE                          a state that failed
+//
+// LOGWOOD_STATES: at most so many states a change; LOGWOOD_ONE_IN: only every n-th story;
+// LOGWOOD_DEPTH: how deep recoveries are crashed. Each test prints a line of figures.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -19,108 +24,172 @@
 namespace logwood::test {
 namespace {
 
-ExploreOptions Defaults() {
-  ExploreOptions options;
-  options.seed = EnvironmentNumber("LOGWOOD_SEED", 1);
-  options.save_directory = EnvironmentText(
-      "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-crash-states").string());
-  return options;
-}
+using FailedSync = SimulatedFileSystem::FailedSync;
 
-void Report(const ExploreResult& result) {
-  std::cout << "    " << result.ToString() << "\n";
-  for (const std::string& failure : result.failures) ADD_FAILURE() << failure;
-}
-
-std::vector<StepKind> Story(uint64_t number, int length) {
-  std::vector<StepKind> steps;
-  for (; length > 0; --length, number /= kStepKinds)
-    steps.push_back(static_cast<StepKind>(number % kStepKinds));
-  return steps;
-}
-
-// Every story of this many steps.
-ExploreResult ExploreAll(int length, const ExploreOptions& options) {
-  ExploreResult all;
-  uint64_t stories = 1;
-  for (int i = 0; i < length; ++i) stories *= kStepKinds;
-  CrashExplorer explorer(options);
-  for (uint64_t i = 0; i < stories && all.failures.size() < options.failures_max; ++i)
-    all.Add(explorer.Explore(Story(i, length)));
-  return all;
-}
-
-TEST(PowerLoss, EveryStoryOfOneStep) { Report(ExploreAll(1, Defaults())); }
-
-TEST(PowerLoss, EveryStoryOfTwoSteps) {
-  ExploreOptions options = Defaults();
-  options.states_per_change = 12;
-  Report(ExploreAll(2, options));
-}
-
-TEST(PowerLoss, SeededStories) {
-  ExploreOptions options = Defaults();
-  Random random(options.seed);
-  ExploreResult all;
-  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 5);
-  for (uint64_t i = 0; i < stories && all.failures.empty(); ++i) {
-    std::vector<StepKind> steps;
-    for (uint64_t left = 5 + random.Uniform(25); left > 0; --left)
-      steps.push_back(static_cast<StepKind>(random.Uniform(kStepKinds)));
-    options.seed = random.Next();
-    all.Add(CrashExplorer(options).Explore(steps));
+class PowerLoss : public testing::Test {
+ protected:
+  PowerLoss() {
+    options_.seed = EnvironmentNumber("LOGWOOD_SEED", 1);
+    options_.depth = static_cast<int>(EnvironmentNumber("LOGWOOD_DEPTH", 2));
+    options_.save_directory = EnvironmentText(
+        "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-crash-states").string());
   }
-  Report(all);
-}
+  void LimitStates(uint64_t by_default) {
+    options_.states_per_change = EnvironmentNumber("LOGWOOD_STATES", by_default);
+  }
+  // False: enough failed, no need to go on.
+  bool Explore(const CrashScript& script) {
+    all_.Add(CrashExplorer(options_).Explore(script));
+    return all_.failures.empty();
+  }
+  bool ExploreText(const std::string& text) {
+    const auto script = ParseScript(text);
+    EXPECT_TRUE(script) << text;
+    return script && Explore(*script);
+  }
+  // One of so many stories is told, chosen anew by each seed.
+  const uint64_t one_in_ = EnvironmentNumber("LOGWOOD_ONE_IN", 1);
+  bool IsSkipped() { return (options_.seed + told_++) % one_in_ != 0; }
 
-TEST(PowerLoss, OneStory) {
-  const auto steps =
-      ParseSteps(EnvironmentText("LOGWOOD_STEPS",
-                                 "put power-put drop batch flush big-put big-put power-batch "
-                                 "compact delete reopen power-put kill put wait-durable drop"));
-  ASSERT_TRUE(steps);
-  ExploreOptions options = Defaults();
-  options.states_per_change = 100;
-  Report(CrashExplorer(options).Explore(*steps));
-}
+  void TearDown() override {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    std::cout << "crash-states test=" << test->name() << " " << all_.ToString()
+              << " seconds=" << took.count() << std::endl;
+    for (const std::string& failure : all_.failures) ADD_FAILURE() << failure;
+  }
 
-// ---- Tests of the tests: a disk that lies must be noticed, or the tests above prove nothing.
+  ExploreOptions options_;
 
-struct Mutant {
-  const char* name;
-  const char* steps;
-  SimulatedFileSystem::LieRule lies;
+ private:
+  ExploreResult all_;
+  uint64_t told_ = 0;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
-SimulatedFileSystem::LieRule Ending(const std::string& end) {
-  return [end](const std::string& path) { return path.ends_with(end); };
-}
-SimulatedFileSystem::LieRule Named(const std::string& name) {
-  return [name](const std::string& path) { return path.find(name) != std::string::npos; };
-}
 
-class SyncMutants : public testing::TestWithParam<Mutant> {};
-
-TEST_P(SyncMutants, IsNoticed) {
-  ExploreOptions options = Defaults();
-  options.save_directory.clear();
-  options.nests_one_in = 0;
-  options.states_per_change = 200;
-  options.lying_syncs = GetParam().lies;
-  const ExploreResult result = CrashExplorer(options).Explore(*ParseSteps(GetParam().steps));
-  std::cout << "    " << result.ToString() << "\n";
-  EXPECT_FALSE(result.failures.empty()) << "the syncs of " << GetParam().name << " are not needed";
+TEST_F(PowerLoss, EveryStoryOfOneStep) {
+  LimitStates(60);
+  options_.nests_one_in = 48;
+  for (size_t profile = 0; profile < CrashProfiles().size(); ++profile) {
+    for (size_t step = 0; step < CrashStepsQuick(); ++step) {
+      if (!IsSkipped() && !Explore({profile, {step}})) return;
+    }
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    All, SyncMutants,
-    testing::Values(
-        Mutant{"everything", "power-put", [](const std::string&) { return true; }},
-        Mutant{"log", "power-put power-put", Ending(".log")},
-        Mutant{"tables", "put flush big-put big-put flush reopen put reopen", Ending(".table")},
-        Mutant{"manifest", "power-put flush power-put reopen power-put", Ending(".manifest")},
-        Mutant{"root", "power-put reopen power-put reopen", Named("ROOT")},
-        Mutant{"directory", "power-put flush power-put reopen", Ending("db")}),
-    [](const auto& mutant) { return std::string(mutant.param.name); });
+// ---- Every story of some length, dealt out to several tests.
+
+class EveryStory : public PowerLoss, public testing::WithParamInterface<uint64_t> {
+ protected:
+  static constexpr uint64_t kShards = 4;
+
+  // Tells all stories that begin with `steps` and are as long as `length`. A step that changes
+  // nothing makes no new story of those behind it (where all are told: finding out takes time).
+  bool TellAll(std::vector<size_t> steps, size_t length) {
+    for (size_t step = 0; step < CrashStepsQuick(); ++step) {
+      steps.push_back(step);
+      if (steps.size() == 2 && (steps[0] * CrashStepsQuick() + step) % kShards != GetParam()) {
+        steps.pop_back();
+        continue;
+      }
+      if (steps.size() == length) {
+        if (!IsSkipped() && !Explore({0, steps})) return false;
+      } else if ((one_in_ > 1 || ChangesAnything(steps)) && !TellAll(steps, length)) {
+        return false;
+      }
+      steps.pop_back();
+    }
+    return true;
+  }
+
+ private:
+  static bool ChangesAnything(const std::vector<size_t>& steps) {
+    ExploreOptions blind;
+    blind.looks = false;
+    blind.at_close = false;
+    return CrashExplorer(blind).Explore({0, steps}).last_step_changed;
+  }
+};
+
+TEST_P(EveryStory, OfTwoSteps) {
+  LimitStates(16);
+  options_.nests_one_in = 60;
+  options_.only_last_step = true;
+  TellAll({}, 2);
+}
+
+TEST_P(EveryStory, OfThreeSteps) {
+  LimitStates(2);
+  options_.nests_one_in = 400;
+  options_.only_last_step = true;
+  options_.at_close = false;
+  TellAll({}, EnvironmentNumber("LOGWOOD_LENGTH", 3));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shard, EveryStory, testing::Range(uint64_t{0}, uint64_t{4}));
+
+// ---- Longer ones.
+
+TEST_F(PowerLoss, SeededStories) {
+  Random random(options_.seed);
+  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 8);
+  for (uint64_t i = 0; i < stories; ++i) {
+    CrashScript script;
+    script.profile = random.Uniform(CrashProfiles().size());
+    for (uint64_t left = 5 + random.Uniform(25); left > 0; --left) {
+      const size_t choices = random.OneIn(20) ? CrashSteps().size() : CrashStepsQuick();
+      script.steps.push_back(random.Uniform(choices));
+    }
+    LimitStates(5 + random.Skewed(6));
+    options_.story.disk.failed_sync = static_cast<FailedSync>(random.Uniform(3));
+    options_.seed = random.Next();
+    if (!Explore(script)) return;
+  }
+}
+
+TEST_F(PowerLoss, StoriesWithSlowSteps) {
+  LimitStates(30);
+  for (const char* story : {"idle", "put idle kill put", "keyspace idle keyspace idle reopen",
+                            "full-disk-flush power-put reopen", "@tiny-memtables fill idle"}) {
+    if (!IsSkipped() && !ExploreText(story)) return;
+  }
+}
+
+// So many segments that rotation makes a sync: at each change there is much that is not durable.
+TEST_F(PowerLoss, ManySegmentsWithoutASync) {
+  LimitStates(2);
+  options_.nests_one_in = 0;
+  if (!IsSkipped()) ExploreText("@tiny-segments rotate power-put");
+}
+
+TEST_F(PowerLoss, SyncsThatFailAndDropOrKeepThePages) {
+  LimitStates(20);
+  for (const auto failed : {FailedSync::kDrops, FailedSync::kKeeps}) {
+    options_.story.disk.failed_sync = failed;
+    for (const char* story : {"put failed-sync put failed-sync-kill power-put",
+                              "big-put batch failed-sync-kill failed-sync flush put"}) {
+      if (!IsSkipped() && !ExploreText(story)) return;
+    }
+  }
+}
+
+// Recoveries of recoveries of recoveries, of a sample.
+TEST_F(PowerLoss, RecoveriesInARow) {
+  LimitStates(3);
+  options_.depth = static_cast<int>(EnvironmentNumber("LOGWOOD_DEPTH", 3));
+  options_.nests_one_in = 8;
+  options_.nested_states = 2;
+  for (const char* story : {"put power-put kill", "batch flush put", "fill kill-spill"}) {
+    if (!IsSkipped() && !ExploreText(story)) return;
+  }
+}
+
+TEST_F(PowerLoss, OneStory) {
+  LimitStates(100);
+  ExploreText(EnvironmentText("LOGWOOD_STEPS",
+                              "put power-put keyspace batch flush big-put big-put power-batch "
+                              "compact delete reopen power-put kill put wait-durable keyspace"));
+}
 
 }  // namespace
 }  // namespace logwood::test

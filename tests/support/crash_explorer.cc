@@ -3,23 +3,28 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <optional>
 #include <utility>
 
+#include "util/check.h"
+#include "util/coding.h"
 #include "util/hash.h"
 #include "util/random.h"
+#include "util/status_macros.h"
 
 namespace logwood::test {
 
 namespace {
 
-constexpr std::string_view kCrashMagic = "logwood crash 1\n";
+constexpr std::string_view kCrashMagic = "logwood crash 2\n";
 
 }  // namespace
 
 void ExploreResult::Add(const ExploreResult& other) {
+  stories += other.stories;
   changes += other.changes;
   states += other.states;
+  distinct += other.distinct;
   repeated += other.repeated;
   nested += other.nested;
   lost += other.lost;
@@ -28,28 +33,82 @@ void ExploreResult::Add(const ExploreResult& other) {
 }
 
 std::string ExploreResult::ToString() const {
-  return std::to_string(states) + " states (" + std::to_string(nested) + " of recoveries) at " +
-         std::to_string(changes) + " changes, " + std::to_string(repeated) + " repeated, " +
-         std::to_string(unopened) + " not opened, " + std::to_string(lost) + " wrong";
+  std::string text;
+  const std::pair<const char*, uint64_t> figures[] = {
+      {"stories", stories},   {"changes", changes},   {"states", states},
+      {"distinct", distinct}, {"recoveries", nested}, {"repeated", repeated},
+      {"lost", lost},         {"unopened", unopened}, {"failures", failures.size()}};
+  for (const auto& [name, value] : figures)
+    text.append(text.empty() ? "" : " ").append(name).append("=").append(std::to_string(value));
+  return text;
 }
 
-ExploreResult CrashExplorer::Explore(const std::vector<StepKind>& steps) {
-  SeedIdsForTesting(options_.seed);  // so that equal states of different stories are equal bytes
-  CrashStory story(steps);
-  SimulatedFileSystem* last = nullptr;
-  const Status ran = story.Run(options_.disk, [&](SimulatedFileSystem* disk) {
-    last = disk;
-    if (options_.lying_syncs) disk->SetLyingSyncs(options_.lying_syncs);
-    disk->SetFault([this, &story, disk](FileOp op, const std::string&) {
-      if (IsChange(op)) Look(story, disk, nullptr, 1);
-      return Status::Ok();
-    });
-  });
-  Look(story, last, nullptr, 1);
-  last->SetFault({});
+// A recovery that is looked at: once it is through, what it found must stay.
+class CrashExplorer::Recovery {
+ public:
+  explicit Recovery(const Promise& promise) : promise_(promise) {}
+  void Opened(LogPos found) { found_ = found; }
+
+  Promise promise() const {
+    Promise now = promise_;
+    now.known.closed_cleanly = false;
+    const LogPos found = found_;
+    if (found == kNotYet) return now;
+    now.known.durable = now.known.acknowledged = now.issued = found;
+    now.known.proven = now.known.proven_beside_log = found;
+    return now;
+  }
+
+ private:
+  static constexpr LogPos kNotYet = ~LogPos{0};
+  const Promise promise_;
+  std::atomic<LogPos> found_{kNotYet};
+};
+
+CrashExplorer::CrashExplorer(const ExploreOptions& options) : options_(options) {
+  CHECK(options.depth >= 1 && options.depth <= kDepthMax);
+}
+
+ExploreResult CrashExplorer::Explore(const CrashScript& script) {
+  SeedIdsForTesting(options_.seed);
+  CrashStory story(script, options_.story);
+  story_ = &story;
+  const Status ran = RunStory(&story);
+  looks_now_ = false;
   MutexLock lock(mutex_);
-  if (!ran.ok()) result_.failures.push_back(StepsText(steps) + ": " + ran.ToString());
+  if (!ran.ok()) result_.failures.push_back(script.ToString() + ": " + ran.ToString());
+  result_.stories = 1;
+  // Expectations are of this story; its bytes are few beside those of all others.
+  seen_.clear();
+  distinct_.clear();
   return std::exchange(result_, {});
+}
+
+Status CrashExplorer::RunStory(CrashStory* story) {
+  looks_now_ = options_.looks && (!options_.only_last_step || story->script().steps.empty());
+  RETURN_IF_ERROR(story->Open(this));
+  const size_t steps = story->script().steps.size();
+  for (size_t i = 0; i < steps; ++i) {
+    const bool last = i + 1 == steps;
+    const uint64_t changes = changes_;
+    const LogPos position = story->oracle().last();
+    if (last) looks_now_ = options_.looks;
+    RETURN_IF_ERROR(story->Step());
+    MutexLock lock(mutex_);
+    if (last) result_.last_step_changed = changes_ != changes || story->oracle().last() != position;
+  }
+  return options_.at_close ? story->Close() : Status::Ok();
+}
+
+void CrashExplorer::BeforeChange(SimulatedFileSystem* disk, FileOp /*op*/,
+                                 const std::string& path) {
+  if (IsEventLog(path)) return;
+  ++changes_;
+  if (looks_now_) Look(disk, nullptr, 1);
+}
+
+void CrashExplorer::Closed(SimulatedFileSystem* disk) {
+  if (looks_now_) Look(disk, nullptr, 1);
 }
 
 bool CrashExplorer::GivenUp() {
@@ -57,110 +116,166 @@ bool CrashExplorer::GivenUp() {
   return result_.failures.size() >= options_.failures_max;
 }
 
-bool CrashExplorer::IsNew(uint64_t hash, const CrashOracle::Bounds& bounds) {
+bool CrashExplorer::IsNew(uint64_t hash, const Promise& promise) {
+  uint64_t key = hash;
+  const CrashStory::Known& known = promise.known;
+  for (const uint64_t part : {known.acknowledged, known.proven, known.proven_beside_log,
+                              uint64_t{known.closed_cleanly}, promise.issued}) {
+    key = HashMix(key, part);
+  }
   MutexLock lock(mutex_);
-  const bool is_new = seen_.insert(HashMix(HashMix(hash, bounds.at_least), bounds.at_most)).second;
+  const bool is_new = seen_.insert(key).second;
   ++(is_new ? result_.states : result_.repeated);
+  if (is_new && distinct_.insert(hash).second) ++result_.distinct;
   return is_new;
 }
 
-void CrashExplorer::Look(const CrashStory& story, SimulatedFileSystem* disk, const Promise* promise,
-                         int depth) {
+void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth) {
   MutexLock look(looks_[depth]);
   if (GivenUp()) return;
   SimulatedFileSystem::CrashLimits limits;
   limits.states_max = depth == 1 ? options_.states_per_change : options_.nested_states;
+  limits.settled = IsEventLog;
   {
     MutexLock lock(mutex_);
     limits.seed = options_.seed * 1'000'003 + ++looked_;
+    // Recovery reads the event log, too: now and then it is torn like all else.
+    if (looked_ % 16 == 0) limits.settled = {};
     ++result_.changes;
   }
   // In this order: what becomes durable while we look asks for no more, what is issued allows more.
-  Promise now{story.durable(), story.acknowledged(), 0};
-  auto killed = disk->KilledState();
-  std::vector<std::unique_ptr<SimulatedFileSystem>> states;
-  disk->ForEachCrashState(limits, [&](std::unique_ptr<SimulatedFileSystem> state) {
-    states.push_back(std::move(state));
+  Promise now = {story_->known(), 0};
+  std::unique_ptr<SimulatedFileSystem> killed = disk->KilledState();
+  now.issued = story_->oracle().last();
+  if (recovery != nullptr) now = recovery->promise();
+  // A kill leaves all that was acknowledged; a loss of power what was durable.
+  Promise powerless = now;
+  powerless.known.acknowledged = now.known.durable;
+  std::vector<std::pair<uint64_t, std::unique_ptr<SimulatedFileSystem>>> states;
+  uint64_t hash = 0;
+  limits.wanted = [&](uint64_t candidate) {
+    hash = candidate;
+    return IsNew(candidate, powerless);
+  };
+  killed->ForEachCrashState(limits, [&](std::unique_ptr<SimulatedFileSystem> state) {
+    states.emplace_back(hash, std::move(state));
     return true;
   });
-  now.issued = story.issued();
-  if (promise != nullptr) now = *promise;
-  // Of what is killed, power may still take what was not durable; what is left by power is.
-  CheckState(story, std::move(killed), now, depth);
-  now.acknowledged = now.durable;
-  for (auto& state : states) CheckState(story, std::move(state), now, depth);
+  const uint64_t killed_hash = killed->ContentHash(limits.settled);
+  if (IsNew(killed_hash, now)) CheckState(std::move(killed), killed_hash, now, depth);
+  for (auto& [state_hash, state] : states)
+    CheckState(std::move(state), state_hash, powerless, depth);
 }
 
-void CrashExplorer::CheckState(const CrashStory& story, std::unique_ptr<SimulatedFileSystem> state,
+void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash,
                                const Promise& promise, int depth) {
-  const CrashOracle::Bounds bounds = {promise.acknowledged, promise.issued};
-  const uint64_t hash = state->ContentHash();
-  if (GivenUp() || !IsNew(hash, bounds)) return;
+  if (GivenUp()) return;
   if (depth > 1) {
     MutexLock lock(mutex_);
     ++result_.nested;
   }
   // By its content, so that the same state is always treated alike.
-  const uint64_t dice = HashMix(hash, options_.seed);
+  Random dice(HashMix(hash, options_.seed));
   const bool nests =
-      depth < options_.depth && options_.nests_one_in != 0 && dice % options_.nests_one_in == 0;
-  CrashOracle::CheckOptions check;
-  if (!nests && dice % 3 == 1) check.second_life = dice;
-  const std::string saved = options_.save_directory.empty() ? "" : state->Save();
+      depth < options_.depth && options_.nests_one_in != 0 && dice.OneIn(options_.nests_one_in);
+  SavedCrash crash;
+  crash.story = story_->script().ToString();
+  crash.expected = Expected(promise);
+  if (dice.OneIn(8)) crash.profile = 1 + dice.Uniform(CrashLookProfiles().size() - 1);
+  crash.read_only_first = dice.OneIn(16);
+  crash.verify = dice.OneIn(32);
+  if (dice.OneIn(options_.damages_one_in)) crash.damage = dice.Next();
+  if (!nests && dice.OneIn(16)) crash.second_life = dice.Next();
+  if (!options_.save_directory.empty()) crash.disk = state->Save();
+
+  CrashCheck check = crash.HowToCheck();
+  check.between = options_.between;
   SimulatedFileSystem* const disk = state.get();
+  Recovery recovery(promise);
   if (nests) {
-    disk->SetFault([this, &story, disk, promise, depth](FileOp op, const std::string&) {
-      if (IsChange(op)) Look(story, disk, &promise, depth + 1);
+    check.opened = [&](LogPos found) { recovery.Opened(found); };
+    disk->SetFault([&](FileOp op, const std::string& path) {
+      if (IsChange(op) && !IsEventLog(path)) Look(disk, &recovery, depth + 1);
       return Status::Ok();
     });
   }
-  const Status status = story.oracle().Check(disk, bounds, check);
+  const Status status = CheckCrash(disk, CrashStory::kPath, crash.expected, check);
   disk->SetFault({});
-  if (!status.ok()) Fail(story, saved, bounds, check.second_life.value_or(0), status);
+  if (!status.ok()) Fail(std::move(crash), status);
 }
 
-void CrashExplorer::Fail(const CrashStory& story, const std::string& disk,
-                         const CrashOracle::Bounds& bounds, uint64_t second_life,
-                         const Status& status) {
+CrashExpectation CrashExplorer::Expected(const Promise& promise) const {
+  const CrashStory::Known& known = promise.known;
+  CrashExpectation expected = story_->oracle().Expect(known.acknowledged, promise.issued);
+  expected.proven = known.proven;
+  expected.proven_beside_log = known.proven_beside_log;
+  expected.closed_cleanly = known.closed_cleanly;
+  return expected;
+}
+
+void CrashExplorer::Fail(SavedCrash crash, const Status& status) {
   MutexLock lock(mutex_);
-  ++(status.message().find("does not open") != std::string_view::npos ? result_.unopened
-                                                                      : result_.lost);
-  std::string text = StepsText(story.steps()) + ": " + std::string(status.message());
+  const bool opens = status.message().find("does not open") == std::string_view::npos;
+  ++(opens ? result_.lost : result_.unopened);
+  std::string text = crash.story + ": " + std::string(status.message());
   if (!options_.save_directory.empty()) {
+    const std::string bytes = crash.Encode();
     const std::string path =
-        options_.save_directory + "/" + std::to_string(Hash64(disk, bounds.at_least)) + ".crash";
+        options_.save_directory + "/" + std::to_string(Hash64(bytes)) + ".crash";
     std::filesystem::create_directories(options_.save_directory);
-    std::ofstream(path, std::ios::binary) << SaveCrash(story.steps(), bounds, second_life, disk);
+    std::ofstream(path, std::ios::binary) << bytes;
     text += "\n  logwood_crash_replay " + path;
   }
   result_.failures.push_back(std::move(text));
 }
 
-std::string SaveCrash(const std::vector<StepKind>& steps, const CrashOracle::Bounds& bounds,
-                      uint64_t second_life, const std::string& disk) {
-  return std::string(kCrashMagic) + StepsText(steps) + "\n" + std::to_string(bounds.at_least) +
-         " " + std::to_string(bounds.at_most) + " " + std::to_string(second_life) + "\n" + disk;
+CrashCheck SavedCrash::HowToCheck() const {
+  CrashCheck check;
+  check.options = CrashOptions(CrashLookProfiles()[profile]);
+  check.read_only_first = read_only_first;
+  check.verify = verify;
+  if (damage != 0) check.damage = damage;
+  if (second_life != 0) check.second_life = second_life;
+  return check;
+}
+
+std::string SavedCrash::Encode() const {
+  std::string bytes(kCrashMagic);
+  bytes += story + "\n";
+  for (const uint64_t number :
+       {uint64_t{profile}, uint64_t{read_only_first}, uint64_t{verify}, damage, second_life}) {
+    PutVarint(&bytes, number);
+  }
+  expected.AppendTo(&bytes);
+  return bytes + disk;
+}
+
+std::optional<SavedCrash> SavedCrash::Decode(std::string_view bytes) {
+  if (!bytes.starts_with(kCrashMagic)) return std::nullopt;
+  bytes.remove_prefix(kCrashMagic.size());
+  const size_t line = bytes.find('\n');
+  if (line == std::string_view::npos) return std::nullopt;
+  SavedCrash crash;
+  crash.story = bytes.substr(0, line);
+  Decoder in(bytes.substr(line + 1));
+  crash.profile = in.Varint64();
+  crash.read_only_first = in.Varint64() != 0;
+  crash.verify = in.Varint64() != 0;
+  crash.damage = in.Varint64();
+  crash.second_life = in.Varint64();
+  bytes = in.rest();
+  auto expected = CrashExpectation::Decode(&bytes);
+  if (!in.ok() || !expected || crash.profile >= CrashLookProfiles().size()) return std::nullopt;
+  crash.expected = std::move(*expected);
+  crash.disk = bytes;
+  return crash;
 }
 
 Status ReplayCrash(std::string_view saved) {
-  const Status wrong = Status::InvalidArgument("this is no saved crash state");
-  if (!saved.starts_with(kCrashMagic)) return wrong;
-  saved.remove_prefix(kCrashMagic.size());
-  const size_t steps_end = saved.find('\n');
-  if (steps_end == std::string_view::npos) return wrong;
-  const auto steps = ParseSteps(saved.substr(0, steps_end));
-  saved.remove_prefix(steps_end + 1);
-  const size_t bounds_end = saved.find('\n');
-  if (!steps || bounds_end == std::string_view::npos) return wrong;
-  CrashOracle::Bounds bounds;
-  uint64_t second_life = 0;
-  std::istringstream numbers{std::string(saved.substr(0, bounds_end))};
-  if (!(numbers >> bounds.at_least >> bounds.at_most >> second_life)) return wrong;
-  auto disk = SimulatedFileSystem::Load(saved.substr(bounds_end + 1));
-  if (!disk.ok()) return disk.status();
-  CrashOracle::CheckOptions options;
-  if (second_life != 0) options.second_life = second_life;
-  return CrashStory(*steps).oracle().Check(disk->get(), bounds, options);
+  const auto crash = SavedCrash::Decode(saved);
+  if (!crash) return Status::InvalidArgument("this is no saved crash state");
+  ASSIGN_OR_RETURN(const auto disk, SimulatedFileSystem::Load(crash->disk));
+  return CheckCrash(disk.get(), CrashStory::kPath, crash->expected, crash->HowToCheck());
 }
 
 }  // namespace logwood::test

@@ -3,9 +3,12 @@
 // it with what must be there, and does the same to the changes that this recovery makes.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -18,63 +21,95 @@ struct ExploreOptions {
   uint64_t seed = 1;
   uint64_t states_per_change = 60;
   // Of the recovery of one in so many states the own changes are looked at, too (0: of none); how
-  // many states each of those shows, how deep that goes.
+  // many states each of those shows, how deep that goes (1: no recovery is looked at).
   uint64_t nests_one_in = 60;
-  uint64_t nested_states = 12;
+  uint64_t nested_states = 6;
   int depth = 2;
-  SimulatedFileSystem::Settings disk = {};
-  SimulatedFileSystem::LieRule lying_syncs = {};  // of the story's disks
-  uint64_t failures_max = 1;                      // gives up then
+  // What the steps before the last one do was looked at in shorter stories: does not look at them.
+  bool only_last_step = false;
+  bool at_close = true;          // looks at the close behind the last step
+  bool looks = true;             // false: only runs the story
+  uint64_t damages_one_in = 16;  // of so many states the log is damaged besides
+  CrashStory::Settings story = {};
+  // Stands between the database and the disk of each look, for tests of the tests; may be empty.
+  std::function<std::unique_ptr<FileSystem>(FileSystem* disk)> between = {};
+  uint64_t failures_max = 1;  // gives up then
   // Where a state that fails is saved; empty: nowhere.
   std::string save_directory = {};
 };
 
 struct ExploreResult {
+  uint64_t stories = 0;
   uint64_t changes = 0;   // places at which the power was cut
-  uint64_t states = 0;    // different ones opened
+  uint64_t states = 0;    // opened; none twice in a story with the same expectation
+  uint64_t distinct = 0;  // of those, with different bytes
   uint64_t repeated = 0;  // seen before
   uint64_t nested = 0;    // of states: within a recovery
   uint64_t lost = 0, unopened = 0;
+  bool last_step_changed = false;          // anything, on the disk or for readers
   std::vector<std::string> failures = {};  // with the command that replays each
 
   void Add(const ExploreResult& other);
   std::string ToString() const;
 };
 
-class CrashExplorer {
+// A state, and how it is looked at. As bytes that need nothing else, where it failed:
+// `logwood_crash_replay FILE` looks at it again.
+struct SavedCrash {
+  std::string story;   // for people
+  size_t profile = 0;  // of CrashLookProfiles
+  bool read_only_first = false, verify = false;
+  uint64_t damage = 0, second_life = 0;  // 0: none
+  CrashExpectation expected;
+  std::string disk;
+
+  CrashCheck HowToCheck() const;
+  std::string Encode() const;
+  static std::optional<SavedCrash> Decode(std::string_view bytes);
+};
+
+class CrashExplorer final : public CrashWatch {
  public:
-  explicit CrashExplorer(const ExploreOptions& options) : options_(options) {}
+  explicit CrashExplorer(const ExploreOptions& options);
   // Runs the story; a step that fails is a failure, too.
-  ExploreResult Explore(const std::vector<StepKind>& steps);
+  ExploreResult Explore(const CrashScript& script);
 
  private:
   static constexpr int kDepthMax = 4;
 
-  // What may be found when the power fails now, and when the process is killed now.
+  // What may be found.
   struct Promise {
-    LogPos durable = 0, acknowledged = 0, issued = 0;
+    CrashStory::Known known;
+    LogPos issued = 0;
   };
-  // Looks at the disk as it is now. `promise`: of a recovery that is under way; null: the story's.
-  void Look(const CrashStory& story, SimulatedFileSystem* disk, const Promise* promise, int depth);
-  // Checks a state unless it was seen before.
-  void CheckState(const CrashStory& story, std::unique_ptr<SimulatedFileSystem> state,
-                  const Promise& promise, int depth);
-  bool IsNew(uint64_t hash, const CrashOracle::Bounds& bounds) EXCLUDES(mutex_);
+  class Recovery;
+
+  void BeforeChange(SimulatedFileSystem* disk, FileOp op, const std::string& path) override;
+  void Closed(SimulatedFileSystem* disk) override;
+  Status RunStory(CrashStory* story);
+  // Looks at the disk as it is now. `recovery`: that is under way; null: the story is.
+  void Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth);
+  // Checks what a kill or the loss of power left.
+  void CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash, const Promise& promise,
+                  int depth);
+  CrashExpectation Expected(const Promise& promise) const;
+  // A state with that hash was not seen before with that promise, and is now.
+  bool IsNew(uint64_t hash, const Promise& promise) EXCLUDES(mutex_);
   bool GivenUp() EXCLUDES(mutex_);
-  void Fail(const CrashStory& story, const std::string& disk, const CrashOracle::Bounds& bounds,
-            uint64_t second_life, const Status& status) EXCLUDES(mutex_);
+  void Fail(SavedCrash crash, const Status& status) EXCLUDES(mutex_);
 
   const ExploreOptions options_;
-  Mutex looks_[kDepthMax];  // one look at a time; by depth, since recoveries have threads
+  const CrashStory* story_ = nullptr;
+  std::atomic<bool> looks_now_{false};
+  std::atomic<uint64_t> changes_{0};  // of the story's disks
+  Mutex looks_[kDepthMax + 1];        // one look at a time; by depth, since recoveries have threads
   Mutex mutex_;
   ExploreResult result_ GUARDED_BY(mutex_);
-  std::unordered_set<uint64_t> seen_ GUARDED_BY(mutex_);
+  std::unordered_set<uint64_t> seen_ GUARDED_BY(mutex_);      // with their expectation
+  std::unordered_set<uint64_t> distinct_ GUARDED_BY(mutex_);  // bytes alone
   uint64_t looked_ GUARDED_BY(mutex_) = 0;
 };
 
-// A failing state as text and bytes, and back: `logwood_crash_replay FILE` checks it again.
-std::string SaveCrash(const std::vector<StepKind>& steps, const CrashOracle::Bounds& bounds,
-                      uint64_t second_life, const std::string& disk);
 // Ok: the state is what it should be. kInvalidArgument: not such a file.
 Status ReplayCrash(std::string_view saved);
 

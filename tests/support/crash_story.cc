@@ -1,283 +1,367 @@
 #include "tests/support/crash_story.h"
 
-#include <array>
+#include <algorithm>
 #include <sstream>
+#include <thread>
+#include <utility>
 
-#include "util/escape.h"
 #include "util/status_macros.h"
+#include "wal/segment_probe.h"
 
 namespace logwood::test {
 
 namespace {
 
-constexpr char kSide[] = "side";
-constexpr std::array<std::string_view, kStepKinds> kStepNames = {
-    "put",  "power-put",    "big-put", "delete",  "batch",  "power-batch",
-    "drop", "wait-durable", "flush",   "compact", "reopen", "kill"};
+Status Broken(const std::string& what) { return Status::Corruption(what); }
 
-Status Wrong(const std::string& what) { return Status::Corruption(what); }
-
-std::string KeyOf(size_t n) { return "key" + std::to_string(n % 5); }
-std::string ValueOf(size_t index, size_t n, size_t bytes) {
-  return "step " + std::to_string(index) + "/" + std::to_string(n) + std::string(bytes, '.');
-}
-
-Status CompareRows(DB* db, const std::string& name, Keyspace keyspace,
-                   const CrashOracle::Rows& expected) {
-  const std::string where = "keyspace \"" + name + "\": ";
-  const std::unique_ptr<Iterator> it = db->NewIterator({}, keyspace);
-  auto wanted = expected.begin();
-  for (it->SeekToFirst(); it->Valid(); it->Next(), ++wanted) {
-    if (wanted == expected.end() || wanted->first != it->key())
-      return Wrong(where + "unexpected key " + Escape(it->key()));
-    if (wanted->second != it->value())
-      return Wrong(where + "key " + Escape(it->key()) + " has " + Escape(it->value()) +
-                   ", expected " + Escape(wanted->second));
+void RaiseTo(std::atomic<LogPos>* mark, LogPos position) {
+  LogPos seen = mark->load();
+  while (seen < position && !mark->compare_exchange_weak(seen, position)) {
   }
-  RETURN_IF_ERROR(it->status());
-  if (wanted != expected.end()) return Wrong(where + "lacks key " + Escape(wanted->first));
-  std::string value;
-  for (const auto& [key, bytes] : expected) {
-    RETURN_IF_ERROR(db->Get({}, keyspace, key, &value).WithContext(where + Escape(key)));
-    if (value != bytes) return Wrong(where + "Get differs from the scan at " + Escape(key));
-  }
-  return Status::Ok();
-}
-
-Status Compare(DB* db, const CrashOracle::Content& expected) {
-  ASSIGN_OR_RETURN(const std::vector<KeyspaceInfo> found, db->ListKeyspaces());
-  CrashOracle::Content missing = expected;
-  missing.erase("");
-  for (const KeyspaceInfo& info : found) {
-    if (info.keyspace == Keyspace()) continue;
-    if (missing.erase(info.name) == 0) return Wrong("unexpected keyspace " + info.name);
-  }
-  if (!missing.empty()) return Wrong("lacks keyspace " + missing.begin()->first);
-  for (const auto& [name, rows] : expected) {
-    Keyspace keyspace;
-    if (!name.empty()) {
-      ASSIGN_OR_RETURN(keyspace, db->OpenKeyspace(name));
-    }
-    RETURN_IF_ERROR(CompareRows(db, name, keyspace, rows));
-  }
-  return Status::Ok();
 }
 
 }  // namespace
 
-std::string_view StepName(StepKind kind) { return kStepNames[static_cast<size_t>(kind)]; }
-
-std::string StepsText(const std::vector<StepKind>& steps) {
-  std::string text;
-  for (const StepKind kind : steps) text.append(text.empty() ? "" : " ").append(StepName(kind));
-  return text;
+const std::vector<CrashProfile>& CrashProfiles() {
+  static const std::vector<CrashProfile> profiles = {
+      {"ordinary", 16 << 10, 8 << 10, 0},
+      {"tiny-segments", 512 << 10, 4 << 10, 0},  // many unsynced ones, no flush
+      {"retention", 8 << 10, 4 << 10, 256 << 10},
+      {"tiny-memtables", 4 << 10, 32 << 10, 0},  // a replay does not fit: it makes tables
+  };
+  return profiles;
 }
 
-std::optional<std::vector<StepKind>> ParseSteps(std::string_view text) {
-  std::vector<StepKind> steps;
-  std::istringstream words{std::string(text)};
-  for (std::string word; words >> word;) {
-    size_t kind = 0;
-    while (kind < kStepNames.size() && kStepNames[kind] != word) ++kind;
-    if (kind == kStepNames.size()) return std::nullopt;
-    steps.push_back(static_cast<StepKind>(kind));
-  }
-  return steps;
+const std::vector<CrashProfile>& CrashLookProfiles() {
+  static const std::vector<CrashProfile> profiles = {
+      {"lazy", 512 << 10, 64 << 10, 0, 32},
+      {"busy", 16 << 10, 8 << 10, 0},
+      {"spilling", 4 << 10, 32 << 10, 0},
+  };
+  return profiles;
 }
 
-CrashOracle::Planned CrashOracle::Add(size_t index, StepKind kind) {
-  const Content& now = *contents_.back();
-  const bool has_side = now.contains(kSide);
-  Planned planned;
-  switch (kind) {
-    case StepKind::kPut:
-    case StepKind::kPowerPut:
-      planned.writes = {{"", KeyOf(index), ValueOf(index, 0, 10)}};
-      break;
-    case StepKind::kBigPut:
-      planned.writes = {{"", KeyOf(index), ValueOf(index, 0, 5000)}};
-      break;
-    case StepKind::kDelete:
-      planned.writes = {{"", now.at("").empty() ? KeyOf(index) : now.at("").begin()->first, {}}};
-      break;
-    case StepKind::kBatch:
-    case StepKind::kPowerBatch:
-      for (size_t n = 0; n < 3; ++n)
-        planned.writes.push_back({"", KeyOf(index + n), ValueOf(index, n, 20)});
-      planned.writes.push_back({"", KeyOf(index + 1), {}});
-      if (has_side) planned.writes.push_back({kSide, KeyOf(index), ValueOf(index, 9, 20)});
-      break;
-    case StepKind::kDrop:
-      planned.drops = has_side;
-      planned.creates = !has_side;
-      break;
-    case StepKind::kWaitDurable:
-    case StepKind::kFlush:
-    case StepKind::kCompact:
-    case StepKind::kReopen:
-    case StepKind::kKill:
-      break;
-  }
-  planned.commits = !planned.writes.empty() || planned.drops || planned.creates;
-  if (!planned.commits) return planned;
-  Content next = now;
-  if (planned.drops) next.erase(kSide);
-  if (planned.creates) next[kSide];
-  for (const Write& write : planned.writes) {
-    if (write.value) {
-      next[write.keyspace][write.key] = *write.value;
-    } else {
-      next[write.keyspace].erase(write.key);
-    }
-  }
-  contents_.push_back(std::make_shared<const Content>(std::move(next)));
-  return planned;
-}
-
-Status CrashOracle::Check(SimulatedFileSystem* files, const Bounds& bounds,
-                          const CheckOptions& options) const {
-  std::unique_ptr<SimulatedFileSystem> after;  // outlives the database on it
-  auto opened = DB::Open(CrashOptions(files), CrashStory::kPath);
-  if (!opened.ok()) return Wrong("does not open: " + opened.status().ToString());
-  std::unique_ptr<DB> db = std::move(*opened);
-  const LogPos found = db->LastPosition();
-  if (found < bounds.at_least || found > bounds.at_most) {
-    return Wrong("is at position " + std::to_string(found) + ", expected " +
-                 std::to_string(bounds.at_least) + " to " + std::to_string(bounds.at_most));
-  }
-  const std::string where = "at position " + std::to_string(found);
-  RETURN_IF_ERROR(Compare(db.get(), at(found)).WithContext(where));
-  if (!options.second_life) return db->Close();
-  auto position = db->Put({.durability = Durability::kPower}, "second", "life");
-  if (!position.ok() || *position != found + 1) {
-    return Wrong(where + ": writing on says " +
-                 (position.ok() ? std::to_string(*position) : position.status().ToString()));
-  }
-  after = files->CrashState(*options.second_life);
-  RETURN_IF_ERROR(db->Close());
-  opened = DB::Open(CrashOptions(after.get()), CrashStory::kPath);
-  const std::string second = where + ", second life, seed " + std::to_string(*options.second_life);
-  if (!opened.ok()) return Wrong(second + ": does not open: " + opened.status().ToString());
-  db = std::move(*opened);
-  if (db->LastPosition() != found + 1) {
-    return Wrong(second + ": is at position " + std::to_string(db->LastPosition()));
-  }
-  Content expected = at(found);
-  expected[""]["second"] = "life";
-  RETURN_IF_ERROR(Compare(db.get(), expected).WithContext(second));
-  return db->Close();
-}
-
-Options CrashOptions(FileSystem* files) {
+// As little as may be: memory for it is what an open costs most.
+Options CrashOptions(const CrashProfile& profile) {
   Options options;
-  options.file_system = files;
   options.memory_budget_bytes = 2 << 20;
-  options.tuning.memtable_bytes = 16 << 10;
+  if (profile.log_retention_bytes != 0) {
+    options.log_retention = LogRetention{.bytes_min = profile.log_retention_bytes};
+  }
+  options.tuning.memtable_bytes = profile.memtable_bytes;
   options.tuning.table_bytes = 8 << 10;
-  options.tuning.log_segment_bytes = 8 << 10;
-  options.tuning.level0_tables = 2;
+  options.tuning.log_segment_bytes = profile.log_segment_bytes;
+  options.tuning.level0_tables = profile.level0_tables;
   options.tuning.background_threads = 1;
   return options;
 }
 
-CrashStory::CrashStory(std::vector<StepKind> steps) : steps_(std::move(steps)) {
-  for (size_t i = 0; i < steps_.size(); ++i) planned_.push_back(oracle_.Add(i, steps_[i]));
+bool IsEventLog(const std::string& path) {
+  return path.ends_with("/EVENTS") || path.ends_with("/EVENTS.old");
 }
 
-Status CrashStory::Run(const SimulatedFileSystem::Settings& settings, const Watch& watch) {
+std::string CrashScript::ToString() const {
+  std::string text = profile == 0 ? "" : "@" + std::string(CrashProfiles()[profile].name);
+  for (const size_t step : steps)
+    text.append(text.empty() ? "" : " ").append(CrashSteps()[step].name);
+  return text;
+}
+
+std::optional<CrashScript> ParseScript(std::string_view text) {
+  const auto place = [](const auto& table, std::string_view name) -> std::optional<size_t> {
+    const auto found = std::find_if(table.begin(), table.end(),
+                                    [&](const auto& entry) { return entry.name == name; });
+    if (found == table.end()) return std::nullopt;
+    return static_cast<size_t>(found - table.begin());
+  };
+  CrashScript script;
+  std::istringstream words{std::string(text)};
+  for (std::string word; words >> word;) {
+    const bool is_profile = word[0] == '@';
+    const auto found =
+        is_profile ? place(CrashProfiles(), word.substr(1)) : place(CrashSteps(), word);
+    if (!found) return std::nullopt;
+    if (is_profile) {
+      script.profile = *found;
+    } else {
+      script.steps.push_back(*found);
+    }
+  }
+  return script;
+}
+
+CrashStory::CrashStory(CrashScript script, Settings settings)
+    : script_(std::move(script)), settings_(std::move(settings)) {}
+
+CrashStory::~CrashStory() {
+  if (disk_ != nullptr) disk_->SetFault({});
+  DropDatabase();
+}
+
+Status CrashStory::Run(CrashWatch* watch) {
+  RETURN_IF_ERROR(Open(watch));
+  while (steps_done_ < script_.steps.size()) RETURN_IF_ERROR(Step());
+  return Close();
+}
+
+Status CrashStory::Open(CrashWatch* watch) {
   watch_ = watch;
-  disk_ = std::make_unique<SimulatedFileSystem>(settings);
-  if (watch_) watch_(disk_.get());
-  RETURN_IF_ERROR(Open());
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    RETURN_IF_ERROR(
-        Do(i).WithContext("step " + std::to_string(i) + " " + std::string(StepName(steps_[i]))));
-  }
-  return db_->Close();
+  UseDisk(std::make_unique<SimulatedFileSystem>(settings_.disk));
+  return OpenDatabase(script_.profile);
 }
 
-Status CrashStory::Open() {
-  ASSIGN_OR_RETURN(db_, DB::Open(CrashOptions(disk_.get()), kPath));
+Status CrashStory::Step() {
+  const CrashStep& step = CrashSteps()[script_.steps[steps_done_]];
+  EnterPhase(SyncCall::Phase::kRunning);
+  const Status done = step.run(this);
+  ++steps_done_;
+  return done.WithContext("step " + std::to_string(steps_done_) + " " + std::string(step.name));
+}
+
+Status CrashStory::Close() {
+  const LogPos position = db_->LastPosition();
+  EnterPhase(SyncCall::Phase::kClosing);
+  RETURN_IF_ERROR(db_->Close());
+  NoteDurable(position);
+  NoteProvenBesideLog(position);
+  closed_cleanly_ = true;
+  watch_->Closed(disk_.get());
+  closed_cleanly_ = false;
   return Status::Ok();
 }
 
-Status CrashStory::Do(size_t index) {
-  switch (steps_[index]) {
-    case StepKind::kPut:
-    case StepKind::kBigPut:
-    case StepKind::kDelete:
-    case StepKind::kBatch:
-      return Commit(planned_[index], Durability::kProcess);
-    case StepKind::kDrop:
-    case StepKind::kPowerPut:
-    case StepKind::kPowerBatch:
-      return Commit(planned_[index], Durability::kPower);
-    case StepKind::kWaitDurable: {
-      const LogPos position = db_->LastPosition();
-      RETURN_IF_ERROR(db_->WaitDurable(position));
-      durable_ = position;
-      return Status::Ok();
-    }
-    case StepKind::kFlush:
-      return db_->Flush();
-    case StepKind::kCompact:
-      return db_->CompactAll({.force_last_level = true});
-    case StepKind::kReopen: {
-      const LogPos position = db_->LastPosition();
-      RETURN_IF_ERROR(db_->Close());
-      durable_ = position;
-      return Open();
-    }
-    case StepKind::kKill:
-      return Kill();
-  }
+CrashStory::Known CrashStory::known() const {
+  Known known;
+  known.durable = durable_;
+  // What the database says is a promise, too.
+  const DB* const db = open_db_;
+  if (db != nullptr) known.durable = std::max(known.durable, db->DurablePosition());
+  known.acknowledged = std::max<LogPos>(known.durable, acknowledged_);
+  known.proven = proven_;
+  known.proven_beside_log = proven_beside_log_;
+  known.closed_cleanly = closed_cleanly_;
+  return known;
+}
+
+void CrashStory::DropDatabase() {
+  open_db_ = nullptr;
+  db_.reset();
+}
+
+void CrashStory::UseDisk(std::unique_ptr<SimulatedFileSystem> disk) {
+  disk_ = std::move(disk);
+  SimulatedFileSystem* const raw = disk_.get();
+  raw->SetFault([this, raw](FileOp op, const std::string& path) {
+    if (IsChange(op)) watch_->BeforeChange(raw, op, path);
+    if (op == FileOp::kStore && path.ends_with(".log")) syncs_before_log_store_ = log_syncs_.load();
+    if (op != FileOp::kSync) return Status::Ok();
+    MutexLock lock(mutex_);
+    if (failing_sync_.empty() || !path.ends_with(failing_sync_)) return Status::Ok();
+    failing_sync_.clear();
+    return Status::IoError("sync " + path + ": injected");
+  });
+  // Asked by each sync while it is carried out, which makes it the place to count them.
+  raw->SetLyingSyncs([this](const std::string& path) { return Lies(path); });
+}
+
+void CrashStory::EnterPhase(SyncCall::Phase phase) {
+  MutexLock lock(mutex_);
+  where_.phase = phase;
+  const bool steps = phase == SyncCall::Phase::kRunning && steps_done_ < script_.steps.size();
+  where_.step = steps ? CrashSteps()[script_.steps[steps_done_]].name : "";
+  syncs_.clear();
+}
+
+bool CrashStory::Lies(const std::string& path) {
+  if (path.ends_with(".log")) ++log_syncs_;
+  if (path.ends_with(".manifest")) ++manifest_syncs_;
+  MutexLock lock(mutex_);
+  SyncCall call = where_;
+  call.path = path;
+  call.by_story = std::this_thread::get_id() == thread_;
+  call.number = ++syncs_[path];
+  call.after = std::exchange(synced_last_[std::this_thread::get_id()], path);
+  return settings_.lying_syncs && settings_.lying_syncs(call);
+}
+
+Status CrashStory::OpenDatabase(size_t profile) {
+  Options options = CrashOptions(CrashProfiles()[profile]);
+  options.file_system = disk_.get();
+  EnterPhase(SyncCall::Phase::kOpening);
+  ASSIGN_OR_RETURN(db_, DB::Open(options, kPath));
+  open_db_ = db_.get();
+  EnterPhase(SyncCall::Phase::kRunning);
+  // What a reader can see now must never go away again.
+  const LogPos found = db_->LastPosition();
+  oracle_.CutBehind(found);
+  NoteAcknowledged(found, true);
+  NoteProvenBesideLog(found);
   return Status::Ok();
 }
 
-Status CrashStory::Kill() {
+std::string CrashStory::Key(size_t n) const {
+  return "key" + std::to_string((steps_done_ + n) % 5);
+}
+
+std::string CrashStory::Value(size_t bytes, size_t n) const {
+  std::string value = "step " + std::to_string(steps_done_) + "/" + std::to_string(n) + " ";
+  // Not one byte over and over: misplaced parts would look right.
+  for (uint64_t at = value.size(); value.size() < bytes; ++at) value += std::to_string(at) + ' ';
+  return value;
+}
+
+void CrashStory::NoteAcknowledged(LogPos position, bool durable) {
+  RaiseTo(&acknowledged_, position);
+  if (durable) RaiseTo(&durable_, position);
+}
+
+void CrashStory::NoteDurable(LogPos position) { RaiseTo(&durable_, position); }
+void CrashStory::NoteProven(LogPos position) { RaiseTo(&proven_, position); }
+void CrashStory::NoteProvenBesideLog(LogPos position) {
+  NoteProven(position);
+  RaiseTo(&proven_beside_log_, position);
+}
+
+Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durability,
+                                 std::string_view note) {
+  WriteBatch batch;
+  for (const CrashCommit::Change& change : commit.changes) {
+    Keyspace keyspace;
+    if (!change.keyspace.empty()) {
+      ASSIGN_OR_RETURN(keyspace, db_->OpenKeyspace(change.keyspace));
+    }
+    if (change.value) {
+      batch.Put(keyspace, change.key, *change.value);
+    } else {
+      batch.Delete(keyspace, change.key);
+    }
+  }
+  if (!note.empty()) batch.Note(note);
+  return db_->Write({.durability = durability}, batch);
+}
+
+Status CrashStory::Commit(const CrashCommit& commit, Durability durability, std::string_view note) {
+  const LogPos expected = oracle_.Issue(commit);
+  ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability, note));
+  if (position != expected) return Broken("got position " + std::to_string(position));
+  NoteAcknowledged(position, durability == Durability::kPower);
+  return Status::Ok();
+}
+
+Status CrashStory::Create(const std::string& keyspace) {
+  const LogPos position = oracle_.Issue({{}, keyspace, ""});
+  RETURN_IF_ERROR(db_->CreateKeyspace(keyspace).status());
+  NoteAcknowledged(position, false);
+  return Status::Ok();
+}
+
+Status CrashStory::Drop(const std::string& keyspace) {
+  const LogPos position = oracle_.Issue({{}, "", keyspace});
+  RETURN_IF_ERROR(db_->DropKeyspace(keyspace));
+  NoteAcknowledged(position, false);
+  return Status::Ok();
+}
+
+Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,
+                                      Durability (*durability)(size_t writer, size_t n)) {
+  oracle_.IssueConcurrently(writers);
+  std::vector<Status> answers(writers.size());
+  std::vector<std::thread> threads;
+  for (size_t writer = 0; writer < writers.size(); ++writer) {
+    threads.emplace_back([&, writer] {
+      for (size_t n = 0; n < writers[writer].size() && answers[writer].ok(); ++n) {
+        const Durability level = durability(writer, n);
+        const Result<LogPos> position = Write(writers[writer][n], level, "");
+        answers[writer] = position.status();
+        if (!position.ok()) continue;
+        oracle_.NotePosition(writer, n, *position);
+        NoteAcknowledged(*position, level == Durability::kPower);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const Status& answer : answers) RETURN_IF_ERROR(Status(answer));
+  return oracle_.ConcludeConcurrent();
+}
+
+Status CrashStory::CommitUnsure(const CrashCommit& commit, Durability durability) {
+  oracle_.Issue(commit);
+  const Result<LogPos> position = Write(commit, durability, "");
+  if (!position.ok()) oracle_.CutBehind(db_->LastPosition());
+  return position.status();
+}
+
+Status CrashStory::CommitFails(const CrashCommit& commit, StatusCode code) {
+  const LogPos before = oracle_.last();
+  oracle_.Issue(commit);
+  const Result<LogPos> position = Write(commit, Durability::kProcess, "");
+  if (!position.status().Is(code)) {
+    return Broken("a write that must fail says " + position.status().ToString());
+  }
+  oracle_.CutBehind(before);
+  return Status::Ok();
+}
+
+Status CrashStory::Reopen(size_t profile) {
+  RETURN_IF_ERROR(Close());
+  DropDatabase();
+  return OpenDatabase(profile);
+}
+
+Status CrashStory::Kill(size_t profile) {
   auto next = disk_->KilledState();
   disk_->SetFault({});
   disk_->CutPower();  // the dead process changes nothing any more
-  static_cast<void>(db_->Close());
-  db_.reset();
-  disk_ = std::move(next);
-  if (watch_) watch_(disk_.get());
-  const LogPos before = acknowledged_;
-  RETURN_IF_ERROR(Open());
-  if (db_->LastPosition() != before) {
-    return Wrong("a kill changed the position from " + std::to_string(before) + " to " +
-                 std::to_string(db_->LastPosition()));
+  DropDatabase();
+  UseDisk(std::move(next));
+  const LogPos before = acknowledged_, issued = oracle_.last();
+  RETURN_IF_ERROR(OpenDatabase(profile));
+  const LogPos found = db_->LastPosition();
+  if (found >= before && found <= issued) return Status::Ok();
+  return Broken("a kill changed the position from " + std::to_string(before) + " to " +
+                std::to_string(found));
+}
+
+Status CrashStory::ReopenAfterFailure() {
+  static_cast<void>(db_->Close());  // says what failed
+  DropDatabase();
+  const LogPos least = durable_, most = oracle_.last();
+  RETURN_IF_ERROR(OpenDatabase(script_.profile));
+  const LogPos found = db_->LastPosition();
+  if (found < least || found > most) {
+    return Broken("is at position " + std::to_string(found) + " after a failed sync, expected " +
+                  std::to_string(least) + " to " + std::to_string(most));
   }
+  acknowledged_ = found;
   return Status::Ok();
 }
 
-Result<Keyspace> CrashStory::KeyspaceNamed(const std::string& name) {
-  if (name.empty()) return Keyspace();
-  return db_->OpenKeyspace(name);
+void CrashStory::FailNextSync(const std::string& end) {
+  // What only a process remembers is lost with the pages.
+  if (settings_.disk.failed_sync == SimulatedFileSystem::FailedSync::kDrops)
+    acknowledged_ = durable_.load();
+  MutexLock lock(mutex_);
+  failing_sync_ = end;
 }
 
-Status CrashStory::Commit(const CrashOracle::Planned& planned, Durability durability) {
-  issued_ = issued_ + 1;
-  if (planned.drops) {
-    RETURN_IF_ERROR(db_->DropKeyspace(kSide));
-  } else if (planned.creates) {
-    RETURN_IF_ERROR(db_->CreateKeyspace(kSide).status());
-  } else {
-    WriteBatch batch;
-    for (const CrashOracle::Write& write : planned.writes) {
-      ASSIGN_OR_RETURN(const Keyspace keyspace, KeyspaceNamed(write.keyspace));
-      if (write.value) {
-        batch.Put(keyspace, write.key, *write.value);
-      } else {
-        batch.Delete(keyspace, write.key);
-      }
-    }
-    ASSIGN_OR_RETURN(const LogPos position, db_->Write({.durability = durability}, batch));
-    if (position != issued_) return Wrong("got position " + std::to_string(position));
-    if (durability == Durability::kPower) durable_ = position;
+bool CrashStory::LogIsMarked(LogPos position) const {
+  const auto names = disk_->List(kPath);
+  if (!names.ok()) return false;
+  std::string newest;
+  for (const std::string& name : *names) {
+    if (name.ends_with(".log")) newest = std::max(newest, name);
   }
-  acknowledged_ = issued_.load();
-  return Status::Ok();
+  const auto file = disk_->OpenRandomAccess(std::string(kPath) + "/" + newest);
+  if (!file.ok()) return false;
+  const auto probe = ProbeSegment(**file, newest);
+  // In this order: the mark is stored behind the commits.
+  return probe.ok() && probe->durable_point() >= position && log_syncs_ > syncs_before_log_store_;
+}
+
+Status CrashStory::CheckReader(DB* reader, const ReadOptions& options,
+                               const CrashContent& content) const {
+  ASSIGN_OR_RETURN(const CrashContent found, ReadContent(reader, options));
+  return found == content ? Status::Ok() : Broken("a reader sees something else");
 }
 
 }  // namespace logwood::test

@@ -1,13 +1,15 @@
-// CrashStory: a short life of a database as a list of steps, and what the database must hold
-// whatever happens in it.
+// CrashStory: a short life of a database, as a list of steps, on a simulated disk - and what the
+// database must hold whatever happens in it.
 //
-//   CrashStory story(*ParseSteps("put power-batch flush drop put"));
-//   story.Run({}, [&](SimulatedFileSystem* disk) { disk->SetFault(...); });
-//   story.oracle().Check(after.get(), bounds, {});  // opens what is left and compares
+//   auto script = ParseScript("put power-batch flush drop put");
+//   CrashStory story(*script, {});
+//   Status ran = story.Run(&watch);     // the watch sees each change before it is made
 //
-// A step's commits are a function of its place in the list, so the content after each position is
-// known without running anything. A new feature is a new StepKind: its name, its commits in
-// CrashOracle::Add, its call in CrashStory::Do.
+// A new feature is a new step: one line in the table of crash_steps.cc, with a name and what it
+// does. What it writes goes through Commit, Create, Drop or CommitConcurrently below, which tell
+// the oracle; what it reads it compares with oracle().content(). Nothing else has to know of it:
+// the explorer then crashes it at every change, alone and among all other steps. What needs other
+// options of the database is a profile: a line in the table of crash_story.cc.
 #pragma once
 
 #include <atomic>
@@ -16,109 +18,172 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "logwood/db.h"
 #include "logwood/simulated_file_system.h"
+#include "tests/support/crash_oracle.h"
 
 namespace logwood::test {
 
-enum class StepKind : uint8_t {
-  kPut,       // one key, process durability
-  kPowerPut,  // the same, power durability
-  kBigPut,    // 5,000 bytes: memtables and log segments fill up
-  kDelete,    // of a key that is there, where there is one
-  kBatch,     // puts and deletes in both keyspaces
-  kPowerBatch,
-  kDrop,  // of the side keyspace, or its creation where it is not there
-  kWaitDurable,
-  kFlush,
-  kCompact,  // all, down to the last level
-  kReopen,   // closes and opens
-  kKill,     // the process dies and another one opens
+class CrashStory;
+
+struct CrashStep {
+  std::string_view name;
+  Status (*run)(CrashStory* story);
+  // Waits for timers, or is long: in stories that ask for it, not among all combinations.
+  bool slow = false;
 };
-inline constexpr int kStepKinds = 12;
+const std::vector<CrashStep>& CrashSteps();
+size_t CrashStepsQuick();  // so many come first, none of them slow
 
-std::string_view StepName(StepKind kind);
-std::string StepsText(const std::vector<StepKind>& steps);
-std::optional<std::vector<StepKind>> ParseSteps(std::string_view text);  // nullopt: no such step
+struct CrashProfile {
+  std::string_view name;
+  uint64_t memtable_bytes, log_segment_bytes, log_retention_bytes;
+  uint32_t level0_tables = 2;
+};
+// Of stories. The first is the ordinary one.
+const std::vector<CrashProfile>& CrashProfiles();
+// Of looks at what a crash left. The first finds nothing to do in the background, which makes it
+// the cheapest; the others flush, compact, or make tables while they replay.
+const std::vector<CrashProfile>& CrashLookProfiles();
+Options CrashOptions(const CrashProfile& profile);
+// As an application's own file that nothing relies on: no states of it are told apart.
+bool IsEventLog(const std::string& path);
 
-class CrashOracle {
+// "put flush kill", or with a profile "@tiny-segments put flush".
+struct CrashScript {
+  size_t profile = 0;
+  std::vector<size_t> steps;
+  std::string ToString() const;
+};
+std::optional<CrashScript> ParseScript(std::string_view text);  // nullopt: no such step or profile
+
+// Told what a story does. Calls come from the thread that does it, one that the database owns, too.
+class CrashWatch {
  public:
-  using Rows = std::map<std::string, std::string>;
-  // Keyspace "" is the default one, which is always there.
-  using Content = std::map<std::string, Rows>;
-
-  // What one step writes, in order; empty: it commits nothing.
-  struct Write {
-    std::string keyspace, key;
-    std::optional<std::string> value;
-  };
-
-  // Adds the step at place `index`: its commit, if it makes one.
-  struct Planned {
-    bool commits = false;
-    bool drops = false, creates = false;  // the side keyspace
-    std::vector<Write> writes;
-  };
-  Planned Add(size_t index, StepKind kind);
-
-  LogPos last() const { return contents_.size() - 1; }
-  const Content& at(LogPos position) const { return *contents_[position]; }
-
-  // Between which commits the truth may lie.
-  struct Bounds {
-    LogPos at_least = 0;
-    LogPos at_most = 0;
-  };
-  struct CheckOptions {
-    // Besides, writes on behind it, loses power again, and looks once more; the seed says how.
-    std::optional<uint64_t> second_life;
-  };
-  // Opens the database on `files` and compares all of it. kCorruption: what is wrong.
-  Status Check(SimulatedFileSystem* files, const Bounds& bounds, const CheckOptions& options) const;
-
- private:
-  std::vector<std::shared_ptr<const Content>> contents_ = {
-      std::make_shared<const Content>(Content{{"", {}}})};  // after each position
+  virtual ~CrashWatch() = default;
+  // Before each change of the story's disk.
+  virtual void BeforeChange(SimulatedFileSystem* disk, FileOp op, const std::string& path) = 0;
+  // The database is closed, and nothing changes.
+  virtual void Closed(SimulatedFileSystem* /*disk*/) {}
 };
 
-// Tiny memtables, tables and segments, on `files`.
-Options CrashOptions(FileSystem* files);
+// A sync, of a file or of a directory, and where the story is when it is asked for.
+struct SyncCall {
+  enum class Phase : uint8_t { kOpening, kRunning, kClosing };
+  std::string path;
+  Phase phase = Phase::kOpening;
+  std::string_view step;  // the one that runs; "": none
+  bool by_story = false;  // its own thread asks, not one of the database
+  uint64_t number = 0;    // among those of this path since the phase or the step began; from 1
+  std::string after;      // what the same thread synced before; "": nothing
+
+  bool IsOf(std::string_view end) const { return path.ends_with(end); }
+};
 
 class CrashStory {
  public:
   static constexpr char kPath[] = "db";
 
-  explicit CrashStory(std::vector<StepKind> steps);
+  struct Settings {
+    SimulatedFileSystem::Settings disk = {};
+    // Syncs that answer ok and do nothing; on all its disks.
+    std::function<bool(const SyncCall&)> lying_syncs = {};
+  };
+  CrashStory(CrashScript script, Settings settings);
+  ~CrashStory();
 
-  // Opens and does all steps, then closes. `watch` sees each disk before it is used: a process that
-  // is killed leaves its own behind. Not ok: what a step answered.
-  using Watch = std::function<void(SimulatedFileSystem*)>;
-  Status Run(const SimulatedFileSystem::Settings& settings, const Watch& watch = {});
+  // Opens, does all steps, closes. Not ok: what a step answered.
+  Status Run(CrashWatch* watch);
+  // The same in parts, for who looks only at some. Open comes first, Close last, if at all.
+  Status Open(CrashWatch* watch);
+  Status Step();  // the next one
+  Status Close();
 
-  const std::vector<StepKind>& steps() const { return steps_; }
+  const CrashScript& script() const { return script_; }
   const CrashOracle& oracle() const { return oracle_; }
-  // As of now; any thread. To bound what a disk may hold: those two before looking at it, what was
-  // issued after.
-  LogPos durable() const { return durable_.load(); }
-  LogPos acknowledged() const { return acknowledged_.load(); }
-  LogPos issued() const { return issued_.load(); }
+  size_t steps_done() const { return steps_done_; }
+
+  // What is certain now; any thread. To bound what a disk may hold: Known before looking at it, the
+  // oracle's last() after.
+  struct Known {
+    LogPos durable = 0, acknowledged = 0;
+    LogPos proven = 0, proven_beside_log = 0;  // see CrashExpectation
+    bool closed_cleanly = false;
+  };
+  Known known() const;
+
+  // ---- For steps.
+  DB* db() { return db_.get(); }
+  SimulatedFileSystem* disk() { return disk_.get(); }
+  const CrashOracle& expected() const { return oracle_; }
+  // A key of five, and a value that no other step writes. `n` tells several of a step apart.
+  std::string Key(size_t n = 0) const;
+  std::string Value(size_t bytes, size_t n = 0) const;
+  CrashCommit::Change Put(size_t bytes, size_t n = 0) const {
+    return {"", Key(n), Value(bytes, n)};
+  }
+  bool HasKeyspace(const std::string& name) const { return oracle_.content()->contains(name); }
+
+  Status Commit(const CrashCommit& commit, Durability durability, std::string_view note = "");
+  Status Create(const std::string& keyspace);
+  Status Drop(const std::string& keyspace);
+  // A thread a writer; `durability` of each commit by (writer, which).
+  Status CommitConcurrently(const CrashOracle::Writers& writers,
+                            Durability (*durability)(size_t writer, size_t n));
+  // A commit of which an error does not tell whether it was refused.
+  Status CommitUnsure(const CrashCommit& commit, Durability durability);
+  // A commit that is refused and leaves nothing behind.
+  Status CommitFails(const CrashCommit& commit, StatusCode code);
+  // Commits up to there survive the loss of power; and recovery can prove it.
+  void NoteDurable(LogPos position);
+  void NoteProven(LogPos position);
+  void NoteProvenBesideLog(LogPos position);
+  Status Reopen(size_t profile);
+  // The process dies and another one opens.
+  Status Kill(size_t profile);
+  // Closes after a failed sync, and opens again: what was not durable may be gone.
+  Status ReopenAfterFailure();
+  // The next sync of a file whose name ends so fails, once.
+  void FailNextSync(const std::string& end);
+  // Compares what a reader sees.
+  Status CheckReader(DB* reader, const ReadOptions& options, const CrashContent& content) const;
+  // The newest log segment says in a slot or its header that the log is durable up to there, and
+  // was synced since.
+  bool LogIsMarked(LogPos position) const;
+  // Syncs of manifests that were carried out.
+  uint64_t manifest_syncs() const { return manifest_syncs_; }
 
  private:
-  Status Open();
-  Status Do(size_t index);
-  Status Kill();
-  Status Commit(const CrashOracle::Planned& planned, Durability durability);
-  Result<Keyspace> KeyspaceNamed(const std::string& name);
+  void UseDisk(std::unique_ptr<SimulatedFileSystem> disk);
+  void EnterPhase(SyncCall::Phase phase) EXCLUDES(mutex_);
+  bool Lies(const std::string& path) EXCLUDES(mutex_);
+  Status OpenDatabase(size_t profile);
+  void DropDatabase();
+  Result<LogPos> Write(const CrashCommit& commit, Durability durability, std::string_view note);
+  void NoteAcknowledged(LogPos position, bool durable);
 
-  const std::vector<StepKind> steps_;
-  std::vector<CrashOracle::Planned> planned_;
-  CrashOracle oracle_;  // of all steps
-  Watch watch_;
+  const CrashScript script_;
+  const Settings settings_;
+  CrashWatch* watch_ = nullptr;
+  CrashOracle oracle_;
   std::unique_ptr<SimulatedFileSystem> disk_;
   std::unique_ptr<DB> db_;
-  std::atomic<LogPos> durable_{0}, acknowledged_{0}, issued_{0};
+  std::atomic<const DB*> open_db_{nullptr};  // for any thread, while it is open
+  size_t steps_done_ = 0;
+  std::atomic<LogPos> durable_{0}, acknowledged_{0}, proven_{0}, proven_beside_log_{0};
+  std::atomic<bool> closed_cleanly_{false};
+  std::atomic<uint64_t> log_syncs_{0}, manifest_syncs_{0};
+  std::atomic<uint64_t> syncs_before_log_store_{0};  // before the last one
+  Mutex mutex_;
+  std::string failing_sync_ GUARDED_BY(mutex_);
+  SyncCall where_ GUARDED_BY(mutex_);                         // phase and step
+  std::map<std::string, uint64_t> syncs_ GUARDED_BY(mutex_);  // since it began, by path
+  std::map<std::thread::id, std::string> synced_last_ GUARDED_BY(mutex_);  // by each thread
+  const std::thread::id thread_ = std::this_thread::get_id();
 };
 
 }  // namespace logwood::test

@@ -86,6 +86,7 @@ class LogScript {
   // number of bytes from the beginning as @N.
   //   flip SEGMENT WHERE [+N]    zero SEGMENT WHERE    cut SEGMENT WHERE [+N]
   //   remove SEGMENT             swap SEGMENT SEGMENT  foreign SEGMENT
+  //   copy SEGMENT SEGMENT (the bytes of the first into the file of the second)
   //   blank SEGMENT BYTES        garbage SEGMENT BYTES (appended)
   bool Act(const Words& words) {
     FileSystem* fs = log_->fs();
@@ -98,6 +99,8 @@ class LogScript {
       std::string other_bytes = ReadWhole(fs, other);
       WriteWhole(fs, other, bytes);
       WriteWhole(fs, path, other_bytes);
+    } else if (words[0] == "copy") {
+      WriteWhole(fs, LogPath(std::stoull(words[2])), bytes);
     } else if (words[0] == "foreign") {
       SegmentHeader header = log_->NextHeader(std::stoull(words[1]));
       header.instance_id.low ^= 1;

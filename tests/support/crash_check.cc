@@ -1,0 +1,275 @@
+// What a crash left, opened and compared with what the oracle allows.
+#include <string_view>
+#include <utility>
+
+#include "tests/support/crash_oracle.h"
+#include "util/escape.h"
+#include "util/random.h"
+#include "util/status_macros.h"
+
+namespace logwood::test {
+
+namespace {
+
+Status Wrong(const std::string& what) { return Status::Corruption(what); }
+
+std::string Shown(const std::string& bytes) {
+  constexpr size_t kShownMax = 60;
+  if (bytes.size() <= kShownMax) return Escape(bytes);
+  return Escape(bytes.substr(0, kShownMax)) + "... of " + std::to_string(bytes.size()) + " bytes";
+}
+
+// The first difference, for people.
+std::string Difference(const CrashContent& found, const CrashContent& expected) {
+  for (const auto& [keyspace, rows] : expected) {
+    const auto other = found.find(keyspace);
+    if (other == found.end()) return "lacks keyspace \"" + keyspace + "\"";
+    const std::string where = "keyspace \"" + keyspace + "\" ";
+    for (const auto& [key, value] : rows) {
+      const auto row = other->second.find(key);
+      if (row == other->second.end()) return where + "lacks key " + Escape(key);
+      if (row->second != value) {
+        return where + "key " + Escape(key) + " has " + Shown(row->second) + ", expected " +
+               Shown(value);
+      }
+    }
+    for (const auto& [key, value] : other->second) {
+      if (!rows.contains(key)) return where + "has key " + Escape(key) + ", which it should not";
+    }
+  }
+  for (const auto& [keyspace, rows] : found) {
+    if (!expected.contains(keyspace)) return "has keyspace \"" + keyspace + "\"";
+  }
+  return "none";
+}
+
+Status Compare(const CrashContent& found, const std::vector<CrashContentPtr>& choices) {
+  for (const CrashContentPtr& expected : choices) {
+    if (found == *expected) return Status::Ok();
+  }
+  return Wrong(Difference(found, *choices.front()) +
+               (choices.size() == 1
+                    ? ""
+                    : " (or another of " + std::to_string(choices.size()) + " contents)"));
+}
+
+Status ReadRows(DB* db, const ReadOptions& options, Keyspace keyspace,
+                std::map<std::string, std::string>* rows) {
+  IteratorOptions whole;
+  static_cast<ReadOptions&>(whole) = options;
+  const std::unique_ptr<Iterator> it = db->NewIterator(whole, keyspace);
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    if (!rows->empty() && rows->rbegin()->first >= it->key()) {
+      return Wrong("the scan comes to key " + Escape(it->key()) + " behind " +
+                   Escape(rows->rbegin()->first));
+    }
+    rows->emplace_hint(rows->end(), it->key(), it->value());
+  }
+  RETURN_IF_ERROR(it->status());
+  PinnedValue value;
+  for (const auto& [key, bytes] : *rows) {
+    RETURN_IF_ERROR(db->Get(options, keyspace, key, &value).WithContext(Escape(key)));
+    if (value.view() != bytes) return Wrong("Get differs from the scan at " + Escape(key));
+  }
+  return Status::Ok();
+}
+
+Status CheckPosition(const CrashExpectation& expected, LogPos found) {
+  if (found >= expected.at_least && found <= expected.at_most) return Status::Ok();
+  return Wrong("is at position " + std::to_string(found) + ", expected " +
+               std::to_string(expected.at_least) + " to " + std::to_string(expected.at_most));
+}
+
+Status CheckContent(DB* db, const CrashExpectation& expected) {
+  const LogPos found = db->LastPosition();
+  RETURN_IF_ERROR(CheckPosition(expected, found));
+  const std::string where = "at position " + std::to_string(found);
+  auto content = ReadContent(db);
+  if (!content.ok()) return content.status().WithContext(where);
+  const auto choices = expected.contents.find(found);
+  if (choices == expected.contents.end()) return Wrong(where + ": no commit led here");
+  return Compare(*content, choices->second).WithContext(where);
+}
+
+// One look at a disk, step by step.
+class Looker {
+ public:
+  Looker(SimulatedFileSystem* files, const std::string& directory, const CrashExpectation& expected,
+         const CrashCheck& check)
+      : files_(files), directory_(directory), expected_(expected), check_(check) {}
+
+  Status Run() {
+    if (check_.damage) RETURN_IF_ERROR(LookAtDamaged());
+    std::optional<LogPos> read_only;
+    if (check_.read_only_first) RETURN_IF_ERROR(LookReadOnly(&read_only));
+    RETURN_IF_ERROR(Open(files_));
+    if (check_.opened) check_.opened(db_->LastPosition());
+    RETURN_IF_ERROR(CheckContent(db_.get(), expected_));
+    if (read_only && *read_only != db_->LastPosition()) {
+      return Wrong("a read-only open found position " + std::to_string(*read_only) +
+                   ", one for writing " + std::to_string(db_->LastPosition()));
+    }
+    RETURN_IF_ERROR(CheckKnowledge());
+    if (check_.verify) RETURN_IF_ERROR(db_->Verify({}).WithContext("verify"));
+    if (check_.second_life) return LiveOn();
+    // What closing does is not what was asked: the power goes, which spares it.
+    if (!check_.opened) files_->CutPower();
+    db_.reset();
+    return Status::Ok();
+  }
+
+ private:
+  Status Open(SimulatedFileSystem* files) {
+    Options options = check_.options;
+    options.file_system = files;
+    if (check_.between) {
+      between_ = check_.between(files);
+      options.file_system = between_.get();
+    }
+    auto opened = DB::Open(options, directory_);
+    if (!opened.ok()) return Wrong("does not open: " + opened.status().ToString());
+    db_ = std::move(*opened);
+    return Status::Ok();
+  }
+
+  // Damages the log of a copy. It must be told, or have hit only what was never proven.
+  Status LookAtDamaged() const {
+    const std::unique_ptr<SimulatedFileSystem> copy = files_->KilledState();
+    LogPos proven = 0;
+    ASSIGN_OR_RETURN(const std::string what, DamageLog(copy.get(), &proven));
+    if (what.empty()) return Status::Ok();
+    Options options = check_.options;
+    options.file_system = copy.get();
+    auto opened = DB::Open(options, directory_);
+    if (opened.status().Is(StatusCode::kCorruption)) return Status::Ok();
+    if (!opened.ok()) return opened.status().WithContext(what);
+    const LogPos found = (*opened)->LastPosition();
+    const auto choices = expected_.contents.find(found);
+    Status status;
+    if (found < proven) {
+      status = Wrong("opens at position " + std::to_string(found) + ", though the log was proven " +
+                     "durable up to " + std::to_string(proven));
+    } else if (choices != expected_.contents.end()) {
+      auto content = ReadContent(opened->get());
+      status = content.ok() ? Compare(*content, choices->second) : content.status();
+    }
+    copy->CutPower();
+    return status.WithContext("with damage, " + what);
+  }
+
+  // What was done; empty: there is no log. `proven`: what must be noticed if it is lost by that.
+  Result<std::string> DamageLog(SimulatedFileSystem* disk, LogPos* proven) const {
+    Random random(*check_.damage);
+    auto names = disk->List(directory_);
+    if (!names.ok()) return std::string();
+    std::erase_if(*names, [](const std::string& name) { return !name.ends_with(".log"); });
+    if (names->empty()) return std::string();
+    const uint64_t how = random.Uniform(4);
+    *proven = how == 0 || how == 1 ? expected_.proven_beside_log : expected_.proven;
+    if (how == 0) {
+      for (const std::string& name : *names) RETURN_IF_ERROR(disk->Remove(directory_ + "/" + name));
+      return std::string("all of the log removed");
+    }
+    const std::string path = directory_ + "/" + (*names)[random.Uniform(names->size())];
+    ASSIGN_OR_RETURN(const uint64_t size, disk->FileSize(path));
+    if (size == 0) return std::string();
+    ASSIGN_OR_RETURN(auto file, disk->OpenLogFile(path));
+    const uint64_t at = random.Uniform(size);
+    if (how == 1) {
+      RETURN_IF_ERROR(file->Truncate(at));
+      return path + " cut at " + std::to_string(at);
+    }
+    char byte = 0;
+    ASSIGN_OR_RETURN(auto reader, disk->OpenRandomAccess(path));
+    RETURN_IF_ERROR(reader->Read(at, 1, &byte).status());
+    byte = static_cast<char>(byte ^ (1 << random.Uniform(8)));
+    RETURN_IF_ERROR(file->Store(at, {&byte, 1}));
+    return path + " flipped at " + std::to_string(at);
+  }
+
+  // Nothing there yet is kNotFound to a read-only open; for writing it is position 0.
+  Status LookReadOnly(std::optional<LogPos>* position) {
+    ReadOnlyOptions options;
+    options.memory_budget_bytes = check_.options.memory_budget_bytes;
+    options.file_system = files_;
+    const uint64_t before = files_->changes();
+    auto opened = DB::OpenReadOnly(options, directory_);
+    if (opened.status().Is(StatusCode::kNotFound) && expected_.at_least == 0) return Status::Ok();
+    if (!opened.ok()) return Wrong("does not open read-only: " + opened.status().ToString());
+    RETURN_IF_ERROR(CheckContent(opened->get(), expected_).WithContext("read-only"));
+    *position = (*opened)->LastPosition();
+    RETURN_IF_ERROR((*opened)->Close());
+    if (files_->changes() != before) return Wrong("a read-only open changed the disk");
+    return Status::Ok();
+  }
+
+  Status CheckKnowledge() const {
+    const RecoveryInfo info = db_->GetRecoveryInfo();
+    if (info.durable_point < expected_.proven && info.tables_position < expected_.proven) {
+      return Wrong("knows the log as durable up to " + std::to_string(info.durable_point) +
+                   ", expected " + std::to_string(expected_.proven));
+    }
+    if (expected_.closed_cleanly && !info.clean) return Wrong("does not know it was closed");
+    return Status::Ok();
+  }
+
+  // Closes and opens again, writes, loses power, and looks at what is left of both.
+  Status LiveOn() {
+    const uint64_t seed = *check_.second_life;
+    const LogPos found = db_->LastPosition();
+    if (seed % 2 == 0) {
+      RETURN_IF_ERROR(db_->Close().WithContext("close"));
+      db_.reset();
+      RETURN_IF_ERROR(Open(files_).WithContext("second open"));
+      if (db_->LastPosition() != found) {
+        return Wrong("was at position " + std::to_string(found) + ", then at " +
+                     std::to_string(db_->LastPosition()));
+      }
+    }
+    ASSIGN_OR_RETURN(CrashContent content, ReadContent(db_.get()));
+    content[""]["second"] = "life";
+    auto position = db_->Put({.durability = Durability::kPower}, "second", "life");
+    if (!position.ok() || *position != found + 1) {
+      return Wrong("writing on says " +
+                   (position.ok() ? std::to_string(*position) : position.status().ToString()));
+    }
+    const std::unique_ptr<SimulatedFileSystem> after = files_->CrashState(seed);
+    files_->CutPower();
+    db_.reset();
+    CrashExpectation next;
+    next.at_least = next.at_most = found + 1;
+    next.contents[found + 1] = {std::make_shared<const CrashContent>(std::move(content))};
+    CrashCheck once;
+    once.options = check_.options;
+    return CheckCrash(after.get(), directory_, next, once)
+        .WithContext("second life, seed " + std::to_string(seed));
+  }
+
+  SimulatedFileSystem* const files_;
+  const std::string& directory_;
+  const CrashExpectation& expected_;
+  const CrashCheck& check_;
+  std::unique_ptr<FileSystem> between_;
+  std::unique_ptr<DB> db_;
+};
+
+}  // namespace
+
+Result<CrashContent> ReadContent(DB* db, const ReadOptions& options) {
+  CrashContent content;
+  RETURN_IF_ERROR(ReadRows(db, options, Keyspace(), &content[""]));
+  ASSIGN_OR_RETURN(const std::vector<KeyspaceInfo> keyspaces, db->ListKeyspaces());
+  for (const KeyspaceInfo& info : keyspaces) {
+    if (info.keyspace == Keyspace() || info.name == "default") continue;
+    RETURN_IF_ERROR(ReadRows(db, options, info.keyspace, &content[info.name])
+                        .WithContext("keyspace \"" + info.name + "\""));
+  }
+  return content;
+}
+
+Status CheckCrash(SimulatedFileSystem* files, const std::string& directory,
+                  const CrashExpectation& expected, const CrashCheck& check) {
+  return Looker(files, directory, expected, check).Run();
+}
+
+}  // namespace logwood::test

@@ -1,0 +1,245 @@
+// The steps of crash stories.
+#include <array>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "tests/support/crash_story.h"
+#include "util/status_macros.h"
+
+namespace logwood::test {
+
+namespace {
+
+constexpr char kSide[] = "side";
+constexpr Durability kProcess = Durability::kProcess;
+constexpr Durability kPower = Durability::kPower;
+
+Status PutOne(CrashStory* story, size_t bytes, Durability durability) {
+  return story->Commit({.changes = {story->Put(bytes)}}, durability);
+}
+
+// A key that is there, where there is one.
+Status DeleteOne(CrashStory* story) {
+  const CrashContentPtr content = story->expected().content();
+  const auto& rows = content->at("");
+  const std::string key = rows.empty() ? story->Key() : rows.begin()->first;
+  return story->Commit({.changes = {{"", key, std::nullopt}}}, kProcess);
+}
+
+// Puts and a delete in all keyspaces, with a note.
+Status WriteBatchOf(CrashStory* story, Durability durability) {
+  CrashCommit commit;
+  for (size_t n = 0; n < 3; ++n) commit.changes.push_back(story->Put(30, n));
+  commit.changes.push_back({"", story->Key(1), std::nullopt});
+  if (story->HasKeyspace(kSide)) {
+    commit.changes.push_back({kSide, story->Key(), story->Value(30, 9)});
+  }
+  return story->Commit(commit, durability, "note of " + story->Key());
+}
+
+Status CreateOrDrop(CrashStory* story) {
+  return story->HasKeyspace(kSide) ? story->Drop(kSide) : story->Create(kSide);
+}
+
+// The name comes back as another keyspace, which must not show what the old one held.
+Status Recreate(CrashStory* story) {
+  if (story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Drop(kSide));
+  RETURN_IF_ERROR(story->Create(kSide));
+  return story->Commit({.changes = {{kSide, "again", story->Value(20)}}}, kProcess);
+}
+
+// Many small commits: several segments, where those are tiny, and no sync.
+Status Fill(CrashStory* story) {
+  for (size_t n = 0; n < 9; ++n)
+    RETURN_IF_ERROR(story->Commit({.changes = {story->Put(1000, n)}}, kProcess));
+  return Status::Ok();
+}
+
+// Three threads: one never waits for a sync, one always, one does both.
+Status WriteConcurrently(CrashStory* story) {
+  CrashOracle::Writers writers(3);
+  for (size_t writer = 0; writer < writers.size(); ++writer) {
+    for (size_t n = 0; n < 2; ++n) {
+      const std::string mine = "writer" + std::to_string(writer);
+      const std::string value = story->Value(20, 10 * writer + n);
+      writers[writer].push_back({.changes = {{"", mine, value}, {"", "shared", value}}});
+    }
+  }
+  return story->CommitConcurrently(writers, [](size_t writer, size_t n) {
+    return writer == 1 || (writer == 2 && n == 1) ? kPower : kProcess;
+  });
+}
+
+Status WaitDurable(CrashStory* story) {
+  const LogPos position = story->db()->LastPosition();
+  RETURN_IF_ERROR(story->db()->WaitDurable(position));
+  story->NoteDurable(position);
+  return Status::Ok();
+}
+
+// What comes into tables is durable before.
+Status ToTables(CrashStory* story, Status (*work)(DB* db)) {
+  const LogPos position = story->db()->LastPosition();
+  RETURN_IF_ERROR(work(story->db()));
+  story->NoteDurable(position);
+  return Status::Ok();
+}
+
+Status FlushAll(DB* db) { return db->Flush(); }
+Status CompactAll(DB* db) { return db->CompactAll({.force_last_level = true}); }
+Status CompactRange(DB* db) {
+  return db->CompactRange({}, Keyspace(), {.begin = "key1", .end = "key4"});
+}
+
+// Reads the same through flush and compaction.
+Status HoldSnapshot(CrashStory* story) {
+  const CrashContentPtr content = story->expected().content();
+  ASSIGN_OR_RETURN(std::shared_ptr<const Snapshot> snapshot, story->db()->GetSnapshot("story"));
+  RETURN_IF_ERROR(PutOne(story, 30, kProcess));
+  RETURN_IF_ERROR(DeleteOne(story));
+  RETURN_IF_ERROR(ToTables(story, CompactAll));
+  RETURN_IF_ERROR(story->CheckReader(story->db(), {.snapshot = snapshot.get()}, *content));
+  snapshot.reset();
+  return ToTables(story, CompactAll);
+}
+
+// Another process reads beside this one.
+Status ReadOnly(CrashStory* story) {
+  ReadOnlyOptions options;
+  options.memory_budget_bytes = 2 << 20;
+  options.file_system = story->disk();
+  options.ignore_writer = true;
+  ASSIGN_OR_RETURN(std::unique_ptr<DB> reader, DB::OpenReadOnly(options, CrashStory::kPath));
+  return story->CheckReader(reader.get(), {}, *story->expected().content());
+}
+
+// Nothing is acknowledged after a failed sync, reads go on, and the next open may be trusted.
+Status FailSync(CrashStory* story) {
+  story->FailNextSync(".log");
+  if (story->CommitUnsure({.changes = {story->Put(20)}}, kPower).ok())
+    return Status::Corruption("a failed sync says ok");
+  if (story->db()->Put({}, "never", "written").ok())
+    return Status::Corruption("a write behind a failed sync says ok");
+  return story->CheckReader(story->db(), {}, *story->expected().content());
+}
+
+Status FailSyncAndReopen(CrashStory* story) {
+  RETURN_IF_ERROR(FailSync(story));
+  return story->ReopenAfterFailure();
+}
+
+Status FailSyncAndKill(CrashStory* story) {
+  RETURN_IF_ERROR(FailSync(story));
+  return story->Kill(story->script().profile);
+}
+
+void FillDisk(CrashStory* story, bool full) {
+  constexpr uint64_t kCapacity = uint64_t{1} << 40;
+  story->disk()->SetCapacity(kCapacity);
+  if (!full) return;
+  story->disk()->SetCapacity(kCapacity - *story->disk()->FreeBytes(CrashStory::kPath));
+}
+
+// Writes fail while the disk is full, reads go on; with room again writes do, too.
+Status FullDisk(CrashStory* story) {
+  RETURN_IF_ERROR(story->db()->WaitForCompaction());
+  FillDisk(story, true);
+  RETURN_IF_ERROR(story->CommitFails({.changes = {story->Put(20'000)}}, StatusCode::kNoSpace));
+  RETURN_IF_ERROR(story->CheckReader(story->db(), {}, *story->expected().content()));
+  FillDisk(story, false);
+  return PutOne(story, 20'000, kProcess);
+}
+
+// ---- Slow ones.
+
+void Pause() { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }
+
+// The log falls idle: it is synced, and then the mark that proves it.
+Status Idle(CrashStory* story) {
+  RETURN_IF_ERROR(story->db()->WaitForCompaction());
+  RETURN_IF_ERROR(PutOne(story, 20, kProcess));
+  const LogPos position = story->db()->LastPosition();
+  while (!story->LogIsMarked(position)) Pause();
+  story->NoteDurable(position);
+  story->NoteProven(position);
+  return Status::Ok();
+}
+
+// The first time since it was opened, the manifest then says so, too.
+Status OpenAndIdle(CrashStory* story) {
+  RETURN_IF_ERROR(story->Reopen(story->script().profile));
+  const uint64_t syncs = story->manifest_syncs();
+  RETURN_IF_ERROR(Idle(story));
+  while (story->manifest_syncs() == syncs) Pause();
+  story->NoteProvenBesideLog(story->db()->LastPosition());
+  return Status::Ok();
+}
+
+// An edit of the manifest does not fit on the disk; with room the manifest is written anew.
+Status FullDiskAtFlush(CrashStory* story) {
+  RETURN_IF_ERROR(PutOne(story, 30, kPower));
+  FillDisk(story, true);
+  Status flushed = story->db()->Flush();
+  if (flushed.ok()) return Status::Corruption("a flush to a full disk says ok");
+  FillDisk(story, false);
+  while (!flushed.ok()) {
+    if (!flushed.Is(StatusCode::kNoSpace)) return flushed;
+    Pause();
+    flushed = story->db()->Flush();
+  }
+  return Status::Ok();
+}
+
+// So many segments without a sync that rotation makes one.
+Status Rotate(CrashStory* story) {
+  for (size_t n = 0; n < 70; ++n)
+    RETURN_IF_ERROR(story->Commit({.changes = {story->Put(4500, n)}}, kProcess));
+  return Status::Ok();
+}
+
+constexpr std::array<CrashStep, 27> kSteps = {{
+    {"put", [](CrashStory* s) { return PutOne(s, 20, kProcess); }},
+    {"power-put", [](CrashStory* s) { return PutOne(s, 20, kPower); }},
+    {"big-put", [](CrashStory* s) { return PutOne(s, 5000, kProcess); }},
+    {"huge-put", [](CrashStory* s) { return PutOne(s, 20'000, kProcess); }},
+    {"delete", DeleteOne},
+    {"batch", [](CrashStory* s) { return WriteBatchOf(s, kProcess); }},
+    {"power-batch", [](CrashStory* s) { return WriteBatchOf(s, kPower); }},
+    {"keyspace", CreateOrDrop},
+    {"recreate", Recreate},
+    {"fill", Fill},
+    {"writers", WriteConcurrently},
+    {"wait-durable", WaitDurable},
+    {"flush", [](CrashStory* s) { return ToTables(s, FlushAll); }},
+    {"compact", [](CrashStory* s) { return ToTables(s, CompactAll); }},
+    {"compact-range", [](CrashStory* s) { return ToTables(s, CompactRange); }},
+    {"snapshot", HoldSnapshot},
+    {"read-only", ReadOnly},
+    {"reopen", [](CrashStory* s) { return s->Reopen(s->script().profile); }},
+    {"kill", [](CrashStory* s) { return s->Kill(s->script().profile); }},
+    // Whoever opens next has less memory than the log needs.
+    {"kill-spill", [](CrashStory* s) { return s->Kill(CrashProfiles().size() - 1); }},
+    {"failed-sync", FailSyncAndReopen},
+    {"failed-sync-kill", FailSyncAndKill},
+    {"full-disk", FullDisk},
+    {"idle", Idle, true},
+    {"open-and-idle", OpenAndIdle, true},
+    {"full-disk-flush", FullDiskAtFlush, true},
+    {"rotate", Rotate, true},
+}};
+
+}  // namespace
+
+const std::vector<CrashStep>& CrashSteps() {
+  static const std::vector<CrashStep> steps(kSteps.begin(), kSteps.end());
+  return steps;
+}
+
+size_t CrashStepsQuick() {
+  size_t quick = 0;
+  while (quick < kSteps.size() && !kSteps[quick].slow) ++quick;
+  return quick;
+}
+
+}  // namespace logwood::test
