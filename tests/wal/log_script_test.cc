@@ -85,7 +85,9 @@ class LogScript {
   // Damaging. WHERE is header, header_copy, slot_a, slot_b, catalogue, a position's record, or a
   // number of bytes from the beginning as @N.
   //   flip SEGMENT WHERE [+N]    zero SEGMENT WHERE    cut SEGMENT WHERE [+N]
-  //   remove SEGMENT             swap SEGMENT SEGMENT  foreign SEGMENT
+  //   remove SEGMENT             swap SEGMENT SEGMENT
+  //   foreign SEGMENT            of another instance; foreign SEGMENT history [NUMBER]: of another
+  //                              database, as segment NUMBER of it
   //   blank SEGMENT BYTES        garbage SEGMENT BYTES (appended)
   bool Act(const Words& words) {
     FileSystem* fs = log_->fs();
@@ -99,8 +101,12 @@ class LogScript {
       WriteWhole(fs, other, bytes);
       WriteWhole(fs, path, other_bytes);
     } else if (words[0] == "foreign") {
-      SegmentHeader header = log_->NextHeader(std::stoull(words[1]));
+      SegmentHeader header = log_->NextHeader(std::stoull(words[words.size() == 4 ? 3 : 1]));
       header.instance_id.low ^= 1;
+      if (words.size() >= 3) {
+        header.history_id.low ^= 1;
+        header.predecessor = header.predecessor_length = header.predecessor_last_position = 0;
+      }
       WriteWhole(fs, path, EncodeSegmentHeader(header));
     } else if (words[0] == "blank") {
       WriteWhole(fs, path, std::string(std::stoull(words[2]), '\0'));
