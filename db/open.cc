@@ -44,6 +44,7 @@ class Opener {
       return replayed;
     }
     RETURN_IF_ERROR(StartEpochAndManifest());
+    RemoveOldManifests();
     RETURN_IF_ERROR(StartLog());
     RemoveObsoleteFiles();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
@@ -66,6 +67,7 @@ class Opener {
   Status StartEpochAndManifest();
   Status StartLog();
   void ShowReplayed();
+  void RemoveOldManifests();
   void RemoveObsoleteFiles();
   void Report();
   Result<std::unique_ptr<DB>> Finish();
@@ -341,7 +343,16 @@ Status Opener::StartLog() {
 }
 
 // Best effort: what stays is removed by a later open. Only now, when ROOT and the manifest are
-// durable, does nothing refer to these any more.
+// durable, does nothing refer to these any more. Before anything else can fail: who is opened again
+// and again without success must not fill the disk.
+void Opener::RemoveOldManifests() {
+  for (uint64_t number : listing_.manifests) {
+    if (number == live_tree_->versions().manifest_state().number) continue;
+    static_cast<void>(fs_->Remove(JoinPath(path_, ManifestFileName(number))));
+  }
+}
+
+// Tables and segments that are left over; best effort as well.
 void Opener::RemoveObsoleteFiles() {
   auto remove = [this](const std::string& name) {
     static_cast<void>(fs_->Remove(JoinPath(path_, name)));
@@ -354,9 +365,6 @@ void Opener::RemoveObsoleteFiles() {
                           [number](const TableMetaPtr& m) { return m->number == number; });
     }
     if (!live) remove(TableFileName(number));
-  }
-  for (uint64_t number : listing_.manifests) {
-    if (number != live_tree_->versions().manifest_state().number) remove(ManifestFileName(number));
   }
   // Segments that replay did not count: left over from a removal, or never written to.
   std::vector<RetainedSegment> counted = log_->Segments();
