@@ -384,6 +384,12 @@ void Background::ArmIdle() {
 // Runs every few milliseconds while commits come, once more when they stop, and then no more.
 void Background::TendLog() {
   if (stopping() || parts_.errors->stopped()) return;
+  // Behind a sync that takes long this thread would wait, too, and nobody would tell of it.
+  if (parts_.log->LookAtSync() > kTendDelayUs) {
+    idle_armed_.store(false, std::memory_order_seq_cst);
+    ArmIdle();
+    return;
+  }
   LogPos stored = parts_.log->stored();
   Status status;
   if (stored == idle_seen_ && stored != idle_marked_) {

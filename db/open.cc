@@ -327,6 +327,14 @@ Status Opener::StartLog() {
     header.catalogue = core->catalogue.Encode();
     return header;
   };
+  options.slow_sync = [core = core_.get()](uint64_t micros, bool under_way) {
+    Event event;
+    event.kind = EventKind::kSlowSync;
+    event.position = core->visible.load(std::memory_order_relaxed);
+    event.micros = micros;
+    event.detail = under_way ? "a sync of the log is still under way" : "a sync of the log ended";
+    core->events->Emit(std::move(event));
+  };
   CommitLog::Start start;
   start.last_position = last;
   start.last_time_us = log_state_.replay.last_time_us;
