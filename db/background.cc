@@ -66,6 +66,11 @@ SinkOptions Background::MakeSink(uint64_t created_us, MemoryAccount* account) {
   sink.table = settings.table_options();
   sink.next_number = [this] { return parts_.tree->versions().NewFileNumber(); };
   sink.cancelled = [this] { return stopping(); };
+  // A device that loses what it was to write is trusted with nothing more (invariant 13); a full
+  // one is waited for.
+  sink.sync_failed = [this](const Status& status) {
+    if (!status.Is(StatusCode::kNoSpace)) StopWrites(status, "sync of a table");
+  };
   sink.created_us = created_us;
   sink.account = account;
   return sink;
@@ -284,7 +289,8 @@ std::string Background::delay_reason() const {
 }
 
 // Names of new tables first, then the edit that refers to them (invariant 5). A failed sync of
-// either proves nothing when it is tried again, so writes stop; a full disk is waited for.
+// either proves nothing when it is tried again, so writes stop; a disk too full for the edit is
+// waited for: a new manifest is written then.
 Status Background::CommitEdit(Edit edit, size_t flushed) {
   Core& core = *parts_.core;
   const bool new_names = std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& added) {
