@@ -220,6 +220,11 @@ Status Background::WaitFlushed(LogPos position) {
     lock.Unlock();
     Wake();
   }
+  // Who is told that it succeeded shall not still find the failure before.
+  MutexLock lock(mutex_);
+  while (flushing_ && !stopping() && !parts_.errors->failure(ErrorState::Work::kFlush).ok()) {
+    changed_.Wait(mutex_);
+  }
   return Status::Ok();
 }
 
@@ -325,7 +330,7 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
     backoff_[static_cast<size_t>(work)].Failed(core.executor->NowNanos());
   }
   if (work == ErrorState::Work::kFlush) ++flush_failures_;
-  free_bytes_at_failure_ =
+  free_bytes_at_failure_[static_cast<size_t>(work)] =
       status.Is(StatusCode::kNoSpace) && room.ok() ? *room : ~uint64_t{0} - kRoomMadeBytes;
   changed_.NotifyAll();
   if (retry_armed_ || stopping()) return;
@@ -344,11 +349,12 @@ void Background::Retry() {
   {
     MutexLock lock(mutex_);
     retry_armed_ = false;
-    const bool made_room = room.ok() && *room >= free_bytes_at_failure_ + kRoomMadeBytes;
     bool any = false;
-    for (Backoff& backoff : backoff_) {
-      any |= backoff.waiting();
-      if (made_room) backoff.Reset();
+    for (size_t work = 0; work < backoff_.size(); ++work) {
+      any |= backoff_[work].waiting();
+      if (room.ok() && *room >= free_bytes_at_failure_[work] + kRoomMadeBytes) {
+        backoff_[work].Reset();
+      }
     }
     if (stopping() || parts_.errors->stopped()) return;
     if (any) {
@@ -374,6 +380,7 @@ void Background::Succeed(ErrorState::Work work) {
   {
     MutexLock lock(mutex_);
     backoff_[static_cast<size_t>(work)].Reset();
+    changed_.NotifyAll();
   }
   Event event;
   event.kind = EventKind::kResumed;
