@@ -34,7 +34,7 @@ class Opener {
   Result<std::unique_ptr<DB>> Run() {
     RETURN_IF_ERROR(PrepareDirectory());
     RETURN_IF_ERROR(fresh_ ? StartFresh() : LoadExisting());
-    MakeCore();
+    RETURN_IF_ERROR(MakeCore());
     uint64_t begin = core_->executor->NowNanos();
     Status replayed = Replay();
     if (replayed.ok()) replayed = SpillFromManySegments();
@@ -57,7 +57,7 @@ class Opener {
   Status CheckFresh() const;
   Status StartFresh();
   Status LoadExisting();
-  void MakeCore();
+  Status MakeCore();
   Status Replay();
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
@@ -143,8 +143,9 @@ Status Opener::LoadExisting() {
   return Status::Ok();
 }
 
-void Opener::MakeCore() {
+Status Opener::MakeCore() {
   auto threads = NewThreadPool(settings_.background_threads);
+  RETURN_IF_ERROR(threads->Start().WithContext(path_));
   auto events = std::make_unique<EventLog>(fs_, threads.get(), path_, settings_.event_log_bytes,
                                            options_.listeners);
   core_ = Core::Make(fs_, path_, settings_, std::move(threads), std::move(events));
@@ -152,6 +153,7 @@ void Opener::MakeCore() {
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
   core_->catalogue.SetOwner(static_cast<uint32_t>(tree_.root.instance_id.low) | 1);
+  return Status::Ok();
 }
 
 // While replaying, memtables that do not fit into memory become tables; they join the version with
