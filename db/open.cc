@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "db/engine.h"
+#include "db/epochs.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
@@ -250,6 +251,9 @@ Status Opener::StartEpochAndManifest() {
     // Positions beyond what we found may have been seen by somebody: history may fork here.
     tree_.epochs.push_back(Epoch{tree_.epochs.back().number + 1, NewId().low, last + 1});
   }
+  const auto& segments = log_state_.replay.segments;
+  const LogPos log_begin = segments.empty() ? last + 1 : segments.front().first_position;
+  tree_.epochs = RememberedEpochs(std::move(tree_.epochs), log_begin);
   core_->recovery.epoch = tree_.epochs.back().number;
   VersionSet::Start start;
   start.fs = fs_;
