@@ -1,5 +1,6 @@
 // DB::Open: from a directory to a running engine, in the order that survives a crash at any step.
 #include <algorithm>
+#include <new>
 
 #include "db/engine.h"
 #include "db/epochs.h"
@@ -446,9 +447,15 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   if (value == nullptr) return Status::InvalidArgument("value: it is null");
   thread_local PinnedValue pinned;
   RETURN_IF_ERROR(Get(options, keyspace, key, &pinned));
-  value->assign(pinned.view());
+  Status copied;
+  try {
+    value->assign(pinned.view());
+  } catch (const std::bad_alloc&) {
+    copied =
+        Status::Busy("no memory for a value of " + std::to_string(pinned.view().size()) + " bytes");
+  }
   pinned.Reset();
-  return Status::Ok();
+  return copied;
 }
 
 Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {
