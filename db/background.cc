@@ -69,6 +69,11 @@ SinkOptions Background::MakeSink(uint64_t created_us, MemoryAccount* account) {
   sink.table = settings.table_options();
   sink.next_number = [this] { return parts_.tree->versions().NewFileNumber(); };
   sink.cancelled = [this] { return stopping(); };
+  // A device that loses what it was to write is trusted with nothing more (invariant 13); a full
+  // one is waited for.
+  sink.sync_failed = [this](const Status& status) {
+    if (!status.Is(StatusCode::kNoSpace)) StopWrites(status, "sync of a table");
+  };
   sink.created_us = created_us;
   sink.account = account;
   return sink;
@@ -218,6 +223,11 @@ Status Background::WaitFlushed(LogPos position) {
     lock.Unlock();
     Wake();
   }
+  // Who is told that it succeeded shall not still find the failure before.
+  MutexLock lock(mutex_);
+  while (flushing_ && !stopping() && !parts_.errors->failure(ErrorState::Work::kFlush).ok()) {
+    changed_.Wait(mutex_);
+  }
   return Status::Ok();
 }
 
@@ -287,7 +297,8 @@ std::string Background::delay_reason() const {
 }
 
 // Names of new tables first, then the edit that refers to them (invariant 5). A failed sync of
-// either proves nothing when it is tried again, so writes stop; a full disk is waited for.
+// either proves nothing when it is tried again, so writes stop; a disk too full for the edit is
+// waited for: a new manifest is written then.
 Status Background::CommitEdit(Edit edit, size_t flushed) {
   Core& core = *parts_.core;
   const bool new_names = std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& added) {
@@ -322,7 +333,7 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
     backoff_[static_cast<size_t>(work)].Failed(core.executor->NowNanos());
   }
   if (work == ErrorState::Work::kFlush) ++flush_failures_;
-  free_bytes_at_failure_ =
+  free_bytes_at_failure_[static_cast<size_t>(work)] =
       status.Is(StatusCode::kNoSpace) && room.ok() ? *room : ~uint64_t{0} - kRoomMadeBytes;
   changed_.NotifyAll();
   if (retry_armed_ || stopping()) return;
@@ -341,11 +352,12 @@ void Background::Retry() {
   {
     MutexLock lock(mutex_);
     retry_armed_ = false;
-    const bool made_room = room.ok() && *room >= free_bytes_at_failure_ + kRoomMadeBytes;
     bool any = false;
-    for (Backoff& backoff : backoff_) {
-      any |= backoff.waiting();
-      if (made_room) backoff.Reset();
+    for (size_t work = 0; work < backoff_.size(); ++work) {
+      any |= backoff_[work].waiting();
+      if (room.ok() && *room >= free_bytes_at_failure_[work] + kRoomMadeBytes) {
+        backoff_[work].Reset();
+      }
     }
     if (stopping() || parts_.errors->stopped()) return;
     if (any) {
@@ -378,6 +390,7 @@ void Background::Succeed(ErrorState::Work work) {
   {
     MutexLock lock(mutex_);
     backoff_[static_cast<size_t>(work)].Reset();
+    changed_.NotifyAll();
   }
   Event event;
   event.kind = EventKind::kResumed;
@@ -394,6 +407,12 @@ void Background::ArmIdle() {
 // Runs every few milliseconds while commits come, once more when they stop, and then no more.
 void Background::TendLog() {
   if (stopping() || parts_.errors->stopped()) return;
+  // Behind a sync that takes long this thread would wait, too, and nobody would tell of it.
+  if (parts_.log->LookAtSync() > kTendDelayUs) {
+    idle_armed_.store(false, std::memory_order_seq_cst);
+    ArmIdle();
+    return;
+  }
   LogPos stored = parts_.log->stored();
   Status status;
   if (stored == idle_seen_ && stored != idle_marked_) {

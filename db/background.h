@@ -119,7 +119,8 @@ class Background {
   bool flushing_ GUARDED_BY(mutex_) = false;
   bool retry_armed_ GUARDED_BY(mutex_) = false;
   std::array<Backoff, ErrorState::kWorks> backoff_ GUARDED_BY(mutex_);
-  uint64_t free_bytes_at_failure_ GUARDED_BY(mutex_) = 0;  // the last time the disk was full
+  // Of each kind of work, the last time it found the disk full.
+  std::array<uint64_t, ErrorState::kWorks> free_bytes_at_failure_ GUARDED_BY(mutex_) = {};
   uint64_t flush_failures_ GUARDED_BY(mutex_) = 0;
   uint64_t wakes_ GUARDED_BY(mutex_) = 0;
   uint32_t compactors_ GUARDED_BY(mutex_) = 0;  // threads in CompactLoop

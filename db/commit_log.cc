@@ -108,7 +108,26 @@ Status CommitLog::SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>
   return Status::Ok();
 }
 
-Status CommitLog::SyncOnce(Mark mark) {
+void CommitLog::TellSlowSync(uint64_t nanos, bool under_way) const {
+  const uint64_t micros = nanos / 1000;
+  if (micros >= kSlowSyncMicros && options_.slow_sync) options_.slow_sync(micros, under_way);
+}
+
+// Relaxed: a look that comes too early or too late finds one sync instead of another, which is told
+// correctly all the same.
+uint64_t CommitLog::LookAtSync() {
+  const uint64_t began = sync_began_nanos_.load(std::memory_order_relaxed);
+  const uint64_t now = options_.executor->NowNanos();
+  if (began == 0 || now <= began) return 0;
+  const uint64_t nanos = now - began;
+  if (nanos / 1000 >= kSlowSyncMicros &&
+      slow_sync_told_nanos_.exchange(began, std::memory_order_relaxed) != began) {
+    TellSlowSync(nanos, /*under_way=*/true);
+  }
+  return nanos / 1000;
+}
+
+Status CommitLog::SyncOnce(Mark mark) noexcept {
   syncing_ = true;
   std::vector<std::shared_ptr<SegmentWriter>> writers;
   for (const Segment& segment : segments_) {
@@ -123,13 +142,16 @@ Status CommitLog::SyncOnce(Mark mark) {
   const uint64_t marked_at = marked_at_nanos_;
   mutex_.Unlock();
   uint64_t begin = options_.executor->NowNanos();
+  sync_began_nanos_.store(begin, std::memory_order_relaxed);
   Status status = SyncSegments(writers, directory);
   // Those before the last are complete: their room and their descriptors go back.
   for (size_t i = 0; status.ok() && i + 1 < writers.size(); ++i) {
     static_cast<void>(writers[i]->Close());
   }
   const uint64_t end = options_.executor->NowNanos();
+  sync_began_nanos_.store(0, std::memory_order_relaxed);
   options_.statistics->sync_latency.Add(end - begin);
+  TellSlowSync(end - begin, /*under_way=*/false);
   // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
   const bool marks = mark == Mark::kAlways || end - marked_at >= kMarkEveryNanos;
   if (status.ok() && marks) static_cast<void>(writers.back()->MarkDurable(target));

@@ -27,6 +27,8 @@ namespace logwood {
 
 class CommitLog {
  public:
+  static constexpr uint64_t kSlowSyncMicros = 1'000'000;
+
   struct Options {
     FileSystem* fs = nullptr;
     std::string directory;
@@ -35,6 +37,8 @@ class CommitLog {
     // What a new segment's header says beyond what the log itself knows: file number, ids, epoch,
     // manifest state, catalogue. Called by the leader.
     std::function<SegmentHeader()> next_header;
+    // Told when a sync takes kSlowSyncMicros or more; may be empty. Without a lock.
+    std::function<void(uint64_t micros, bool under_way)> slow_sync;
   };
   // Where the log stands: from recovery.
   struct Start {
@@ -74,6 +78,8 @@ class CommitLog {
   LogPos durable() const { return durable_.load(std::memory_order_acquire); }
   LogPos stored() const { return stored_.load(std::memory_order_acquire); }
   uint64_t unsynced_bytes() const { return unsynced_bytes_.load(std::memory_order_relaxed); }
+  // How long the sync under way has taken by now, 0: there is none. Tells once when it is slow.
+  uint64_t LookAtSync();
   // The sync that failed, or ok.
   Status failure() const;
 
@@ -99,8 +105,9 @@ class CommitLog {
   CommitLog(Options options, const Start& start);
   Status NewSegment(uint64_t predecessor, uint64_t predecessor_length);
   RetainedSegment InfoLocked(size_t i) const REQUIRES(mutex_);
+  void TellSlowSync(uint64_t nanos, bool under_way) const;
   // Lets go of the mutex while it syncs.
-  Status SyncOnce(Mark mark) REQUIRES(mutex_);
+  Status SyncOnce(Mark mark) noexcept REQUIRES(mutex_);
   Status SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers, bool directory);
   std::string PathOf(uint64_t number) const;
 
@@ -111,6 +118,8 @@ class CommitLog {
   std::atomic<LogPos> stored_;
   std::atomic<LogPos> durable_;
   std::atomic<uint64_t> unsynced_bytes_{0};
+  std::atomic<uint64_t> sync_began_nanos_{0};      // of the sync under way; 0: none
+  std::atomic<uint64_t> slow_sync_told_nanos_{0};  // when the one began that was told last
 
   mutable Mutex mutex_;
   CondVar synced_;

@@ -116,6 +116,7 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
   uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   writer_.Commit(write);
   RETURN_IF_ERROR(std::move(write->status));
+  background_.NoteUnsynced();  // before a sync that may take long: who tends the log looks after it
   Durability durability = options.durability;
   if (durability == Durability::kDefault) durability = core_->settings.durability;
   if (durability == Durability::kPower) {
@@ -125,7 +126,6 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
       return synced;
     }
   }
-  background_.NoteUnsynced();
   if (sampled) core_->statistics.write_latency.Add(core_->executor->NowNanos() - begin);
   return write->position;
 }

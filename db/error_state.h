@@ -1,7 +1,7 @@
 // ErrorState: whether writes are accepted, and what background work last failed with.
 //
-// Stopped: for good, until the next open; after a failed sync of the log or the manifest nothing
-// written since can be trusted. Background failure: passing; the work is tried again, and writes go
+// Stopped: for good, until the next open; after a failed sync of any file nothing written since
+// can be trusted. Background failure: passing; the work is tried again, and writes go
 // on until they need what failed (memory that only a flush can free).
 #pragma once
 

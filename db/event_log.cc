@@ -1,5 +1,7 @@
 #include "db/event_log.h"
 
+#include <utility>
+
 #include "db/file_names.h"
 
 namespace logwood {
@@ -13,6 +15,29 @@ bool EndsWithNewline(FileSystem* fs, const std::string& path, uint64_t bytes) {
   return last == '\n';
 }
 
+// What comes often and calls for nothing.
+bool IsOrdinary(EventKind kind) {
+  switch (kind) {
+    case EventKind::kFlush:
+    case EventKind::kCompaction:
+    case EventKind::kStall:
+    case EventKind::kKeyspaceCreated:
+    case EventKind::kKeyspaceDropped:
+      return true;
+    case EventKind::kOpened:
+    case EventKind::kClosed:
+    case EventKind::kUnprovenTail:
+    case EventKind::kCorruption:
+    case EventKind::kBackgroundError:
+    case EventKind::kResumed:
+    case EventKind::kOldSnapshot:
+    case EventKind::kSlowSync:
+    case EventKind::kEventsDropped:
+      return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 EventLog::EventLog(FileSystem* fs, Executor* clock, std::string directory, uint64_t bytes_max,
@@ -23,19 +48,50 @@ EventLog::EventLog(FileSystem* fs, Executor* clock, std::string directory, uint6
       bytes_max_(bytes_max),
       listeners_(std::move(listeners)) {}
 
+// Once something was dropped, half of the room must be free before more is taken: else the queue
+// would be full of accounts of what is missing.
+bool EventLog::HasRoomLocked(EventKind kind) const {
+  if (!IsOrdinary(kind)) return queue_.size() < kUrgentWaitingMax;
+  return queue_.size() < (dropped_ == 0 ? kWaitingMax : kWaitingMax / 2);
+}
+
+void EventLog::PutLocked(Event event) {
+  if (!HasRoomLocked(event.kind)) {
+    ++dropped_;
+    return;
+  }
+  TellDroppedLocked();
+  queue_.push_back(std::move(event));
+}
+
+// In the place where they are missing.
+void EventLog::TellDroppedLocked() {
+  if (dropped_ == 0) return;
+  Event event;
+  event.kind = EventKind::kEventsDropped;
+  event.wall_us = clock_->WallMicros();
+  event.dropped = std::exchange(dropped_, 0);
+  event.detail = "a listener is slower than the events";
+  queue_.push_back(std::move(event));
+}
+
 void EventLog::Emit(Event event) {
   event.wall_us = clock_->WallMicros();
+  const bool last = event.kind == EventKind::kClosed;
   {
     MutexLock lock(mutex_);
-    queue_.push_back(std::move(event));
+    PutLocked(std::move(event));
     if (draining_) return;  // that thread, or a caller of ours on this one, goes on with it
     draining_ = true;
   }
-  while (true) {
+  for (size_t told = 0;; ++told) {
     Event next;
     {
       MutexLock lock(mutex_);
-      if (queue_.empty()) {
+      if (queue_.empty()) TellDroppedLocked();
+      // Events come as fast as they are told: the next thread that has one goes on.
+      const bool enough = told >= kToldMax && !last;
+      if (queue_.empty() || enough) {
         draining_ = false;
         return;
       }

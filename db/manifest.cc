@@ -1,6 +1,7 @@
 #include "db/manifest.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 
 #include "db/file_names.h"
@@ -118,7 +119,12 @@ Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint6
     return Status::Corruption(At(
         path, 0, "the file has " + std::to_string(size) + " bytes, more than its kind can have"));
   }
-  std::string bytes(size, '\0');
+  std::string bytes;
+  try {
+    bytes.resize(size);
+  } catch (const std::bad_alloc&) {
+    return Status::Busy("no memory for the " + std::to_string(size) + " bytes of " + path);
+  }
   ASSIGN_OR_RETURN(size_t got, file->Read(0, size, bytes.data()));
   if (got != size) return Status::Corruption(At(path, got, "the file ended while it was read"));
   return bytes;

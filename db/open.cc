@@ -1,7 +1,9 @@
 // DB::Open: from a directory to a running engine, in the order that survives a crash at any step.
 #include <algorithm>
+#include <new>
 
 #include "db/engine.h"
+#include "db/epochs.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
@@ -36,7 +38,7 @@ class Opener {
   Result<std::unique_ptr<DB>> Run() {
     RETURN_IF_ERROR(PrepareDirectory());
     RETURN_IF_ERROR(fresh_ ? StartFresh() : LoadExisting());
-    MakeCore();
+    RETURN_IF_ERROR(MakeCore());
     uint64_t begin = core_->executor->NowNanos();
     Status replayed = Replay();
     if (replayed.ok()) replayed = SpillFromManySegments();
@@ -46,6 +48,7 @@ class Opener {
       return replayed;
     }
     RETURN_IF_ERROR(StartEpochAndManifest());
+    RemoveOldManifests();
     RETURN_IF_ERROR(StartLog());
     RemoveObsoleteFiles();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
@@ -58,7 +61,7 @@ class Opener {
   Status CheckFresh() const;
   Status StartFresh();
   Status LoadExisting();
-  void MakeCore();
+  Status MakeCore();
   Status Replay();
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
@@ -67,6 +70,7 @@ class Opener {
   Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
   Status StartLog();
+  void RemoveOldManifests();
   void RemoveObsoleteFiles();
   void Report();
   Result<std::unique_ptr<DB>> Finish();
@@ -148,8 +152,9 @@ Status Opener::LoadExisting() {
   return Status::Ok();
 }
 
-void Opener::MakeCore() {
+Status Opener::MakeCore() {
   auto threads = NewThreadPool(settings_.background_threads);
+  RETURN_IF_ERROR(threads->Start().WithContext(path_));
   auto events = std::make_unique<EventLog>(fs_, threads.get(), path_, settings_.event_log_bytes,
                                            options_.listeners);
   core_ = Core::Make(fs_, path_, settings_, std::move(threads), std::move(events));
@@ -157,6 +162,7 @@ void Opener::MakeCore() {
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
   core_->catalogue.SetOwner(tree_.root.instance_id, path_);
+  return Status::Ok();
 }
 
 // While replaying, memtables that do not fit into memory become tables; they join the version with
@@ -254,6 +260,9 @@ Status Opener::StartEpochAndManifest() {
     // Positions beyond what we found may have been seen by somebody: history may fork here.
     tree_.epochs.push_back(Epoch{tree_.epochs.back().number + 1, NewId().low, last + 1});
   }
+  const auto& segments = log_state_.replay.segments;
+  const LogPos log_begin = segments.empty() ? last + 1 : segments.front().first_position;
+  tree_.epochs = RememberedEpochs(std::move(tree_.epochs), log_begin);
   core_->recovery.epoch = tree_.epochs.back().number;
   VersionSet::Start start;
   start.fs = fs_;
@@ -333,6 +342,14 @@ Status Opener::StartLog() {
     header.catalogue = core->catalogue.Encode();
     return header;
   };
+  options.slow_sync = [core = core_.get()](uint64_t micros, bool under_way) {
+    Event event;
+    event.kind = EventKind::kSlowSync;
+    event.position = core->visible.load(std::memory_order_relaxed);
+    event.micros = micros;
+    event.detail = under_way ? "a sync of the log is still under way" : "a sync of the log ended";
+    core->events->Emit(std::move(event));
+  };
   CommitLog::Start start;
   start.last_position = last;
   start.last_time_us = log_state_.replay.last_time_us;
@@ -349,7 +366,16 @@ Status Opener::StartLog() {
 }
 
 // Best effort: what stays is removed by a later open. Only now, when ROOT and the manifest are
-// durable, does nothing refer to these any more.
+// durable, does nothing refer to these any more. Before anything else can fail: who is opened again
+// and again without success must not fill the disk.
+void Opener::RemoveOldManifests() {
+  for (uint64_t number : listing_.manifests) {
+    if (number == live_tree_->versions().manifest_state().number) continue;
+    static_cast<void>(fs_->Remove(JoinPath(path_, ManifestFileName(number))));
+  }
+}
+
+// Tables and segments that are left over; best effort as well.
 void Opener::RemoveObsoleteFiles() {
   auto remove = [this](const std::string& name) {
     static_cast<void>(fs_->Remove(JoinPath(path_, name)));
@@ -362,9 +388,6 @@ void Opener::RemoveObsoleteFiles() {
                           [number](const TableMetaPtr& m) { return m->number == number; });
     }
     if (!live) remove(TableFileName(number));
-  }
-  for (uint64_t number : listing_.manifests) {
-    if (number != live_tree_->versions().manifest_state().number) remove(ManifestFileName(number));
   }
   // Segments that replay did not count: left over from a removal, or never written to.
   std::vector<RetainedSegment> counted = log_->Segments();
@@ -432,9 +455,15 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   if (value == nullptr) return Status::InvalidArgument("value: it is null");
   PinnedValue& pinned = ThreadScratch<PinnedValue, struct GetIntoString>();
   RETURN_IF_ERROR(Get(options, keyspace, key, &pinned));
-  value->assign(pinned.view());
+  Status copied;
+  try {
+    value->assign(pinned.view());
+  } catch (const std::bad_alloc&) {
+    copied =
+        Status::Busy("no memory for a value of " + std::to_string(pinned.view().size()) + " bytes");
+  }
   pinned.Reset();
-  return Status::Ok();
+  return copied;
 }
 
 Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {

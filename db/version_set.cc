@@ -97,8 +97,8 @@ std::vector<VersionSet::Removed> VersionSet::MadeTables(const Edit& edit) {
   return made;
 }
 
-Status VersionSet::Commit(Edit edit,
-                          const std::function<void(std::shared_ptr<const Version>)>& install) {
+Status VersionSet::Commit(
+    Edit edit, const std::function<void(std::shared_ptr<const Version>)>& install) noexcept {
   MutexLock commit(commit_mutex_);
   std::shared_ptr<const Version> base;
   {

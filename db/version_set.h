@@ -41,7 +41,10 @@ class VersionSet {
   // another commit can begin. After a failure the manifest's end is unknown: it is not appended to
   // again; the next commit writes a new manifest first. Until ROOT names that one durably, the old
   // and the new say the same.
-  Status Commit(Edit edit, const std::function<void(std::shared_ptr<const Version>)>& install);
+  // An exception (there is no memory) ends the program: the manifest may already say what the tree
+  // does not (docs/invariants.md, 28).
+  Status Commit(Edit edit,
+                const std::function<void(std::shared_ptr<const Version>)>& install) noexcept;
 
   std::shared_ptr<const Version> current() const;
   ManifestState manifest_state() const;

@@ -59,7 +59,7 @@ void WriteQueue::FinishGroup(size_t size) {
   if (first_->sleeping_) first_->wake_.NotifyOne();
 }
 
-void WriteQueue::Lead(PendingWrite* leader) {
+void WriteQueue::Lead(PendingWrite* leader) noexcept {
   group_.clear();
   {
     MutexLock lock(mutex_);
@@ -82,7 +82,7 @@ void WriteQueue::Run(PendingWrite* write) {
   if (write->state_.load(std::memory_order_relaxed) == PendingWrite::State::kLeads) Lead(write);
 }
 
-void WriteQueue::RunAlone(const std::function<void()>& action) {
+void WriteQueue::RunAlone(const std::function<void()>& action) noexcept {
   PendingWrite place;
   place.joins_no_group = true;
   Join(&place);

@@ -51,11 +51,13 @@ class WriteQueue {
   // Returns when `write` was committed or refused; see its status.
   void Run(PendingWrite* write);
   // Runs `action` as a leader would, with no group in flight.
-  void RunAlone(const std::function<void()>& action);
+  void RunAlone(const std::function<void()>& action) noexcept;
 
  private:
   void Join(PendingWrite* write);  // returns when it leads or is done
-  void Lead(PendingWrite* leader);
+  // An exception (there is no memory) ends the program here: half of a commit must not be seen, and
+  // who waits for a leader that is gone would wait for ever (docs/invariants.md, 28).
+  void Lead(PendingWrite* leader) noexcept;
   void FinishGroup(size_t size) REQUIRES(mutex_);
 
   const CommitGroup commit_;

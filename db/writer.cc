@@ -130,17 +130,32 @@ void Writer::Apply(const PendingWrite& write) {
   }
 }
 
+void Writer::NoteSpace(const Status& status) {
+  if (status.Is(StatusCode::kNoSpace)) {
+    out_of_space_ = true;
+  } else if (status.ok() && out_of_space_) [[unlikely]] {
+    out_of_space_ = false;
+    Event event;
+    event.kind = EventKind::kResumed;
+    event.position = parts_.log->stored();
+    event.detail = "writes succeed again";
+    parts_.core->events->Emit(std::move(event));
+  }
+}
+
 void Writer::CommitGroup(const std::vector<PendingWrite*>& group) {
   uint64_t bytes = 0;
   for (const PendingWrite* write : group) bytes += write->bytes();
   Status ready = PrepareRoom(bytes);
   if (!ready.ok()) {
+    NoteSpace(ready);
     for (PendingWrite* write : group) write->status = ready;
     return;
   }
   AddToLog(group);
   if (accepted_.empty()) return;
   Status stored = parts_.log->Store();
+  NoteSpace(stored);
   if (!stored.ok()) {
     for (PendingWrite* write : accepted_) {
       write->status = stored;

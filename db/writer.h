@@ -44,12 +44,15 @@ class Writer {
   Status CheckKeyspaces(const PendingWrite& write) const;
   void AddToLog(const std::vector<PendingWrite*>& group);
   void Apply(const PendingWrite& write);
+  // Says so when writes go on after the disk was full.
+  void NoteSpace(const Status& status);
 
   const Parts parts_;
   TokenBucket bucket_;
   uint64_t delay_untold_us_ = 0;  // since the last event told of it
   uint64_t delay_told_at_ns_ = 0;
   std::vector<PendingWrite*> accepted_;  // the leader's; reused
+  bool out_of_space_ = false;            // the leader's: the last group found the disk full
   WriteQueue queue_;
 };
 

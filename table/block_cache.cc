@@ -20,7 +20,11 @@ constexpr size_t kEntryBytes = 96;
 }  // namespace
 
 CachedBlock* CachedBlock::Make(size_t size) {
-  return new (AllocateBlockMemory(sizeof(CachedBlock) + size)) CachedBlock(size);
+  try {
+    return new (AllocateBlockMemory(sizeof(CachedBlock) + size)) CachedBlock(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 size_t CachedBlock::charge() const {

@@ -50,7 +50,7 @@ struct CacheCharges {
 // One block of bytes, shared by the cache and by readers (intrusive count).
 class CachedBlock {
  public:
-  // Allocates `size` bytes; data() is writable until the block is shared.
+  // Allocates `size` bytes; data() is writable until the block is shared. Null: there is no memory.
   static CachedBlock* Make(size_t size);
   char* data() { return reinterpret_cast<char*>(this + 1); }
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }

@@ -2,6 +2,8 @@
 
 #include <snappy.h>
 
+#include <string>
+
 #include "util/hash.h"
 #include "util/status_macros.h"
 
@@ -24,6 +26,7 @@ Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::str
     return TableDamage(source.path, offset, "uncompressed size is implausible");
   }
   CachedBlock* block = CachedBlock::Make(size + kBlockSlackBytes);
+  if (block == nullptr) return NoBlockMemory(source, offset, size);
   BlockRef ref(block);
   if (!snappy::RawUncompress(packed.data(), packed.size(), block->data())) {
     return TableDamage(source.path, offset, "block does not decompress");
@@ -39,8 +42,9 @@ Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBloc
   return problem == nullptr ? Status() : TableDamage(source.path, offset, problem);
 }
 
-Result<BlockRef> Copy(std::string_view payload) {
+Result<BlockRef> Copy(const BlockSource& source, uint64_t offset, std::string_view payload) {
   CachedBlock* block = CachedBlock::Make(payload.size() + kBlockSlackBytes);
+  if (block == nullptr) return NoBlockMemory(source, offset, payload.size());
   std::memcpy(block->data(), payload.data(), payload.size());
   std::memset(block->data() + payload.size(), 0, kBlockSlackBytes);
   return BlockRef(block);
@@ -84,6 +88,11 @@ BlockHandle AppendBlock(std::string_view payload, Compression compression, const
   return SealBlock(start, id, base, file_bytes);
 }
 
+Status NoBlockMemory(const BlockSource& source, uint64_t offset, size_t size) {
+  return Status::Busy("no memory for a block of " + std::to_string(size) + " bytes, at " +
+                      source.path + ":" + std::to_string(offset));
+}
+
 Status ReadExactly(const BlockSource& source, uint64_t offset, size_t size, char* to) {
   Result<size_t> got = source.file->Read(offset, size, to);
   if (!got.ok()) [[unlikely]]
@@ -113,8 +122,8 @@ Result<BlockRef> DecodeBlock(const BlockSource& source, uint64_t offset, std::st
     return Status::NotSupported(
         TableDamage(source.path, offset, "block compression is unknown").message());
   }
-  Result<BlockRef> block =
-      stored == kStoredSnappy ? Decompress(source, offset, payload, use) : Copy(payload);
+  Result<BlockRef> block = stored == kStoredSnappy ? Decompress(source, offset, payload, use)
+                                                   : Copy(source, offset, payload);
   if (block.ok()) RETURN_IF_ERROR(CheckEntries(source, offset, *block->get(), use));
   return block;
 }
@@ -130,6 +139,7 @@ Result<BlockRef> ReadBlock(const BlockSource& source, const BlockHandle& handle,
   static_assert(kBlockTrailerBytes <= kBlockSlackBytes);
   const size_t payload_bytes = size - kBlockTrailerBytes;
   CachedBlock* block = CachedBlock::Make(payload_bytes + kBlockSlackBytes);
+  if (block == nullptr) return NoBlockMemory(source, handle.offset, payload_bytes);
   BlockRef ref(block);
   RETURN_IF_ERROR(ReadExactly(source, handle.offset, size, block->data()));
   if (block->data()[payload_bytes] != kStoredPlain) {

@@ -36,6 +36,9 @@ struct BlockSource {
 // Reads exactly `size` bytes; a file that ends before is kCorruption.
 Status ReadExactly(const BlockSource& source, uint64_t offset, size_t size, char* to);
 
+// kBusy. Blocks are as large as their file says: their memory may be what the system does not have.
+Status NoBlockMemory(const BlockSource& source, uint64_t offset, size_t size);
+
 // Checks the trailer behind the payload; `raw` is the whole block as in the file.
 Status CheckBlockTrailer(const BlockSource& source, uint64_t offset, std::string_view raw);
 

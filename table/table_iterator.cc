@@ -1,6 +1,7 @@
 #include "table/table_iterator.h"
 
 #include <algorithm>
+#include <new>
 
 #include "util/status_macros.h"
 
@@ -90,8 +91,14 @@ Status TableIterator::ReadChunk(uint32_t number, const BlockHandle& handle, Dire
   chunk_bytes_ = 0;  // until it is there
   if (size > chunk_capacity_) {
     chunk_.reset();  // before there are two
-    chunk_capacity_ = std::max<size_t>(size, options_.readahead_bytes);
-    chunk_ = MakePages(chunk_capacity_);
+    chunk_capacity_ = 0;
+    const size_t capacity = std::max<size_t>(size, options_.readahead_bytes);
+    try {
+      chunk_ = MakePages(capacity);
+    } catch (const std::bad_alloc&) {
+      return NoBlockMemory(state_.source, begin, capacity);
+    }
+    chunk_capacity_ = capacity;
   }
   state_.CountRead(size);
   RETURN_IF_ERROR(ReadExactly(state_.source, begin, size, chunk_.get()));

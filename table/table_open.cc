@@ -1,5 +1,6 @@
 // TableReader::Open: from a file's bytes to a reader that trusts its index and filter.
 #include <algorithm>
+#include <new>
 
 #include "table/properties.h"
 #include "table/table_reader.h"
@@ -61,7 +62,12 @@ Status ReadFilter(const BlockSource& source, const BlockHandle& handle, Filter* 
     return TableDamage(source.path, handle.offset, "filter size is not a filter's");
   }
   static_assert(kBlockTrailerBytes <= Filter::kSlackBytes);
-  Filter read(payload_bytes);
+  Filter read;
+  try {
+    read = Filter(payload_bytes);
+  } catch (const std::bad_alloc&) {
+    return NoBlockMemory(source, handle.offset, payload_bytes);
+  }
   RETURN_IF_ERROR(ReadExactly(source, handle.offset, handle.size, read.payload()));
   RETURN_IF_ERROR(CheckBlockTrailer(source, handle.offset, {read.payload(), handle.size}));
   if (read.payload()[payload_bytes] != static_cast<char>(Compression::kNone) || !read.Parse()) {

@@ -29,6 +29,10 @@ std::string_view EventKindName(EventKind kind) {
       return "keyspace_dropped";
     case EventKind::kOldSnapshot:
       return "old_snapshot";
+    case EventKind::kSlowSync:
+      return "slow_sync";
+    case EventKind::kEventsDropped:
+      return "events_dropped";
   }
   return "unknown";
 }
@@ -51,6 +55,7 @@ std::string Event::ToJson() const {
   if (level_in >= 0) json.Field("level_in", level_in);
   if (level_out >= 0) json.Field("level_out", level_out);
   number("micros", micros);
+  number("dropped", dropped);
   if (!status.ok()) {
     json.Field("status", StatusCodeName(status.code())).Field("message", status.message());
   }

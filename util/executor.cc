@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,6 +24,16 @@ class ThreadPool final : public Executor {
     CHECK(low_threads > 0);
   }
   ~ThreadPool() override { Shutdown(); }
+
+  Status Start() override {
+    MutexLock lock(mutex_);
+    for (Lane* lane : {&high_, &low_}) {
+      if (lane->threads == 0 && !StartThreadLocked(*lane)) {
+        return Status::Busy("start a thread: the system has none to give");
+      }
+    }
+    return Status::Ok();
+  }
 
   void Schedule(JobPriority priority, Job job) override {
     CHECK(job != nullptr);
@@ -99,10 +110,22 @@ class ThreadPool final : public Executor {
            low_.running == 0;
   }
 
+  // False: the system has no thread to give.
+  bool StartThreadLocked(Lane& lane) REQUIRES(mutex_) {
+    try {
+      threads_.emplace_back([this, &lane] { Work(lane); });
+    } catch (const std::system_error&) {
+      return false;
+    }
+    ++lane.threads;
+    return true;
+  }
+
   void WakeLocked(Lane& lane) REQUIRES(mutex_) {
     if (lane.idle < std::max<size_t>(lane.jobs.size(), 1) && lane.threads < lane.threads_max) {
-      ++lane.threads;
-      threads_.emplace_back([this, &lane] { Work(lane); });
+      // Those that run take the job when they come to it.
+      const bool served = StartThreadLocked(lane) || lane.threads > 0;
+      CHECK(served);
     }
     lane.wake.NotifyOne();
   }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "logwood/status.h"
 #include "logwood/types.h"
 
 namespace logwood {
@@ -16,6 +17,10 @@ enum class JobPriority : uint8_t { kHigh = 0, kLow = 1 };
 class Executor {
  public:
   virtual ~Executor() = default;
+
+  // Takes the threads that the work cannot do without, now that somebody can be told: kBusy when
+  // the system has none to give. What comes later goes on with fewer where it must.
+  virtual Status Start() { return Status::Ok(); }
 
   // Runs `job` on some thread, as soon as one is free. Jobs of kHigh have a thread of their own
   // that never runs kLow ones. Never runs it inside this call.
@@ -33,7 +38,9 @@ class Executor {
   virtual void SleepMicros(uint64_t micros) = 0;
 };
 
-// `low_threads` threads for kLow, one more for kHigh. Threads start when first needed.
+// `low_threads` threads for kLow, one more for kHigh. Start takes one of each, the others start
+// when first needed. Without Start the first ones do, too, and if the system then has none to give
+// the program ends: nobody could be told that the job will never run.
 std::unique_ptr<Executor> NewThreadPool(uint32_t low_threads);
 
 }  // namespace logwood

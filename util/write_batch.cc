@@ -1,5 +1,7 @@
 #include "logwood/write_batch.h"
 
+#include <new>
+
 #include "util/batch_codec.h"
 
 namespace logwood {
@@ -11,6 +13,10 @@ Status TooLong(std::string_view what, size_t bytes, std::string_view limit_name,
   text.append(" of ").append(std::to_string(bytes)).append(" bytes is longer than ");
   text.append(limit_name).append(" = ").append(std::to_string(limit));
   return Status::InvalidArgument(text);
+}
+
+Status NoMemory(size_t bytes) {
+  return Status::Busy("batch: no memory for its " + std::to_string(bytes) + " bytes");
 }
 
 }  // namespace
@@ -39,14 +45,39 @@ bool WriteBatch::Begin(Keyspace keyspace, std::string_view key, std::string_view
   return true;
 }
 
+// Whole or not at all: half an operation must not get into the log when the caller survives the
+// failure.
+void WriteBatch::Append(bool put, Keyspace keyspace, std::string_view key, std::string_view value) {
+  const size_t before = operations_.size();
+  try {
+    AppendOperation(&operations_, put ? EntryKind::kPut : EntryKind::kDelete, keyspace.number(),
+                    key, value);
+  } catch (const std::bad_alloc&) {
+    operations_.resize(before);
+    --count_;
+    status_ = NoMemory(before + key.size() + value.size());
+  }
+}
+
 void WriteBatch::Put(Keyspace keyspace, std::string_view key, std::string_view value) {
-  if (!Begin(keyspace, key, value)) return;
-  AppendOperation(&operations_, EntryKind::kPut, keyspace.number(), key, value);
+  if (Begin(keyspace, key, value)) Append(true, keyspace, key, value);
 }
 
 void WriteBatch::Delete(Keyspace keyspace, std::string_view key) {
-  if (!Begin(keyspace, key, {})) return;
-  AppendOperation(&operations_, EntryKind::kDelete, keyspace.number(), key, {});
+  if (Begin(keyspace, key, {})) Append(false, keyspace, key, {});
+}
+
+void WriteBatch::Reserve(size_t bytes) {
+  if (!status_.ok()) return;
+  if (bytes > kBatchBytesMax) {
+    status_ = TooLong("batch", bytes, "kBatchBytesMax", kBatchBytesMax);
+    return;
+  }
+  try {
+    operations_.reserve(bytes);
+  } catch (const std::bad_alloc&) {
+    status_ = NoMemory(bytes);
+  }
 }
 
 void WriteBatch::Note(std::string_view note) {
@@ -56,7 +87,11 @@ void WriteBatch::Note(std::string_view note) {
   } else if (note.size() > kBatchBytesMax - operations_.size()) {
     status_ = TooLong("batch", operations_.size() + note.size(), "kBatchBytesMax", kBatchBytesMax);
   } else {
-    note_.assign(note);
+    try {
+      note_.assign(note);
+    } catch (const std::bad_alloc&) {
+      status_ = NoMemory(note.size());
+    }
   }
 }
 

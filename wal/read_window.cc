@@ -2,11 +2,27 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <string>
+#include <utility>
 
 #include "util/coding.h"
 #include "util/status_macros.h"
 
 namespace logwood {
+
+// As many as a record says that it has: the system may not have them.
+Status ReadWindow::Grow(uint64_t bytes, uint64_t offset, uint64_t kept) {
+  try {
+    Pages grown = MakePages(bytes);
+    if (kept != 0) std::memcpy(grown.get(), buffer_.get() + (offset - start_), kept);
+    buffer_ = std::move(grown);
+  } catch (const std::bad_alloc&) {
+    return Status::Busy("no memory to read " + std::to_string(bytes) + " bytes of a log segment");
+  }
+  capacity_ = bytes;
+  return Status::Ok();
+}
 
 Status ReadWindow::FetchSlow(uint64_t offset, uint64_t size, uint64_t end,
                              std::string_view* bytes) {
@@ -17,10 +33,7 @@ Status ReadWindow::FetchSlow(uint64_t offset, uint64_t size, uint64_t end,
   if (offset >= start_ && offset - start_ < filled_) kept = filled_ - (offset - start_);
   want = std::max(want, kept);
   if (want > capacity_) {
-    Pages grown = MakePages(want);
-    if (kept != 0) std::memcpy(grown.get(), buffer_.get() + (offset - start_), kept);
-    buffer_ = std::move(grown);
-    capacity_ = want;
+    RETURN_IF_ERROR(Grow(want, offset, kept));
   } else if (kept != 0) {
     std::memmove(buffer_.get(), buffer_.get() + (offset - start_), kept);
   }

@@ -19,7 +19,8 @@ class ReadWindow {
 
   // Points *bytes at the bytes from `offset` on: at least `size` of them, fewer only where `end` or
   // the file ends; usually more. They live until the next call. Never holds more than
-  // max(size, kReadChunkBytes) and never more than lies between offset and end.
+  // max(size, kReadChunkBytes) and never more than lies between offset and end. kBusy: there is no
+  // memory for them.
   Status Fetch(uint64_t offset, uint64_t size, uint64_t end, std::string_view* bytes) {
     if (offset >= start_ && offset - start_ <= filled_ && size <= filled_ - (offset - start_))
         [[likely]] {
@@ -38,6 +39,8 @@ class ReadWindow {
 
  private:
   Status FetchSlow(uint64_t offset, uint64_t size, uint64_t end, std::string_view* bytes);
+  // Makes the buffer larger; the last `kept` bytes of it, from `offset` of the file on, stay.
+  Status Grow(uint64_t bytes, uint64_t offset, uint64_t kept);
 
   const RandomAccessFile* file_;
   Pages buffer_;

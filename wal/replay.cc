@@ -54,6 +54,8 @@ class Replay {
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
   std::string WhyNameIsWrong() const;
+  const SegmentFile* ForeignSegment() const;
+  void ConcludeForeign(const SegmentFile& file);
   uint64_t MissingNewest() const;
   void BoundByCleanEnd();
   void ForgetRemainsBelowTables();
@@ -368,6 +370,24 @@ std::string Replay::WhyNameIsWrong() const {
   return stop_->reason + "; files were swapped or renamed";
 }
 
+// A whole segment of another database, under its own name, was put here: by no crash, which at most
+// shows stale bytes of one, under any name. It may be all that is left of that database.
+const SegmentFile* Replay::ForeignSegment() const {
+  for (const SegmentFile& file : files_) {
+    if (file.probe.kind != SegmentProbe::Kind::kReadable) continue;
+    const SegmentHeader& h = file.probe.header();
+    if (h.history_id != options_.history_id && h.number == file.number) return &file;
+  }
+  return nullptr;
+}
+
+void Replay::ConcludeForeign(const SegmentFile& file) {
+  const Status why = CheckOwnSegment(file, options_.history_id, options_.instance_id);
+  result_.damage =
+      Status::Corruption(std::string(why.message()) + ": a file of another database; move it away");
+  result_.damage_file = LogFileName(file.number);
+}
+
 // The segment in which the log ended, or must have gone on, where its file is not there; else 0.
 uint64_t Replay::MissingNewest() const {
   uint64_t newest = options_.durable_segment;
@@ -428,6 +448,10 @@ Status Replay::Conclude() {
   }
   if (next_position_ <= durable_) {
     ConcludeDamage();
+    return Status::Ok();
+  }
+  if (const SegmentFile* foreign = ForeignSegment()) {
+    ConcludeForeign(*foreign);
     return Status::Ok();
   }
   std::string durable_is_wrong = WhyDurableSegmentIsWrong();

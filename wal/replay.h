@@ -14,9 +14,10 @@
 // Besides: positions below `from` are in tables, which are only installed over a durable log, so
 // D >= from - 1. A log that ends below `from`, where nothing says that it was longer, is what is
 // left of removed segments, and no part of the log. A first segment that is missing, or begins
-// behind `from`, and that nothing replaces is damage. A read error of the file system is neither:
-// ReplayLog fails with it, as it fails with kNotSupported where a segment or a record says with a
-// good checksum that a newer version wrote it.
+// behind `from`, and that nothing replaces is damage. So is, wherever it lies, a segment of another
+// history under its own name: nobody's file is removed for being in the wrong place. A read error
+// of the file system is neither: ReplayLog fails with it, as it fails with kNotSupported where a
+// segment or a record says with a good checksum that a newer version wrote it.
 #pragma once
 
 #include <cstdint>

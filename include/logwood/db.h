@@ -97,9 +97,9 @@ struct Damage {
 
 class LOGWOOD_EXPORT DB {
  public:
-  // Opens for reading and writing. kBusy: another open holds the directory. kCorruption: proven
-  // damage; see docs/recovery.md. A directory with data files and no root is kCorruption, never a
-  // fresh database.
+  // Opens for reading and writing. kBusy: another open holds the directory, or the system has no
+  // thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data files
+  // and no root is kCorruption, never a fresh database.
   static Result<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
   // Never writes a byte. Writes to it are kReadOnly.
   static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,

@@ -33,7 +33,10 @@ enum class EventKind : uint8_t {
   kResumed,          // work that had failed succeeds again
   kKeyspaceCreated,
   kKeyspaceDropped,
-  kOldSnapshot,  // a snapshot is older than Options::snapshot_age_warning
+  kOldSnapshot,    // a snapshot is older than Options::snapshot_age_warning
+  kSlowSync,       // a sync of the log took a second or more, or has done so without having ended:
+                   // micros
+  kEventsDropped,  // events came faster than the listeners took them: `dropped`
 };
 
 LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);
@@ -53,9 +56,10 @@ struct LOGWOOD_EXPORT Event {
   uint32_t tables_out = 0;
   int level_in = -1;
   int level_out = -1;
-  uint64_t micros = 0;  // how long it took
-  Status status;        // of a failure
-  std::string detail;   // for people
+  uint64_t micros = 0;   // how long it took
+  uint64_t dropped = 0;  // events that nobody was told
+  Status status;         // of a failure
+  std::string detail;    // for people
 
   // One line of JSON, no newline.
   std::string ToJson() const;
@@ -65,8 +69,10 @@ class LOGWOOD_EXPORT EventListener {
  public:
   virtual ~EventListener() = default;
   // Called from background and writer threads, one call at a time per database, never under a lock
-  // of the engine. Must be quick. Reads are allowed; writing to the database, flushing, compacting
-  // or closing it is not: the thread that tells may be the one that makes room for writes.
+  // of the engine. Must be quick: events wait for it, and beyond a thousand of them those that tell
+  // of ordinary work are dropped (kEventsDropped). Reads are allowed; writing to the database,
+  // flushing, compacting or closing it is not: the thread that tells may be the one that makes room
+  // for writes.
   virtual void OnEvent(const Event& event) = 0;
 };
 

@@ -7,8 +7,9 @@
 //   logwood::Result<logwood::LogPos> position = db->Write({}, batch);
 //
 // Later operations win over earlier ones on the same key. A misuse (a key too long) is remembered
-// and reported by Write as kInvalidArgument, which then writes nothing.
-// The bytes are those of the log record's body (docs/format/log.md). One thread at a time.
+// and reported by Write as kInvalidArgument, which then writes nothing; so is memory that the
+// system does not have, as kBusy. The bytes are those of the log record's body
+// (docs/format/log.md). One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +35,8 @@ class LOGWOOD_EXPORT WriteBatch {
   void Note(std::string_view note);
 
   void Clear();
-  // Room for this many bytes of operations, to spare reallocation.
-  void Reserve(size_t bytes) { operations_.reserve(bytes); }
+  // Room for this many bytes of operations, to spare reallocation. At most kBatchBytesMax.
+  void Reserve(size_t bytes);
   // Number of operations.
   uint32_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
@@ -47,7 +48,7 @@ class LOGWOOD_EXPORT WriteBatch {
   // quarter of the memory budget).
   size_t memory_bytes() const { return bytes() + count_ * kOperationMemoryBytes; }
   std::string_view note() const { return note_; }
-  // The first misuse, or ok.
+  // The first misuse, what there was no memory for, or ok.
   const Status& status() const { return status_; }
   // The encoded operations; valid until the batch changes.
   std::string_view operations() const { return operations_; }
@@ -57,6 +58,7 @@ class LOGWOOD_EXPORT WriteBatch {
  private:
   // Checks and counts an operation about to be written; false when the batch was misused.
   bool Begin(Keyspace keyspace, std::string_view key, std::string_view value);
+  void Append(bool put, Keyspace keyspace, std::string_view key, std::string_view value);
 
   std::string operations_;
   std::string note_;

@@ -77,7 +77,7 @@ std::string ProbePath() {
 Options FaultOptions() { return OptionSetNamed(kFaultOptionSet).options; }
 
 FaultOutcome RunProbe(const std::string& under, const std::vector<std::string>& arguments,
-                      const FaultPlan& plan) {
+                      const FaultPlan& plan, const std::string& option_set) {
   const SharedReport report;
   std::vector<std::string> command = {ProbePath()};
   command.insert(command.end(), arguments.begin(), arguments.end());
@@ -87,7 +87,7 @@ FaultOutcome RunProbe(const std::string& under, const std::vector<std::string>& 
       "LOGWOOD_FAULTS_UNDER=" + under,
       "LOGWOOD_FAULTS=" + (plan.index == 0 ? std::string() : plan.ToString()),
       "LOGWOOD_FAULTS_REPORT=" + report.path(),
-      "LOGWOOD_OPTION_SET=" + std::string(kFaultOptionSet),
+      "LOGWOOD_OPTION_SET=" + option_set,
   };
   settings.ends_after_seconds = kHangSeconds;
   ChildProcess child(command, settings);

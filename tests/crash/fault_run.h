@@ -47,7 +47,7 @@ Options FaultOptions();
 // Runs the probe with `arguments` under the plan; calls on what lies below `under` count. A run
 // that takes two minutes hangs: SIGALRM ends it.
 FaultOutcome RunProbe(const std::string& under, const std::vector<std::string>& arguments,
-                      const FaultPlan& plan);
+                      const FaultPlan& plan, const std::string& option_set = kFaultOptionSet);
 
 // The last batch that is there. Opens the directory for writing.
 Result<uint64_t> LastBatchIn(const std::string& directory, uint64_t seed);

@@ -1,7 +1,8 @@
 // SIGKILL at random moments of a process with four writer threads, again and again on one
 // directory: nothing acknowledged is ever missing, nothing is half there, positions stay dense.
 //
-//   LOGWOOD_KILLS=200 LOGWOOD_SEED=7 crash_tests --gtest_filter='Kill*'
+//   LOGWOOD_KILLS=50000 LOGWOOD_SEED=7 crash_tests --gtest_filter='*Kill*'    in all, over the
+//   shards
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -203,23 +204,43 @@ class Kill : public testing::Test {
     EXPECT_LE(last - positions.front() + 1, positions.size() + kWriters);
   }
 
-  uint64_t seed_ = EnvironmentNumber("LOGWOOD_SEED", 1);
+  explicit Kill(uint64_t shard = 0, TempDirectory::Speed speed = TempDirectory::Speed::kFast)
+      : seed_(EnvironmentNumber("LOGWOOD_SEED", 1) + shard * 1'000'003), directory_(speed) {}
+
+  const uint64_t seed_;
   const TempDirectory directory_;
   const std::string path_ = directory_.Join("db");
   std::vector<CrashStream> streams_ = {{seed_, 0}, {seed_, 1}, {seed_, 2}, {seed_, 3}};
   uint64_t acknowledged_ = 0;
 };
 
-TEST_F(Kill, NothingAcknowledgedIsLostOnOneDirectory) {
-  const uint64_t kills = EnvironmentNumber("LOGWOOD_KILLS", 25);
-  std::cout << "LOGWOOD_SEED=" << seed_ << " LOGWOOD_KILLS=" << kills << "\n";
+// Shards, so that they run side by side. The first writes to a disk that takes its time.
+class KillShard : public Kill, public testing::WithParamInterface<uint64_t> {
+ protected:
+  KillShard()
+      : Kill(GetParam(),
+             GetParam() == 0 ? TempDirectory::Speed::kDisk : TempDirectory::Speed::kFast) {}
+
+  // Most lives are short: what a kill meets is what a process does when it begins. Some are long
+  // enough for every level of the tree.
+  static std::chrono::microseconds LengthOfLife(bool early, Random* random) {
+    if (early) return std::chrono::microseconds(random->Uniform(30'000));
+    return std::chrono::microseconds(random->Uniform(random->OneIn(25) ? 800'000 : 40'000));
+  }
+};
+constexpr uint64_t kShards = 4;
+
+TEST_P(KillShard, NothingAcknowledgedIsLostOnOneDirectory) {
+  const uint64_t kills = (EnvironmentNumber("LOGWOOD_KILLS", 320) + kShards - 1) / kShards;
+  std::cout << "LOGWOOD_SEED=" << EnvironmentNumber("LOGWOOD_SEED", 1)
+            << " LOGWOOD_KILLS=" << kills * kShards << "\n";
   Random random(MixSeeds(seed_, 99));
   for (uint64_t round = 0; round < kills; ++round) {
-    SCOPED_TRACE("round " + std::to_string(round) + ", LOGWOOD_SEED=" + std::to_string(seed_));
+    SCOPED_TRACE("round " + std::to_string(round) +
+                 ", LOGWOOD_SEED=" + std::to_string(EnvironmentNumber("LOGWOOD_SEED", 1)));
     const SharedMemory shared;
     const bool early = random.OneIn(5);
-    const auto delay = std::chrono::microseconds(random.Uniform(early ? 60'000 : 1'200'000));
-    LiveAndDie(shared.get(), early, delay);
+    LiveAndDie(shared.get(), early, LengthOfLife(early, &random));
     if (HasFatalFailure()) return;
     // Sometimes the next life recovers by itself, from what only a kill left.
     const uint64_t how = random.Uniform(4);
@@ -227,10 +248,11 @@ TEST_F(Kill, NothingAcknowledgedIsLostOnOneDirectory) {
     if (how != 3 || HasFailure()) Verify(*shared.get(), false);
     if (HasFailure()) return;
   }
-  std::cout << acknowledged_ << " batches acknowledged, "
+  std::cout << "    kills: " << kills << ", batches acknowledged: " << acknowledged_ << ", found: "
             << streams_[0].last() + streams_[1].last() + streams_[2].last() + streams_[3].last()
-            << " found\n";
+            << "\n";
 }
+INSTANTIATE_TEST_SUITE_P(Shards, KillShard, testing::Range<uint64_t>(0, kShards));
 
 // A second open is refused while the first process lives, and its lock dies with it.
 TEST_F(Kill, LockDiesWithTheProcess) {

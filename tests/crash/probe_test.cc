@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <iostream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -84,6 +85,7 @@ TEST(Probe, CheckIsBadForAnotherSeedAndForBatchesNeverWritten) {
     EXPECT_EQ(check.exit_status, 1);
     ASSERT_EQ(check.lines.size(), 1u);
     EXPECT_TRUE(check.lines[0].starts_with("BAD ")) << check.lines[0];
+    std::cout << "    controls: 1\n";
   }
 }
 
@@ -114,6 +116,7 @@ TEST(Probe, CheckNoticesEveryKindOfDifference) {
       }
     }
     EXPECT_EQ(Probe({"check", path, "7", "50"}).exit_status, 1) << change;
+    std::cout << "    controls: 1\n";
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "logwood/db.h"
+#include "tests/db/crash_support.h"
 #include "tests/support/database_fixture.h"
 #include "tests/support/generators.h"
 
@@ -89,6 +90,43 @@ TEST_F(OutOfDescriptors, WritesGoOnOnceThereAreSomeAgain) {
   EXPECT_EQ(Entries(), expected);
   Reopen();
   EXPECT_EQ(Entries(), expected);
+}
+
+// With segments, memtables and tables so small that there is always something to be opened.
+TEST_F(OutOfDescriptors, RotationsFlushesAndCompactionsGoOnOnceThereAreSomeAgain) {
+  Descriptors descriptors;
+  options_ = TinyOptions(nullptr);
+  for (size_t left = 0; left < 6; ++left) {
+    SCOPED_TRACE("descriptors left: " + std::to_string(left));
+    Life life(place_.Join("db" + std::to_string(left)));
+    ASSERT_OK(life.Open(options_));
+    ASSERT_OK(life.Write(Durability::kPower, 3000));
+    ASSERT_OK(life.db()->Flush());
+    ASSERT_OK(life.Write(Durability::kPower, 3000));
+    descriptors.TakeAllBut(left);
+    uint64_t refused = 0;
+    for (int i = 0; i < 20; ++i) {
+      const auto durability = i % 4 == 0 ? Durability::kPower : Durability::kProcess;
+      const Status status = life.Write(durability, 3000);
+      if (status.ok()) continue;
+      ++refused;
+      EXPECT_STATUS(kIoError, status);
+    }
+    static_cast<void>(life.db()->Flush());
+    static_cast<void>(life.db()->CompactAll({}));
+    descriptors.GiveBack();
+    if (left == 0) {
+      EXPECT_GT(refused, 0u);
+    }
+    life.Check();
+    for (int i = 0; i < 20; ++i) ASSERT_OK(life.Write(Durability::kPower, 3000));
+    ASSERT_OK(life.db()->Flush());
+    ASSERT_OK(life.db()->CompactAll({}));
+    ASSERT_FALSE(life.db()->GetStats().writes_stopped);
+    ASSERT_OK(life.Close());
+    ASSERT_OK(life.Open(options_));
+    ASSERT_OK(life.Close());
+  }
 }
 
 TEST_F(OutOfDescriptors, AnOpenSaysSoAndTheNextOneSucceeds) {

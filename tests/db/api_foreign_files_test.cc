@@ -94,6 +94,40 @@ TEST_F(ForeignFiles, WhatIsLeftOfRootNewGoes) {
   EXPECT_EQ(Value("in a table"), "v");
 }
 
+// It may be all that is left of that database.
+TEST_F(ForeignFiles, ALogSegmentOfAnotherDatabaseIsNamedAndNeverRemoved) {
+  const std::string other_path = place_.Join("other");
+  {
+    ASSERT_OK_AND_ASSIGN(auto other, DB::Open(options_, other_path));
+    ASSERT_OK(other->Put({}, "theirs", "v"));
+    ASSERT_OK(other->Flush());
+    for (int i = 0; i < 9; ++i) {  // until its file numbers are beyond ours
+      ASSERT_OK(other->Put({}, "theirs", "v"));
+      ASSERT_OK(other->Close());
+      ASSERT_OK_AND_ASSIGN(other, DB::Open(options_, other_path));
+    }
+  }
+  std::string name;
+  for (const auto& entry : std::filesystem::directory_iterator(other_path)) {
+    const std::string each = entry.path().filename().string();
+    if (each.ends_with(".log")) name = std::max(name, each);
+  }
+  ASSERT_FALSE(std::filesystem::exists(At(name)));
+  ASSERT_TRUE(std::filesystem::copy_file(other_path + "/" + name, At(name)));
+  const std::vector<std::string> before = Names();
+  for (const Status& status :
+       {DB::Open(options_, path_).status(), DB::OpenReadOnly(ReadOnly(), path_).status()}) {
+    EXPECT_STATUS(kCorruption, status);
+    EXPECT_NE(status.message().find(name + ":0: segment of another history"),
+              std::string_view::npos)
+        << status.ToString();
+  }
+  EXPECT_EQ(Names(), before);
+  ASSERT_TRUE(std::filesystem::remove(At(name)));
+  Open();
+  EXPECT_EQ(Value("in the log"), "v");
+}
+
 TEST_F(ForeignFiles, ARootNewThatCannotGoIsNamedAndOpeningAgainLeavesNothingMore) {
   ASSERT_EQ(mkdir(At("ROOT.new").c_str(), 0700), 0);
   ASSERT_EQ(mkdir(At("ROOT.new/something").c_str(), 0700), 0);

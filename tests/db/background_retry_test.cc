@@ -61,6 +61,31 @@ class RetryTest : public testing::Test {
   std::unique_ptr<DB> db_;  // last: it uses all of them until it is gone
 };
 
+// As a service does that is started again and again where the log has no room for a new segment.
+TEST_F(RetryTest, OpensThatFailLateLeaveNoMoreAndMoreFiles) {
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty_), "db"));
+  for (int i = 0; i < 10; ++i) ASSERT_OK(db_->Put({}, "a", std::string(5000, 'x')));
+  db_.reset();
+  size_t files = 0;
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    failing_.store(true);
+    faulty_.SetFault([this](FileOp op, const std::string& path) {
+      const bool creates = op == FileOp::kCreate || op == FileOp::kStore;
+      return failing_.load() && creates && path.ends_with(".log") ? Status::NoSpace("injected")
+                                                                  : Status::Ok();
+    });
+    EXPECT_STATUS(kNoSpace, DB::Open(TinyOptions(&faulty_), "db"));
+    failing_.store(false);
+    ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, fs_->List("db"));
+    if (attempt == 1) files = names.size();
+    if (attempt > 1) {
+      EXPECT_LE(names.size(), files) << "after attempt " << attempt;
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty_), "db"));
+  EXPECT_EQ(db_->LastPosition(), 10u);
+}
+
 TEST_F(RetryTest, ADirectorySyncThatFailsForWantOfRoomStopsWritesAndFillsNoDisk) {
   faulty_.SetFault([this](FileOp op, const std::string&) {
     return failing_.load() && op == FileOp::kSyncDirectory ? Status::NoSpace("injected")

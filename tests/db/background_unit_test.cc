@@ -248,6 +248,74 @@ uint64_t FilesEndingWith(FileSystem* fs, std::string_view suffix) {
       names->begin(), names->end(), [&](const auto& name) { return name.ends_with(suffix); }));
 }
 
+// Nor is the device trusted with more when it was a table that it could not sync; a full disk is
+// waited for.
+TEST_F(BackgroundTest, AFailedSyncOfATableStopsWritesUnlessTheDiskIsFull) {
+  for (const StatusCode code : {StatusCode::kNoSpace, StatusCode::kIoError}) {
+    auto base = FileSystem::InMemory();
+    FaultyFileSystem faulty(base.get());
+    test::Life life;
+    ASSERT_OK(life.Open(TinyOptions(&faulty)));
+    ASSERT_OK(life.Write());
+    std::atomic<bool> failing{true};
+    faulty.SetFault([&](FileOp op, const std::string& path) {
+      if (op != FileOp::kSync || !path.ends_with(".table") || !failing) return Status();
+      return Status(code, "sync " + path + ": injected");
+    });
+    EXPECT_FALSE(life.db()->Flush().ok());
+    failing = false;
+    if (code == StatusCode::kNoSpace) {
+      EXPECT_OK(life.Write());
+      EXPECT_OK(life.db()->Flush());
+      ASSERT_OK(life.Close());
+      continue;
+    }
+    const Status refused = life.Write(Durability::kPower);
+    EXPECT_STATUS(kReadOnly, refused);
+    EXPECT_NE(refused.message().find(".table"), std::string_view::npos) << refused.ToString();
+    life.Check();
+    static_cast<void>(life.Close());
+    ASSERT_OK(life.Open(TinyOptions(base.get())));
+    EXPECT_OK(life.Write());
+  }
+}
+
+// The sync of a durable write stands still until somebody was told so.
+TEST_F(BackgroundTest, ConcurrentlyASyncThatStandsStillIsToldWhileItDoes) {
+  struct Listener : EventListener {
+    void OnEvent(const Event& event) override {
+      if (event.kind != EventKind::kSlowSync) return;
+      MutexLock lock(mutex);
+      events.push_back(event);
+      told.NotifyAll();
+    }
+    Mutex mutex;
+    CondVar told;
+    std::vector<Event> events GUARDED_BY(mutex);
+  };
+  const auto listener = std::make_shared<Listener>();
+  FaultyFileSystem faulty(fs_.get());
+  std::atomic<bool> held{false};
+  const std::thread::id me = std::this_thread::get_id();
+  Options options = TinyOptions(&faulty);
+  options.listeners = {listener};
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DB> db, DB::Open(options, "db"));
+  faulty.SetFault([&](FileOp op, const std::string& path) {
+    // Not one of the thread that looks after the log: that one would tell of itself.
+    const bool mine = std::this_thread::get_id() == me;
+    if (mine && op == FileOp::kSync && path.ends_with(".log") && !held.exchange(true)) {
+      MutexLock lock(listener->mutex);
+      while (listener->events.empty()) listener->told.Wait(listener->mutex);
+    }
+    return Status();
+  });
+  while (!held) ASSERT_OK(db->Put({Durability::kPower}, "a", "1"));
+  MutexLock lock(listener->mutex);  // let go before the database goes
+  ASSERT_GE(listener->events.size(), 2u) << "under way, and at its end";
+  for (const Event& event : listener->events) EXPECT_GE(event.micros, 1'000'000u);
+  EXPECT_NE(listener->events[0].detail, listener->events[1].detail);
+}
+
 TEST_F(BackgroundTest, AFullDiskIsNotFilledByRetries) {
   std::atomic<uint64_t> refused{0};
   std::atomic<bool> full{false};

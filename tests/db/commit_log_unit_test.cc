@@ -32,7 +32,7 @@ class StoppedClock final : public Executor {
   uint64_t WallMicros() override { return pool_->WallMicros(); }
   void SleepMicros(uint64_t micros) override { pool_->SleepMicros(micros); }
 
-  uint64_t nanos = 1'000'000'000;
+  std::atomic<uint64_t> nanos{1'000'000'000};
 
  private:
   const std::unique_ptr<Executor> pool_ = NewThreadPool(1);
@@ -42,6 +42,12 @@ class CommitLogTest : public testing::Test {
  protected:
   CommitLogTest() { EXPECT_OK(fs_.CreateDirectory("db")); }
   ~CommitLogTest() override { executor_->Shutdown(); }
+
+  struct SlowSync {
+    uint64_t micros;
+    bool under_way;
+    friend bool operator==(const SlowSync&, const SlowSync&) = default;
+  };
 
   void Open(CommitLog::Start start = {}) {
     CommitLog::Options options;
@@ -58,6 +64,9 @@ class CommitLogTest : public testing::Test {
       header.epoch = 1;
       header.epoch_tag = 5;
       return header;
+    };
+    options.slow_sync = [this](uint64_t micros, bool under_way) {
+      slow_syncs_.push_back({micros, under_way});
     };
     auto log = CommitLog::Open(std::move(options), start);
     ASSERT_OK(log);
@@ -91,6 +100,7 @@ class CommitLogTest : public testing::Test {
   std::unique_ptr<Executor> executor_ = NewThreadPool(1);
   Statistics statistics_;
   uint64_t next_number_ = 5;
+  std::vector<SlowSync> slow_syncs_;
   std::unique_ptr<CommitLog> log_;
 };
 
@@ -271,7 +281,7 @@ TEST_F(CommitLogTest, AnIdleLogRecordsItsEndDurably) {
 
 TEST_F(CommitLogTest, ABusyLogStoresItsDurablePointNowAndThenAndRecordsTellTheRest) {
   auto clock = std::make_unique<StoppedClock>();
-  uint64_t& nanos = clock->nanos;
+  std::atomic<uint64_t>& nanos = clock->nanos;
   executor_ = std::move(clock);
   Open();
   auto durable_point = [this] {
@@ -293,6 +303,33 @@ TEST_F(CommitLogTest, ABusyLogStoresItsDurablePointNowAndThenAndRecordsTellTheRe
   ASSERT_OK(Commit());
   ASSERT_OK(log_->SyncTo(4, kNoDeadline));
   EXPECT_EQ(durable_point(), 4u);
+}
+
+TEST_F(CommitLogTest, ConcurrentlyASyncThatTakesLongIsToldOnceUnderWayAndAtItsEnd) {
+  auto clock = std::make_unique<StoppedClock>();
+  std::atomic<uint64_t>& nanos = clock->nanos;
+  executor_ = std::move(clock);
+  Open();
+  ASSERT_OK(Commit());
+  EXPECT_EQ(log_->LookAtSync(), 0u);
+  fs_.HoldSyncs(true);
+  std::thread syncer([&] { EXPECT_OK(log_->SyncTo(1, kNoDeadline)); });
+  fs_.WaitUntilHeld();
+  nanos += 999'999'000;
+  EXPECT_EQ(log_->LookAtSync(), 999'999u);
+  EXPECT_TRUE(slow_syncs_.empty());
+  nanos += 1'000;
+  EXPECT_EQ(log_->LookAtSync(), 1'000'000u);
+  nanos += 1'000'000;
+  EXPECT_EQ(log_->LookAtSync(), 1'001'000u);
+  EXPECT_EQ(slow_syncs_, (std::vector<SlowSync>{{1'000'000, true}}));
+  fs_.HoldSyncs(false);
+  syncer.join();
+  EXPECT_EQ(slow_syncs_, (std::vector<SlowSync>{{1'000'000, true}, {1'001'000, false}}));
+  EXPECT_EQ(log_->LookAtSync(), 0u);
+  ASSERT_OK(Commit());
+  ASSERT_OK(log_->SyncTo(2, kNoDeadline));
+  EXPECT_EQ(slow_syncs_.size(), 2u);
 }
 
 TEST_F(CommitLogTest, RemoveBeforeTakesFilesFromTheFront) {

@@ -34,6 +34,8 @@ class Life {
  public:
   using Rows = std::map<std::string, std::string>;
   static constexpr char kPath[] = "db";
+  Life() = default;
+  explicit Life(std::string path) : path_(std::move(path)) {}
 
   // Opens, and compares what is there with what must be. Writes go on behind it.
   Status Open(const Options& options) {
@@ -43,10 +45,11 @@ class Life {
   }
   // The same without a look: for file systems whose reads fail.
   Status OpenUnseen(const Options& options) {
-    ASSIGN_OR_RETURN(db_, DB::Open(options, kPath));
+    ASSIGN_OR_RETURN(db_, DB::Open(options, path_));
     EXPECT_GE(db_->LastPosition(), acknowledged_);
     EXPECT_LE(db_->LastPosition(), last());
     states_.resize(std::min<size_t>(states_.size(), db_->LastPosition() + 1));
+    durable_ = db_->LastPosition();  // what was found is made durable before it is served
     return Status::Ok();
   }
   DB* db() { return db_.get(); }
@@ -70,7 +73,9 @@ class Life {
     }
     batch.Put("attempt", value);
     next["attempt"] = value;
-    return Note(db_->Write({durability}, batch).status(), std::move(next));
+    Status status = Note(db_->Write({durability}, batch).status(), std::move(next));
+    if (status.ok() && durability == Durability::kPower) durable_ = acknowledged_;
+    return status;
   }
   Status CreateOrDropKeyspace() {
     Status status = db_->DropKeyspace("side");
@@ -79,8 +84,25 @@ class Life {
   }
   Status Close() {
     Status status = db_ != nullptr ? db_->Close() : Status::Ok();
+    if (db_ != nullptr && status.ok()) durable_ = acknowledged_;
     db_.reset();
     return status;
+  }
+
+  // A life with the same history, to be opened where only what is durable may be left.
+  Life AfterPowerLoss() const {
+    Life after;
+    after.states_ = states_;
+    after.acknowledged_ = durable_;
+    return after;
+  }
+
+  // The same where the process was killed: all that was acknowledged is left.
+  Life AfterKill() const {
+    Life after;
+    after.states_ = states_;
+    after.acknowledged_ = acknowledged_;
+    return after;
   }
 
   // The content is that of the last position, which lies between the acknowledged and the issued.
@@ -111,9 +133,11 @@ class Life {
     return status;
   }
 
+  std::string path_ = kPath;
   std::unique_ptr<DB> db_;
   std::vector<Rows> states_ = {{}};  // after each position
   LogPos acknowledged_ = 0;
+  LogPos durable_ = 0;  // acknowledged to survive a loss of power
   uint64_t attempts_ = 0;
 };
 

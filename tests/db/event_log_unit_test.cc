@@ -14,9 +14,13 @@ namespace {
 struct Recorder : EventListener {
   void OnEvent(const Event& event) override {
     details.push_back(event.detail);
+    kinds.push_back(event.kind);
+    dropped += event.dropped;
     if (then) then(event);
   }
   std::vector<std::string> details;
+  std::vector<EventKind> kinds;
+  uint64_t dropped = 0;
   std::function<void(const Event&)> then;
 };
 
@@ -29,9 +33,9 @@ class EventLogTest : public testing::Test {
     log_ = std::make_unique<EventLog>(fs != nullptr ? fs : fs_.get(), clock_.get(), dir, bytes_max,
                                       std::vector<std::shared_ptr<EventListener>>{recorder_});
   }
-  void Emit(const std::string& detail) {
+  void Emit(const std::string& detail, EventKind kind = EventKind::kStall) {
     Event event;
-    event.kind = EventKind::kStall;
+    event.kind = kind;
     event.detail = detail;
     log_->Emit(std::move(event));
   }
@@ -132,6 +136,60 @@ TEST_F(EventLogTest, ATornLastLineStaysALineOfItsOwn) {
   EXPECT_NE(text.find("\n{\"kind\":\"to\n{"), std::string::npos) << text;
 }
 
+// While a listener is busy with the first, more come than fit.
+TEST_F(EventLogTest, WhatASlowListenerHasNoRoomForIsCountedAndTold) {
+  constexpr size_t kCame = 5000;
+  recorder_->then = [&](const Event& event) {
+    if (event.detail != "first") return;
+    for (size_t i = 0; i < kCame; ++i) Emit(std::to_string(i));
+    Emit("damage", EventKind::kCorruption);
+  };
+  Make();
+  Emit("first");
+  const std::vector<std::string>& told = recorder_->details;
+  // The first, as many as fit, the count, and what somebody should act on.
+  ASSERT_EQ(told.size(), EventLog::kWaitingMax + 3);
+  EXPECT_EQ(told[EventLog::kWaitingMax], std::to_string(EventLog::kWaitingMax - 1));
+  EXPECT_EQ(recorder_->kinds[EventLog::kWaitingMax + 1], EventKind::kEventsDropped);
+  EXPECT_EQ(recorder_->dropped, kCame - EventLog::kWaitingMax);
+  EXPECT_EQ(told.back(), "damage");
+  EXPECT_NE(Text("EVENTS").find("\"event\":\"events_dropped\""), std::string::npos);
+  Emit("later");
+  EXPECT_EQ(told.back(), "later");
+}
+
+TEST_F(EventLogTest, EventsToActOnAreBoundedAsWell) {
+  recorder_->then = [&](const Event& event) {
+    if (event.detail != "first") return;
+    for (int i = 0; i < 5000; ++i) Emit(std::to_string(i), EventKind::kBackgroundError);
+  };
+  Make();
+  Emit("first");
+  EXPECT_EQ(recorder_->details.size(), EventLog::kUrgentWaitingMax + 2);
+  EXPECT_EQ(recorder_->dropped, 5000 - EventLog::kUrgentWaitingMax);
+}
+
+// A listener that is slower than the events for ever: no call tells for ever, nothing is lost
+// uncounted.
+TEST_F(EventLogTest, NoCallTellsForEver) {
+  uint64_t came = 0;
+  recorder_->then = [&](const Event& event) {
+    if (event.kind != EventKind::kStall || came >= 100'000) return;
+    Emit(std::to_string(++came));
+    Emit(std::to_string(++came));
+  };
+  Make(1 << 20, nullptr, "");
+  Emit("first");
+  EXPECT_EQ(recorder_->details.size(), EventLog::kToldMax);
+  recorder_->then = nullptr;
+  Emit("last");
+  Emit("closed", EventKind::kClosed);
+  uint64_t counts = 0;
+  for (const EventKind kind : recorder_->kinds) counts += kind == EventKind::kEventsDropped;
+  EXPECT_EQ(recorder_->details.size() - counts + recorder_->dropped, came + 3);
+  EXPECT_EQ(recorder_->details.back(), "closed");
+}
+
 TEST_F(EventLogTest, ConcurrentEventsAreHeardOneAtATimeAndEachOnce) {
   std::atomic<int> inside{0};
   recorder_->then = [&](const Event&) {
@@ -142,12 +200,12 @@ TEST_F(EventLogTest, ConcurrentEventsAreHeardOneAtATimeAndEachOnce) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 500; ++i) Emit(std::to_string(t));
+      for (int i = 0; i < 200; ++i) Emit(std::to_string(t));  // not more than fit
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(recorder_->details.size(), 2000u);
-  EXPECT_EQ(Lines(Text("EVENTS")), 2000u);
+  EXPECT_EQ(recorder_->details.size(), 800u);
+  EXPECT_EQ(Lines(Text("EVENTS")), 800u);
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ TEST_P(Metamorphic, SameListUnderEveryOptionSet) {
   const uint64_t operations = EnvironmentNumber("LOGWOOD_OPERATIONS", kOperationsDefault);
   const uint64_t share = operations / kShards / OptionSets().size();
   std::cout << "seed " << seed << ", " << share << " operations under each of "
-            << OptionSets().size() << " option sets\n";
+            << OptionSets().size()
+            << " option sets; operations in all: " << share * OptionSets().size() << "\n";
   uint64_t done = 0;
   for (uint64_t i = 0; done < share && !HasFatalFailure(); ++i) {
     ListSeed list{.seed = MixSeeds(seed, i), .length = 1500};

@@ -28,18 +28,20 @@ TEST(Event, TellsEverythingThatApplies) {
   event.level_in = 0;
   event.level_out = 1;
   event.micros = 7;
+  event.dropped = 8;
   event.status = Status::IoError("read x");
   event.detail = "line\nbreak";
-  EXPECT_EQ(event.ToJson(),
-            R"({"event":"compaction","wall_us":0,"position":0,"file":"000007.table","offset":0,)"
-            R"("bytes_in":1,"bytes_out":2,"entries_in":3,"entries_out":4,"tables_in":5,)"
-            R"("tables_out":6,"level_in":0,"level_out":1,"micros":7,"status":"IoError",)"
-            R"("message":"read x","detail":"line\nbreak"})");
+  EXPECT_EQ(
+      event.ToJson(),
+      R"({"event":"compaction","wall_us":0,"position":0,"file":"000007.table","offset":0,)"
+      R"("bytes_in":1,"bytes_out":2,"entries_in":3,"entries_out":4,"tables_in":5,)"
+      R"("tables_out":6,"level_in":0,"level_out":1,"micros":7,"dropped":8,"status":"IoError",)"
+      R"("message":"read x","detail":"line\nbreak"})");
 }
 
 TEST(Event, EveryKindHasItsOwnName) {
   std::string seen = " ";
-  for (int kind = 0; kind <= static_cast<int>(EventKind::kOldSnapshot); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(EventKind::kEventsDropped); ++kind) {
     const std::string name(EventKindName(static_cast<EventKind>(kind)));
     EXPECT_NE(name, "unknown");
     EXPECT_EQ(seen.find(" " + name + " "), std::string::npos) << name;

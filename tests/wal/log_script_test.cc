@@ -85,8 +85,10 @@ class LogScript {
   // Damaging. WHERE is header, header_copy, slot_a, slot_b, catalogue, a position's record, or a
   // number of bytes from the beginning as @N.
   //   flip SEGMENT WHERE [+N]    zero SEGMENT WHERE    cut SEGMENT WHERE [+N]
-  //   remove SEGMENT             swap SEGMENT SEGMENT  foreign SEGMENT
+  //   remove SEGMENT             swap SEGMENT SEGMENT
   //   copy SEGMENT SEGMENT (the bytes of the first into the file of the second)
+  //   foreign SEGMENT            of another instance; foreign SEGMENT history [NUMBER]: of another
+  //                              database, as segment NUMBER of it
   //   blank SEGMENT BYTES        garbage SEGMENT BYTES (appended)
   bool Act(const Words& words) {
     FileSystem* fs = log_->fs();
@@ -102,8 +104,12 @@ class LogScript {
     } else if (words[0] == "copy") {
       WriteWhole(fs, LogPath(std::stoull(words[2])), bytes);
     } else if (words[0] == "foreign") {
-      SegmentHeader header = log_->NextHeader(std::stoull(words[1]));
+      SegmentHeader header = log_->NextHeader(std::stoull(words[words.size() == 4 ? 3 : 1]));
       header.instance_id.low ^= 1;
+      if (words.size() >= 3) {
+        header.history_id.low ^= 1;
+        header.predecessor = header.predecessor_length = header.predecessor_last_position = 0;
+      }
       WriteWhole(fs, path, EncodeSegmentHeader(header));
     } else if (words[0] == "blank") {
       WriteWhole(fs, path, std::string(std::stoull(words[2]), '\0'));
