@@ -1,11 +1,13 @@
 // DB::Open: from a directory to a running engine, in the order that survives a crash at any step.
 #include <algorithm>
 
+#include "db/catalogue_load.h"
 #include "db/engine.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
 #include "db/recovery.h"
+#include "db/verify.h"
 #include "util/check.h"
 #include "util/escape.h"
 #include "util/random.h"
@@ -45,6 +47,7 @@ class Opener {
     }
     RETURN_IF_ERROR(StartEpochAndManifest());
     RETURN_IF_ERROR(StartLog());
+    damages_ = CheckTableFiles(fs_, path_, *live_tree_->version());
     RemoveObsoleteFiles();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
     Report();
@@ -86,6 +89,8 @@ class Opener {
   uint64_t next_number_ = 1;
   std::unique_ptr<Tree> live_tree_;
   std::unique_ptr<CommitLog> log_;
+  std::vector<Damage> damages_;  // of table files, as seen from outside
+  Status catalogue_damage_;      // the keyspaces were read from the log instead
 };
 
 Status Opener::PrepareDirectory() {
@@ -302,11 +307,8 @@ std::vector<RetainedSegment> Opener::OldSegments() const {
 
 Status Opener::StartLog() {
   const LogPos last = log_state_.replay.last_position;
-  {
-    auto view = core_->views.Share();
-    auto tree = view->NewIterator(&core_->tables, {}, Catalogue::Range());
-    RETURN_IF_ERROR(core_->catalogue.Load(tree.get(), last));
-  }
+  RETURN_IF_ERROR(LoadCatalogue(core_.get(), *core_->views.Share(), log_state_.replay.segments,
+                                last, &catalogue_damage_));
   CommitLog::Options options;
   options.fs = fs_;
   options.directory = path_;
@@ -348,6 +350,9 @@ void Opener::RemoveObsoleteFiles() {
   };
   const LevelShape& shape = live_tree_->version()->shape();
   for (uint64_t number : listing_.tables) {
+    // Invariant 17. The manifest may be an older copy; then what it does not know is the newer
+    // data.
+    if (!damages_.empty()) break;
     bool live = false;
     for (const auto& level : shape.levels) {
       live |= std::any_of(level.begin(), level.end(),
@@ -369,6 +374,16 @@ void Opener::RemoveObsoleteFiles() {
 
 void Opener::Report() {
   const RecoveryInfo& info = core_->recovery;
+  if (tree_.manifest_tail_bytes > 0) {
+    Event tail;
+    tail.kind = EventKind::kUnprovenTail;
+    tail.position = log_state_.replay.last_position;
+    tail.file = ManifestFileName(tree_.root.manifest);
+    tail.offset = tree_.manifest_tail_offset;
+    tail.bytes_in = tree_.manifest_tail_bytes;
+    tail.detail = "an edit that was never acknowledged, torn or not whole";
+    core_->events->Emit(std::move(tail));
+  }
   if (info.unproven_tail_bytes > 0) {
     Event tail;
     tail.kind = EventKind::kUnprovenTail;
@@ -379,12 +394,12 @@ void Opener::Report() {
     tail.detail = log_state_.replay.tail->reason;
     core_->events->Emit(std::move(tail));
   }
-  for (const Damage& damage : CheckTableFiles(fs_, path_, *live_tree_->version())) {
+  for (const Damage& damage : damages_) core_->events->Emit(EventOf(damage));
+  if (!catalogue_damage_.ok()) {
     Event event;
     event.kind = EventKind::kCorruption;
-    event.file = damage.file;
-    event.offset = damage.offset;
-    event.detail = damage.what;
+    event.status = catalogue_damage_;
+    event.detail = "tables that hold the catalogue cannot be read; the log had it";
     core_->events->Emit(std::move(event));
   }
   Event opened;

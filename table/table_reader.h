@@ -75,7 +75,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   // returned. `progress` is told the bytes done.
   struct BlockDamage {
     uint64_t offset = 0;
-    std::string what;
+    Status status;                    // what is wrong, naming file:offset
     std::string first_key, last_key;  // stored keys the damage may affect
   };
   Status Verify(const TableMeta* meta, const std::function<void(const BlockDamage&)>& report,

@@ -93,9 +93,9 @@ void ForEachCut(const DamageShape& shape, const Sampling& sampling, const Damage
       // The lengths at which files are cut most often, always.
       const bool always = size == 0 || size + 1 == bytes.size() || size == bytes.size() / 2;
       if (!always && !sampling.Takes(number, InZeros(bytes, size) ? kZeroWeight : 1)) continue;
-      DamageCase damage = CaseOf(shape, Kind::kCut, name,
-                                 "cut to " + std::to_string(size) + " of " +
-                                     std::to_string(bytes.size()) + " bytes");
+      DamageCase damage = CaseOf(
+          shape, Kind::kCut, name,
+          "cut to " + std::to_string(size) + " of " + std::to_string(bytes.size()) + " bytes");
       damage.offset = size;
       damage.files[name].resize(size);
       visit(damage);

@@ -15,8 +15,8 @@
 namespace logwood::test {
 
 struct DamageCase {
-  std::string what;  // for people: "000012.log: byte 17 ^ 0xff"
-  std::string file;  // which is damaged
+  std::string what;   // for people: "000012.log: byte 17 ^ 0xff"
+  std::string file;   // which is damaged
   std::string other;  // the other one of a swap; else empty
   enum class Kind : uint8_t { kFlip, kCut, kMissing, kZeroed, kSwapped, kStale } kind;
   uint64_t offset = 0;  // of the byte flipped, of the cut

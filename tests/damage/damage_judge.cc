@@ -1,10 +1,12 @@
 #include "tests/damage/damage_judge.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <memory>
 #include <set>
 
+#include "db/directory_check.h"
 #include "tests/support/option_sets.h"
 #include "util/escape.h"
 
@@ -156,6 +158,32 @@ std::string Verdict::ToString() const {
   for (const Event& event : events) text += "; event " + event.ToJson();
   for (const Status& error : errors) text += "; read: " + error.ToString();
   return wrong.empty() ? text : text + "; WRONG: " + wrong;
+}
+
+bool CheckVerdict::Names(const std::string& file) const {
+  const auto names = [&file](const Damage& damage) { return damage.file == file; };
+  return std::any_of(damages.begin(), damages.end(), names) ||
+         std::any_of(notes.begin(), notes.end(), names);
+}
+
+std::string CheckVerdict::ToString() const {
+  std::string text = status.ToString() + "\n";
+  for (const Damage& damage : damages) text += "    damage " + damage.ToString() + "\n";
+  for (const Damage& note : notes) text += "    note " + note.ToString() + "\n";
+  return text;
+}
+
+CheckVerdict Check(const FileContents& files) {
+  CheckVerdict verdict;
+  const Place place;
+  verdict.status = WriteDirectory(place.files(), kPath, files);
+  DirectoryCheckOptions options;
+  options.fs = place.files();
+  options.path = kPath;
+  options.damage = [&](const Damage& damage) { verdict.damages.push_back(damage); };
+  options.note = [&](const Damage& note) { verdict.notes.push_back(note); };
+  if (verdict.status.ok()) verdict.status = CheckDirectory(options).status();
+  return verdict;
 }
 
 Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode) {

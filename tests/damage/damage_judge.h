@@ -15,19 +15,30 @@ enum class OpenMode : uint8_t { kWriting, kReadOnly, kDamagedLog };
 std::string_view OpenModeName(OpenMode mode);
 
 struct Verdict {
-  Status opened;                // not ok: it did not open
-  LogPos last = 0;              // where the log ends, if it opened
-  RecoveryInfo recovery;        // the same
-  std::vector<Event> events;    // of kUnprovenTail and kCorruption; kWriting only
-  std::vector<Status> errors;   // of reads; at most a few are kept
-  std::string wrong;            // the first; empty: nothing is
+  Status opened;               // not ok: it did not open
+  LogPos last = 0;             // where the log ends, if it opened
+  RecoveryInfo recovery;       // the same
+  std::vector<Event> events;   // of kUnprovenTail and kCorruption; kWriting only
+  std::vector<Status> errors;  // of reads; at most a few are kept
+  std::string wrong;           // the first; empty: nothing is
   bool exact() const { return opened.ok() && errors.empty(); }
   // The open's, or the first read's.
-  Status first_error() const { return !opened.ok() ? opened : errors.empty() ? Status() : errors[0]; }
+  Status first_error() const {
+    return !opened.ok() ? opened : errors.empty() ? Status() : errors[0];
+  }
   std::string ToString() const;
 };
 
 Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode);
+
+// What `logwood check` finds: each damage and each note, as a line that begins with file:offset.
+struct CheckVerdict {
+  Status status;
+  std::vector<Damage> damages, notes;
+  bool Names(const std::string& file) const;
+  std::string ToString() const;
+};
+CheckVerdict Check(const FileContents& files);
 
 // Whether the message begins with "FILE:OFFSET: " or names FILE:OFFSET further on.
 bool NamesPlaceIn(const std::string& message, const std::string& file);

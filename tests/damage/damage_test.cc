@@ -12,6 +12,7 @@
 #include "tests/damage/damage_cases.h"
 #include "tests/damage/damage_judge.h"
 #include "tests/damage/damage_shape.h"
+#include "tests/damage/salvage_judge.h"
 #include "tests/support/environment.h"
 #include "tests/support/option_sets.h"
 #include "tests/support/status_assert.h"
@@ -24,9 +25,9 @@ namespace {
 constexpr uint64_t kFailuresMax = 5;
 // How many cases are left out by default.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500;
+constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500, kSalvagedOneIn = 3000, kSwapsOneIn = 40;
 #else
-constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300;
+constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300, kSalvagedOneIn = 300, kSwapsOneIn = 10;
 #endif
 
 class DamageTest : public testing::TestWithParam<ShapeKind> {
@@ -47,10 +48,26 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
       const Verdict verdict = Judge(shape_, damage.files, mode);
       exact_ += verdict.exact() && verdict.last == shape_.last ? 1 : 0;
       const std::string complaint = ComplaintAbout(damage, verdict, mode);
-      if (!complaint.empty()) Fail(damage, mode, complaint, verdict);
+      if (!complaint.empty()) {
+        Fail(damage, "opened " + std::string(OpenModeName(mode)) + ": " + complaint,
+             verdict.ToString());
+      }
       if (testing::Test::HasFatalFailure()) return;
     }
+    LookByCheck(damage);
   }
+
+  // `logwood check` names the file, and says nothing of others that it would not say anyway.
+  void LookByCheck(const DamageCase& damage) {
+    const CheckVerdict verdict = Check(damage.files);
+    std::string complaint;
+    if (!verdict.status.ok()) complaint = "check fails";
+    if (!verdict.Names(damage.file) && !IsUnnoticed(damage)) complaint = "check does not name it";
+    if (complaint.empty()) return;
+    Fail(damage, complaint, verdict.ToString());
+  }
+
+  bool IsUnnoticed(const DamageCase& damage) { return false; }
 
   std::string ComplaintAbout(const DamageCase& damage, const Verdict& verdict, OpenMode mode) {
     if (!verdict.wrong.empty()) return verdict.wrong;
@@ -95,16 +112,15 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
     return !damage.other.empty() && NamesPlaceIn(message, damage.other);
   }
 
-  void Fail(const DamageCase& damage, OpenMode mode, const std::string& complaint,
-            const Verdict& verdict) {
+  void Fail(const DamageCase& damage, const std::string& complaint, const std::string& verdict) {
     const auto directory =
         std::filesystem::path(EnvironmentText(
             "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-damage").string())) /
         std::to_string(failures_);
     std::filesystem::remove_all(directory);
     EXPECT_OK(WriteDirectory(FileSystem::Posix(), directory.string(), damage.files));
-    ADD_FAILURE() << damage.what << ", opened " << OpenModeName(mode) << ": " << complaint << "\n  "
-                  << verdict.ToString() << "\n  saved in " << directory.string();
+    ADD_FAILURE() << damage.what << ", " << complaint << "\n  " << verdict << "\n  saved in "
+                  << directory.string();
     ASSERT_LT(++failures_, kFailuresMax);
   }
 
@@ -130,12 +146,11 @@ void DamageTest::ReadNewestLog() {
   ASSERT_OK_AND_ASSIGN(const auto file, place.files()->OpenRandomAccess("/db/" + newest_log_));
   ASSERT_OK_AND_ASSIGN(const SegmentProbe probe, ProbeSegment(*file, newest_log_));
   proven_before_newest_ = probe.header().durable;
-  for (const auto& [slot, offset] : {std::pair(probe.slots[0], kSlotAOffset),
-                                     std::pair(probe.slots[1], kSlotBOffset)}) {
+  for (const auto& [slot, offset] :
+       {std::pair(probe.slots[0], kSlotAOffset), std::pair(probe.slots[1], kSlotBOffset)}) {
     if (slot) newest_marks_.emplace_back(offset + kSlotBytes, slot->durable);
   }
-  ASSERT_OK_AND_ASSIGN(const auto reader,
-                       SegmentReader::Open(place.files(), "/db/" + newest_log_));
+  ASSERT_OK_AND_ASSIGN(const auto reader, SegmentReader::Open(place.files(), "/db/" + newest_log_));
   CommitRecord record;
   while (reader->Next(&record) == SegmentReader::Outcome::kRecord)
     newest_marks_.emplace_back(reader->end_offset(), record.durable);
@@ -149,6 +164,9 @@ TEST_P(DamageTest, TheWholeOneIsExact) {
     EXPECT_GE(verdict.recovery.durable_point, shape_.durable);
     EXPECT_EQ(verdict.recovery.unproven_tail_bytes > 0, GetParam() == ShapeKind::kTorn);
   }
+  const CheckVerdict check = Check(shape_.files);
+  EXPECT_TRUE(check.status.ok() && check.damages.empty()) << check.ToString();
+  EXPECT_EQ(check.notes.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << check.ToString();
 }
 
 TEST_P(DamageTest, Flips) {
@@ -172,6 +190,71 @@ TEST_P(DamageTest, FileFaults) {
   Report();
 }
 
+// What is saved is what was there, but for what the report names; and it names no more than a block
+// of a table or a commit where one byte is damaged.
+class SalvageTest : public DamageTest {
+ protected:
+  void Look(const DamageCase& damage) {
+    SetCrashNote(damage.what + ", salvaged");
+    ++states_;
+    const SalvageVerdict verdict = JudgeSalvage(shape_, damage.files);
+    exact_ += verdict.status.ok() && verdict.inexact_keys == 0 ? 1 : 0;
+    std::string complaint = verdict.wrong;
+    if (!verdict.status.ok()) complaint = "salvage fails";
+    if (complaint.empty() && damage.kind == DamageCase::Kind::kFlip) {
+      complaint = ComplaintAboutExtent(damage, verdict);
+    }
+    if (!complaint.empty()) Fail(damage, complaint, verdict.ToString());
+  }
+
+  // One byte costs no more than its block, its commit, or the certainty of the manifest.
+  std::string ComplaintAboutExtent(const DamageCase& damage, const SalvageVerdict& verdict) {
+    constexpr uint64_t kKeysOfBlockMax = 12;
+    if (verdict.summary.losses > 1) return "more than one loss";
+    if (verdict.inexact_keys > kKeysOfBlockMax) return "too many keys are lost";
+    for (const SalvageLoss& loss : verdict.report) {
+      const Damage& d = loss.damage;
+      if (loss.lost && d.file != damage.file) return "a loss in another file";
+      if (loss.lost && d.file.ends_with(".log") && d.first_position != d.last_position)
+        return "more than one commit is lost";
+    }
+    return "";
+  }
+};
+
+TEST_P(SalvageTest, TheWholeOneIsSavedWhole) {
+  const SalvageVerdict verdict = JudgeSalvage(shape_, shape_.files);
+  EXPECT_TRUE(verdict.status.ok() && verdict.wrong.empty()) << verdict.ToString();
+  EXPECT_EQ(verdict.inexact_keys, 0u);
+  EXPECT_EQ(verdict.summary.losses, 0u) << verdict.ToString();
+  EXPECT_EQ(verdict.report.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << verdict.ToString();
+}
+
+TEST_P(SalvageTest, Flips) {
+  ForEachFlip(shape_, Sampling::One(kSalvagedOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(SalvageTest, Cuts) {
+  ForEachCut(shape_, Sampling::One(kSalvagedOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(SalvageTest, FileFaults) {
+  uint64_t number = 0;
+  ForEachFileFault(shape_, [&](const DamageCase& damage) {
+    const bool taken = damage.kind != DamageCase::Kind::kSwapped || ++number % kSwapsOneIn == 0;
+    if (taken && !HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, SalvageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 INSTANTIATE_TEST_SUITE_P(Shapes, DamageTest, testing::ValuesIn(kShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 

@@ -203,7 +203,7 @@ TEST(TableDamageTest, VerifyReportsEachDamageWithItsKeysAndGoesOn) {
   EXPECT_TRUE(status.Is(StatusCode::kCorruption));
   EXPECT_EQ(last_progress, table.bytes->size());
   ASSERT_EQ(damages.size(), 2u);
-  EXPECT_EQ(damages[0].what, status.message());
+  EXPECT_EQ(damages[0].status.ToString(), status.ToString());
   for (size_t i = 0; i < 2; ++i) {
     EXPECT_LE(damages[i].first_key, entries[i == 0 ? 50 : 150].key);
     EXPECT_GE(damages[i].last_key, entries[i == 0 ? 50 : 150].key);
