@@ -1,7 +1,7 @@
 // The compaction half of Background: picking, running, committing.
 #include "db/background.h"
+#include "db/damage.h"
 #include "db/table_check.h"
-#include "db/verify.h"
 #include "util/status_macros.h"
 
 namespace logwood {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/inventory.h"
 #include "db/table_check.h"
@@ -36,9 +37,14 @@ class DirectoryChecker {
     summary_.manifest_is_certain = inventory_.certain;
     AddTotal(only);
     LoadNames();
-    for (const Damage& damage : inventory_.damages) tell_damage_(damage);
-    for (const Damage& note : inventory_.notes) tell_note_(note);
-    RETURN_IF_ERROR(CheckLog());
+    RETURN_IF_ERROR(JudgeLog());
+    for (Damage& damage : inventory_.damages) TellOnce(std::move(damage), true);
+    for (Damage& note : inventory_.notes) TellOnce(std::move(note), false);
+    for (const Inventory::Segment& segment : inventory_.segments) {
+      RETURN_IF_ERROR(CheckSegment(segment));
+    }
+    // No file of which it could be said better.
+    if (verdict_) TellOnce(*std::exchange(verdict_, std::nullopt), true);
     for (const auto& [level, meta] : inventory_.tables) {
       if (Wanted(only, meta.number)) CheckTableOf(meta);
     }
@@ -55,9 +61,9 @@ class DirectoryChecker {
   }
   void AddTotal(const std::set<std::string>* only);
   void LoadNames();
-  Status CheckLog();
+  Status JudgeLog();
+  void TellOnce(Damage damage, bool certain);
   Status CheckSegment(const Inventory::Segment& segment);
-  void NoteVerdict(const ReplayResult& replay);
   void TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   bool WasDurable(const Inventory::Segment& segment) const;
   void CheckTableOf(const TableMeta& meta);
@@ -76,11 +82,9 @@ class DirectoryChecker {
   uint64_t total_ = 0;
   LogPos durable_ = 0;
   uint64_t durable_segment_ = 0;
-  // Why the log does not open; until the flaw of a segment says the same with its commits.
+  // Why the log does not open; until another finding is of the same place.
   std::optional<Damage> verdict_;
-  // Where the tail begins that was told already.
-  std::string told_file_;
-  uint64_t told_offset_ = 0;
+  std::set<std::pair<std::string, uint64_t>> told_;
 };
 
 void DirectoryChecker::AddTotal(const std::set<std::string>* only) {
@@ -106,28 +110,17 @@ void DirectoryChecker::LoadNames() {
   }
 }
 
-// The verdict of an open over the log first; then each segment, behind damage, too.
-Status DirectoryChecker::CheckLog() {
+// The verdict of an open: how far the log goes, and whether what ends it is damage or a tail.
+Status DirectoryChecker::JudgeLog() {
   const TreeState& tree = inventory_.tree;
-  DirectoryListing listing = inventory_.listing;
   ASSIGN_OR_RETURN(const ReplayResult replay,
-                   ReplayTree(options_.fs, options_.path, listing, tree,
+                   ReplayTree(options_.fs, options_.path, inventory_.listing, tree,
                               [](const CommitRecord&) { return Status::Ok(); }));
   durable_ = std::max(replay.durable_point, tree.tables.position);
   durable_segment_ = tree.durable_segment;
   if (tree.clean_close) durable_segment_ = std::max(durable_segment_, tree.clean_close->segment);
   summary_.last_position = std::max(replay.last_position, tree.tables.position);
   summary_.durable_point = durable_;
-  NoteVerdict(replay);
-  for (const Inventory::Segment& segment : inventory_.segments) {
-    RETURN_IF_ERROR(CheckSegment(segment));
-  }
-  // No file of which it could be said better.
-  if (verdict_) tell_damage_(*verdict_);
-  return Status::Ok();
-}
-
-void DirectoryChecker::NoteVerdict(const ReplayResult& replay) {
   if (!replay.damage.ok()) {
     verdict_ = DamageFrom(replay.damage, options_.path, replay.damage_file);
     verdict_->first_position = replay.last_position + 1;
@@ -141,11 +134,25 @@ void DirectoryChecker::NoteVerdict(const ReplayResult& replay) {
                 " bytes behind the last good commit were never acknowledged as durable; opening "
                 "for writing leaves them behind";
     note.first_position = note.last_position = replay.last_position + 1;
-    told_file_ = note.file;
-    told_offset_ = note.offset;
     summary_.unproven_tail_bytes = replay.tail->bytes;
-    tell_note_(note);
+    TellOnce(std::move(note), false);
   }
+  return Status::Ok();
+}
+
+// Of ROOT, manifest or log. One place is told once; what an open says of it is certain.
+void DirectoryChecker::TellOnce(Damage damage, bool certain) {
+  if (!told_.emplace(damage.file, damage.offset).second) return;
+  if (verdict_ && damage.file == verdict_->file && damage.offset == verdict_->offset) {
+    damage.what = std::move(verdict_->what);
+    if (damage.last_position == 0) {
+      damage.first_position = verdict_->first_position;
+      damage.last_position = verdict_->last_position;
+    }
+    verdict_.reset();
+    certain = true;
+  }
+  (certain ? tell_damage_ : tell_note_)(damage);
 }
 
 Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
@@ -177,12 +184,6 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
   damage.offset = flaw.offset;
   damage.what = flaw.what;
   bool certain = WasDurable(segment);
-  if (damage.file == told_file_ && damage.offset == told_offset_) return;
-  if (verdict_ && damage.file == verdict_->file && damage.offset == verdict_->offset) {
-    damage.what = verdict_->what;
-    verdict_.reset();
-    certain = true;
-  }
   if (flaw.kind == Kind::kRecords) {
     certain = certain && flaw.first_position <= durable_;
     damage.first_position = flaw.first_position;
@@ -199,7 +200,7 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
   } else if (flaw.kind != Kind::kHeader) {
     damage.what += "; no commit is affected";
   }
-  (certain ? tell_damage_ : tell_note_)(damage);
+  TellOnce(std::move(damage), certain);
 }
 
 void DirectoryChecker::CheckTableOf(const TableMeta& meta) {
@@ -230,8 +231,7 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
   const TableProperties& properties = (*reader)->properties();
   note.what = "a table of which no manifest says whether it counts, with " +
               std::to_string(properties.entries) + " entries";
-  note.first_position = properties.min_position;
-  note.last_position = properties.max_position;
+  SetDamagedPositions(properties.min_position, properties.max_position, &note);
   SetDamagedKeys(properties.smallest_key, properties.largest_key, &names_, &note);
   tell_note_(note);
   const Status verified =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/manifest.h"
 #include "db/manifest_scan.h"
@@ -44,13 +45,17 @@ class InventoryTaker {
   void SortOutSegments();
   void FollowChain();
   bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
+  void TellUnreadable();
+  void TellGone(uint64_t number, std::string what);
+  bool WasDurable(uint64_t number, const Inventory::Segment* next) const;
   void SortOutTables();
+  void AddDamage(Damage damage);
   void AddDamage(std::string file, uint64_t offset, std::string what) {
     Damage damage;
     damage.file = std::move(file);
     damage.offset = offset;
     damage.what = std::move(what);
-    inventory_.damages.push_back(std::move(damage));
+    AddDamage(std::move(damage));
   }
   // The newest segment's word for which manifest it follows.
   ManifestState NewestManifest() const;
@@ -60,7 +65,16 @@ class InventoryTaker {
   Inventory inventory_;
   std::map<uint64_t, std::pair<int, TableMeta>> live_;
   std::vector<uint64_t> removed_;
+  std::map<uint64_t, std::string> unreadable_;  // segments, and why
 };
+
+// One place is told once.
+void InventoryTaker::AddDamage(Damage damage) {
+  for (const Damage& told : inventory_.damages) {
+    if (told.file == damage.file && told.offset == damage.offset) return;
+  }
+  inventory_.damages.push_back(std::move(damage));
+}
 
 Status InventoryTaker::SurveySegments() {
   for (uint64_t number : inventory_.listing.logs) {
@@ -87,7 +101,7 @@ ManifestState InventoryTaker::NewestManifest() const {
 Status InventoryTaker::ReadTree() {
   const Status strict = ReadTreeFromRoot();
   if (strict.ok() || !IsBroken(strict)) return strict;
-  inventory_.damages.push_back(DamageFrom(strict, path_, kRootFileName));
+  AddDamage(DamageFrom(strict, path_, kRootFileName));
   return ReadTreeAround();
 }
 
@@ -133,7 +147,7 @@ Status InventoryTaker::ReadTreeAround() {
     ASSIGN_OR_RETURN(const bool used, TryManifest(number));
     if (used) return Status::Ok();
   }
-  if (candidates.empty()) AddDamage(ManifestFileName(0), 0, "no manifest is there");
+  if (candidates.empty()) AddDamage("manifest", 0, "no manifest is there");
   return Status::Ok();
 }
 
@@ -200,10 +214,11 @@ void InventoryTaker::SortOutSegments() {
   for (Inventory::Segment& segment : inventory_.segments) {
     const std::string name = LogFileName(segment.number);
     const SegmentSurvey& survey = *segment.survey;
-    if (survey.probe().kind == SegmentProbe::Kind::kBlank && !survey.identified()) {
-      inventory_.strangers.push_back({name, "blank: nothing was ever written to it"});
-    } else if (!survey.identified()) {
-      AddDamage(name, 0, "neither its header nor its slots say which segment it is");
+    if (!survey.identified()) {
+      unreadable_[segment.number] =
+          survey.probe().kind == SegmentProbe::Kind::kBlank
+              ? "the file is blank"
+              : "neither its header nor its slots say which segment it is";
     } else if (survey.instance_id() != instance) {
       AddDamage(name, 0, "a segment of another database or instance");
     } else if (survey.number() != segment.number) {
@@ -227,6 +242,7 @@ void InventoryTaker::SortOutSegments() {
             [](const auto& a, const auto& b) { return a.number < b.number; });
   inventory_.segments = std::move(own);
   FollowChain();
+  TellUnreadable();
 }
 
 // From the newest back along what each header says of its predecessor: segments between the two
@@ -237,12 +253,7 @@ void InventoryTaker::FollowChain() {
   while (!inventory_.segments.empty()) {
     Inventory::Segment segment = std::move(inventory_.segments.back());
     inventory_.segments.pop_back();
-    if (!chain.empty() && !Precedes(&segment, chain.back())) {
-      inventory_.strangers.push_back(
-          {LogFileName(segment.number), "an earlier recovery discarded it"});
-      continue;
-    }
-    chain.push_back(std::move(segment));
+    if (chain.empty() || Precedes(&segment, chain.back())) chain.push_back(std::move(segment));
   }
   std::reverse(chain.begin(), chain.end());
   inventory_.segments = std::move(chain);
@@ -263,15 +274,62 @@ bool InventoryTaker::Precedes(Inventory::Segment* older, const Inventory::Segmen
     older->limits.length_max = header.predecessor_length;
     return true;
   }
-  older->limits.last_position.reset();
-  const std::vector<uint64_t>& there = inventory_.listing.logs;
-  if (std::binary_search(there.begin(), there.end(), header.predecessor)) return true;  // told
-  Damage damage;
-  damage.file = LogFileName(header.predecessor);
-  damage.what = "the file is missing";
-  damage.last_position = header.predecessor_last_position;
-  inventory_.damages.push_back(std::move(damage));
+  older->limits.last_position.reset();  // the one between them is gone
   return true;
+}
+
+// Segments that are missing and those nobody can read. One older than all that can be read may have
+// been removed because nothing needs it; a file of its name that says nothing rotted all the same.
+void InventoryTaker::TellUnreadable() {
+  const std::vector<uint64_t>& there = inventory_.listing.logs;
+  for (size_t i = 1; i < inventory_.segments.size(); ++i) {
+    const SegmentSurvey& survey = *inventory_.segments[i].survey;
+    const uint64_t before = survey.has_header() ? survey.probe().header().predecessor : 0;
+    if (before > inventory_.segments[i - 1].number &&
+        !std::binary_search(there.begin(), there.end(), before)) {
+      unreadable_[before] = "the file is missing";
+    }
+  }
+  for (auto& [number, what] : unreadable_) TellGone(number, std::move(what));
+}
+
+void InventoryTaker::TellGone(uint64_t number, std::string what) {
+  const auto next = std::find_if(inventory_.segments.begin(), inventory_.segments.end(),
+                                 [&](const auto& segment) { return segment.number > number; });
+  const bool is_last = next == inventory_.segments.end();
+  if (!is_last && next->survey->has_header() &&
+      next->survey->probe().header().predecessor < number) {
+    return;  // an earlier recovery discarded it
+  }
+  Damage damage;
+  damage.file = LogFileName(number);
+  damage.what = std::move(what);
+  damage.first_position = 1;
+  if (next != inventory_.segments.begin()) {
+    const auto read = std::prev(next)->survey->Read(
+        std::prev(next)->limits, [](const CommitRecord&) { return Status::Ok(); },
+        [](const SegmentFlaw&) {});
+    if (read.ok()) damage.first_position = read->last_position + 1;
+  }
+  damage.last_position = is_last ? inventory_.tree.durable : next->survey->first_position() - 1;
+  damage.last_position = std::max(damage.first_position, damage.last_position);
+  if (WasDurable(number, is_last ? nullptr : &*next)) {
+    AddDamage(std::move(damage));
+  } else {
+    inventory_.notes.push_back(std::move(damage));
+  }
+}
+
+// What was never durable, a crash may take away.
+bool InventoryTaker::WasDurable(uint64_t number, const Inventory::Segment* next) const {
+  const TreeState& tree = inventory_.tree;
+  LogPos durable = std::max(tree.durable, tree.tables.position);
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    durable = std::max(durable, segment.survey->durable_point());
+  }
+  return number <= tree.durable_segment ||
+         (tree.clean_close && number <= tree.clean_close->segment) ||
+         (next != nullptr && next->survey->first_position() <= durable + 1);
 }
 
 // Where a table is missing the manifest may be an older copy: then those it does not know count.
@@ -287,10 +345,9 @@ void InventoryTaker::SortOutTables() {
     if (known) continue;
     const bool removed = std::find(removed_.begin(), removed_.end(), number) != removed_.end();
     if ((inventory_.tables_are_certain && !one_is_missing) || removed) {
-      inventory_.strangers.push_back({TableFileName(number), "no longer part of the database"});
-    } else {
-      inventory_.unknown_tables.push_back(number);
+      continue;  // no longer part of the database
     }
+    inventory_.unknown_tables.push_back(number);
   }
   if (!inventory_.unknown_tables.empty()) inventory_.tables_are_certain = false;
 }
@@ -299,27 +356,6 @@ void InventoryTaker::SortOutTables() {
 
 Result<Inventory> TakeInventory(FileSystem* fs, const std::string& path) {
   return InventoryTaker(fs, path).Run();
-}
-
-Damage DamageFrom(const Status& status, const std::string& path, const std::string& file) {
-  Damage damage;
-  damage.file = file;
-  std::string_view message = status.message();
-  damage.what = message;
-  if (message.starts_with(path + "/")) message.remove_prefix(path.size() + 1);
-  const size_t colon = message.find(':');
-  if (colon == std::string_view::npos || !ParseFileName(message.substr(0, colon))) return damage;
-  std::string_view rest = message.substr(colon + 1);
-  uint64_t offset = 0;
-  size_t digits = 0;
-  for (; digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9'; ++digits) {
-    offset = offset * 10 + static_cast<uint64_t>(rest[digits] - '0');
-  }
-  if (digits == 0 || !rest.substr(digits).starts_with(": ")) return damage;
-  damage.file = message.substr(0, colon);
-  damage.offset = offset;
-  damage.what = rest.substr(digits + 2);
-  return damage;
 }
 
 }  // namespace logwood

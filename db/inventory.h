@@ -24,12 +24,6 @@ struct Inventory {
     // What counts of it, where the next segment or a clean close says so.
     SegmentSurvey::Limits limits;
   };
-  // A file that is there and not part of the database as far as is known.
-  struct Stranger {
-    std::string file;
-    std::string why;
-  };
-
   DirectoryListing listing;
   // ROOT and every edit of its manifest were read: `tree` is what the database consists of.
   bool certain = false;
@@ -41,15 +35,11 @@ struct Inventory {
   std::vector<std::pair<int, TableMeta>> tables;  // that belong to it, with their level
   std::vector<uint64_t> unknown_tables;           // files of which no edit that was read speaks
   std::vector<Segment> segments;                  // ascending
-  std::vector<Stranger> strangers;
   std::vector<Damage> damages;  // of ROOT, manifest, and segments that are no part of the log
   std::vector<Damage> notes;    // what is no damage and yet not as a clean close leaves it
 };
 
 // Fails only when the file system does, and with kNotFound where no database ever was.
 Result<Inventory> TakeInventory(FileSystem* fs, const std::string& path);
-
-// "path/FILE:OFFSET: what is wrong" as its parts; `file` where the message names no place.
-Damage DamageFrom(const Status& status, const std::string& path, const std::string& file);
 
 }  // namespace logwood

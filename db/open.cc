@@ -2,12 +2,12 @@
 #include <algorithm>
 
 #include "db/catalogue_load.h"
+#include "db/damage.h"
 #include "db/engine.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
 #include "db/recovery.h"
-#include "db/verify.h"
 #include "util/check.h"
 #include "util/escape.h"
 #include "util/random.h"

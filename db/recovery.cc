@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/fold.h"
-#include "db/table_check.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
 #include "wal/segments.h"
@@ -259,9 +259,7 @@ std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
                                     " bytes, the manifest says " + std::to_string(meta->size)
                               : size.status().ToString();
       damage.offset = size.ok() ? std::min(*size, meta->size) : 0;
-      SetDamagedKeys(meta->begin, meta->end, nullptr, &damage);
-      damage.first_position = meta->min_position;
-      damage.last_position = meta->max_position;
+      SetDamagedTable(*meta, nullptr, &damage);
       damages.push_back(std::move(damage));
     }
   }

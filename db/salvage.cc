@@ -1,11 +1,12 @@
 #include "db/salvage.h"
 
 #include <algorithm>
-#include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/inventory.h"
 #include "db/salvage_catalogue.h"
@@ -13,7 +14,6 @@
 #include "db/salvage_merge.h"
 #include "db/salvage_tables.h"
 #include "db/salvage_target.h"
-#include "db/table_check.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -31,9 +31,9 @@ class Salvager {
     RETURN_IF_ERROR(CheckTarget());
     RETURN_IF_ERROR(LockSource());
     ASSIGN_OR_RETURN(inventory_, TakeInventory(options_.fs, options_.source));
-    TellInventory();
     RETURN_IF_ERROR(Survey());
     TellTableLosses();
+    TellInventory();
     Status written = Write();
     RemoveSpilled();
     RETURN_IF_ERROR(std::move(written));
@@ -49,7 +49,10 @@ class Salvager {
   bool IsElsewhere(const SalvageTables::Loss& loss) const;
   Status Write();
   void RemoveSpilled();
+  // Of one place at most one note.
   void Tell(const SalvageLoss& loss) {
+    const bool is_new = told_.emplace(loss.damage.file, loss.damage.offset).second;
+    if (!loss.lost && !is_new) return;
     summary_.losses += loss.lost ? 1 : 0;
     options_.report(loss);
   }
@@ -68,6 +71,7 @@ class Salvager {
   std::unique_ptr<SalvageTables> tables_;
   std::vector<LostKeys> lost_;
   SalvageSummary summary_;
+  std::set<std::pair<std::string, uint64_t>> told_;
   uint64_t done_ = 0, total_ = 0;
 };
 

@@ -72,8 +72,22 @@ void SalvageLog::AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& f
   losses_.push_back(std::move(loss));
 }
 
-// Commits that no file holds at all: those of missing segments. Which file it was, the header of
-// the next one says, or the manifest.
+// The file that held the commit: the header of the segment behind it says it, or the manifest, or
+// it is the newest one.
+std::string SalvageLog::FileOf(LogPos position) const {
+  const TreeState& tree = inventory_.tree;
+  uint64_t file = std::max(tree.durable_segment, tree.clean_close ? tree.clean_close->segment : 0);
+  if (!inventory_.segments.empty()) file = std::max(file, inventory_.segments.back().number);
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    const SegmentSurvey& survey = *segment.survey;
+    if (survey.first_position() <= position || !survey.has_header()) continue;
+    file = survey.probe().header().predecessor;
+    break;
+  }
+  return file != 0 ? LogFileName(file) : "the log";
+}
+
+// Commits that no file holds at all.
 void SalvageLog::AddMissing() {
   LogPos begin = in_tables_ + 1;
   if (in_tables_ == 0 && !inventory_.segments.empty()) {
@@ -83,16 +97,7 @@ void SalvageLog::AddMissing() {
   for (const auto& [first, last] : readable_.Missing(begin, last_)) {
     for (const auto& [untold, untold_last] : told_.Missing(first, last)) {
       SalvageLoss loss;
-      uint64_t file = inventory_.tree.durable_segment;
-      if (inventory_.tree.clean_close) {
-        file = std::max(file, inventory_.tree.clean_close->segment);
-      }
-      for (const Inventory::Segment& segment : inventory_.segments) {
-        if (segment.survey->first_position() <= untold || !segment.survey->has_header()) continue;
-        file = segment.survey->probe().header().predecessor;
-        break;
-      }
-      loss.damage.file = file != 0 ? LogFileName(file) : "the log";
+      loss.damage.file = FileOf(untold);
       loss.damage.what = "the file is missing, or holds nothing that can be verified";
       loss.damage.first_position = untold;
       loss.damage.last_position = untold_last;

@@ -51,6 +51,7 @@ class SalvageLog {
   Status SurveySegment(const Inventory::Segment& segment, SalvageCatalogue* catalogue);
   void AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   void AddMissing();
+  std::string FileOf(LogPos position) const;
   void Judge(SalvageLoss* loss) const;
   Status Take(const CommitRecord& record, const std::vector<LostKeys>& lost);
   Status Insert(const CommitRecord& record, const std::vector<LostKeys>& lost);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "util/file_header.h"
 #include "util/status_macros.h"
@@ -73,11 +74,11 @@ void SalvageTables::AddLoss(uint64_t number, const TableMeta* meta, const Damage
   loss.loss.end = found.end;
   loss.entries = found.entries_lost;
   loss.keys = {found.first_key, found.last_key};
+  // Where positions were dropped (the smallest is 0) the largest that is left says nothing.
   if (meta != nullptr) {
     loss.first_position = meta->min_position;
-    loss.last_position = meta->max_position;
+    if (loss.first_position != 0) loss.last_position = meta->max_position;
   } else if (table != nullptr && table->properties() != nullptr) {
-    // Positions may have been dropped; then the largest that is left says little.
     loss.first_position = table->properties()->min_position;
     if (loss.first_position != 0) loss.last_position = table->properties()->max_position;
   }
@@ -96,7 +97,7 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
                      : DamageFrom(opened.status(), options_.source, "").what;
     if (meta != nullptr) {
       whole.first_key = meta->begin;
-      whole.last_key = meta->end;
+      whole.last_key = meta->end.substr(0, meta->end.size() - 1);
     }
     AddLoss(number, meta, nullptr, whole);
     return Status::Ok();

@@ -12,11 +12,6 @@
 
 namespace logwood {
 
-// What `Damage` says of stored keys: the user's key, and the name of its keyspace ("#17" where
-// `names` is null or has none).
-void SetDamagedKeys(const std::string& first_stored, const std::string& last_stored,
-                    const Catalogue* names, Damage* damage);
-
 struct TableCheck {
   FileSystem* fs = nullptr;
   std::string directory;

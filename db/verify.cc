@@ -1,10 +1,9 @@
 #include "db/verify.h"
 
+#include "db/damage.h"
 #include "db/file_names.h"
-#include "db/inventory.h"
 #include "db/manifest.h"
 #include "db/table_check.h"
-#include "util/escape.h"
 #include "util/status_macros.h"
 #include "wal/segment_survey.h"
 
@@ -112,28 +111,6 @@ class Verifier {
 };
 
 }  // namespace
-
-Event EventOf(const Damage& damage) {
-  Event event;
-  event.kind = EventKind::kCorruption;
-  event.file = damage.file;
-  event.offset = damage.offset;
-  event.detail = damage.ToString();
-  return event;
-}
-
-std::string Damage::ToString() const {
-  std::string text = file + ":" + std::to_string(offset) + ": " + what;
-  if (!first_keyspace.empty() || !last_keyspace.empty()) {
-    text += "; keys " + first_keyspace + "/" + Escape(first_key) + " to " + last_keyspace + "/" +
-            Escape(last_key);
-  }
-  if (last_position != 0) {
-    text +=
-        "; positions " + std::to_string(first_position) + " to " + std::to_string(last_position);
-  }
-  return text;
-}
 
 Status VerifyDatabase(Core& core, const VerifyInput& input,
                       const std::function<void(const Damage&)>& report,

@@ -17,9 +17,6 @@ struct VerifyInput {
   std::function<bool(uint64_t number)> collected;
 };
 
-// What the event log says of a damage.
-Event EventOf(const Damage& damage);
-
 // kCorruption with the first damage, after all were reported; other failures as they come.
 Status VerifyDatabase(Core& core, const VerifyInput& input,
                       const std::function<void(const Damage&)>& report,

@@ -26,10 +26,19 @@ class Notes final : public EventListener {
   std::vector<Event> events;
 };
 
+constexpr char kUnknownKeyspace[] = "?";
+
+uint32_t NumberOf(const DamageShape& shape, const std::string& keyspace) {
+  if (keyspace == "the catalogue") return 0;
+  const std::string name = keyspace.substr(0, keyspace.find(" (dropped)"));
+  if (name.starts_with("#")) return static_cast<uint32_t>(std::stoul(name.substr(1)));
+  return shape.keyspace_numbers.at(name);
+}
+
 class Reader {
  public:
-  Reader(const DamageShape& shape, DB* db, Verdict* verdict)
-      : shape_(shape), db_(db), verdict_(verdict) {}
+  Reader(const DamageShape& shape, DB* db, const std::vector<Damage>& named, Verdict* verdict)
+      : shape_(shape), db_(db), named_(named), verdict_(verdict) {}
 
   void ReadAll() {
     verdict_->last = db_->LastPosition();
@@ -48,6 +57,7 @@ class Reader {
       Scan(name, *keyspace, rows, true);
       Scan(name, *keyspace, rows, false);
       GetAll(name, *keyspace, rows);
+      ScanAround(name, *keyspace, rows);
     }
     if (!names.empty()) Wrong("keyspace " + *names.begin() + " is back");
   }
@@ -91,10 +101,43 @@ class Reader {
         if (value_ != found->second) return Wrong(name + ": key " + Escape(key) + " is wrong");
       } else if (!status.Is(StatusCode::kNotFound)) {
         Note(status);
+        if (!IsNamed(name, key)) return Wrong("key " + Escape(key) + " is outside the damage");
       } else if (there) {
         return Wrong(name + ": key " + Escape(key) + " is not found");
       }
     }
+  }
+
+  bool IsNamed(const std::string& name, const std::string& key) const {
+    return std::any_of(named_.begin(), named_.end(), [&](const Damage& damage) {
+      return Covers(shape_, damage, name, key);
+    });
+  }
+
+  // Each stretch of keys outside the damage, within bounds: without an error.
+  void ScanAround(const std::string& name, Keyspace keyspace, const Rows& rows) {
+    const std::set<std::string>& keys = KeysOf(name);
+    for (auto from = keys.begin(); from != keys.end();) {
+      auto to = from;
+      while (to != keys.end() && !IsNamed(name, *to)) ++to;
+      if (from != to) ScanStretch(name, keyspace, rows, *from, *std::prev(to));
+      from = to == keys.end() ? to : std::next(to);
+    }
+  }
+
+  void ScanStretch(const std::string& name, Keyspace keyspace, const Rows& rows,
+                   const std::string& first, const std::string& last) {
+    IteratorOptions options;
+    options.lower = first;
+    options.upper = last + '\0';
+    const auto it = db_->NewIterator(options, keyspace);
+    auto row = rows.lower_bound(first);
+    for (it->SeekToFirst(); it->Valid() && row != rows.end(); it->Next(), ++row) {
+      if (it->key() != row->first || it->value() != row->second) break;
+    }
+    const std::string where = name + ": a scan from " + Escape(first) + " to " + Escape(last);
+    if (!it->status().ok()) return Wrong(where + ", outside the damage: " + it->status().ToString());
+    if (it->Valid() || row != rows.upper_bound(last)) Wrong(where + " is not exact");
   }
 
   const std::set<std::string>& KeysOf(const std::string& name) {
@@ -112,6 +155,7 @@ class Reader {
 
   const DamageShape& shape_;
   DB* const db_;
+  const std::vector<Damage>& named_;
   Verdict* const verdict_;
   std::string value_;
 };
@@ -166,6 +210,29 @@ bool CheckVerdict::Names(const std::string& file) const {
          std::any_of(notes.begin(), notes.end(), names);
 }
 
+bool CheckVerdict::NamesPosition(const std::string& file, LogPos position) const {
+  const auto names = [&](const Damage& damage) {
+    return damage.file == file && damage.first_position <= position &&
+           position <= damage.last_position;
+  };
+  return std::any_of(damages.begin(), damages.end(), names) ||
+         std::any_of(notes.begin(), notes.end(), names);
+}
+
+size_t CheckVerdict::KeysNamed(const DamageShape& shape) const {
+  size_t count = 0;
+  for (const auto& [keyspace, rows] : *shape.contents[shape.last]) {
+    for (const auto& [key, value] : rows) {
+      count += static_cast<size_t>(
+          std::any_of(damages.begin(), damages.end(), [&, &name = keyspace, &k = key](
+                                                          const Damage& damage) {
+            return Covers(shape, damage, name, k);
+          }));
+    }
+  }
+  return count;
+}
+
 std::string CheckVerdict::ToString() const {
   std::string text = status.ToString() + "\n";
   for (const Damage& damage : damages) text += "    damage " + damage.ToString() + "\n";
@@ -186,7 +253,20 @@ CheckVerdict Check(const FileContents& files) {
   return verdict;
 }
 
-Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode) {
+bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
+            const std::string& key) {
+  if (damage.first_keyspace.empty() && damage.last_keyspace.empty()) return false;
+  const auto place = std::pair(NumberOf(shape, keyspace), key);
+  const bool from =
+      damage.first_keyspace == kUnknownKeyspace ||
+      std::pair(NumberOf(shape, damage.first_keyspace), damage.first_key) <= place;
+  const bool to = damage.last_keyspace == kUnknownKeyspace ||
+                  place <= std::pair(NumberOf(shape, damage.last_keyspace), damage.last_key);
+  return from && to;
+}
+
+Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode,
+              const std::vector<Damage>& named) {
   Verdict verdict;
   const Place place;
   verdict.opened = WriteDirectory(place.files(), kPath, files);
@@ -202,7 +282,7 @@ Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode
       verdict.wrong = "opening answers " + verdict.opened.ToString();
     return verdict;
   }
-  Reader(shape, db.get(), &verdict).ReadAll();
+  Reader(shape, db.get(), named, &verdict).ReadAll();
   const Status closed = db->Close();
   if (!closed.ok() && verdict.wrong.empty()) verdict.wrong = "closing: " + closed.ToString();
   verdict.events = std::move(notes->events);

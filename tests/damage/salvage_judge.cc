@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 
+#include "tests/damage/damage_judge.h"
 #include "tests/support/option_sets.h"
 #include "util/escape.h"
 #include "util/status_macros.h"
@@ -33,7 +34,12 @@ bool Same(const std::string* a, const std::string* b) {
 // What the report excuses.
 class Excuses {
  public:
-  Excuses(const DamageShape& shape, const std::vector<SalvageLoss>& report) : shape_(shape) {
+  // Of commits behind `told_up_to` nothing speaks any more.
+  Excuses(const DamageShape& shape, LogPos told_up_to, const std::vector<SalvageLoss>& report)
+      : shape_(shape) {
+    untold_.first_position = told_up_to + 1;
+    untold_.last_position = ~LogPos{0};
+    positions_.push_back(&untold_);
     for (const SalvageLoss& loss : report) {
       const Damage& damage = loss.damage;
       const bool has_keys = !damage.first_keyspace.empty() || !damage.last_keyspace.empty();
@@ -47,13 +53,8 @@ class Excuses {
 
   bool Key(const std::string& keyspace, const std::string& key) const {
     if (anything_) return true;
-    const auto place = std::pair(NumberOf(keyspace), key);
     for (const Damage* range : ranges_) {
-      const bool from = range->first_keyspace == "?" ||
-                        std::pair(NumberOf(range->first_keyspace), range->first_key) <= place;
-      const bool to = range->last_keyspace == "?" ||
-                      place <= std::pair(NumberOf(range->last_keyspace), range->last_key);
-      if (from && to) return true;
+      if (Covers(shape_, *range, keyspace, key)) return true;
     }
     return AnyCommit([&](const Content& before, const Content& after) {
       return !Same(ValueIn(before, keyspace, key), ValueIn(after, keyspace, key));
@@ -72,13 +73,6 @@ class Excuses {
   }
 
  private:
-  uint32_t NumberOf(const std::string& keyspace) const {
-    if (keyspace == kCatalogueName) return 0;
-    const std::string name = keyspace.substr(0, keyspace.find(" (dropped)"));
-    if (name.starts_with("#")) return static_cast<uint32_t>(std::stoul(name.substr(1)));
-    return shape_.keyspace_numbers.at(name);
-  }
-
   template <typename Changes>
   bool AnyCommit(const Changes& changes) const {
     for (const Damage* gone : positions_) {
@@ -91,6 +85,7 @@ class Excuses {
   }
 
   const DamageShape& shape_;
+  Damage untold_;
   std::vector<const Damage*> ranges_, positions_;
   bool anything_ = false;
 };
@@ -115,8 +110,12 @@ Result<Content> ReadDatabase(FileSystem* files, const DamageShape& shape) {
 
 class Comparison {
  public:
-  Comparison(const DamageShape& shape, const Content& saved, SalvageVerdict* verdict)
-      : shape_(shape), saved_(saved), verdict_(verdict), excuses_(shape, verdict->report) {}
+  Comparison(const DamageShape& shape, LogPos told_up_to, const Content& saved,
+             SalvageVerdict* verdict)
+      : shape_(shape),
+        saved_(saved),
+        verdict_(verdict),
+        excuses_(shape, told_up_to, verdict->report) {}
 
   void Run() {
     const Content& wanted = *shape_.contents[shape_.last];
@@ -169,7 +168,7 @@ class Comparison {
 };
 
 Status Run(const DamageShape& shape, FileSystem* files, const FileContents& damaged,
-           SalvageVerdict* verdict) {
+           LogPos told_up_to, SalvageVerdict* verdict) {
   RETURN_IF_ERROR(WriteDirectory(files, kSource, damaged));
   SalvageOptions options;
   options.fs = files;
@@ -184,7 +183,7 @@ Status Run(const DamageShape& shape, FileSystem* files, const FileContents& dama
     return Status::Ok();
   }
   ASSIGN_OR_RETURN(const Content saved, ReadDatabase(files, shape));
-  Comparison(shape, saved, verdict).Run();
+  Comparison(shape, told_up_to, saved, verdict).Run();
   return Status::Ok();
 }
 
@@ -199,10 +198,11 @@ std::string SalvageVerdict::ToString() const {
   return wrong.empty() ? text : text + "    WRONG: " + wrong + "\n";
 }
 
-SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files) {
+SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
+                            LogPos told_up_to) {
   SalvageVerdict verdict;
   const Place place;
-  verdict.status = Run(shape, place.files(), files, &verdict);
+  verdict.status = Run(shape, place.files(), files, told_up_to, &verdict);
   return verdict;
 }
 

@@ -20,6 +20,8 @@ struct SalvageVerdict {
   std::string ToString() const;
 };
 
-SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files);
+// `told_up_to`: of later commits nothing in the directory speaks any more.
+SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
+                            LogPos told_up_to);
 
 }  // namespace logwood::test
