@@ -36,6 +36,8 @@ Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode
 // Whether the key is among those the damage names.
 bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
             const std::string& key);
+bool Covers(const DamageShape& shape, const Damage& damage, uint32_t keyspace,
+            const std::string& key);
 
 // What `logwood check` finds: each damage and each note, as a line that begins with file:offset.
 struct CheckVerdict {
@@ -44,8 +46,6 @@ struct CheckVerdict {
   bool Names(const std::string& file) const;
   // Whether a finding in the file says that this commit may be affected.
   bool NamesPosition(const std::string& file, LogPos position) const;
-  // How many of the keys that are there lie in a range that is named as damaged.
-  size_t KeysNamed(const DamageShape& shape) const;
   std::string ToString() const;
 };
 CheckVerdict Check(const FileContents& files);
