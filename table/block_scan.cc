@@ -16,6 +16,8 @@ constexpr uint64_t kWindowBytes = 1 << 20;
 // A block that begins where one must begin may be as large as one can be; one that is only looked
 // for is given up beyond this size, or a damaged stretch would cost its square.
 constexpr uint64_t kSearchedBlockBytesMax = 512 * 1024;
+constexpr uint64_t kSearchedBytesMin = 64 * 1024 * 1024;
+constexpr uint64_t kSearchedFactor = 8;
 constexpr uint64_t kBlockOnDiskBytesMax = kDataBlockBytesMax + kDataBlockBytesMax / 4;
 constexpr size_t kStartBytes = 32;  // enough to tell whether a block could begin
 
@@ -51,6 +53,13 @@ bool Plausible(std::string_view bytes, uint64_t left) {
 }
 
 }  // namespace
+
+BlockScan::BlockScan(const BlockSource* source, uint64_t begin, uint64_t end)
+    : source_(source),
+      next_(begin),
+      end_(end),
+      search_budget_(std::max(kSearchedBytesMin, (end - std::min(begin, end)) * kSearchedFactor)) {
+}
 
 Status BlockScan::Fetch(uint64_t offset, uint64_t size, std::string_view* bytes) {
   size = std::min(size, end_ - std::min(offset, end_));
@@ -118,11 +127,14 @@ Result<bool> BlockScan::IsData(const BlockHandle& handle) {
 
 Result<std::optional<BlockHandle>> BlockScan::Next() {
   uint64_t size_max = kBlockOnDiskBytesMax;
-  for (uint64_t at = next_; !done_ && at < end_; ++at, size_max = kSearchedBlockBytesMax) {
+  for (uint64_t at = next_; !done_ && at < end_ && size_max > 0; ++at) {
     std::string_view start;
     RETURN_IF_ERROR(Fetch(at, kStartBytes, &start));
-    if (at != next_ && (start.size() < kStartBytes || !Plausible(start, end_ - at))) continue;
+    const bool searched = at != next_;
+    if (searched && (start.size() < kStartBytes || !Plausible(start, end_ - at))) continue;
     ASSIGN_OR_RETURN(const uint64_t size, SizeAt(at, size_max));
+    if (searched && size == 0) search_budget_ -= std::min(size_max, end_ - at);
+    size_max = std::min(kSearchedBlockBytesMax, search_budget_);
     if (size == 0) continue;
     const BlockHandle handle{at, size};
     ASSIGN_OR_RETURN(const bool is_data, IsData(handle));

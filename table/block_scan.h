@@ -2,7 +2,7 @@
 // gap, and each ends with a checksum that is seeded with its own offset; so from a known begin the
 // end is where the checksum fits, and that is where the next one begins. Behind a damaged block the
 // next begin is looked for: a place whose first bytes could be a block's, and from which a checksum
-// fits.
+// fits. The work is bounded by a multiple of the range: hostile bytes may hide blocks from it.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,7 @@ namespace logwood {
 class BlockScan {
  public:
   // Of [begin, end) of the file. The source outlives it.
-  BlockScan(const BlockSource* source, uint64_t begin, uint64_t end)
-      : source_(source), next_(begin), end_(end) {}
+  BlockScan(const BlockSource* source, uint64_t begin, uint64_t end);
 
   // The next data block at or behind where the last one ended. nullopt: there is none; the index or
   // the filter was met, or the end. What lies between a block and the one before is damaged.
@@ -35,6 +34,7 @@ class BlockScan {
   const BlockSource* const source_;
   uint64_t next_;
   const uint64_t end_;
+  uint64_t search_budget_;  // bytes that may still be hashed in looking for a begin
   bool done_ = false;
   std::optional<uint64_t> data_end_;
   // A part of the file.

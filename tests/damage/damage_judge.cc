@@ -109,9 +109,8 @@ class Reader {
   }
 
   bool IsNamed(const std::string& name, const std::string& key) const {
-    return std::any_of(named_.begin(), named_.end(), [&](const Damage& damage) {
-      return Covers(shape_, damage, name, key);
-    });
+    return std::any_of(named_.begin(), named_.end(),
+                       [&](const Damage& damage) { return Covers(shape_, damage, name, key); });
   }
 
   // Each stretch of keys outside the damage, within bounds: without an error.
@@ -254,9 +253,8 @@ bool Covers(const DamageShape& shape, const Damage& damage, uint32_t keyspace,
             const std::string& key) {
   if (damage.first_keyspace.empty() && damage.last_keyspace.empty()) return false;
   const auto place = std::pair(keyspace, key);
-  const bool from =
-      damage.first_keyspace == kUnknownKeyspace ||
-      std::pair(NumberOf(shape, damage.first_keyspace), damage.first_key) <= place;
+  const bool from = damage.first_keyspace == kUnknownKeyspace ||
+                    std::pair(NumberOf(shape, damage.first_keyspace), damage.first_key) <= place;
   const bool to = damage.last_keyspace == kUnknownKeyspace ||
                   place <= std::pair(NumberOf(shape, damage.last_keyspace), damage.last_key);
   return from && to;

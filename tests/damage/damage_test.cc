@@ -111,9 +111,8 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
     if (!verdict.wrong.empty()) return verdict.wrong;
     if (!verdict.exact() && !NamesDamage(damage, verdict.first_error().ToString()))
       return "the error names no place in the damaged file";
-    const bool must_open =
-        damage.file.ends_with(".table") ||
-        (damage.file.ends_with(".log") && mode == OpenMode::kDamagedLog);
+    const bool must_open = damage.file.ends_with(".table") ||
+                           (damage.file.ends_with(".log") && mode == OpenMode::kDamagedLog);
     if (must_open && !verdict.opened.ok()) return "does not open";
     if (verdict.opened.ok() && verdict.last < shape_.last && mode != OpenMode::kDamagedLog)
       return ComplaintAboutLoss(damage, verdict, mode);
@@ -248,10 +247,9 @@ void DamageTest::ReadTable(FileSystem* files, const std::string& name) {
   ASSERT_OK_AND_ASSIGN(auto file, files->OpenRandomAccess("/db/" + name));
   ASSERT_OK_AND_ASSIGN(const auto reader,
                        TableReader::Open(std::move(file), name, nullptr, nullptr, nullptr));
-  ASSERT_OK_AND_ASSIGN(
-      const Footer footer,
-      DecodeFooter(std::string_view(bytes).substr(bytes.size() - kFooterBytes), reader->id(),
-                   bytes.size(), name));
+  ASSERT_OK_AND_ASSIGN(const Footer footer,
+                       DecodeFooter(std::string_view(bytes).substr(bytes.size() - kFooterBytes),
+                                    reader->id(), bytes.size(), name));
   Table& table = tables_[name];
   table.data_end = footer.filter.size != 0 ? footer.filter.offset : footer.index.offset;
   const auto entries = reader->NewIterator({});

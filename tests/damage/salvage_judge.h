@@ -21,7 +21,6 @@ struct SalvageVerdict {
 };
 
 // `told_up_to`: of later commits nothing in the directory speaks any more.
-SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
-                            LogPos told_up_to);
+SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files, LogPos told_up_to);
 
 }  // namespace logwood::test

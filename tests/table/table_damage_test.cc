@@ -222,14 +222,12 @@ TEST(TableDamageTest, ABlockBehindTheBoundsDoesNotDisturbAScan) {
   ASSERT_NE(at, std::string::npos);
   (*table.bytes)[at] = '!';
   std::string first, last;
-  EXPECT_STATUS(kCorruption,
-                reader->Verify(
-                    &table.meta,
-                    [&](const TableReader::BlockDamage& damage) {
-                      first = damage.first_key;
-                      last = damage.last_key;
-                    },
-                    {}));
+  EXPECT_STATUS(kCorruption, reader->Verify(&table.meta,
+                                            [&](const TableReader::BlockDamage& damage) {
+                                              first = damage.first_key;
+                                              last = damage.last_key;
+                                            },
+                                            {}));
   for (const uint32_t readahead : {0u, 600u}) {
     TableScanOptions options;
     options.readahead_bytes = readahead;
