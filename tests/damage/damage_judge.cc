@@ -14,7 +14,7 @@ namespace logwood::test {
 
 namespace {
 
-constexpr char kPath[] = "/db";
+constexpr char kJudgedPath[] = "/db";
 constexpr size_t kErrorsKept = 5;
 
 class Notes final : public EventListener {
@@ -170,13 +170,13 @@ Result<std::unique_ptr<DB>> OpenAs(FileSystem* files, OpenMode mode,
   if (mode == OpenMode::kWriting) {
     Options options = QuietOptions(files);
     options.listeners.push_back(std::move(listener));
-    return DB::Open(options, kPath);
+    return DB::Open(options, kJudgedPath);
   }
   ReadOnlyOptions options;
   options.memory_budget_bytes = 2 << 20;
   options.file_system = files;
   options.allow_damaged_log = mode == OpenMode::kDamagedLog;
-  return DB::OpenReadOnly(options, kPath);
+  return DB::OpenReadOnly(options, kJudgedPath);
 }
 
 }  // namespace
@@ -234,10 +234,10 @@ std::string CheckVerdict::ToString() const {
 CheckVerdict Check(const FileContents& files) {
   CheckVerdict verdict;
   const Place place;
-  verdict.status = WriteDirectory(place.files(), kPath, files);
+  verdict.status = WriteDirectory(place.files(), kJudgedPath, files);
   DirectoryCheckOptions options;
   options.fs = place.files();
-  options.path = kPath;
+  options.path = kJudgedPath;
   options.damage = [&](const Damage& damage) { verdict.damages.push_back(damage); };
   options.note = [&](const Damage& note) { verdict.notes.push_back(note); };
   if (verdict.status.ok()) verdict.status = CheckDirectory(options).status();
@@ -264,7 +264,7 @@ Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode
               const std::vector<Damage>& named) {
   Verdict verdict;
   const Place place;
-  verdict.opened = WriteDirectory(place.files(), kPath, files);
+  verdict.opened = WriteDirectory(place.files(), kJudgedPath, files);
   const auto notes = std::make_shared<Notes>();
   std::unique_ptr<DB> db;
   if (verdict.opened.ok()) {

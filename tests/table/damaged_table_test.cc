@@ -18,7 +18,7 @@ using testing::TestEntry;
 
 constexpr char kPath[] = "/t.table";
 
-struct Read {
+struct ReadBack {
   Status status;
   TestEntries entries;
   std::vector<TableLoss> losses;
@@ -47,9 +47,9 @@ class DamagedTableTest : public ::testing::TestWithParam<Compression> {
     return entries;
   }
 
-  Read ReadAll(const std::string& bytes, bool with_meta) {
+  ReadBack ReadAll(const std::string& bytes, bool with_meta) {
     EXPECT_OK(test::WriteFile(fs_.get(), kPath, bytes));
-    Read read;
+    ReadBack read;
     auto table = DamagedTable::Open(fs_.get(), kPath, with_meta ? &meta_ : nullptr);
     read.status = table.status();
     if (!table.ok()) return read;
@@ -62,7 +62,7 @@ class DamagedTableTest : public ::testing::TestWithParam<Compression> {
     return read;
   }
 
-  static bool InLoss(const Read& read, const std::string& key) {
+  static bool InLoss(const ReadBack& read, const std::string& key) {
     for (const TableLoss& loss : read.losses) {
       if (loss.entries_lost && (!loss.first_key || *loss.first_key <= key) &&
           (!loss.last_key || key <= *loss.last_key)) {
@@ -73,7 +73,7 @@ class DamagedTableTest : public ::testing::TestWithParam<Compression> {
   }
 
   // Entries read are entries written, in order; what is not read lies in a loss.
-  void ExpectAccountedFor(const Read& read) {
+  void ExpectAccountedFor(const ReadBack& read) {
     ASSERT_OK(read.status);
     size_t at = 0;
     for (const TestEntry& wanted : Entries()) {
@@ -95,7 +95,7 @@ class DamagedTableTest : public ::testing::TestWithParam<Compression> {
 
 TEST_P(DamagedTableTest, AWholeOneIsReadWithoutALoss) {
   for (const bool with_meta : {true, false}) {
-    const Read read = ReadAll(bytes_, with_meta);
+    const ReadBack read = ReadAll(bytes_, with_meta);
     ExpectAccountedFor(read);
     EXPECT_EQ(read.entries.size(), Entries().size());
     EXPECT_TRUE(read.losses.empty());
@@ -109,7 +109,7 @@ TEST_P(DamagedTableTest, OneDamagedByteCostsOneBlockAtMost) {
       SCOPED_TRACE(at);
       std::string damaged = bytes_;
       damaged[at] ^= 0x10;
-      const Read read = ReadAll(damaged, with_meta);
+      const ReadBack read = ReadAll(damaged, with_meta);
       ExpectAccountedFor(read);
       EXPECT_FALSE(read.losses.empty());
       EXPECT_GE(read.entries.size() + 3 * Entries().size() / blocks, Entries().size());
@@ -122,7 +122,7 @@ TEST_P(DamagedTableTest, OfAFileCutShortWholeBlocksAreRead) {
   size_t most = 0;
   for (size_t size = 0; size < bytes_.size(); ++size) {
     SCOPED_TRACE(size);
-    const Read read = ReadAll(bytes_.substr(0, size), size % 2 == 0);
+    const ReadBack read = ReadAll(bytes_.substr(0, size), size % 2 == 0);
     if (!read.status.ok()) {
       EXPECT_STATUS(kCorruption, read.status);
       EXPECT_LT(size, kFileHeaderBytes + 1);
@@ -146,7 +146,7 @@ TEST_P(DamagedTableTest, ZeroedStretchesCostTheirOwnBlocks) {
     std::fill(damaged.begin() + static_cast<ptrdiff_t>(begin),
               damaged.begin() + static_cast<ptrdiff_t>(end), '\0');
     SCOPED_TRACE(std::to_string(begin) + " to " + std::to_string(end));
-    const Read read = ReadAll(damaged, round % 2 == 0);
+    const ReadBack read = ReadAll(damaged, round % 2 == 0);
     if (!read.status.ok()) continue;  // the header, and with it the id
     ExpectAccountedFor(read);
     if (HasFailure()) return;
@@ -157,10 +157,10 @@ TEST_P(DamagedTableTest, ZeroedStretchesCostTheirOwnBlocks) {
 TEST_P(DamagedTableTest, WithoutAnIndexBlocksBehindADamagedOneAreFound) {
   std::string damaged = bytes_;
   damaged[bytes_.size() - 20] ^= 1;  // the footer
-  const Read whole = ReadAll(damaged, false);
+  const ReadBack whole = ReadAll(damaged, false);
   EXPECT_EQ(whole.entries.size(), Entries().size());
   damaged[200] ^= 1;  // the first block
-  const Read read = ReadAll(damaged, false);
+  const ReadBack read = ReadAll(damaged, false);
   ExpectAccountedFor(read);
   EXPECT_GE(read.entries.size(), Entries().size() * 3 / 4);
   EXPECT_EQ(read.entries.back().key, Entries().back().key);
