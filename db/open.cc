@@ -40,6 +40,7 @@ class Opener {
     uint64_t begin = core_->executor->NowNanos();
     Status replayed = Replay();
     if (replayed.ok()) replayed = SpillFromManySegments();
+    if (replayed.ok()) replayed = LoadKeyspaces();
     if (replayed.ok()) replayed = SecureLog();
     if (!replayed.ok()) {
       RemoveSpilled();
@@ -64,6 +65,7 @@ class Opener {
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
   Status SpillFromManySegments();
+  Status LoadKeyspaces();
   Status SecureLog();
   Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
@@ -215,6 +217,18 @@ Status Opener::SpillFromManySegments() {
   return Status::Ok();
 }
 
+// Before anything is written, since it may fail; and while all segments are there: the newest may
+// hold no commit, and yet the only catalogue.
+Status Opener::LoadKeyspaces() {
+  ASSIGN_OR_RETURN(tree_.version, tree_.version->Apply(spilled_, nullptr));
+  View view{log_state_.active, {}, tree_.version};
+  for (const SealedMemtable& sealed : log_state_.sealed) {
+    view.sealed.insert(view.sealed.begin(), sealed.memtable);
+  }
+  return LoadCatalogue(core_.get(), view, log_state_.replay.segments,
+                       log_state_.replay.last_position, &catalogue_damage_);
+}
+
 // Order: what was replayed is made durable before anything refers to it or builds on it; what lies
 // behind the log's end is removed before positions are given again. All of it may be repeated.
 Status Opener::SecureLog() {
@@ -259,7 +273,7 @@ Status Opener::StartEpochAndManifest() {
   start.settings = settings_.EncodeStored();
   start.epochs = tree_.epochs;
   start.tables = spilled_.tables.value_or(tree_.tables);
-  ASSIGN_OR_RETURN(start.version, tree_.version->Apply(spilled_, nullptr));
+  start.version = tree_.version;
   start.next_file_number = next_number_;
   start.durable = last;  // SecureLog saw to it
   // The oldest segment with a commit that is not in tables; none: the one about to be made.
@@ -307,8 +321,6 @@ std::vector<RetainedSegment> Opener::OldSegments() const {
 
 Status Opener::StartLog() {
   const LogPos last = log_state_.replay.last_position;
-  RETURN_IF_ERROR(LoadCatalogue(core_.get(), *core_->views.Share(), log_state_.replay.segments,
-                                last, &catalogue_damage_));
   CommitLog::Options options;
   options.fs = fs_;
   options.directory = path_;

@@ -23,8 +23,8 @@ namespace logwood::tools {
 namespace {
 
 constexpr const char* kSalvageExamples = R"(  logwood salvage /tmp/db /tmp/saved
-  logwood salvage /tmp/db /tmp/saved --json > report.jsonl
-  logwood salvage /tmp/db /tmp/saved --memory 1GiB
+  logwood salvage /tmp/db /tmp/again --json > report.jsonl
+  logwood salvage /tmp/db /tmp/more --memory 1GiB
 
 Never changes DIR. NEWDIR must be missing or empty. It prints each loss with file, bytes, keys and
 positions: keys outside of the ranges it names are exact, keys within may be missing, have an older

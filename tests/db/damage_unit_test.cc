@@ -29,6 +29,14 @@ class DamageUnitTest : public test::RecoveryFixture {
     ASSERT_OK(db_->Flush());
   }
 
+  // Nothing is compacted by itself.
+  void OpenQuiet(std::shared_ptr<EventListener> listener = nullptr) {
+    Options options = TinyOptions(fs_.get());
+    options.tuning.level0_tables = 64;
+    if (listener != nullptr) options.listeners.push_back(std::move(listener));
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+  }
+
   Strings KeyspaceNames() {
     Strings names;
     auto list = db_->ListKeyspaces();
@@ -92,7 +100,7 @@ TEST_F(DamageUnitTest, WhereNeitherTablesNorLogHaveTheKeyspacesTheErrorNamesBoth
 
 // A compaction's edit was durable, so its inputs are gone. Without the edit they seem to be live.
 TEST_F(DamageUnitTest, ALastEditThatCannotBeReadIsDamageWhereItsInputsAreGone) {
-  Open();
+  OpenQuiet();
   Put("a", "1");
   ASSERT_OK(db_->Flush());
   Put("a", "2");
@@ -133,7 +141,7 @@ TEST_F(DamageUnitTest, ATornEditIsToldByAnEvent) {
 
 // With an older copy of the manifest the newer tables look like leftovers.
 TEST_F(DamageUnitTest, NoTableIsRemovedWhileOneIsMissing) {
-  Open();
+  OpenQuiet();
   Put("a", "1");
   ASSERT_OK(db_->Flush());
   Put("b", "2");
@@ -160,12 +168,7 @@ class QuarantineTest : public DamageUnitTest {
     std::vector<Event> events;
   };
 
-  void OpenListening() {
-    Options options = TinyOptions(fs_.get());
-    options.tuning.level0_tables = 64;  // nothing by itself
-    options.listeners.push_back(listener_);
-    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
-  }
+  void OpenListening() { OpenQuiet(listener_); }
 
   const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
 };
