@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "compaction/backpressure.h"
@@ -79,6 +80,8 @@ class Background {
   Status RunPlan(const CompactionPlan& plan);
   Result<Edit> Execute(const CompactionPlan& plan, JobResult* result);
   void Finish(const CompactionPlan& plan, const Status& status);
+  std::set<uint64_t> DamagedInputs(const CompactionPlan& plan, const Status& status);
+  Status QuarantinedLocked() const REQUIRES(mutex_);
   void ReportCompaction(const CompactionPlan& plan, const JobResult& result, uint64_t micros);
   Result<std::optional<CompactionPlan>> NextManual(const ManualRange& range);
   void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
@@ -127,6 +130,7 @@ class Background {
   uint32_t running_ GUARDED_BY(mutex_) = 0;     // plans under way, manual ones included
   uint64_t picks_ GUARDED_BY(mutex_) = 0;       // changes of busy_
   BusyTables busy_ GUARDED_BY(mutex_);
+  std::set<uint64_t> quarantine_ GUARDED_BY(mutex_);  // damaged tables; in busy_, too
   std::string delay_reason_ GUARDED_BY(mutex_);
 };
 

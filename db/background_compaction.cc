@@ -1,5 +1,7 @@
 // The compaction half of Background: picking, running, committing.
 #include "db/background.h"
+#include "db/damage.h"
+#include "db/table_check.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -117,23 +119,47 @@ Status Background::RunPlan(const CompactionPlan& plan) {
   return status;
 }
 
-void Background::Finish(const CompactionPlan& plan, const Status& status) {
-  bool quarantine = status.Is(StatusCode::kCorruption);
-  if (quarantine) {
-    Event event;
-    event.kind = EventKind::kCorruption;
-    event.status = status;
-    event.detail = "a compaction met damage; its tables are left alone until the next open";
-    parts_.core->events->Emit(std::move(event));
+// Reads the inputs of a compaction that met damage, reports what is wrong with them, and says which
+// are damaged; all of them where none shows any.
+std::set<uint64_t> Background::DamagedInputs(const CompactionPlan& plan, const Status& status) {
+  Core& core = *parts_.core;
+  TableCheck check;
+  check.fs = core.fs;
+  check.directory = core.path;
+  check.names = &core.catalogue;
+  check.report = [&core](const Damage& damage) {
+    Event event = EventOf(damage);
+    event.detail += "; compaction leaves the table alone until the next open";
+    core.events->Emit(std::move(event));
+  };
+  std::set<uint64_t> all, damaged;
+  for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
+    for (const TableMetaPtr& table : *tables) {
+      all.insert(table->number);
+      if (!stopping() && CheckTable(check, *table).Is(StatusCode::kCorruption))
+        damaged.insert(table->number);
+    }
   }
+  if (!damaged.empty() || stopping()) return damaged;
+  Event event;
+  event.kind = EventKind::kCorruption;
+  event.status = status;
+  event.detail =
+      "a compaction met damage that its tables do not show; they are left alone until "
+      "the next open";
+  core.events->Emit(std::move(event));
+  return all;
+}
+
+void Background::Finish(const CompactionPlan& plan, const Status& status) {
+  std::set<uint64_t> damaged;
+  if (status.Is(StatusCode::kCorruption)) damaged = DamagedInputs(plan, status);
   {
     MutexLock lock(mutex_);
-    if (quarantine) {
-      ++picks_;
-      --running_;
-    } else {
-      ClearBusy(plan);
-    }
+    ClearBusy(plan);
+    // What is damaged stays busy for ever: the rest of the tree is compacted around it.
+    busy_.tables.insert(damaged.begin(), damaged.end());
+    quarantine_.insert(damaged.begin(), damaged.end());
     changed_.NotifyAll();
   }
   UpdateBacklog();
@@ -170,6 +196,15 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
   parts_.core->events->Emit(std::move(event));
 }
 
+Status Background::QuarantinedLocked() const {
+  std::string names;
+  for (const uint64_t number : quarantine_) {
+    names += (names.empty() ? "" : ", ") + TableFileName(number);
+  }
+  return Status::Corruption(parts_.core->path + ": compaction leaves damaged tables alone (" +
+                            names + "), and what they overlap");
+}
+
 Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range) {
   while (true) {
     if (stopping()) return ClosedError(*parts_.core);
@@ -192,7 +227,7 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
     }
     if (!blocked) return plan;
     if (running_ == 0) {
-      return Status::Corruption("compaction: tables of the range are left alone after damage");
+      return QuarantinedLocked();
     }
     changed_.Wait(mutex_);
   }

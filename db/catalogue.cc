@@ -114,6 +114,16 @@ std::vector<KeyspaceInfo> Catalogue::List() const {
   return list;
 }
 
+std::optional<std::string> Catalogue::NameOf(uint32_t number) const {
+  MutexLock lock(mutex_);
+  for (const auto& [name, info] : names_) {
+    if (info.keyspace.number() == number) return name;
+  }
+  const auto it = dropped_.find(number);
+  if (it == dropped_.end()) return std::nullopt;
+  return it->second.second + " (dropped)";
+}
+
 std::optional<uint32_t> Catalogue::NextNumber() const {
   MutexLock lock(mutex_);
   if (next_number_ >= kKeyspacesMax) return std::nullopt;

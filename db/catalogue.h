@@ -45,6 +45,8 @@ class Catalogue {
 
   std::optional<KeyspaceInfo> Find(std::string_view name) const;
   std::vector<KeyspaceInfo> List() const;
+  // Also of a dropped one, with "(dropped)" behind it; nullopt: there never was one.
+  std::optional<std::string> NameOf(uint32_t number) const;
   // A number no keyspace ever had; nullopt: kKeyspacesMax are used up.
   std::optional<uint32_t> NextNumber() const;
   bool Live(uint32_t number) const {

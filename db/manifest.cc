@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "db/file_names.h"
+#include "db/manifest_frame.h"
 #include "util/coding.h"
 #include "util/file_header.h"
 #include "util/hash.h"
@@ -15,100 +16,11 @@ namespace logwood {
 
 namespace {
 
-constexpr size_t kFrameHeaderBytes = 12;
-constexpr uint64_t kManifestBytesMax = 1ULL << 30;
 constexpr size_t kRootBytes = kFileHeaderBytes + 8 + 32 + 8;
-
-uint64_t NextChain(uint64_t chain, std::string_view length_field, std::string_view body) {
-  return Hash64(body, Hash64(length_field, chain));
-}
-
-uint64_t FirstChain(const Id128& id) { return ChecksumSeed(id, 0); }
 
 std::string At(const std::string& path, uint64_t offset, std::string_view what) {
   return path + ":" + std::to_string(offset) + ": " + std::string(what);
 }
-
-// A frame as its bytes say; nothing of it is proven.
-struct Frame {
-  std::string_view length_field, body;
-  uint64_t chain = 0;
-
-  // nullopt when the length cannot be right.
-  static std::optional<Frame> At(std::string_view bytes) {
-    if (bytes.size() < kFrameHeaderBytes) return std::nullopt;
-    const uint32_t length = LoadFixed<uint32_t>(bytes.data());
-    if (length == 0 || length > bytes.size() - kFrameHeaderBytes) return std::nullopt;
-    return Frame{bytes.substr(0, 4), bytes.substr(kFrameHeaderBytes, length),
-                 LoadFixed<uint64_t>(bytes.data() + 4)};
-  }
-  size_t size() const { return kFrameHeaderBytes + body.size(); }
-  bool Follows(uint64_t chain_before) const {
-    return ChecksumMatches(chain, NextChain(chain_before, length_field, body));
-  }
-  // Whether the body is a row of fields: cheap, and hardly ever true of other bytes.
-  bool LooksLikeEdit() const {
-    Decoder in(body);
-    while (!in.empty()) {
-      in.Varint64();
-      in.LengthPrefixed();
-      if (!in.ok()) return false;
-    }
-    return true;
-  }
-};
-
-// Looks for whole frames behind a bad one: then it is damage, not a torn append, which is the last
-// thing in a file. Whatever part of the bad frame was hit, its successor matches the chain that is
-// stored in it or the one that follows from its body; where all of it is gone, two frames further
-// on match each other.
-class DamageSearch {
- public:
-  DamageSearch(std::string_view rest, const ManifestState& before)
-      : rest_(rest), manifest_(before.number) {
-    if (rest.size() < kFrameHeaderBytes) return;
-    seeds_.push_back(LoadFixed<uint64_t>(rest.data() + 4));
-    if (auto bad = Frame::At(rest)) {
-      seeds_.push_back(NextChain(before.chain, bad->length_field, bad->body));
-    }
-  }
-
-  bool FindsGoodFrame() {
-    for (size_t at = kFrameHeaderBytes; at + kFrameHeaderBytes < rest_.size(); ++at) {
-      auto frame = Frame::At(rest_.substr(at));
-      if (!frame || !frame->LooksLikeEdit()) continue;
-      if (FollowsSeed(*frame) || FollowedByItsOwn(at, *frame)) return true;
-      // No append is like this: bytes made to look like frames over and over.
-      if (hashed_bytes_ > kHashedBytesMax) return true;
-    }
-    return false;
-  }
-
- private:
-  static constexpr uint64_t kHashedBytesMax = 1 << 30;
-
-  bool Follows(const Frame& frame, uint64_t chain) {
-    hashed_bytes_ += frame.body.size();
-    return frame.Follows(chain);
-  }
-  bool FollowsSeed(const Frame& frame) {
-    return std::any_of(seeds_.begin(), seeds_.end(),
-                       [&](uint64_t seed) { return Follows(frame, seed); });
-  }
-  // Two frames of an older manifest, left on the disk, match each other as well; but all their
-  // numbers were given out before this manifest's own.
-  bool FollowedByItsOwn(size_t at, const Frame& frame) {
-    auto next = Frame::At(rest_.substr(at + frame.size()));
-    if (!next || !next->LooksLikeEdit() || !Follows(*next, frame.chain)) return false;
-    auto edit = Edit::Decode(next->body);
-    return edit.ok() && edit->next_file_number && *edit->next_file_number > manifest_;
-  }
-
-  const std::string_view rest_;
-  const uint64_t manifest_;
-  std::vector<uint64_t> seeds_;
-  uint64_t hashed_bytes_ = 0;
-};
 
 }  // namespace
 
@@ -141,7 +53,7 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::Create(FileSystem* fs,
   header.id = NewId();
   writer->bytes_ = kFileHeaderBytes;
   writer->state_.number = number;
-  writer->state_.chain = FirstChain(header.id);
+  writer->state_.chain = FirstManifestChain(header.id);
   Status status = writer->file_->Append(header.Encode());
   if (status.ok()) status = writer->Append(first);
   if (status.ok()) return writer;
@@ -155,7 +67,7 @@ Status ManifestWriter::AppendFrame(const Edit& edit) {
   std::string body = edit.Encode();
   std::string frame;
   PutFixed32(&frame, static_cast<uint32_t>(body.size()));
-  uint64_t chain = NextChain(state_.chain, std::string_view(frame).substr(0, 4), body);
+  uint64_t chain = NextManifestChain(state_.chain, std::string_view(frame).substr(0, 4), body);
   PutFixed64(&frame, chain);
   frame += body;
   RETURN_IF_ERROR(file_->Append(frame));
@@ -186,14 +98,14 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
 
   ManifestContents contents;
   contents.state.number = number;
-  contents.state.chain = FirstChain(header.id);
+  contents.state.chain = FirstManifestChain(header.id);
   std::string_view file(bytes);
   uint64_t offset = kFileHeaderBytes;
   while (offset < file.size()) {
     std::string_view rest = file.substr(offset);
-    auto frame = Frame::At(rest);
+    auto frame = ManifestFrame::At(rest);
     if (!frame || !frame->Follows(contents.state.chain)) {
-      if (contents.edits.empty() || DamageSearch(rest, contents.state).FindsGoodFrame()) {
+      if (contents.edits.empty() || ManifestFrameSearch(rest, contents.state).Find().has_value()) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;

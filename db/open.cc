@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <new>
 
+#include "db/catalogue_load.h"
+#include "db/damage.h"
 #include "db/engine.h"
 #include "db/epochs.h"
 #include "db/file_names.h"
@@ -42,6 +44,7 @@ class Opener {
     uint64_t begin = core_->executor->NowNanos();
     Status replayed = Replay();
     if (replayed.ok()) replayed = SpillFromManySegments();
+    if (replayed.ok()) replayed = LoadKeyspaces();
     if (replayed.ok()) replayed = SecureLog();
     if (!replayed.ok()) {
       RemoveSpilled();
@@ -50,6 +53,7 @@ class Opener {
     RETURN_IF_ERROR(StartEpochAndManifest());
     RemoveOldManifests();
     RETURN_IF_ERROR(StartLog());
+    damages_ = CheckTableFiles(fs_, path_, *live_tree_->version());
     RemoveObsoleteFiles();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
     Report();
@@ -66,6 +70,7 @@ class Opener {
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
   Status SpillFromManySegments();
+  Status LoadKeyspaces();
   Status SecureLog();
   Status MakeDurable(const SegmentSummary& segment);
   Status StartEpochAndManifest();
@@ -91,6 +96,8 @@ class Opener {
   uint64_t next_number_ = 1;
   std::unique_ptr<Tree> live_tree_;
   std::unique_ptr<CommitLog> log_;
+  std::vector<Damage> damages_;  // of table files, as seen from outside
+  Status catalogue_damage_;      // the keyspaces were read from the log instead
 };
 
 Status Opener::PrepareDirectory() {
@@ -223,6 +230,18 @@ Status Opener::SpillFromManySegments() {
   return Status::Ok();
 }
 
+// Before anything is written, since it may fail; and while all segments are there: the newest may
+// hold no commit, and yet the only catalogue.
+Status Opener::LoadKeyspaces() {
+  ASSIGN_OR_RETURN(tree_.version, tree_.version->Apply(spilled_, nullptr));
+  View view{log_state_.active, {}, tree_.version};
+  for (const SealedMemtable& sealed : log_state_.sealed) {
+    view.sealed.insert(view.sealed.begin(), sealed.memtable);
+  }
+  return LoadCatalogue(core_.get(), view, log_state_.replay.segments,
+                       log_state_.replay.last_position, &catalogue_damage_);
+}
+
 // Order: what was replayed is made durable before anything refers to it or builds on it; what lies
 // behind the log's end is removed before positions are given again. All of it may be repeated.
 // Names that came or went wait for the sync of the directory that precedes the new ROOT.
@@ -271,7 +290,7 @@ Status Opener::StartEpochAndManifest() {
   start.settings = settings_.EncodeStored();
   start.epochs = tree_.epochs;
   start.tables = spilled_.tables.value_or(tree_.tables);
-  ASSIGN_OR_RETURN(start.version, tree_.version->Apply(spilled_, nullptr));
+  start.version = tree_.version;
   start.next_file_number = next_number_;
   start.durable = last;  // SecureLog saw to it
   // The oldest segment with a commit that is not in tables; none: the one about to be made.
@@ -319,11 +338,6 @@ std::vector<RetainedSegment> Opener::OldSegments() const {
 
 Status Opener::StartLog() {
   const LogPos last = log_state_.replay.last_position;
-  {
-    auto view = core_->views.Share();
-    auto tree = view->NewIterator(&core_->tables, {}, Catalogue::Range());
-    RETURN_IF_ERROR(core_->catalogue.Load(tree.get(), last));
-  }
   CommitLog::Options options;
   options.fs = fs_;
   options.directory = path_;
@@ -382,6 +396,9 @@ void Opener::RemoveObsoleteFiles() {
   };
   const LevelShape& shape = live_tree_->version()->shape();
   for (uint64_t number : listing_.tables) {
+    // Invariant 17. The manifest may be an older copy; then what it does not know is the newer
+    // data.
+    if (!damages_.empty()) break;
     bool live = false;
     for (const auto& level : shape.levels) {
       live |= std::any_of(level.begin(), level.end(),
@@ -400,6 +417,16 @@ void Opener::RemoveObsoleteFiles() {
 
 void Opener::Report() {
   const RecoveryInfo& info = core_->recovery;
+  if (tree_.manifest_tail_bytes > 0) {
+    Event tail;
+    tail.kind = EventKind::kUnprovenTail;
+    tail.position = log_state_.replay.last_position;
+    tail.file = ManifestFileName(tree_.root.manifest);
+    tail.offset = tree_.manifest_tail_offset;
+    tail.bytes_in = tree_.manifest_tail_bytes;
+    tail.detail = "an edit that was never acknowledged, torn or not whole";
+    core_->events->Emit(std::move(tail));
+  }
   if (info.unproven_tail_bytes > 0) {
     Event tail;
     tail.kind = EventKind::kUnprovenTail;
@@ -410,12 +437,12 @@ void Opener::Report() {
     tail.detail = log_state_.replay.tail->reason;
     core_->events->Emit(std::move(tail));
   }
-  for (const Damage& damage : CheckTableFiles(fs_, path_, *live_tree_->version())) {
+  for (const Damage& damage : damages_) core_->events->Emit(EventOf(damage));
+  if (!catalogue_damage_.ok()) {
     Event event;
     event.kind = EventKind::kCorruption;
-    event.file = damage.file;
-    event.offset = damage.offset;
-    event.detail = damage.what;
+    event.status = catalogue_damage_;
+    event.detail = "tables that hold the catalogue cannot be read; the log had it";
     core_->events->Emit(std::move(event));
   }
   Event opened;

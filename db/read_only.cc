@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "db/catalogue_load.h"
 #include "db/file_names.h"
 #include "db/held_files.h"
 #include "db/recovery.h"
@@ -45,8 +46,8 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   core->visible.store(log->replay.last_position, std::memory_order_release);
   core->grows = false;
   core->recovery = DescribeRecovery(tree, *log);
-  auto catalogue = view->NewIterator(&core->tables, {}, Catalogue::Range());
-  return core->catalogue.Load(catalogue.get(), log->replay.last_position);
+  Status damage;  // reads that touch it tell
+  return LoadCatalogue(core, *view, log->replay.segments, log->replay.last_position, &damage);
 }
 
 // What cannot be read any more: everything from the damage up to what was durable.

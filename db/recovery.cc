@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/fold.h"
 #include "util/status_macros.h"
@@ -79,6 +80,18 @@ Status AddUp(const Edit& edit, TreeState* tree,
   return Status::Ok();
 }
 
+// An edit's tables are removed only after the edit that removes them is durable. So where a table
+// is gone, what looks like a torn append was whole once, and what it added is the newer state.
+Status CheckTailWasTorn(FileSystem* fs, const std::string& path, const TreeState& tree) {
+  if (tree.manifest_tail_bytes == 0) return Status::Ok();
+  const std::vector<Damage> gone = CheckTableFiles(fs, path, *tree.version);
+  if (gone.empty()) return Status::Ok();
+  return Status::Corruption(JoinPath(path, ManifestFileName(tree.root.manifest)) + ":" +
+                            std::to_string(tree.manifest_tail_offset) +
+                            ": the last edit cannot be read, and it was durable: " +
+                            gone.front().file + " of the state before it is gone");
+}
+
 }  // namespace
 
 Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing) {
@@ -97,15 +110,16 @@ Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_wri
   }
   if (tree.epochs.empty()) return Status::Corruption(name + ":0: the manifest names no epoch");
   tree.states = std::move(contents.states);
+  tree.manifest_tail_offset = contents.tail_offset;
+  tree.manifest_tail_bytes = contents.tail_bytes;
   Edit whole;
   for (auto& [number, placed] : live) whole.added.push_back(std::move(placed));
   auto version = Version().Apply(whole, nullptr);
   if (!version.ok()) return version.status().WithContext(name);
   tree.version = std::move(*version);
+  RETURN_IF_ERROR(CheckTailWasTorn(fs, path, tree));
   return tree;
 }
-
-namespace {
 
 // The newest segment header names the manifest state it followed; a manifest that has fewer edits
 // lost some, an older manifest means ROOT is a stale copy (RELIABILITY, bug 27).
@@ -125,6 +139,8 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
                             " of this manifest, which holds " + std::to_string(tree.states.size()) +
                             ": its tail is lost");
 }
+
+namespace {
 
 // Where a segment shows no commit, it may be that all of them are lost, and with them the marks
 // that say how far the log was durable. What lies before the commits then tells: it was durable.
@@ -183,34 +199,42 @@ class Replayer {
 
 }  // namespace
 
+Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
+                                const DirectoryListing& listing, const TreeState& tree,
+                                const std::function<Status(const CommitRecord&)>& apply) {
+  ReplayOptions options;
+  options.directory = path;
+  options.segments = listing.logs;
+  options.history_id = tree.root.history_id;
+  options.instance_id = tree.root.instance_id;
+  options.first_segment = tree.first_segment;
+  options.from = tree.tables.position + 1;
+  options.clean_end = tree.clean_close;
+  options.durable_segment = tree.durable_segment;
+  options.durable_at_least = std::max(tree.durable, tree.tables.position);
+  ASSIGN_OR_RETURN(ReplayResult replay, ReplayLog(fs, options, apply));
+  // Of a log of which nothing could be read, this says more.
+  if (replay.damage.ok() || replay.segments.empty()) {
+    Status damage = CheckDurableSegment(fs, path, tree, replay);
+    if (!damage.ok()) {
+      replay.damage = std::move(damage);
+      replay.damage_file = LogFileName(tree.durable_segment);
+    }
+  }
+  return replay;
+}
+
 Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                                      const DirectoryListing& listing, const TreeState& tree,
                                      const ReplayIntoOptions& options) {
-  ReplayOptions replay;
-  replay.directory = path;
-  replay.segments = listing.logs;
-  replay.history_id = tree.root.history_id;
-  replay.instance_id = tree.root.instance_id;
-  replay.first_segment = tree.first_segment;
-  replay.from = tree.tables.position + 1;
-  replay.clean_end = tree.clean_close;
-  replay.durable_segment = tree.durable_segment;
-  replay.durable_at_least = std::max(tree.durable, tree.tables.position);
   LogState state;
   state.active = std::make_shared<Memtable>(options.memtable_pages);
   Replayer replayer(options, &state);
-  ASSIGN_OR_RETURN(state.replay, ReplayLog(fs, replay, [&replayer](const CommitRecord& record) {
+  ASSIGN_OR_RETURN(state.replay,
+                   ReplayTree(fs, path, listing, tree, [&replayer](const CommitRecord& record) {
                      return replayer.Apply(record);
                    }));
   RETURN_IF_ERROR(CheckManifestNotStale(path, tree, state.replay.newest_manifest));
-  // Of a log of which nothing could be read, this says more.
-  if (state.replay.damage.ok() || state.replay.segments.empty()) {
-    Status damage = CheckDurableSegment(fs, path, tree, state.replay);
-    if (!damage.ok()) {
-      state.replay.damage = std::move(damage);
-      state.replay.damage_file = LogFileName(tree.durable_segment);
-    }
-  }
   if (state.replay.last_position < tree.tables.position) {
     state.replay.last_position = tree.tables.position;
   }
@@ -235,10 +259,7 @@ std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
                                     " bytes, the manifest says " + std::to_string(meta->size)
                               : size.status().ToString();
       damage.offset = size.ok() ? std::min(*size, meta->size) : 0;
-      damage.first_key = meta->begin;
-      damage.last_key = meta->end;
-      damage.first_position = meta->min_position;
-      damage.last_position = meta->max_position;
+      SetDamagedTable(*meta, nullptr, &damage);
       damages.push_back(std::move(damage));
     }
   }

@@ -39,15 +39,28 @@ struct TreeState {
   uint64_t durable_segment = 0;       // its header is durable; 0: none is known to be
   std::optional<LogEnd> clean_close;  // the very last edit says so
   std::vector<ManifestState> states;  // after each edit
+  uint64_t manifest_tail_offset = 0;  // where a torn append begins
+  uint64_t manifest_tail_bytes = 0;   // 0: there is none
   std::shared_ptr<const Version> version;
 };
 Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing = true);
+
+// kCorruption where the log follows a state (the newest segment header's word) that the manifest
+// does not hold: it lost its tail, or ROOT is an older copy.
+Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
+                             const ManifestState& newest);
 
 // A memtable that takes no more entries, and the state of the history at its end.
 struct SealedMemtable {
   std::shared_ptr<Memtable> memtable;
   TablesState end;
 };
+
+// Replays the log behind the tables and judges its end; `apply` gets each commit. The result's
+// `damage` is for the caller to look at.
+Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
+                                const DirectoryListing& listing, const TreeState& tree,
+                                const std::function<Status(const CommitRecord&)>& apply);
 
 struct LogState {
   ReplayResult replay;

@@ -1,21 +1,15 @@
 #include "db/verify.h"
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/manifest.h"
-#include "util/internal_key.h"
+#include "db/table_check.h"
 #include "util/status_macros.h"
-#include "wal/segment_reader.h"
+#include "wal/segment_survey.h"
 
 namespace logwood {
 
 namespace {
-
-// Keys as the user knows them; the stored bytes where they do not split.
-std::string UserKey(const std::string& stored) {
-  uint32_t keyspace = 0;
-  std::string_view key;
-  return SplitStoredKey(stored, &keyspace, &key) ? std::string(key) : stored;
-}
 
 class Verifier {
  public:
@@ -32,78 +26,49 @@ class Verifier {
   }
 
   void Table(const TableMeta& meta) {
-    Damage damage;
-    damage.file = TableFileName(meta.number);
-    damage.first_position = meta.min_position;
-    damage.last_position = meta.max_position;
-    auto file = core_.fs->OpenRandomAccess(JoinPath(core_.path, damage.file));
-    auto reader = file.ok() ? TableReader::Open(std::move(*file), JoinPath(core_.path, damage.file),
-                                                &meta, nullptr, nullptr)
-                            : Result<std::shared_ptr<TableReader>>(file.status());
-    if (!reader.ok()) {
-      damage.what = reader.status().ToString();
-      damage.first_key = UserKey(meta.begin);
-      damage.last_key = UserKey(meta.end);
-      Found(damage);
-      Advance(meta.size);
-      return;
-    }
-    bool reported = false;
-    uint64_t before = 0;
-    Status status = (*reader)->Verify(
-        &meta,
-        [&](const TableReader::BlockDamage& block) {
-          reported = true;
-          damage.offset = block.offset;
-          damage.what = block.what;
-          damage.first_key = UserKey(block.first_key);
-          damage.last_key = UserKey(block.last_key);
-          Found(damage);
-        },
-        [&](uint64_t done) {
-          Advance(done - before);
-          before = done;
-        });
-    Advance(meta.size - std::min(before, meta.size));
-    if (status.ok() || reported) return;
-    damage.what = status.ToString();
-    Found(damage);
+    TableCheck check;
+    check.fs = core_.fs;
+    check.directory = core_.path;
+    check.names = &core_.catalogue;
+    check.report = [this](const Damage& damage) { Found(damage); };
+    check.advance = [this](uint64_t bytes) { Advance(bytes); };
+    static_cast<void>(CheckTable(check, meta).ok());  // told by Found
   }
 
   void Log(const RetainedSegment& segment, LogPos last_position,
            const std::function<bool(uint64_t)>& collected) {
     Damage damage;
     damage.file = LogFileName(segment.number);
-    auto opened = SegmentReader::Open(core_.fs, JoinPath(core_.path, damage.file));
-    if (!opened.ok()) {
+    auto survey = SegmentSurvey::Open(core_.fs, JoinPath(core_.path, damage.file));
+    if (!survey.ok() || !(*survey)->has_header()) {
       Advance(segment.bytes);
       if (collected && collected(segment.number)) return;
-      damage.what = opened.status().ToString();
+      damage = DamageFrom(survey.ok() ? (*survey)->probe().status : survey.status(), core_.path,
+                          damage.file);
       damage.first_position = segment.first_position;
       damage.last_position = segment.last_position;
       Found(damage);
       return;
     }
-    SegmentReader& reader = **opened;
-    if (segment.bytes != 0) reader.LimitTo(segment.bytes);
-    LogPos good = reader.header().first_position - 1;
-    CommitRecord record;
-    SegmentReader::Outcome outcome = reader.Next(&record);
-    for (; outcome == SegmentReader::Outcome::kRecord; outcome = reader.Next(&record)) {
-      good = record.position;
-    }
-    Advance(segment.bytes);
-    LogPos expected = std::min(segment.last_position, last_position);
-    bool complete =
-        outcome == SegmentReader::Outcome::kEnd || outcome == SegmentReader::Outcome::kTrailer;
+    const auto flaw_found = [&](const SegmentFlaw& flaw) {
+      if (flaw.kind == SegmentFlaw::Kind::kSlot) return;  // a crash may tear it at any time
+      damage.offset = flaw.offset;
+      damage.what = flaw.what;
+      damage.first_position = flaw.first_position;
+      damage.last_position = flaw.last_position;
+      if (flaw.kind != SegmentFlaw::Kind::kRecords) damage.what += "; no commit is affected";
+      Found(damage);
+    };
+    for (const SegmentFlaw& flaw : (*survey)->head_flaws()) flaw_found(flaw);
+    SegmentSurvey::Limits limits;
+    if (segment.bytes != 0) limits.length_max = segment.bytes;
     // Behind the last commit known when we began, an unfinished store is no damage.
-    if ((complete && good >= expected) || (!complete && good >= last_position)) return;
-    damage.offset = reader.offset();
-    damage.what = complete ? "the segment ends at position " + std::to_string(good) +
-                                 ", it must reach " + std::to_string(expected)
-                           : reader.status().ToString();
-    damage.first_position = good + 1;
-    damage.last_position = segment.last_position;
+    limits.last_position = std::min(segment.last_position, last_position);
+    auto read = (*survey)->Read(
+        limits, [](const CommitRecord&) { return Status::Ok(); }, flaw_found);
+    Advance(segment.bytes);
+    if (read.ok()) return;
+    damage.what = std::string(read.status().message());
     Found(damage);
   }
 
@@ -112,10 +77,7 @@ class Verifier {
     for (int attempt = 0; attempt < 3 && !ManifestOnce().ok(); ++attempt) continue;
     Status status = ManifestOnce();
     if (status.ok()) return;
-    Damage damage;
-    damage.file = kRootFileName;
-    damage.what = status.ToString();
-    Found(damage);
+    Found(DamageFrom(status, core_.path, kRootFileName));
   }
 
   Status ManifestOnce() {
@@ -132,12 +94,7 @@ class Verifier {
                                   std::to_string(damage.offset) + ": " + damage.what);
     }
     if (report_) report_(damage);
-    Event event;
-    event.kind = EventKind::kCorruption;
-    event.file = damage.file;
-    event.offset = damage.offset;
-    event.detail = damage.what;
-    core_.events->Emit(std::move(event));
+    core_.events->Emit(EventOf(damage));
   }
 
  private:

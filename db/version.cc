@@ -166,7 +166,12 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
   std::vector<std::unique_ptr<InternalIterator>> children;
   children.push_back(active->NewIterator());
   for (const auto& memtable : sealed) children.push_back(memtable->NewIterator());
-  version->AddIterators(cache, options, range, &children);
+  TableScanOptions within = options;
+  if (!range.end.empty()) {
+    within.bounds = std::make_shared<const TableScanBounds>(
+        TableScanBounds{std::string(range.begin), std::string(range.end)});
+  }
+  version->AddIterators(cache, within, range, &children);
   return NewMergingIterator(std::move(children));
 }
 

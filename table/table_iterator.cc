@@ -119,7 +119,12 @@ inline void TableIterator::SetEntry() {
 }
 
 void TableIterator::EnterNextBlock() {
-  if (block_number_ + 1 == state_.index.count()) {
+  if (last_block_ == kNoBlock) {
+    last_block_ = state_.index.count() - 1;
+    if (options_.bounds != nullptr)
+      last_block_ = std::min(last_block_, BlockOf(options_.bounds->end));
+  }
+  if (block_number_ >= last_block_) {
     valid_ = false;
     return;
   }
@@ -129,7 +134,10 @@ void TableIterator::EnterNextBlock() {
 }
 
 void TableIterator::EnterPreviousBlock() {
-  if (block_number_ == 0) {
+  if (first_block_ == kNoBlock) {
+    first_block_ = options_.bounds == nullptr ? 0 : BlockOf(options_.bounds->begin);
+  }
+  if (block_number_ <= first_block_) {
     valid_ = false;
     return;
   }

@@ -28,6 +28,7 @@ class TableIterator final : public InternalIterator {
 
  private:
   enum class Direction : uint8_t { kForward, kBackward };
+  static constexpr uint32_t kNoBlock = ~uint32_t{0};
 
   // Makes block `number` the current one; false: an error, now in status_.
   bool LoadBlock(uint32_t number, Direction direction);
@@ -39,12 +40,17 @@ class TableIterator final : public InternalIterator {
   // To the first entry of the next block, to the last of the one before.
   void EnterNextBlock();
   void EnterPreviousBlock();
+  // The first block that may hold a key at or behind `key`; their number: none.
+  uint32_t BlockOf(const std::string& key) const { return state_.index.Seek(key, ~uint64_t{0}); }
   void SetEntry();
 
   const std::shared_ptr<const TableReader> table_;
   const TableReader::State& state_;
   const TableScanOptions options_;
   const LogPos position_override_;
+  // The first and the last block within the bounds, once one of their ends was met.
+  uint32_t first_block_ = kNoBlock;
+  uint32_t last_block_ = kNoBlock;
 
   BlockRef block_ref_;
   Block block_;

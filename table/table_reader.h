@@ -34,6 +34,11 @@ struct TableProperties {
   std::string compression, written_by;
 };
 
+// Stored keys in [begin, end).
+struct TableScanBounds {
+  std::string begin, end;
+};
+
 struct TableScanOptions {
   bool fill_cache = true;
   // 0: one block at a time through the cache. Else the iterator reads ahead in chunks of this size
@@ -41,6 +46,9 @@ struct TableScanOptions {
   uint32_t readahead_bytes = 0;
   // Told what the iterator holds; outlives it. Null: nobody is.
   MemoryAccount* account = nullptr;
+  // No block that lies outside is read by going on from one within: it may be damaged. Keys outside
+  // may be shown all the same. Null: none.
+  std::shared_ptr<const TableScanBounds> bounds;
 };
 
 class TableReader : public std::enable_shared_from_this<TableReader> {
@@ -75,7 +83,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   // returned. `progress` is told the bytes done.
   struct BlockDamage {
     uint64_t offset = 0;
-    std::string what;
+    Status status;                    // what is wrong, naming file:offset
     std::string first_key, last_key;  // stored keys the damage may affect
   };
   Status Verify(const TableMeta* meta, const std::function<void(const BlockDamage&)>& report,

@@ -130,9 +130,7 @@ class TableVerifier {
 
 void TableVerifier::Note(Status status, uint64_t offset, std::string first_key,
                          std::string last_key) {
-  if (report_) {
-    report_({offset, std::string(status.message()), std::move(first_key), std::move(last_key)});
-  }
+  if (report_) report_({offset, status, std::move(first_key), std::move(last_key)});
   if (first_.ok()) first_ = std::move(status);
 }
 

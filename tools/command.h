@@ -24,6 +24,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code);
 void AddExportCommand(CLI::App& app, ExitCode* exit_code);
 void AddStatsCommand(CLI::App& app, ExitCode* exit_code);
 void AddCheckCommand(CLI::App& app, ExitCode* exit_code);
+void AddSalvageCommand(CLI::App& app, ExitCode* exit_code);
 void AddCompactCommand(CLI::App& app, ExitCode* exit_code);
 void AddKeyspacesCommand(CLI::App& app, ExitCode* exit_code);
 

@@ -5,15 +5,15 @@
 #include <memory>
 #include <string>
 
+#include "db/directory_check.h"
 #include "tools/clock.h"
 #include "tools/command.h"
 #include "tools/command_open.h"
 #include "tools/command_options.h"
+#include "tools/damage_format.h"
 #include "tools/output.h"
 #include "tools/progress.h"
-#include "tools/record_format.h"
 #include "tools/report.h"
-#include "tools/text_codec.h"
 #include "util/escape.h"
 #include "util/json_writer.h"
 
@@ -25,8 +25,9 @@ constexpr const char* kCheckExamples = R"(  logwood check /tmp/db
   logwood check /tmp/db --json                           a JSON object a damage, then a summary
   logwood check /tmp/db --ignore-writer                  while an application has it open
 
-Reads only. Exit status 0: every byte is as it was written. 3: damage; each is printed with file,
-offset, and the keys and positions it may affect.)";
+Reads only, also what does not open any more. Exit status 0: every byte is as it was written. 3:
+damage; each is printed with file, offset, and the keys and positions it may affect. A note is no
+damage: it tells what a crash may leave. `logwood salvage` copies what can still be read.)";
 
 struct CheckArguments {
   Target target;
@@ -34,94 +35,89 @@ struct CheckArguments {
   bool json = false;
 };
 
-std::string DamageJson(const Damage& damage) {
+std::string FindingText(const CheckArguments& arguments, const char* kind, const Damage& damage) {
+  if (!arguments.json) return std::string(kind) + ": " + DamageText(damage) + "\n";
   JsonObject json;
-  json.Field("file", damage.file).Field("offset", damage.offset).Field("what", damage.what);
-  std::string keys = "{";
-  AppendJsonBytes("first", damage.first_key, &keys);
-  keys.push_back(',');
-  AppendJsonBytes("last", damage.last_key, &keys);
-  json.Raw("keys", keys + "}");
-  json.Field("first_position", damage.first_position);
-  json.Field("last_position", damage.last_position);
+  json.Field("kind", kind);
+  AddDamage(damage, &json);
   return json.Finish() + "\n";
 }
 
-std::string DamageText(const Damage& damage) {
-  std::string text =
-      "damage: " + damage.file + ":" + std::to_string(damage.offset) + ": " + damage.what;
-  if (!damage.first_key.empty() || !damage.last_key.empty()) {
-    text += "; keys " + Encode(TextFormat::kAuto, damage.first_key) + " to " +
-            Encode(TextFormat::kAuto, damage.last_key);
-  }
-  if (damage.last_position != 0) {
-    text += "; positions " + std::to_string(damage.first_position) + " to " +
-            std::to_string(damage.last_position);
-  }
-  return text + "\n";
-}
-
-std::string TailText(const RecoveryInfo& recovery) {
-  return "note: " + recovery.unproven_tail_file + ":" +
-         std::to_string(recovery.unproven_tail_offset) + ": " +
-         HumanBytes(recovery.unproven_tail_bytes) +
-         " behind the last good commit were never acknowledged as durable; opening for writing "
-         "leaves them behind\n";
-}
-
-std::string Summary(const CheckArguments& arguments, DB& db, uint64_t damages, uint64_t bytes,
+std::string Summary(const CheckArguments& arguments, const DirectoryCheckSummary& found,
                     uint64_t micros) {
-  const RecoveryInfo recovery = db.GetRecoveryInfo();
   if (arguments.json) {
     JsonObject json;
-    json.Field("ok", damages == 0).Field("damages", damages).Field("bytes", bytes);
-    json.Field("micros", micros).Field("position", db.LastPosition());
-    json.Field("unproven_tail_bytes", recovery.unproven_tail_bytes);
+    json.Field("ok", found.damages == 0).Field("damages", found.damages);
+    json.Field("bytes", found.bytes).Field("micros", micros);
+    json.Field("tables", found.tables).Field("segments", found.segments);
+    json.Field("position", found.last_position).Field("durable_position", found.durable_point);
+    json.Field("unproven_tail_bytes", found.unproven_tail_bytes);
+    json.Field("manifest_is_certain", found.manifest_is_certain);
     return json.Finish() + "\n";
   }
-  std::string text = recovery.unproven_tail_bytes > 0 ? TailText(recovery) : "";
-  if (arguments.quiet && damages == 0) return text;
-  text += damages == 0 ? "ok: " : std::to_string(damages) + " damages: ";
-  text += HumanBytes(bytes) + " read in " + HumanMicros(micros) + ", up to position " +
-          std::to_string(db.LastPosition());
-  return text + "\n";
+  if (arguments.quiet && found.damages == 0) return "";
+  std::string text = found.damages == 0   ? "ok: "
+                     : found.damages == 1 ? "1 damage: "
+                                          : std::to_string(found.damages) + " damages: ";
+  text += HumanBytes(found.bytes) + " read in " + HumanMicros(micros) + ", up to position " +
+          std::to_string(found.last_position) + "\n";
+  if (found.damages > 0) {
+    text += "`logwood salvage " + arguments.target.directory +
+            " NEWDIR` copies what can be read; docs/recovery.md says what else can be done\n";
+  }
+  return text;
+}
+
+// A reader's lock, unless it is to be done without.
+ExitCode LockDirectory(const Target& target, std::unique_ptr<FileLock>* lock) {
+  if (target.ignore_writer) return ExitCode::kOk;
+  Result<std::unique_ptr<FileLock>> taken =
+      FileSystem::Posix()->Lock(target.directory + "/LOCK", LockMode::kShared);
+  if (taken.ok()) {
+    *lock = std::move(*taken);
+    return ExitCode::kOk;
+  }
+  if (taken.status().Is(StatusCode::kNotFound)) return ExitCode::kOk;  // nobody holds it
+  return Fail(
+      "cannot check " + target.directory, taken.status(),
+      taken.status().Is(StatusCode::kBusy)
+          ? "another process has it open for writing: --ignore-writer checks it all the same"
+          : "");
 }
 
 ExitCode RunCheck(const CheckArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
-  std::unique_ptr<DB> db;
-  ExitCode code = OpenDirectoryForReading(arguments.target, &db);
+  std::unique_ptr<FileLock> lock;
+  const ExitCode code = LockDirectory(arguments.target, &lock);
   if (code != ExitCode::kOk) return code;
   Progress progress({.label = "check", .unit = "bytes", .total = 0, .wanted = !arguments.quiet});
   Output out(STDOUT_FILENO);
-  uint64_t damages = 0;
-  uint64_t bytes_read = 0;
-  const Status status = db->Verify(
-      [&](const Damage& damage) {
-        ++damages;
-        progress.Finish();
-        out.Append(arguments.json ? DamageJson(damage) : DamageText(damage));
-        out.Flush();
-      },
-      [&](uint64_t done, uint64_t all) {
-        bytes_read = done;
-        progress.SetTotal(all);
-        progress.Update(done, done);
-      });
+  const auto print = [&](const char* kind, const Damage& damage) {
+    progress.Finish();
+    out.Append(FindingText(arguments, kind, damage));
+    out.Flush();
+  };
+  DirectoryCheckOptions options;
+  options.fs = FileSystem::Posix();
+  options.path = arguments.target.directory;
+  options.beside_writer = arguments.target.ignore_writer;
+  options.damage = [&](const Damage& damage) { print("damage", damage); };
+  options.note = [&](const Damage& note) { print("note", note); };
+  options.progress = [&](uint64_t done, uint64_t all) {
+    progress.SetTotal(all);
+    progress.Update(done, done);
+  };
+  const Result<DirectoryCheckSummary> found = CheckDirectory(options);
   progress.Finish();
-  if (!status.ok() && !(status.Is(StatusCode::kCorruption) && damages > 0)) {
-    return CloseAfter(*db, Fail("cannot check", status));
-  }
-  out.Append(Summary(arguments, *db, damages, bytes_read, MonotonicMicros() - start_us));
-  return CloseAfter(*db, out.Finish(damages == 0 ? ExitCode::kOk : ExitCode::kIo));
+  if (!found.ok()) return FailOpening(arguments.target, found.status());
+  out.Append(Summary(arguments, *found, MonotonicMicros() - start_us));
+  return out.Finish(found->damages == 0 ? ExitCode::kOk : ExitCode::kIo);
 }
 
 }  // namespace
 
 void AddCheckCommand(CLI::App& app, ExitCode* exit_code) {
   auto arguments = std::make_shared<CheckArguments>();
-  // A damaged log is what the check is to report; opening must not stop at it.
-  arguments->target.allow_damaged_log = true;
   CLI::App* command =
       AddCommand(app, "check", "Read every byte and report each damage", kCheckExamples);
   AddDirectory(command, &arguments->target);

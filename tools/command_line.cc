@@ -22,6 +22,7 @@ constexpr const char* kLineExamples = R"(Examples:
   logwood export /tmp/db > records.tsv        the same bytes back, in key order
   logwood stats /tmp/db                       levels, sizes, amplification
   logwood check /tmp/db                       read every byte, report each damage
+  logwood salvage /tmp/db /tmp/saved          copy what can be read of a damaged one
 
 `logwood COMMAND --help` explains a command and shows examples of it.
 Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error or damage;
@@ -38,6 +39,7 @@ void AddCommands(CLI::App& app, ExitCode* exit_code) {
   AddExportCommand(app, exit_code);
   AddStatsCommand(app, exit_code);
   AddCheckCommand(app, exit_code);
+  AddSalvageCommand(app, exit_code);
   AddCompactCommand(app, exit_code);
   AddKeyspacesCommand(app, exit_code);
 }

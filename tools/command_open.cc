@@ -22,23 +22,6 @@ bool IsThere(const std::string& path) {
   return !there.ok() || *there;  // what cannot be looked at: opening will say why
 }
 
-// A directory without a database is not "found nothing": scripts must be able to tell it from an
-// absent key.
-ExitCode FailOpen(const Target& target, const Status& status, std::string advice = "") {
-  const bool missing = status.Is(StatusCode::kNotFound);
-  if (missing) {
-    PrintError(
-        "cannot open " + target.directory,
-        IsThere(target.directory) ? InCommandWords(status.message()) : "there is no such directory",
-        "`logwood put` and `logwood load` create a database");
-    return ExitCode::kIo;
-  }
-  if (status.Is(StatusCode::kCorruption) && advice.empty()) {
-    advice = "`logwood check " + target.directory + "` lists every damage";
-  }
-  return Fail("cannot open " + target.directory, status, advice);
-}
-
 // The part of a path before its last one; empty: the working directory.
 std::string ParentOf(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
@@ -61,6 +44,23 @@ class WarnOfDamage final : public EventListener {
 
 }  // namespace
 
+// A directory without a database is not "found nothing": scripts must be able to tell it from an
+// absent key.
+ExitCode FailOpening(const Target& target, const Status& status, std::string advice) {
+  if (status.Is(StatusCode::kNotFound)) {
+    PrintError(
+        "cannot open " + target.directory,
+        IsThere(target.directory) ? InCommandWords(status.message()) : "there is no such directory",
+        "`logwood put` and `logwood load` create a database");
+    return ExitCode::kIo;
+  }
+  if (status.Is(StatusCode::kCorruption) && advice.empty()) {
+    advice = "`logwood check " + target.directory + "` lists every damage, `logwood salvage " +
+             target.directory + " NEWDIR` copies what can be read";
+  }
+  return Fail("cannot open " + target.directory, status, advice);
+}
+
 ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) {
   ReadOnlyOptions options;
   options.ignore_writer = target.ignore_writer;
@@ -75,12 +75,15 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
-    advice = "nothing can be read without this file; docs/recovery.md says what to do";
+    advice = "nothing can be read without this file: `logwood salvage " + target.directory +
+             " NEWDIR` copies what can be";
   } else if (opened.status().Is(StatusCode::kCorruption)) {
-    advice = "`logwood check " + target.directory +
-             "` lists every damage; --allow-damaged-log reads what lies before damage of the log";
+    advice = "`logwood check " + target.directory + "` lists every damage, `logwood salvage " +
+             target.directory +
+             " NEWDIR` copies what can be read; --allow-damaged-log reads what lies before damage "
+             "of the log";
   }
-  return FailOpen(target, opened.status(), std::move(advice));
+  return FailOpening(target, opened.status(), std::move(advice));
 }
 
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
@@ -100,10 +103,10 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
   if (!opened.ok()) {
-    return FailOpen(target, opened.status(),
-                    opened.status().Is(StatusCode::kBusy)
-                        ? "another process has the directory open; end it, or wait for it"
-                        : "");
+    return FailOpening(target, opened.status(),
+                       opened.status().Is(StatusCode::kBusy)
+                           ? "another process has the directory open; end it, or wait for it"
+                           : "");
   }
   *db = std::move(*opened);
   return ExitCode::kOk;

@@ -41,6 +41,9 @@ std::string NameSome(const std::vector<std::string>& names);
 // Says on standard error which those are, if any.
 void NoteOtherKeyspaces(const Target& target, DB& db, std::string_view advice);
 
+// Prints why the directory cannot be opened, and what to do. An empty `advice`: what is usual.
+ExitCode FailOpening(const Target& target, const Status& status, std::string advice = "");
+
 // Closes; `code`, or what went wrong with closing.
 ExitCode CloseAfter(DB& db, ExitCode code);
 // The same for a command that may be one of many short ones: where compaction never got to its end

@@ -34,8 +34,8 @@ struct StreamHash::State {
   XXH3_state_t native;
 };
 
-StreamHash::StreamHash() : state_(std::make_unique<State>()) {
-  CHECK(XXH3_64bits_reset(&state_->native) == XXH_OK);
+StreamHash::StreamHash(uint64_t seed) : state_(std::make_unique<State>()) {
+  CHECK(XXH3_64bits_reset_withSeed(&state_->native, seed) == XXH_OK);
 }
 
 StreamHash::~StreamHash() = default;

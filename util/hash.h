@@ -33,10 +33,10 @@ inline bool ChecksumMatches(uint64_t stored, uint64_t computed) {
 #endif
 }
 
-// Hash64 (seed 0) of bytes that come in pieces.
+// Hash64 of bytes that come in pieces.
 class StreamHash {
  public:
-  StreamHash();
+  explicit StreamHash(uint64_t seed = 0);
   ~StreamHash();
   StreamHash(const StreamHash&) = delete;
   StreamHash& operator=(const StreamHash&) = delete;

@@ -10,6 +10,29 @@
 
 namespace logwood {
 
+// Finds one frame after the other in [begin, end) of the segment whose records begin at
+// records_offset, whatever lies between them.
+class FrameSearch {
+ public:
+  // The window outlives it.
+  FrameSearch(ReadWindow* window, const FrameContext& context, uint64_t records_offset,
+              uint64_t begin, uint64_t end);
+
+  // The next good frame at or behind `from`: sets *offset and *record, whose views live until the
+  // window is used again. False: there is none.
+  Result<bool> Find(uint64_t from, uint64_t* offset, CommitRecord* record);
+  // Behind the last byte of the range that is not zero; its begin: none. After the first Find.
+  uint64_t data_end() const { return data_end_; }
+
+ private:
+  ReadWindow* const window_;
+  const FrameContext context_;
+  const uint64_t records_offset_, begin_, end_;
+  uint64_t hash_budget_;
+  uint64_t data_end_ = 0;
+  bool data_end_known_ = false;
+};
+
 struct DamageEvidence {
   uint64_t records = 0;  // good ones found; 0: the four fields below are 0
   LogPos durable = 0;    // the highest durable point any frame records

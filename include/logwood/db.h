@@ -86,13 +86,20 @@ struct CompactOptions {
   bool force_last_level = false;
 };
 
-// Called with each damage Verify meets.
-struct Damage {
-  std::string file;
+// One place at which a file is not what was written, and what that may affect.
+struct LOGWOOD_EXPORT Damage {
+  std::string file;  // name within the directory
   uint64_t offset = 0;
   std::string what;
-  std::string first_key, last_key;  // keys that may be affected, as stored in `keyspace`
+  // Keys that may be affected, from the first to the last of them, each in its keyspace; all empty:
+  // not known, or none.
+  std::string first_keyspace, first_key;
+  std::string last_keyspace, last_key;
+  // Commits that may be affected; 0: not known, or none.
   LogPos first_position = 0, last_position = 0;
+
+  // One line for people, keys escaped.
+  std::string ToString() const;
 };
 
 class LOGWOOD_EXPORT DB {

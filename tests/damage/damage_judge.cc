@@ -1,10 +1,12 @@
 #include "tests/damage/damage_judge.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <memory>
 #include <set>
 
+#include "db/directory_check.h"
 #include "tests/support/option_sets.h"
 #include "util/escape.h"
 
@@ -24,10 +26,19 @@ class Notes final : public EventListener {
   std::vector<Event> events;
 };
 
+constexpr char kUnknownKeyspace[] = "?";
+
+uint32_t NumberOf(const DamageShape& shape, const std::string& keyspace) {
+  if (keyspace == "the catalogue") return 0;
+  const std::string name = keyspace.substr(0, keyspace.find(" (dropped)"));
+  if (name.starts_with("#")) return static_cast<uint32_t>(std::stoul(name.substr(1)));
+  return shape.keyspace_numbers.at(name);
+}
+
 class Reader {
  public:
-  Reader(const DamageShape& shape, DB* db, Verdict* verdict)
-      : shape_(shape), db_(db), verdict_(verdict) {}
+  Reader(const DamageShape& shape, DB* db, const std::vector<Damage>& named, Verdict* verdict)
+      : shape_(shape), db_(db), named_(named), verdict_(verdict) {}
 
   void ReadAll() {
     verdict_->last = db_->LastPosition();
@@ -46,6 +57,7 @@ class Reader {
       Scan(name, *keyspace, rows, true);
       Scan(name, *keyspace, rows, false);
       GetAll(name, *keyspace, rows);
+      ScanAround(name, *keyspace, rows);
     }
     if (!names.empty()) Wrong("keyspace " + *names.begin() + " is back");
   }
@@ -89,9 +101,47 @@ class Reader {
         if (value_ != found->second) return Wrong(name + ": key " + Escape(key) + " is wrong");
       } else if (!status.Is(StatusCode::kNotFound)) {
         Note(status);
+        if (!IsNamed(name, key)) return Wrong("key " + Escape(key) + " is outside the damage");
       } else if (there) {
         return Wrong(name + ": key " + Escape(key) + " is not found");
       }
+    }
+  }
+
+  bool IsNamed(const std::string& name, const std::string& key) const {
+    return std::any_of(named_.begin(), named_.end(),
+                       [&](const Damage& damage) { return Covers(shape_, damage, name, key); });
+  }
+
+  // Each stretch of keys outside the damage, within bounds: without an error.
+  void ScanAround(const std::string& name, Keyspace keyspace, const Rows& rows) {
+    const std::set<std::string>& keys = KeysOf(name);
+    for (auto from = keys.begin(); from != keys.end();) {
+      auto to = from;
+      while (to != keys.end() && !IsNamed(name, *to)) ++to;
+      if (from != to) ScanStretch(name, keyspace, rows, *from, *std::prev(to));
+      from = to == keys.end() ? to : std::next(to);
+    }
+  }
+
+  void ScanStretch(const std::string& name, Keyspace keyspace, const Rows& rows,
+                   const std::string& first, const std::string& last) {
+    IteratorOptions options;
+    options.lower = first;
+    options.upper = last + '\0';
+    const Rows wanted(rows.lower_bound(first), rows.upper_bound(last));
+    Rows found;
+    const auto it = db_->NewIterator(options, keyspace);
+    const bool forward = first.size() % 2 == 0;
+    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
+         forward ? it->Next() : it->Prev()) {
+      found.emplace(it->key(), it->value());
+    }
+    const std::string where = name + ": a scan from " + Escape(first) + " to " + Escape(last);
+    if (!it->status().ok()) {
+      Wrong(where + ", outside the damage: " + it->status().ToString());
+    } else if (found != wanted) {
+      Wrong(where + " is not exact");
     }
   }
 
@@ -110,6 +160,7 @@ class Reader {
 
   const DamageShape& shape_;
   DB* const db_;
+  const std::vector<Damage>& named_;
   Verdict* const verdict_;
   std::string value_;
 };
@@ -158,7 +209,59 @@ std::string Verdict::ToString() const {
   return wrong.empty() ? text : text + "; WRONG: " + wrong;
 }
 
-Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode) {
+bool CheckVerdict::Names(const std::string& file) const {
+  const auto names = [&file](const Damage& damage) { return damage.file == file; };
+  return std::any_of(damages.begin(), damages.end(), names) ||
+         std::any_of(notes.begin(), notes.end(), names);
+}
+
+bool CheckVerdict::NamesPosition(const std::string& file, LogPos position) const {
+  const auto names = [&](const Damage& damage) {
+    return damage.file == file && damage.first_position <= position &&
+           position <= damage.last_position;
+  };
+  return std::any_of(damages.begin(), damages.end(), names) ||
+         std::any_of(notes.begin(), notes.end(), names);
+}
+
+std::string CheckVerdict::ToString() const {
+  std::string text = status.ToString() + "\n";
+  for (const Damage& damage : damages) text += "    damage " + damage.ToString() + "\n";
+  for (const Damage& note : notes) text += "    note " + note.ToString() + "\n";
+  return text;
+}
+
+CheckVerdict Check(const FileContents& files) {
+  CheckVerdict verdict;
+  const Place place;
+  verdict.status = WriteDirectory(place.files(), kJudgedPath, files);
+  DirectoryCheckOptions options;
+  options.fs = place.files();
+  options.path = kJudgedPath;
+  options.damage = [&](const Damage& damage) { verdict.damages.push_back(damage); };
+  options.note = [&](const Damage& note) { verdict.notes.push_back(note); };
+  if (verdict.status.ok()) verdict.status = CheckDirectory(options).status();
+  return verdict;
+}
+
+bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
+            const std::string& key) {
+  return Covers(shape, damage, NumberOf(shape, keyspace), key);
+}
+
+bool Covers(const DamageShape& shape, const Damage& damage, uint32_t keyspace,
+            const std::string& key) {
+  if (damage.first_keyspace.empty() && damage.last_keyspace.empty()) return false;
+  const auto place = std::pair(keyspace, key);
+  const bool from = damage.first_keyspace == kUnknownKeyspace ||
+                    std::pair(NumberOf(shape, damage.first_keyspace), damage.first_key) <= place;
+  const bool to = damage.last_keyspace == kUnknownKeyspace ||
+                  place <= std::pair(NumberOf(shape, damage.last_keyspace), damage.last_key);
+  return from && to;
+}
+
+Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode,
+              const std::vector<Damage>& named) {
   Verdict verdict;
   const Place place;
   verdict.opened = WriteDirectory(place.files(), kJudgedPath, files);
@@ -174,7 +277,7 @@ Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode
       verdict.wrong = "opening answers " + verdict.opened.ToString();
     return verdict;
   }
-  Reader(shape, db.get(), &verdict).ReadAll();
+  Reader(shape, db.get(), named, &verdict).ReadAll();
   const Status closed = db->Close();
   if (!closed.ok() && verdict.wrong.empty()) verdict.wrong = "closing: " + closed.ToString();
   verdict.events = std::move(notes->events);

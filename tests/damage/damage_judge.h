@@ -1,6 +1,6 @@
 // Judge: opens a damaged directory, reads all of it, and says how it answered. What no damage
-// excuses - a wrong value, a key lost or invented without an error, half a commit, a code that is
-// no damage's, a message that names no place - is in Verdict::wrong.
+// excuses - a wrong value, a key lost or invented without an error, an error for a key that `check`
+// does not name, half a commit, a code that is no damage's - is in Verdict::wrong.
 #pragma once
 
 #include <string>
@@ -29,7 +29,26 @@ struct Verdict {
   std::string ToString() const;
 };
 
-Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode);
+// `named`: the damages `check` found; what lies outside of their keys must be read.
+Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode,
+              const std::vector<Damage>& named = {});
+
+// Whether the key is among those the damage names.
+bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
+            const std::string& key);
+bool Covers(const DamageShape& shape, const Damage& damage, uint32_t keyspace,
+            const std::string& key);
+
+// What `logwood check` finds: each damage and each note, as a line that begins with file:offset.
+struct CheckVerdict {
+  Status status;
+  std::vector<Damage> damages, notes;
+  bool Names(const std::string& file) const;
+  // Whether a finding in the file says that this commit may be affected.
+  bool NamesPosition(const std::string& file, LogPos position) const;
+  std::string ToString() const;
+};
+CheckVerdict Check(const FileContents& files);
 
 // Whether the message begins with "FILE:OFFSET: " or names FILE:OFFSET further on.
 bool NamesPlaceIn(const std::string& message, const std::string& file);

@@ -53,7 +53,10 @@ class Gates {
 
 class ShapeBuilder {
  public:
-  ShapeBuilder() : random_(7) { shape_.contents.push_back(std::make_shared<const Content>(now_)); }
+  ShapeBuilder() : random_(7) {
+    shape_.contents.push_back(std::make_shared<const Content>(now_));
+    shape_.keyspace_numbers["default"] = Keyspace().number();
+  }
 
   Status Build(ShapeKind kind);
   DamageShape TakeShape() { return std::move(shape_); }
@@ -143,6 +146,7 @@ Status ShapeBuilder::Commits(int count, uint32_t value_bytes) {
 
 Status ShapeBuilder::Create(const std::string& name) {
   ASSIGN_OR_RETURN(keyspaces_[name], db_->CreateKeyspace(name));
+  shape_.keyspace_numbers[name] = keyspaces_[name].number();
   now_[name];
   Committed(db_->LastPosition(), false);
   return Status::Ok();

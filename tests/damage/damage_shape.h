@@ -38,6 +38,7 @@ struct DamageShape {
   FileContents files;
   std::vector<FileContents> earlier;  // the directory at some moments before, oldest first
   std::vector<std::shared_ptr<const Content>> contents;  // after each position
+  std::map<std::string, uint32_t> keyspace_numbers;      // also of dropped ones
   LogPos durable = 0;                                    // acknowledged as durable
   LogPos last = 0;                                       // the newest commit that is there
 };

@@ -1,20 +1,26 @@
 // Every byte of every file changed, every length cut to, files missing, zeroed, swapped and
-// replaced by older ones, on a database that was closed and on killed ones: what opens answers
-// exactly or with an error that names the place, and no durable commit is gone without a word.
+// replaced by older ones, on a database that was closed and on killed ones: `check` names it, what
+// opens answers exactly but for keys that `check` names, no durable commit is gone without a word,
+// and `salvage` saves all but what it names.
 //
-//   LOGWOOD_DAMAGE=full damage_tests --gtest_filter='*Flip*'      all of them: half an hour
+//   LOGWOOD_DAMAGE=full damage_tests --gtest_filter='*Flips*'
 //   LOGWOOD_DAMAGE=50 LOGWOOD_SEED=7 damage_tests                 one byte in fifty
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <iostream>
 
+#include "table/format.h"
+#include "table/table_reader.h"
 #include "tests/damage/damage_cases.h"
 #include "tests/damage/damage_judge.h"
 #include "tests/damage/damage_shape.h"
+#include "tests/damage/salvage_judge.h"
 #include "tests/support/environment.h"
 #include "tests/support/option_sets.h"
 #include "tests/support/status_assert.h"
+#include "util/file_header.h"
+#include "util/internal_key.h"
 #include "wal/segment_probe.h"
 #include "wal/segment_reader.h"
 
@@ -24,45 +30,98 @@ namespace {
 constexpr uint64_t kFailuresMax = 5;
 // How many cases are left out by default.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500;
+constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500, kSalvagedOneIn = 3000, kSwapsOneIn = 40;
 #else
-constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300;
+constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300, kSalvagedOneIn = 300, kSwapsOneIn = 10;
 #endif
+
+constexpr size_t kKeysOfBlockMax = 12;
 
 class DamageTest : public testing::TestWithParam<ShapeKind> {
  protected:
   DamageTest() : shape_(MakeShape(GetParam())) {
     whole_ = Judge(shape_, shape_.files, OpenMode::kReadOnly);
     for (const auto& [name, bytes] : shape_.files) {
-      if (name.ends_with(".log")) newest_log_ = name;
+      if (!name.ends_with(".log")) continue;
+      if (oldest_log_.empty()) oldest_log_ = name;
+      newest_log_ = name;
     }
-    ReadNewestLog();
+    ReadLogs();
+    ReadTables();
   }
 
-  // Opens the damaged directory each way and holds the answers against what must be.
+  // Checks the damaged directory, opens it each way and holds the answers against what must be.
   void Look(const DamageCase& damage) {
     SetCrashNote(damage.what);
+    const CheckVerdict check = Check(damage.files);
+    bool harmless = true;
     for (const OpenMode mode : {OpenMode::kWriting, OpenMode::kReadOnly, OpenMode::kDamagedLog}) {
       ++states_;
-      const Verdict verdict = Judge(shape_, damage.files, mode);
-      exact_ += verdict.exact() && verdict.last == shape_.last ? 1 : 0;
+      const Verdict verdict = Judge(shape_, damage.files, mode, check.damages);
+      const bool exact = verdict.exact() && verdict.last == shape_.last;
+      exact_ += exact ? 1 : 0;
+      harmless &= exact;
       const std::string complaint = ComplaintAbout(damage, verdict, mode);
-      if (!complaint.empty()) Fail(damage, mode, complaint, verdict);
+      if (!complaint.empty()) {
+        Fail(damage, "opened " + std::string(OpenModeName(mode)) + ": " + complaint,
+             verdict.ToString() + "\n" + check.ToString());
+      }
       if (testing::Test::HasFatalFailure()) return;
     }
+    const std::string complaint = ComplaintAboutCheck(damage, check, harmless);
+    if (!complaint.empty()) Fail(damage, complaint, check.ToString());
   }
 
-  std::string ComplaintAbout(const DamageCase& damage, const Verdict& verdict, OpenMode mode) {
+  // `logwood check` names the file, and the commits or no more keys than those of the block.
+  std::string ComplaintAboutCheck(const DamageCase& damage, const CheckVerdict& check,
+                                  bool harmless) const {
+    if (!check.status.ok()) return "check fails";
+    const bool named = check.Names(damage.file) || NamesDamage(damage, check.ToString());
+    if (!named && !MayGoUnnoticed(damage, harmless)) return "check does not name it";
+    if (damage.kind != DamageCase::Kind::kFlip) return "";
+    const LogPos position = PositionAt(damage.file, damage.offset);
+    if (position != 0 && !check.NamesPosition(damage.file, position))
+      return "check does not name position " + std::to_string(position);
+    const auto table = tables_.find(damage.file);
+    if (table == tables_.end() || damage.offset < kFileHeaderBytes ||
+        damage.offset >= table->second.data_end) {
+      return "";
+    }
+    size_t named_keys = 0;
+    for (const auto& [keyspace, key] : table->second.keys) {
+      for (const Damage& found : check.damages)
+        named_keys += Covers(shape_, found, keyspace, key) ? 1 : 0;
+    }
+    return named_keys <= kKeysOfBlockMax ? "" : "check names more keys than a block has";
+  }
+
+  // What leaves no trace, and what costs nothing: the manifest without edits that say what its
+  // successors or the log say as well, the oldest segment, which might be gone anyway.
+  bool MayGoUnnoticed(const DamageCase& damage, bool harmless) const {
+    using Kind = DamageCase::Kind;
+    if (LeavesNoTrace(damage)) return true;
+    if (!harmless) return false;
+    if (damage.file == oldest_log_) return damage.kind == Kind::kMissing;
+    const bool older = damage.kind == Kind::kCut || damage.kind == Kind::kStale;
+    return damage.file.ends_with(".manifest") && older;
+  }
+
+  std::string ComplaintAbout(const DamageCase& damage, const Verdict& verdict,
+                             OpenMode mode) const {
     if (!verdict.wrong.empty()) return verdict.wrong;
     if (!verdict.exact() && !NamesDamage(damage, verdict.first_error().ToString()))
       return "the error names no place in the damaged file";
+    const bool must_open = damage.file.ends_with(".table") ||
+                           (damage.file.ends_with(".log") && mode == OpenMode::kDamagedLog);
+    if (must_open && !verdict.opened.ok()) return "does not open";
     if (verdict.opened.ok() && verdict.last < shape_.last && mode != OpenMode::kDamagedLog)
       return ComplaintAboutLoss(damage, verdict, mode);
     return "";
   }
 
   // It opened without the last commits.
-  std::string ComplaintAboutLoss(const DamageCase& damage, const Verdict& verdict, OpenMode mode) {
+  std::string ComplaintAboutLoss(const DamageCase& damage, const Verdict& verdict,
+                                 OpenMode mode) const {
     if (verdict.last < ProvenBeside(damage)) return "durable commits are gone";
     if (LeavesNoTrace(damage)) return "";
     if (verdict.recovery.unproven_tail_file != damage.file)
@@ -74,7 +133,8 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
   // Of a killed database's newest segment nothing speaks but the segment itself: where it is gone,
   // replaced by an older copy or cut between two records, nothing tells that there was more.
   bool LeavesNoTrace(const DamageCase& damage) const {
-    return !shape_.closed && damage.file == newest_log_ && damage.kind != DamageCase::Kind::kFlip;
+    return !shape_.closed && damage.kind != DamageCase::Kind::kFlip &&
+           (damage.file == newest_log_ || damage.other == newest_log_);
   }
 
   // Up to where the log is proven to have been durable by what the damage left.
@@ -88,6 +148,14 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
     return proven;
   }
 
+  // The commit whose record the byte belongs to; 0: none.
+  LogPos PositionAt(const std::string& file, uint64_t offset) const {
+    const auto records = records_.find(file);
+    if (records == records_.end()) return 0;
+    const auto at = records->second.upper_bound(offset);  // by the record's end
+    return at == records->second.end() || offset < at->second.begin ? 0 : at->second.position;
+  }
+
   bool NamesDamage(const DamageCase& damage, const std::string& message) const {
     if (NamesPlaceIn(message, damage.file)) return true;
     // What ROOT names, where that is not there.
@@ -95,16 +163,15 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
     return !damage.other.empty() && NamesPlaceIn(message, damage.other);
   }
 
-  void Fail(const DamageCase& damage, OpenMode mode, const std::string& complaint,
-            const Verdict& verdict) {
+  void Fail(const DamageCase& damage, const std::string& complaint, const std::string& verdict) {
     const auto directory =
         std::filesystem::path(EnvironmentText(
             "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-damage").string())) /
-        std::to_string(failures_);
+        (shape_.name + std::to_string(failures_));
     std::filesystem::remove_all(directory);
     EXPECT_OK(WriteDirectory(FileSystem::Posix(), directory.string(), damage.files));
-    ADD_FAILURE() << damage.what << ", opened " << OpenModeName(mode) << ": " << complaint << "\n  "
-                  << verdict.ToString() << "\n  saved in " << directory.string();
+    ADD_FAILURE() << damage.what << ", " << complaint << "\n  " << verdict << "\n  saved in "
+                  << directory.string();
     ASSERT_LT(++failures_, kFailuresMax);
   }
 
@@ -113,31 +180,85 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
               << " of them exact\n";
   }
 
-  void ReadNewestLog();
+  void ReadLogs();
+  void ReadLog(FileSystem* files, const std::string& name);
+  void ReadTables();
+  void ReadTable(FileSystem* files, const std::string& name);
 
+  struct Table {
+    uint64_t data_end = 0;
+    std::vector<std::pair<uint32_t, std::string>> keys;
+  };
+  struct Record {
+    uint64_t begin;
+    LogPos position;
+  };
   const DamageShape& shape_;
   Verdict whole_;
-  std::string newest_log_;
-  // Durable points that its header, its slots and its records tell: where each ends, and which.
+  std::string oldest_log_, newest_log_;
+  std::map<std::string, std::map<uint64_t, Record>> records_;  // by file, by end
+  std::map<std::string, Table> tables_;                        // by file
+  // Durable points that the newest segment's slots and records tell: where each ends, and which.
   LogPos proven_before_newest_ = 0;
   std::vector<std::pair<uint64_t, LogPos>> newest_marks_;
   uint64_t states_ = 0, exact_ = 0, failures_ = 0;
 };
 
-void DamageTest::ReadNewestLog() {
+void DamageTest::ReadLogs() {
   const Place place;
   ASSERT_OK(WriteDirectory(place.files(), "/db", shape_.files));
-  ASSERT_OK_AND_ASSIGN(const auto file, place.files()->OpenRandomAccess("/db/" + newest_log_));
-  ASSERT_OK_AND_ASSIGN(const SegmentProbe probe, ProbeSegment(*file, newest_log_));
-  proven_before_newest_ = probe.header().durable;
+  for (const auto& [name, bytes] : shape_.files) {
+    if (name.ends_with(".log")) ReadLog(place.files(), name);
+  }
+}
+
+void DamageTest::ReadLog(FileSystem* files, const std::string& name) {
+  const std::string path = "/db/" + name;
+  ASSERT_OK_AND_ASSIGN(const auto file, files->OpenRandomAccess(path));
+  ASSERT_OK_AND_ASSIGN(const SegmentProbe probe, ProbeSegment(*file, name));
+  ASSERT_OK_AND_ASSIGN(const auto reader, SegmentReader::Open(files, path));
+  std::vector<std::pair<uint64_t, LogPos>> marks;
   for (const auto& [slot, offset] :
        {std::pair(probe.slots[0], kSlotAOffset), std::pair(probe.slots[1], kSlotBOffset)}) {
-    if (slot) newest_marks_.emplace_back(offset + kSlotBytes, slot->durable);
+    if (slot) marks.emplace_back(offset + kSlotBytes, slot->durable);
   }
-  ASSERT_OK_AND_ASSIGN(const auto reader, SegmentReader::Open(place.files(), "/db/" + newest_log_));
+  uint64_t begin = probe.decoded.records_offset();
   CommitRecord record;
-  while (reader->Next(&record) == SegmentReader::Outcome::kRecord)
-    newest_marks_.emplace_back(reader->end_offset(), record.durable);
+  while (reader->Next(&record) == SegmentReader::Outcome::kRecord) {
+    marks.emplace_back(reader->end_offset(), record.durable);
+    records_[name][reader->end_offset()] = {begin, record.position};
+    begin = reader->end_offset();
+  }
+  if (name != newest_log_) return;
+  proven_before_newest_ = probe.header().durable;
+  newest_marks_ = std::move(marks);
+}
+
+void DamageTest::ReadTables() {
+  const Place place;
+  ASSERT_OK(WriteDirectory(place.files(), "/db", shape_.files));
+  for (const auto& [name, bytes] : shape_.files) {
+    if (name.ends_with(".table")) ReadTable(place.files(), name);
+  }
+}
+
+void DamageTest::ReadTable(FileSystem* files, const std::string& name) {
+  const std::string& bytes = shape_.files.at(name);
+  ASSERT_OK_AND_ASSIGN(auto file, files->OpenRandomAccess("/db/" + name));
+  ASSERT_OK_AND_ASSIGN(const auto reader,
+                       TableReader::Open(std::move(file), name, nullptr, nullptr, nullptr));
+  ASSERT_OK_AND_ASSIGN(const Footer footer,
+                       DecodeFooter(std::string_view(bytes).substr(bytes.size() - kFooterBytes),
+                                    reader->id(), bytes.size(), name));
+  Table& table = tables_[name];
+  table.data_end = footer.filter.size != 0 ? footer.filter.offset : footer.index.offset;
+  const auto entries = reader->NewIterator({});
+  for (entries->SeekToFirst(); entries->Valid(); entries->Next()) {
+    uint32_t keyspace = 0;
+    std::string_view key;
+    ASSERT_TRUE(SplitStoredKey(entries->entry().key, &keyspace, &key));
+    table.keys.emplace_back(keyspace, key);
+  }
 }
 
 TEST_P(DamageTest, TheWholeOneIsExact) {
@@ -148,6 +269,9 @@ TEST_P(DamageTest, TheWholeOneIsExact) {
     EXPECT_GE(verdict.recovery.durable_point, shape_.durable);
     EXPECT_EQ(verdict.recovery.unproven_tail_bytes > 0, GetParam() == ShapeKind::kTorn);
   }
+  const CheckVerdict check = Check(shape_.files);
+  EXPECT_TRUE(check.status.ok() && check.damages.empty()) << check.ToString();
+  EXPECT_EQ(check.notes.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << check.ToString();
 }
 
 TEST_P(DamageTest, Flips) {
@@ -171,6 +295,71 @@ TEST_P(DamageTest, FileFaults) {
   Report();
 }
 
+// What is saved is what was there, but for what the report names; and it names no more than a block
+// of a table or a commit where one byte is damaged.
+class SalvageTest : public DamageTest {
+ protected:
+  void Look(const DamageCase& damage) {
+    SetCrashNote(damage.what + ", salvaged");
+    ++states_;
+    const LogPos told_up_to = LeavesNoTrace(damage) ? ProvenBeside(damage) : shape_.last;
+    const SalvageVerdict verdict = JudgeSalvage(shape_, damage.files, told_up_to);
+    exact_ += verdict.status.ok() && verdict.inexact_keys == 0 ? 1 : 0;
+    std::string complaint = verdict.wrong;
+    if (!verdict.status.ok()) complaint = "salvage fails";
+    if (complaint.empty() && damage.kind == DamageCase::Kind::kFlip) {
+      complaint = ComplaintAboutExtent(damage, verdict);
+    }
+    if (!complaint.empty()) Fail(damage, complaint, verdict.ToString());
+  }
+
+  // One byte costs no more than its block, its commit, or the certainty of the manifest.
+  std::string ComplaintAboutExtent(const DamageCase& damage, const SalvageVerdict& verdict) {
+    if (verdict.summary.losses > 1) return "more than one loss";
+    if (verdict.inexact_keys > kKeysOfBlockMax) return "too many keys are lost";
+    for (const SalvageLoss& loss : verdict.report) {
+      const Damage& d = loss.damage;
+      if (loss.lost && d.file != damage.file) return "a loss in another file";
+      if (loss.lost && d.file.ends_with(".log") && d.first_position != d.last_position)
+        return "more than one commit is lost";
+    }
+    return "";
+  }
+};
+
+TEST_P(SalvageTest, TheWholeOneIsSavedWhole) {
+  const SalvageVerdict verdict = JudgeSalvage(shape_, shape_.files, shape_.last);
+  EXPECT_TRUE(verdict.status.ok() && verdict.wrong.empty()) << verdict.ToString();
+  EXPECT_EQ(verdict.inexact_keys, 0u);
+  EXPECT_EQ(verdict.summary.losses, 0u) << verdict.ToString();
+  EXPECT_EQ(verdict.report.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << verdict.ToString();
+}
+
+TEST_P(SalvageTest, Flips) {
+  ForEachFlip(shape_, Sampling::One(kSalvagedOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(SalvageTest, Cuts) {
+  ForEachCut(shape_, Sampling::One(kSalvagedOneIn), [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+TEST_P(SalvageTest, FileFaults) {
+  uint64_t number = 0;
+  ForEachFileFault(shape_, [&](const DamageCase& damage) {
+    const bool taken = damage.kind != DamageCase::Kind::kSwapped || ++number % kSwapsOneIn == 0;
+    if (taken && !HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, SalvageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 INSTANTIATE_TEST_SUITE_P(Shapes, DamageTest, testing::ValuesIn(kShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 

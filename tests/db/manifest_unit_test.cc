@@ -175,6 +175,18 @@ TEST_F(ManifestTest, RunsOfDamageInAnEarlierEditAreDamage) {
   }
 }
 
+// Nothing of the damaged edit is left, and only one follows.
+TEST_F(ManifestTest, AnEditOfZerosOrNoiseBeforeTheLastIsDamage) {
+  Write(3);
+  Random random(5);
+  for (const bool noise : {false, true}) {
+    std::string lost = bytes_;
+    for (size_t at = begin(1); at < begin(2); ++at)
+      lost[at] = noise ? static_cast<char>(random.Next()) : '\0';
+    ExpectDamageAt(ReadWith(lost).status(), begin(1));
+  }
+}
+
 TEST_F(ManifestTest, AnEditTakenOutIsDamage) {
   Write(5);
   // At least two must follow: one alone cannot be told from a torn append.

@@ -14,8 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kCommands[] = {"put",    "get",   "delete", "scan",    "count",    "load",
-                                     "export", "stats", "check",  "compact", "keyspaces"};
+constexpr const char* kCommands[] = {"put",   "get",     "delete",  "scan",
+                                     "count", "load",    "export",  "stats",
+                                     "check", "salvage", "compact", "keyspaces"};
 
 std::vector<json> JsonLinesOf(const std::string& text) {
   std::vector<json> lines;
@@ -64,7 +65,8 @@ TEST(LogwoodCommand, WrongUsageIsStatusTwoAndSaysWhereHelpIs) {
        {"", "bogus", "put", "put db", "put db key", "put db key value more", "get db",
         "scan db --limit many", "put db k v --durability lasting", "get db key --format rot13",
         "get db 'bad\\escape'", "put db k v --memory much", "keyspaces db rename a",
-        "keyspaces db create", "load db --batch-records 0", "stats db --json --prometheus"}) {
+        "keyspaces db create", "salvage db", "load db --batch-records 0",
+        "stats db --json --prometheus"}) {
     const Ran ran = runner.Run(arguments);
     EXPECT_EQ(ran.status, 2) << arguments << ": " << ran.err;
     EXPECT_EQ(ran.out, "") << arguments;
@@ -277,7 +279,7 @@ TEST(LogwoodCommand, ADirectoryWithoutADatabaseIsAnIoErrorForReaders) {
   CommandRunner runner;
   for (const std::string command :
        {"get none k", "scan none", "count none", "export none", "stats none", "check none",
-        "keyspaces none", "compact none", "delete none k"}) {
+        "keyspaces none", "compact none", "delete none k", "salvage none new"}) {
     const Ran ran = runner.Run(command);
     EXPECT_EQ(ran.status, 3) << command << ": " << ran.err;
     EXPECT_NE(ran.err.find("cannot open none"), std::string::npos) << ran.err;

@@ -1,0 +1,78 @@
+#include "db/catalogue_load.h"
+
+#include "db/file_names.h"
+#include "util/status_macros.h"
+#include "wal/segment_reader.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+namespace {
+
+// The segment's records that change the catalogue, up to `last`. Fails where not all can be read.
+Status ApplyRecords(SegmentReader* reader, const SegmentSummary& segment, LogPos last,
+                    Catalogue* catalogue) {
+  reader->LimitTo(segment.length);
+  LogPos position = reader->header().first_position - 1;
+  const LogPos end = std::min(segment.last_position, last);
+  CommitRecord record;
+  while (position < end) {
+    const SegmentReader::Outcome outcome = reader->Next(&record);
+    if (outcome != SegmentReader::Outcome::kRecord) {
+      const Status why = reader->status();
+      return !why.ok() ? why
+                       : Status::Corruption(LogFileName(segment.number) + ":" +
+                                            std::to_string(reader->offset()) +
+                                            ": the segment ends too early");
+    }
+    position = record.position;
+    if ((record.flags & kFlagCatalogue) != 0) catalogue->Apply(record.operations, position);
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
+                            const std::vector<SegmentSummary>& segments, LogPos last,
+                            Catalogue* catalogue) {
+  // Back to the newest that begins with a readable catalogue.
+  size_t from = segments.size();
+  Status why = Status::Corruption(path + ": no log segment is there");
+  while (from > 0) {
+    const SegmentSummary& segment = segments[--from];
+    auto reader = SegmentReader::Open(fs, JoinPath(path, LogFileName(segment.number)));
+    why = reader.ok() ? (*reader)->catalogue_status() : reader.status();
+    if (!why.ok()) continue;
+    const SegmentHeader& header = (*reader)->header();
+    catalogue->Apply(header.catalogue, header.catalogue_position);
+    RETURN_IF_ERROR(ApplyRecords(reader->get(), segment, last, catalogue));
+    break;
+  }
+  RETURN_IF_ERROR(std::move(why));
+  for (size_t i = from + 1; i < segments.size(); ++i) {
+    if (segments[i].first_position != segments[i - 1].last_position + 1) {
+      return Status::Corruption(LogFileName(segments[i].number) +
+                                ":0: a segment before it is gone");
+    }
+    ASSIGN_OR_RETURN(auto reader,
+                     SegmentReader::Open(fs, JoinPath(path, LogFileName(segments[i].number))));
+    RETURN_IF_ERROR(ApplyRecords(reader.get(), segments[i], last, catalogue));
+  }
+  return Status::Ok();
+}
+
+Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSummary>& segments,
+                     LogPos last, Status* damage) {
+  auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range());
+  *damage = core->catalogue.Load(tree.get(), last);
+  if (damage->ok() || !damage->Is(StatusCode::kCorruption)) return *damage;
+  const Status from_log =
+      ReadCatalogueFromLog(core->fs, core->path, segments, last, &core->catalogue);
+  if (from_log.ok()) return from_log;
+  return Status::Corruption(
+      std::string(damage->message()) + ": the keyspaces cannot be read here, nor from the log (" +
+      std::string(from_log.message()) + "); `logwood salvage` copies what can be read");
+}
+
+}  // namespace logwood

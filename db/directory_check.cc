@@ -1,0 +1,303 @@
+#include "db/directory_check.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "db/damage.h"
+#include "db/file_names.h"
+#include "db/inventory.h"
+#include "db/table_check.h"
+#include "table/table_reader.h"
+#include "util/executor.h"
+#include "util/internal_key.h"
+#include "util/status_macros.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr int kLooksBesideWriter = 5;
+constexpr uint64_t kPauseMicros = 100'000;
+
+// One look at the directory. Findings go to the two functions.
+class DirectoryChecker {
+ public:
+  using Tell = std::function<void(const Damage&)>;
+  DirectoryChecker(const DirectoryCheckOptions& options, Tell damage, Tell note)
+      : options_(options), tell_damage_(std::move(damage)), tell_note_(std::move(note)) {}
+
+  // `only`: the tables to look at; null: all.
+  Status Run(const std::set<std::string>* only) {
+    ASSIGN_OR_RETURN(inventory_, TakeInventory(options_.fs, options_.path));
+    summary_.manifest_is_certain = inventory_.certain;
+    AddTotal(only);
+    LoadNames();
+    RETURN_IF_ERROR(JudgeLog());
+    for (Damage& damage : inventory_.damages) TellOnce(std::move(damage), true);
+    for (Damage& note : inventory_.notes) TellOnce(std::move(note), false);
+    for (const Inventory::Segment& segment : inventory_.segments) {
+      RETURN_IF_ERROR(CheckSegment(segment));
+    }
+    // No file of which it could be said better.
+    if (verdict_) TellOnce(*std::exchange(verdict_, std::nullopt), true);
+    for (const auto& [level, meta] : inventory_.tables) {
+      if (Wanted(only, meta.number)) CheckTableOf(meta);
+    }
+    for (uint64_t number : inventory_.unknown_tables) {
+      if (Wanted(only, number)) RETURN_IF_ERROR(CheckUnknownTable(number));
+    }
+    return Status::Ok();
+  }
+  const DirectoryCheckSummary& summary() const { return summary_; }
+
+ private:
+  static bool Wanted(const std::set<std::string>* only, uint64_t number) {
+    return only == nullptr || only->contains(TableFileName(number));
+  }
+  void AddTotal(const std::set<std::string>* only);
+  void LoadNames();
+  Status JudgeLog();
+  void TellOnce(Damage damage, bool certain);
+  Status CheckSegment(const Inventory::Segment& segment);
+  void TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
+  bool WasDurable(const Inventory::Segment& segment) const;
+  void CheckTableOf(const TableMeta& meta);
+  Status CheckUnknownTable(uint64_t number);
+  void Advance(uint64_t bytes) {
+    summary_.bytes += bytes;
+    total_ = std::max(total_, summary_.bytes);
+    if (options_.progress) options_.progress(summary_.bytes, total_);
+  }
+
+  const DirectoryCheckOptions& options_;
+  const Tell tell_damage_, tell_note_;
+  Inventory inventory_;
+  Catalogue names_;
+  DirectoryCheckSummary summary_;
+  uint64_t total_ = 0;
+  LogPos durable_ = 0;
+  uint64_t durable_segment_ = 0;
+  // Why the log does not open; until another finding is of the same place.
+  std::optional<Damage> verdict_;
+  std::set<std::pair<std::string, uint64_t>> told_;
+};
+
+void DirectoryChecker::AddTotal(const std::set<std::string>* only) {
+  for (const auto& [level, meta] : inventory_.tables) {
+    if (Wanted(only, meta.number)) total_ += meta.size;
+  }
+  for (uint64_t number : inventory_.unknown_tables) {
+    const auto size = options_.fs->FileSize(JoinPath(options_.path, TableFileName(number)));
+    if (size.ok() && Wanted(only, number)) total_ += *size;
+  }
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    total_ += segment.survey->file_bytes();
+  }
+}
+
+// For messages: as the newest segment that says it, and the records behind it, have them.
+void DirectoryChecker::LoadNames() {
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    const SegmentSurvey& survey = *segment.survey;
+    if (!survey.catalogue().empty()) {
+      names_.Apply(survey.catalogue(), survey.probe().header().catalogue_position);
+    }
+  }
+}
+
+// The verdict of an open: how far the log goes, and whether what ends it is damage or a tail.
+Status DirectoryChecker::JudgeLog() {
+  const TreeState& tree = inventory_.tree;
+  ASSIGN_OR_RETURN(const ReplayResult replay,
+                   ReplayTree(options_.fs, options_.path, inventory_.listing, tree,
+                              [](const CommitRecord&) { return Status::Ok(); }));
+  durable_ = std::max(replay.durable_point, tree.tables.position);
+  durable_segment_ = tree.durable_segment;
+  if (tree.clean_close) durable_segment_ = std::max(durable_segment_, tree.clean_close->segment);
+  summary_.last_position = std::max(replay.last_position, tree.tables.position);
+  summary_.durable_point = durable_;
+  if (!replay.damage.ok()) {
+    verdict_ = DamageFrom(replay.damage, options_.path, replay.damage_file);
+    verdict_->first_position = replay.last_position + 1;
+    verdict_->last_position = std::max(replay.durable_point, verdict_->first_position);
+  }
+  if (replay.tail) {
+    Damage note;
+    note.file = replay.tail->file;
+    note.offset = replay.tail->offset;
+    note.what = std::to_string(replay.tail->bytes) +
+                " bytes behind the last good commit were never acknowledged as durable; opening "
+                "for writing leaves them behind";
+    note.first_position = note.last_position = replay.last_position + 1;
+    summary_.unproven_tail_bytes = replay.tail->bytes;
+    TellOnce(std::move(note), false);
+  }
+  return Status::Ok();
+}
+
+// Of ROOT, manifest or log. One place is told once; what an open says of it is certain.
+void DirectoryChecker::TellOnce(Damage damage, bool certain) {
+  if (!told_.emplace(damage.file, damage.offset).second) return;
+  if (verdict_ && damage.file == verdict_->file && damage.offset == verdict_->offset) {
+    damage.what = std::move(verdict_->what);
+    if (damage.last_position == 0) {
+      damage.first_position = verdict_->first_position;
+      damage.last_position = verdict_->last_position;
+    }
+    verdict_.reset();
+    certain = true;
+  }
+  (certain ? tell_damage_ : tell_note_)(damage);
+}
+
+Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
+  ++summary_.segments;
+  for (const SegmentFlaw& flaw : segment.survey->head_flaws()) TellFlaw(segment, flaw);
+  RETURN_IF_ERROR(segment.survey
+                      ->Read(
+                          segment.limits,
+                          [this](const CommitRecord& record) {
+                            if ((record.flags & kFlagCatalogue) != 0)
+                              names_.Apply(record.operations, record.position);
+                            return Status::Ok();
+                          },
+                          [&](const SegmentFlaw& flaw) { TellFlaw(segment, flaw); })
+                      .status());
+  Advance(segment.survey->file_bytes());
+  return Status::Ok();
+}
+
+// Whether the segment's name and what lies before its commits were durable.
+bool DirectoryChecker::WasDurable(const Inventory::Segment& segment) const {
+  return segment.number <= durable_segment_ || segment.survey->first_position() <= durable_;
+}
+
+void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw) {
+  using Kind = SegmentFlaw::Kind;
+  Damage damage;
+  damage.file = LogFileName(segment.number);
+  damage.offset = flaw.offset;
+  damage.what = flaw.what;
+  bool certain = WasDurable(segment);
+  if (flaw.kind == Kind::kRecords) {
+    certain = certain && flaw.first_position <= durable_;
+    damage.first_position = flaw.first_position;
+    damage.last_position = flaw.last_position != kPositionMax
+                               ? flaw.last_position
+                               : std::max(durable_, flaw.first_position);
+  } else if (flaw.kind == Kind::kTrailer) {
+    // Durable together with what follows it.
+    certain = inventory_.tree.clean_close.has_value() ||
+              (segment.limits.last_position && *segment.limits.last_position < durable_);
+    damage.what += "; no commit is affected";
+  } else if (flaw.kind == Kind::kSlot) {
+    certain = false;  // a crash may tear it at any time
+  } else if (flaw.kind != Kind::kHeader) {
+    damage.what += "; no commit is affected";
+  }
+  TellOnce(std::move(damage), certain);
+}
+
+void DirectoryChecker::CheckTableOf(const TableMeta& meta) {
+  ++summary_.tables;
+  TableCheck check;
+  check.fs = options_.fs;
+  check.directory = options_.path;
+  check.names = &names_;
+  check.report = tell_damage_;
+  check.advance = [this](uint64_t bytes) { Advance(bytes); };
+  static_cast<void>(CheckTable(check, meta).ok());  // told
+}
+
+// By its own word alone.
+Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
+  ++summary_.tables;
+  Damage note;
+  note.file = TableFileName(number);
+  const std::string path = JoinPath(options_.path, note.file);
+  auto file = options_.fs->OpenRandomAccess(path);
+  if (file.status().Is(StatusCode::kNotFound)) return Status::Ok();
+  RETURN_IF_ERROR(file.status());
+  auto reader = TableReader::Open(std::move(*file), path, nullptr, nullptr, nullptr);
+  if (!reader.ok()) {
+    tell_damage_(DamageFrom(reader.status(), options_.path, note.file));
+    return Status::Ok();
+  }
+  const TableProperties& properties = (*reader)->properties();
+  note.what = "a table of which no manifest says whether it counts, with " +
+              std::to_string(properties.entries) + " entries";
+  SetDamagedPositions(properties.min_position, properties.max_position, &note);
+  SetDamagedKeys(properties.smallest_key, properties.largest_key, &names_, &note);
+  tell_note_(note);
+  const Status verified =
+      (*reader)->Verify(nullptr,
+                        [&](const TableReader::BlockDamage& block) {
+                          Damage damage = DamageFrom(block.status, options_.path, note.file);
+                          SetDamagedKeys(block.first_key, block.last_key, &names_, &damage);
+                          damage.first_position = note.first_position;
+                          damage.last_position = note.last_position;
+                          tell_damage_(damage);
+                        },
+                        {});
+  static_cast<void>(verified.ok());  // told
+  Advance((*reader)->file_bytes());
+  return Status::Ok();
+}
+
+// With a writer at work: damage that is still there when looked at again, a few times.
+Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& options) {
+  const std::unique_ptr<Executor> clock = NewThreadPool(1);
+  std::vector<Damage> found, notes;
+  std::set<std::string> suspects;
+  DirectoryCheckSummary summary;
+  Status status;
+  bool seen_whole = false;
+  for (int look = 0; look < kLooksBesideWriter; ++look) {
+    if (look > 0) clock->SleepMicros(kPauseMicros);
+    found.clear();
+    notes.clear();
+    DirectoryChecker checker(
+        options, [&found](const Damage& damage) { found.push_back(damage); },
+        [&notes](const Damage& note) { notes.push_back(note); });
+    status = checker.Run(seen_whole ? &suspects : nullptr);
+    if (status.ok() && !seen_whole) summary = checker.summary();
+    seen_whole = seen_whole || status.ok();
+    if (!status.ok() && !status.Is(StatusCode::kNotFound)) break;
+    if (status.ok() && found.empty()) break;
+    suspects.clear();
+    for (const Damage& damage : found) suspects.insert(damage.file);
+  }
+  clock->Shutdown();
+  RETURN_IF_ERROR(status);
+  for (const Damage& damage : found) options.damage(damage);
+  for (const Damage& note : notes) options.note(note);
+  summary.damages = found.size();
+  return summary;
+}
+
+}  // namespace
+
+Result<DirectoryCheckSummary> CheckDirectory(const DirectoryCheckOptions& given) {
+  DirectoryCheckOptions options = given;
+  ASSIGN_OR_RETURN(options.path, given.fs->AbsolutePath(given.path));
+  if (options.beside_writer) return CheckBesideWriter(options);
+  uint64_t damages = 0;
+  DirectoryChecker checker(
+      options,
+      [&](const Damage& damage) {
+        ++damages;
+        options.damage(damage);
+      },
+      options.note);
+  RETURN_IF_ERROR(checker.Run(nullptr));
+  DirectoryCheckSummary summary = checker.summary();
+  summary.damages = damages;
+  return summary;
+}
+
+}  // namespace logwood

@@ -1,0 +1,361 @@
+#include "db/inventory.h"
+
+#include <algorithm>
+#include <map>
+
+#include "db/damage.h"
+#include "db/file_names.h"
+#include "db/manifest.h"
+#include "db/manifest_scan.h"
+#include "util/status_macros.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+namespace {
+
+bool IsBroken(const Status& status) {
+  return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
+}
+
+class InventoryTaker {
+ public:
+  InventoryTaker(FileSystem* fs, const std::string& path) : fs_(fs), path_(path) {}
+
+  Result<Inventory> Run() {
+    ASSIGN_OR_RETURN(inventory_.listing, ListDirectory(fs_, path_));
+    if (HoldsNoDatabase(inventory_.listing)) {
+      return Status::NotFound(path_ + ": there is no database");
+    }
+    RETURN_IF_ERROR(SurveySegments());
+    RETURN_IF_ERROR(ReadTree());
+    SortOutSegments();
+    SortOutTables();
+    return std::move(inventory_);
+  }
+
+ private:
+  Status SurveySegments();
+  Status ReadTree();
+  Status ReadTreeFromRoot();
+  Status ReadTreeAround();
+  Result<bool> TryManifest(uint64_t number);
+  void AddUp(const ManifestScan& scan);
+  void AddUp(const Edit& edit);
+  void SortOutSegments();
+  void FollowChain();
+  bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
+  void TellUnreadable();
+  void TellGone(uint64_t number, std::string what);
+  bool WasDurable(uint64_t number, const Inventory::Segment* next) const;
+  void SortOutTables();
+  void AddDamage(Damage damage);
+  void AddDamage(std::string file, uint64_t offset, std::string what) {
+    Damage damage;
+    damage.file = std::move(file);
+    damage.offset = offset;
+    damage.what = std::move(what);
+    AddDamage(std::move(damage));
+  }
+  // The newest segment's word for which manifest it follows.
+  ManifestState NewestManifest() const;
+
+  FileSystem* const fs_;
+  const std::string path_;
+  Inventory inventory_;
+  std::map<uint64_t, std::pair<int, TableMeta>> live_;
+  std::vector<uint64_t> removed_;
+  std::map<uint64_t, std::string> unreadable_;  // segments, and why
+};
+
+// One place is told once.
+void InventoryTaker::AddDamage(Damage damage) {
+  for (const Damage& told : inventory_.damages) {
+    if (told.file == damage.file && told.offset == damage.offset) return;
+  }
+  inventory_.damages.push_back(std::move(damage));
+}
+
+Status InventoryTaker::SurveySegments() {
+  for (uint64_t number : inventory_.listing.logs) {
+    auto survey = SegmentSurvey::Open(fs_, JoinPath(path_, LogFileName(number)));
+    if (survey.status().Is(StatusCode::kNotFound)) continue;  // removed meanwhile
+    RETURN_IF_ERROR(survey.status());
+    const SegmentProbe& probe = (*survey)->probe();
+    if (probe.kind == SegmentProbe::Kind::kUnsupported) return probe.status;
+    inventory_.segments.push_back({number, std::move(*survey), {}});
+  }
+  return Status::Ok();
+}
+
+ManifestState InventoryTaker::NewestManifest() const {
+  for (auto it = inventory_.segments.rbegin(); it != inventory_.segments.rend(); ++it) {
+    const SegmentSurvey& survey = *it->survey;
+    if (survey.has_header() && survey.number() == it->number) {
+      return survey.probe().header().manifest;
+    }
+  }
+  return {};
+}
+
+Status InventoryTaker::ReadTree() {
+  const Status strict = ReadTreeFromRoot();
+  if (strict.ok() || !IsBroken(strict)) return strict;
+  AddDamage(DamageFrom(strict, path_, kRootFileName));
+  return ReadTreeAround();
+}
+
+// As an open reads it.
+Status InventoryTaker::ReadTreeFromRoot() {
+  if (!inventory_.listing.has_root) {
+    return Status::Corruption(JoinPath(path_, kRootFileName) + ":0: the file is missing");
+  }
+  ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs_, path_, /*for_writing=*/false));
+  RETURN_IF_ERROR(CheckManifestNotStale(path_, tree, NewestManifest()));
+  inventory_.certain = true;
+  inventory_.tables_are_certain = true;
+  inventory_.manifest = tree.root.manifest;
+  for (int level = 0; level < kLevels; ++level) {
+    for (const TableMetaPtr& meta : tree.version->shape().levels[level]) {
+      inventory_.tables.emplace_back(level, *meta);
+    }
+  }
+  if (tree.manifest_tail_bytes > 0) {
+    Damage note;
+    note.file = ManifestFileName(tree.root.manifest);
+    note.offset = tree.manifest_tail_offset;
+    note.what = std::to_string(tree.manifest_tail_bytes) +
+                " bytes at the end are no whole edit; it was never acknowledged";
+    inventory_.notes.push_back(std::move(note));
+  }
+  inventory_.tree = std::move(tree);
+  return Status::Ok();
+}
+
+// The manifest that the log or ROOT names, else the newest that says anything.
+Status InventoryTaker::ReadTreeAround() {
+  std::vector<uint64_t> candidates = inventory_.listing.manifests;
+  std::reverse(candidates.begin(), candidates.end());
+  const auto prefer = [&](uint64_t number) {
+    const auto at = std::find(candidates.begin(), candidates.end(), number);
+    if (at != candidates.end()) std::rotate(candidates.begin(), at, at + 1);
+  };
+  auto root = ReadRoot(fs_, path_, /*for_writing=*/false);
+  if (root.ok()) prefer(root->manifest);
+  prefer(NewestManifest().number);
+  for (uint64_t number : candidates) {
+    ASSIGN_OR_RETURN(const bool used, TryManifest(number));
+    if (used) return Status::Ok();
+  }
+  if (candidates.empty()) AddDamage("manifest", 0, "no manifest is there");
+  return Status::Ok();
+}
+
+Result<bool> InventoryTaker::TryManifest(uint64_t number) {
+  auto scan = ScanManifest(fs_, path_, number);
+  if (!scan.ok() && !IsBroken(scan.status())) return scan.status();
+  const std::string file = ManifestFileName(number);
+  if (!scan.ok() || scan->edits.empty()) {
+    AddDamage(file, 0, scan.ok() ? "no edit of it can be read" : scan.status().ToString());
+    return false;
+  }
+  const ManifestState newest = NewestManifest();
+  const bool lost_tail = newest.number == number && newest.edits > scan->state.edits;
+  for (const ManifestScan::Gap& gap : scan->gaps) AddDamage(file, gap.offset, gap.what);
+  if (scan->tail.offset != 0 || lost_tail) {
+    AddDamage(file, scan->tail.offset != 0 ? scan->tail.offset : 0,
+              "the last edits may be lost from here on");
+  }
+  inventory_.manifest = number;
+  inventory_.tables_are_certain = scan->header_ok && scan->gaps.empty() && scan->tail.offset == 0 &&
+                                  !lost_tail && number >= newest.number;
+  AddUp(*scan);
+  return true;
+}
+
+// As much of the state as the edits that can be read say. What one of them brings and a lost one
+// took away again seems to be there still; its file then is not, as a rule.
+void InventoryTaker::AddUp(const ManifestScan& scan) {
+  for (const Edit& edit : scan.edits) AddUp(edit);
+  for (const auto& [number, placed] : live_) inventory_.tables.push_back(placed);
+}
+
+void InventoryTaker::AddUp(const Edit& edit) {
+  TreeState& tree = inventory_.tree;
+  if (edit.history_id) tree.root.history_id = *edit.history_id;
+  if (edit.instance_id) tree.root.instance_id = *edit.instance_id;
+  if (edit.settings) tree.settings = *edit.settings;
+  tree.epochs.insert(tree.epochs.end(), edit.epochs.begin(), edit.epochs.end());
+  if (edit.next_file_number) tree.next_file_number = *edit.next_file_number;
+  if (edit.tables) tree.tables = *edit.tables;
+  if (edit.first_segment) tree.first_segment = *edit.first_segment;
+  if (edit.durable) tree.durable = std::max(tree.durable, *edit.durable);
+  if (edit.durable_segment) tree.durable_segment = *edit.durable_segment;
+  tree.clean_close = edit.clean_close;
+  for (const auto& [level, number] : edit.removed) {
+    live_.erase(number);
+    removed_.push_back(number);
+  }
+  for (const auto& [level, meta] : edit.added) {
+    live_[meta.number] = {level, meta};
+    std::erase(removed_, meta.number);
+  }
+}
+
+// Which segments are this database's: those of its instance under their own number. Without a
+// manifest the newest segment decides which instance that is.
+void InventoryTaker::SortOutSegments() {
+  Id128& instance = inventory_.tree.root.instance_id;
+  for (auto it = inventory_.segments.rbegin();
+       instance == Id128{} && it != inventory_.segments.rend(); ++it) {
+    if (it->survey->identified()) instance = it->survey->instance_id();
+  }
+  std::vector<Inventory::Segment> own, misnamed;
+  for (Inventory::Segment& segment : inventory_.segments) {
+    const std::string name = LogFileName(segment.number);
+    const SegmentSurvey& survey = *segment.survey;
+    if (!survey.identified()) {
+      unreadable_[segment.number] =
+          survey.probe().kind == SegmentProbe::Kind::kBlank
+              ? "the file is blank"
+              : "neither its header nor its slots say which segment it is";
+    } else if (survey.instance_id() != instance) {
+      AddDamage(name, 0, "a segment of another database or instance");
+    } else if (survey.number() != segment.number) {
+      AddDamage(name, 0,
+                "it holds segment " + std::to_string(survey.number()) +
+                    ": files were swapped or renamed");
+      segment.number = survey.number();
+      misnamed.push_back(std::move(segment));
+    } else {
+      own.push_back(std::move(segment));
+    }
+  }
+  // Of two copies of one segment the one under its own name counts.
+  for (Inventory::Segment& segment : misnamed) {
+    const bool twice = std::any_of(own.begin(), own.end(), [&](const Inventory::Segment& other) {
+      return other.number == segment.number;
+    });
+    if (!twice) own.push_back(std::move(segment));
+  }
+  std::sort(own.begin(), own.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
+  inventory_.segments = std::move(own);
+  FollowChain();
+  TellUnreadable();
+}
+
+// From the newest back along what each header says of its predecessor: segments between the two
+// were discarded by an earlier recovery, and so were the predecessor's bytes behind the length
+// given. Where a header cannot be read, the next older segment is taken for the predecessor.
+void InventoryTaker::FollowChain() {
+  std::vector<Inventory::Segment> chain;  // newest first
+  while (!inventory_.segments.empty()) {
+    Inventory::Segment segment = std::move(inventory_.segments.back());
+    inventory_.segments.pop_back();
+    if (chain.empty() || Precedes(&segment, chain.back())) chain.push_back(std::move(segment));
+  }
+  std::reverse(chain.begin(), chain.end());
+  inventory_.segments = std::move(chain);
+  std::vector<Inventory::Segment>& segments = inventory_.segments;
+  const std::optional<LogEnd>& end = inventory_.tree.clean_close;
+  if (segments.empty() || !end || end->segment != segments.back().number) return;
+  segments.back().limits = {end->length, end->last_position};
+}
+
+// Whether `older`, the next older segment, belongs to the log that `newer` continues; sets how much
+// of it counts.
+bool InventoryTaker::Precedes(Inventory::Segment* older, const Inventory::Segment& newer) {
+  older->limits.last_position = newer.survey->first_position() - 1;
+  if (!newer.survey->has_header()) return true;
+  const SegmentHeader& header = newer.survey->probe().header();
+  if (header.predecessor < older->number) return false;
+  if (header.predecessor == older->number) {
+    older->limits.length_max = header.predecessor_length;
+    return true;
+  }
+  older->limits.last_position.reset();  // the one between them is gone
+  return true;
+}
+
+// Segments that are missing and those nobody can read. One older than all that can be read may have
+// been removed because nothing needs it; a file of its name that says nothing rotted all the same.
+void InventoryTaker::TellUnreadable() {
+  const std::vector<uint64_t>& there = inventory_.listing.logs;
+  for (size_t i = 1; i < inventory_.segments.size(); ++i) {
+    const SegmentSurvey& survey = *inventory_.segments[i].survey;
+    const uint64_t before = survey.has_header() ? survey.probe().header().predecessor : 0;
+    if (before > inventory_.segments[i - 1].number &&
+        !std::binary_search(there.begin(), there.end(), before)) {
+      unreadable_[before] = "the file is missing";
+    }
+  }
+  for (auto& [number, what] : unreadable_) TellGone(number, std::move(what));
+}
+
+void InventoryTaker::TellGone(uint64_t number, std::string what) {
+  const auto next = std::find_if(inventory_.segments.begin(), inventory_.segments.end(),
+                                 [&](const auto& segment) { return segment.number > number; });
+  const bool is_last = next == inventory_.segments.end();
+  if (!is_last && next->survey->has_header() &&
+      next->survey->probe().header().predecessor < number) {
+    return;  // an earlier recovery discarded it
+  }
+  Damage damage;
+  damage.file = LogFileName(number);
+  damage.what = std::move(what);
+  damage.first_position = 1;
+  if (next != inventory_.segments.begin()) {
+    const auto read = std::prev(next)->survey->Read(
+        std::prev(next)->limits, [](const CommitRecord&) { return Status::Ok(); },
+        [](const SegmentFlaw&) {});
+    if (read.ok()) damage.first_position = read->last_position + 1;
+  }
+  damage.last_position = is_last ? inventory_.tree.durable : next->survey->first_position() - 1;
+  damage.last_position = std::max(damage.first_position, damage.last_position);
+  if (WasDurable(number, is_last ? nullptr : &*next)) {
+    AddDamage(std::move(damage));
+  } else {
+    inventory_.notes.push_back(std::move(damage));
+  }
+}
+
+// What was never durable, a crash may take away.
+bool InventoryTaker::WasDurable(uint64_t number, const Inventory::Segment* next) const {
+  const TreeState& tree = inventory_.tree;
+  LogPos durable = std::max(tree.durable, tree.tables.position);
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    durable = std::max(durable, segment.survey->durable_point());
+  }
+  return number <= tree.durable_segment ||
+         (tree.clean_close && number <= tree.clean_close->segment) ||
+         (next != nullptr && next->survey->first_position() <= durable + 1);
+}
+
+// Where a table is missing the manifest may be an older copy: then those it does not know count.
+void InventoryTaker::SortOutTables() {
+  const std::vector<uint64_t>& there = inventory_.listing.tables;
+  const bool one_is_missing =
+      std::any_of(inventory_.tables.begin(), inventory_.tables.end(), [&](const auto& table) {
+        return !std::binary_search(there.begin(), there.end(), table.second.number);
+      });
+  for (uint64_t number : inventory_.listing.tables) {
+    const bool known = std::any_of(inventory_.tables.begin(), inventory_.tables.end(),
+                                   [&](const auto& t) { return t.second.number == number; });
+    if (known) continue;
+    const bool removed = std::find(removed_.begin(), removed_.end(), number) != removed_.end();
+    if ((inventory_.tables_are_certain && !one_is_missing) || removed) {
+      continue;  // no longer part of the database
+    }
+    inventory_.unknown_tables.push_back(number);
+  }
+  if (!inventory_.unknown_tables.empty()) inventory_.tables_are_certain = false;
+}
+
+}  // namespace
+
+Result<Inventory> TakeInventory(FileSystem* fs, const std::string& path) {
+  return InventoryTaker(fs, path).Run();
+}
+
+}  // namespace logwood

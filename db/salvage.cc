@@ -1,0 +1,216 @@
+#include "db/salvage.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "db/damage.h"
+#include "db/file_names.h"
+#include "db/inventory.h"
+#include "db/salvage_catalogue.h"
+#include "db/salvage_log.h"
+#include "db/salvage_merge.h"
+#include "db/salvage_tables.h"
+#include "db/salvage_target.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+constexpr char kSpillDirectory[] = "salvage.tmp";
+
+// One salvage, step by step. Each step's result is a member the next one uses.
+class Salvager {
+ public:
+  explicit Salvager(const SalvageOptions& options) : options_(options) {}
+
+  Result<SalvageSummary> Run() {
+    RETURN_IF_ERROR(CheckTarget());
+    RETURN_IF_ERROR(LockSource());
+    ASSIGN_OR_RETURN(inventory_, TakeInventory(options_.fs, options_.source));
+    RETURN_IF_ERROR(Survey());
+    TellTableLosses();
+    TellInventory();
+    Status written = Write();
+    RemoveSpilled();
+    RETURN_IF_ERROR(std::move(written));
+    return summary_;
+  }
+
+ private:
+  Status CheckTarget() const;
+  Status LockSource();
+  void TellInventory();
+  Status Survey();
+  void TellTableLosses();
+  bool IsElsewhere(const SalvageTables::Loss& loss) const;
+  Status Write();
+  void RemoveSpilled();
+  // Of one place at most one note.
+  void Tell(const SalvageLoss& loss) {
+    const bool is_new = told_.emplace(loss.damage.file, loss.damage.offset).second;
+    if (!loss.lost && !is_new) return;
+    summary_.losses += loss.lost ? 1 : 0;
+    options_.report(loss);
+  }
+  void Progress(std::string_view phase, uint64_t bytes) {
+    done_ += bytes;
+    if (options_.progress) options_.progress(phase, std::min(done_, total_), total_);
+  }
+  std::string SpillDirectory() const { return JoinPath(options_.target, kSpillDirectory); }
+
+  const SalvageOptions& options_;
+  std::unique_ptr<FileLock> lock_;
+  Inventory inventory_;
+  SalvageCatalogue parts_;
+  Catalogue catalogue_;
+  std::unique_ptr<SalvageLog> log_;
+  std::unique_ptr<SalvageTables> tables_;
+  std::vector<LostKeys> lost_;
+  SalvageSummary summary_;
+  std::set<std::pair<std::string, uint64_t>> told_;
+  uint64_t done_ = 0, total_ = 0;
+};
+
+Status Salvager::CheckTarget() const {
+  if ((options_.target + "/").starts_with(options_.source + "/")) {
+    return Status::InvalidArgument(options_.target +
+                                   ": it lies in the source, which salvage does not change");
+  }
+  ASSIGN_OR_RETURN(const bool exists, options_.fs->Exists(options_.target));
+  if (!exists) return Status::Ok();
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, options_.fs->List(options_.target));
+  if (names.empty()) return Status::Ok();
+  return Status::AlreadyExists(options_.target + ": it holds files (" + names.front() +
+                               "); salvage writes into a new or an empty directory");
+}
+
+// Shared, as a reader's; where there is no lock file, nobody holds it.
+Status Salvager::LockSource() {
+  if (options_.ignore_writer) return Status::Ok();
+  auto lock = options_.fs->Lock(JoinPath(options_.source, kLockFileName), LockMode::kShared);
+  if (lock.ok()) {
+    lock_ = std::move(*lock);
+    return Status::Ok();
+  }
+  return lock.status().Is(StatusCode::kNotFound) ? Status::Ok() : lock.status();
+}
+
+// Of ROOT and manifest. Where it is not certain which tables count, any key may be stale.
+void Salvager::TellInventory() {
+  for (const Damage& damage : inventory_.damages) Tell({damage, 0, false});
+  for (const Damage& note : inventory_.notes) Tell({note, 0, false});
+  if (inventory_.tables_are_certain) return;
+  SalvageLoss loss;
+  loss.damage.file = inventory_.manifest != 0 ? ManifestFileName(inventory_.manifest) : "manifest";
+  loss.damage.what =
+      "which tables count is not certain: a key that was overwritten or deleted shortly before may "
+      "be back with an older value";
+  Tell(loss);
+}
+
+Status Salvager::Survey() {
+  for (const auto& [level, meta] : inventory_.tables) total_ += meta.size;
+  for (uint64_t number : inventory_.unknown_tables) {
+    const auto size = options_.fs->FileSize(JoinPath(options_.source, TableFileName(number)));
+    if (size.ok()) total_ += *size;
+  }
+  const uint64_t tables_bytes = total_;
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    total_ += segment.survey->file_bytes();
+  }
+  const auto advance = [this](uint64_t bytes) { Progress("reading", bytes); };
+  log_ = std::make_unique<SalvageLog>(options_, inventory_, inventory_.tree.tables.position);
+  RETURN_IF_ERROR(log_->Survey(&parts_, advance, [this](const SalvageLoss& loss) { Tell(loss); }));
+  tables_ = std::make_unique<SalvageTables>(options_, inventory_);
+  RETURN_IF_ERROR(tables_->Survey(&parts_, advance));
+  parts_.Resolve(&catalogue_);
+  summary_.last_position = log_->last_position();
+  summary_.commits = log_->commits();
+  summary_.segments = inventory_.segments.size();
+  summary_.tables = tables_->tables();
+  done_ = 0;
+  total_ = tables_bytes;
+  return Status::Ok();
+}
+
+// Whether other files have all that a table lost.
+bool Salvager::IsElsewhere(const SalvageTables::Loss& loss) const {
+  const LogPos last = loss.last_position.value_or(log_->last_position());
+  // The log, if it has every commit the table may have been made of.
+  if (log_->readable().Missing(std::max<LogPos>(loss.first_position, 1), last).empty()) return true;
+  // The keyspaces: each segment begins with all of them, and the commits behind it are there.
+  const std::string end = KeyspaceEnd(kCatalogueKeyspace);
+  const bool only_catalogue = loss.keys.last && *loss.keys.last < end;
+  return only_catalogue && parts_.snapshot_end() &&
+         log_->readable().Missing(*parts_.snapshot_end(), log_->last_position()).empty();
+}
+
+void Salvager::TellTableLosses() {
+  for (const SalvageTables::Loss& found : tables_->losses()) {
+    SalvageLoss loss = found.loss;
+    if (!found.entries) {
+      loss.lost = false;
+      loss.damage.what += "; no entry is lost by it";
+      Tell(loss);
+      continue;
+    }
+    lost_.push_back(found.keys);
+    loss.lost = !IsElsewhere(found);
+    if (!loss.lost) loss.damage.what += "; the log has the same";
+    SetDamagedKeys(found.keys.first.value_or(""), found.keys.last.value_or(""), &catalogue_,
+                   &loss.damage);
+    if (!found.keys.first) loss.damage.first_keyspace = "?";
+    if (!found.keys.last) loss.damage.last_keyspace = "?";
+    loss.damage.first_position = found.first_position;
+    loss.damage.last_position = found.last_position.value_or(0);
+    Tell(loss);
+  }
+}
+
+Status Salvager::Write() {
+  SalvageTarget target(options_, inventory_.tree.settings, catalogue_);
+  const uint64_t record_bytes_max = std::max(tables_->record_bytes_max(), log_->record_bytes_max());
+  RETURN_IF_ERROR(target.Open(record_bytes_max));
+  std::vector<std::unique_ptr<SalvageStream>> streams;
+  tables_->AddStreams([this](uint64_t bytes) { Progress("writing", bytes); }, &streams);
+  RETURN_IF_ERROR(log_->Collect(
+      lost_, options_.memory_bytes / 4, SpillDirectory(),
+      [this](const SalvageLoss& loss) { Tell(loss); }, &streams));
+  uint64_t entries = 0;
+  RETURN_IF_ERROR(MergeNewest(std::move(streams), [&](const Entry& entry) {
+    if (++entries % 4096 == 0 && options_.cancelled && options_.cancelled()) {
+      return Status::Cancelled("salvage");
+    }
+    return target.Add(entry);
+  }));
+  RETURN_IF_ERROR(target.Close());
+  summary_.records = target.records();
+  summary_.bytes = target.bytes();
+  summary_.keyspaces = target.keyspaces();
+  return Status::Ok();
+}
+
+// Best effort: what stays is no part of the new database.
+void Salvager::RemoveSpilled() {
+  const auto names = options_.fs->List(SpillDirectory());
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    static_cast<void>(options_.fs->Remove(JoinPath(SpillDirectory(), name)));
+  }
+  static_cast<void>(options_.fs->Remove(SpillDirectory()));
+}
+
+}  // namespace
+
+Result<SalvageSummary> Salvage(const SalvageOptions& options) {
+  SalvageOptions absolute = options;
+  ASSIGN_OR_RETURN(absolute.source, options.fs->AbsolutePath(options.source));
+  ASSIGN_OR_RETURN(absolute.target, options.fs->AbsolutePath(options.target));
+  return Salvager(absolute).Run();
+}
+
+}  // namespace logwood

@@ -1,0 +1,206 @@
+#include "db/salvage_log.h"
+
+#include <algorithm>
+
+#include "compaction/table_sink.h"
+#include "db/file_names.h"
+#include "db/fold.h"
+#include "util/batch_codec.h"
+#include "util/status_macros.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(uint64_t)>& advance,
+                          const std::function<void(const SalvageLoss&)>& report) {
+  const TreeState& tree = inventory_.tree;
+  durable_ = std::max({tree.durable, tree.tables.position, in_tables_});
+  if (tree.clean_close) durable_ = std::max(durable_, tree.clean_close->last_position);
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    RETURN_IF_ERROR(SurveySegment(segment, catalogue));
+    advance(segment.survey->file_bytes());
+  }
+  last_ = std::max({durable_, readable_.last(), last_});
+  AddMissing();
+  for (SalvageLoss& loss : losses_) {
+    Judge(&loss);
+    report(loss);
+  }
+  losses_.clear();
+  return Status::Ok();
+}
+
+Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatalogue* catalogue) {
+  SegmentSurvey& survey = *segment.survey;
+  durable_ = std::max(durable_, survey.durable_point());
+  last_ = std::max(last_, survey.first_position() - 1);
+  if (survey.has_header() && survey.probe().decoded.catalogue_bytes == survey.catalogue().size()) {
+    catalogue->AddSnapshot(survey.probe().header().catalogue_position, survey.first_position(),
+                           survey.catalogue());
+  }
+  for (const SegmentFlaw& flaw : survey.head_flaws()) AddFlaw(segment, flaw);
+  ASSIGN_OR_RETURN(const SegmentSurvey::Summary summary,
+                   survey.Read(
+                       segment.limits,
+                       [&](const CommitRecord& record) {
+                         if (options_.cancelled && options_.cancelled())
+                           return Status::Cancelled("salvage");
+                         ++commits_;
+                         readable_.Add(record.position, record.position);
+                         record_bytes_max_ =
+                             std::max<uint64_t>(record_bytes_max_, record.operations.size());
+                         if ((record.flags & kFlagCatalogue) != 0) catalogue->AddCommit(record);
+                         return Status::Ok();
+                       },
+                       [&](const SegmentFlaw& flaw) { AddFlaw(segment, flaw); }));
+  durable_ = std::max(durable_, summary.durable);
+  return Status::Ok();
+}
+
+void SalvageLog::AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw) {
+  SalvageLoss loss;
+  loss.damage.file = LogFileName(segment.number);
+  loss.damage.offset = flaw.offset;
+  loss.damage.what = flaw.what;
+  loss.end = flaw.end;
+  loss.lost = flaw.kind == SegmentFlaw::Kind::kRecords && flaw.first_position <= flaw.last_position;
+  if (loss.lost) {
+    loss.damage.first_position = flaw.first_position;
+    loss.damage.last_position = flaw.last_position;
+    told_.Add(flaw.first_position, flaw.last_position);
+  }
+  losses_.push_back(std::move(loss));
+}
+
+// The file that held the commit: the header of the segment behind it says it, or the manifest, or
+// it is the newest one.
+std::string SalvageLog::FileOf(LogPos position) const {
+  const TreeState& tree = inventory_.tree;
+  uint64_t file = std::max(tree.durable_segment, tree.clean_close ? tree.clean_close->segment : 0);
+  if (!inventory_.segments.empty()) file = std::max(file, inventory_.segments.back().number);
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    const SegmentSurvey& survey = *segment.survey;
+    if (survey.first_position() <= position || !survey.has_header()) continue;
+    file = survey.probe().header().predecessor;
+    break;
+  }
+  return file != 0 ? LogFileName(file) : "the log";
+}
+
+// Commits that no file holds at all.
+void SalvageLog::AddMissing() {
+  LogPos begin = in_tables_ + 1;
+  if (in_tables_ == 0 && !inventory_.segments.empty()) {
+    // How far the tables reach is not known; that older segments are gone is how it should be.
+    begin = inventory_.segments.front().survey->first_position();
+  }
+  for (const auto& [first, last] : readable_.Missing(begin, last_)) {
+    for (const auto& [untold, untold_last] : told_.Missing(first, last)) {
+      SalvageLoss loss;
+      loss.damage.file = FileOf(untold);
+      loss.damage.what = "the file is missing, or holds nothing that can be verified";
+      loss.damage.first_position = untold;
+      loss.damage.last_position = untold_last;
+      losses_.push_back(std::move(loss));
+    }
+  }
+}
+
+// Lost is what no table has, and what is not a tail that was never durable.
+void SalvageLog::Judge(SalvageLoss* loss) const {
+  Damage& damage = loss->damage;
+  if (!loss->lost) {
+    damage.what += "; no commit is lost by it";
+    return;
+  }
+  damage.last_position = std::max(damage.first_position, std::min(damage.last_position, last_));
+  if (damage.first_position > durable_ && damage.first_position > readable_.last()) {
+    loss->lost = false;
+    damage.what += "; a tail that was never acknowledged as durable";
+  } else if (damage.last_position <= in_tables_) {
+    loss->lost = false;
+    damage.what += "; its commits are in tables";
+  } else {
+    damage.first_position = std::max(damage.first_position, in_tables_ + 1);
+  }
+}
+
+Status SalvageLog::Collect(const std::vector<LostKeys>& lost, uint64_t memory_bytes,
+                           const std::string& directory,
+                           const std::function<void(const SalvageLoss&)>& report,
+                           std::vector<std::unique_ptr<SalvageStream>>* streams) {
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    const auto read = segment.survey->Read(
+        segment.limits,
+        [&](const CommitRecord& record) {
+          if (options_.cancelled && options_.cancelled()) return Status::Cancelled("salvage");
+          RETURN_IF_ERROR(Take(record, lost));
+          return memtable_->bytes_used() < memory_bytes ? Status::Ok() : Spill(directory);
+        },
+        [](const SegmentFlaw&) {});
+    RETURN_IF_ERROR(read.status());
+  }
+  for (const SalvageLoss& loss : losses_) report(loss);
+  for (const TableMeta& meta : spilled_) {
+    const std::string path = JoinPath(directory, TableFileName(meta.number));
+    ASSIGN_OR_RETURN(auto file, options_.fs->OpenRandomAccess(path));
+    ASSIGN_OR_RETURN(const auto reader,
+                     TableReader::Open(std::move(file), path, &meta, nullptr, nullptr));
+    TableScanOptions scan;
+    scan.readahead_bytes = 64 * 1024;
+    streams->push_back(NewIteratorStream(reader->NewIterator(scan), reader));
+  }
+  streams->push_back(NewIteratorStream(memtable_->NewIterator(), memtable_));
+  return Status::Ok();
+}
+
+Status SalvageLog::Take(const CommitRecord& record, const std::vector<LostKeys>& lost) {
+  if (record.position <= taken_) return Status::Ok();  // a second copy of a segment
+  taken_ = record.position;
+  const Status inserted = Insert(record, lost);
+  if (!inserted.Is(StatusCode::kCorruption)) return inserted;
+  // A good checksum over what is no batch: nobody wrote that by accident.
+  SalvageLoss loss;
+  loss.damage.file = "the log";
+  loss.damage.what = std::string(inserted.message());
+  loss.damage.first_position = loss.damage.last_position = record.position;
+  losses_.push_back(std::move(loss));
+  return Status::Ok();
+}
+
+// Behind the tables everything; of older commits only what the tables lost.
+Status SalvageLog::Insert(const CommitRecord& record, const std::vector<LostKeys>& lost) {
+  if (record.position > in_tables_) {
+    return InsertFolded(record.operations, record.position, memtable_.get());
+  }
+  if (lost.empty()) return Status::Ok();
+  std::string kept;
+  BatchReader reader(record.operations);
+  BatchOperation operation;
+  while (reader.Next(&operation)) {
+    const auto holds = [&](const LostKeys& keys) { return keys.Contain(operation.stored_key); };
+    if (std::none_of(lost.begin(), lost.end(), holds)) continue;
+    uint32_t keyspace = 0;
+    std::string_view key;
+    SplitStoredKey(operation.stored_key, &keyspace, &key);  // the reader saw that it splits
+    AppendOperation(&kept, operation.kind, keyspace, key, operation.value);
+  }
+  return kept.empty() ? Status::Ok() : InsertFolded(kept, record.position, memtable_.get());
+}
+
+Status SalvageLog::Spill(const std::string& directory) {
+  RETURN_IF_ERROR(options_.fs->CreateDirectory(directory));
+  SinkOptions sink;
+  sink.fs = options_.fs;
+  sink.directory = directory;
+  sink.next_number = [this] { return next_number_++; };
+  const auto entries = memtable_->NewIterator();
+  CompactionIterator newest(entries.get(), SurvivalRules{});
+  newest.SeekToFirst();
+  ASSIGN_OR_RETURN(SinkResult result, WriteTables(&newest, sink));
+  for (TableMeta& meta : result.tables) spilled_.push_back(std::move(meta));
+  memtable_ = std::make_shared<Memtable>();
+  return Status::Ok();
+}
+
+}  // namespace logwood

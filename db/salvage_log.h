@@ -1,0 +1,77 @@
+// SalvageLog: what the log still holds. Read twice: once to see which commits are there, once to
+// take those that the tables lack.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/inventory.h"
+#include "db/position_set.h"
+#include "db/salvage.h"
+#include "db/salvage_catalogue.h"
+#include "db/salvage_merge.h"
+
+namespace logwood {
+
+// Stored keys, both ends inclusive; an absent end: no bound.
+struct LostKeys {
+  std::optional<std::string> first, last;
+  bool Contain(std::string_view key) const {
+    return (!first || *first <= key) && (!last || key <= *last);
+  }
+};
+
+class SalvageLog {
+ public:
+  // All outlive it. Of `in_tables` and below every commit is in tables; 0: not known.
+  SalvageLog(const SalvageOptions& options, const Inventory& inventory, LogPos in_tables)
+      : options_(options), inventory_(inventory), in_tables_(in_tables) {}
+
+  // Reads all of it; reports what is damaged. `advance` gets the bytes read.
+  Status Survey(SalvageCatalogue* catalogue, const std::function<void(uint64_t)>& advance,
+                const std::function<void(const SalvageLoss&)>& report);
+  const PositionSet& readable() const { return readable_; }
+  LogPos durable_point() const { return durable_; }
+  // The newest commit anything speaks of.
+  LogPos last_position() const { return last_; }
+  uint64_t commits() const { return commits_; }
+  uint64_t record_bytes_max() const { return record_bytes_max_; }
+
+  // Streams of the commits behind the tables, and of older ones whose keys the tables lost. At most
+  // `memory_bytes` of them stay in memory; the rest goes into tables in `directory`, made when it
+  // is needed.
+  Status Collect(const std::vector<LostKeys>& lost, uint64_t memory_bytes,
+                 const std::string& directory,
+                 const std::function<void(const SalvageLoss&)>& report,
+                 std::vector<std::unique_ptr<SalvageStream>>* streams);
+
+ private:
+  Status SurveySegment(const Inventory::Segment& segment, SalvageCatalogue* catalogue);
+  void AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
+  void AddMissing();
+  std::string FileOf(LogPos position) const;
+  void Judge(SalvageLoss* loss) const;
+  Status Take(const CommitRecord& record, const std::vector<LostKeys>& lost);
+  Status Insert(const CommitRecord& record, const std::vector<LostKeys>& lost);
+  Status Spill(const std::string& directory);
+
+  const SalvageOptions& options_;
+  const Inventory& inventory_;
+  const LogPos in_tables_;
+  PositionSet readable_;
+  PositionSet told_;  // of which a flaw speaks
+  std::vector<SalvageLoss> losses_;
+  LogPos durable_ = 0;
+  LogPos last_ = 0;
+  uint64_t commits_ = 0;
+  uint64_t record_bytes_max_ = 0;
+
+  std::shared_ptr<Memtable> memtable_ = std::make_shared<Memtable>();
+  std::vector<TableMeta> spilled_;
+  uint64_t next_number_ = 1;
+  LogPos taken_ = 0;
+};
+
+}  // namespace logwood

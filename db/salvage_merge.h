@@ -1,0 +1,51 @@
+// The streams salvage reads, and their merge: of each key the entry with the highest position.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "memtable/memtable.h"
+#include "table/damaged_table.h"
+#include "util/internal_iterator.h"
+
+namespace logwood {
+
+// Entries in internal order. Forwards only; one thread.
+class SalvageStream {
+ public:
+  virtual ~SalvageStream() = default;
+  virtual bool Next() = 0;
+  // REQUIRES: the last Next returned true. The bytes live until the next one.
+  virtual const Entry& entry() const = 0;
+  // Of two entries that say they are equally old, the one of the higher rank counts.
+  virtual uint64_t rank() const = 0;
+  virtual Status status() const = 0;
+};
+
+// A table as salvage found it.
+struct SalvageTable {
+  std::string path;
+  uint64_t number = 0;
+  std::optional<TableMeta> meta;
+  std::string smallest, largest;  // stored keys
+};
+
+// Tables whose ranges do not overlap, one after the other; one is open at a time.
+std::unique_ptr<SalvageStream> NewTableStream(FileSystem* fs, std::vector<SalvageTable> tables,
+                                              std::function<void(uint64_t bytes)> advance);
+// Above all tables in rank; `owner` lives as long.
+std::unique_ptr<SalvageStream> NewIteratorStream(std::unique_ptr<InternalIterator> iterator,
+                                                 std::shared_ptr<const void> owner);
+
+// As few rows of tables that do not overlap as there can be.
+std::vector<std::vector<SalvageTable>> GroupTables(std::vector<SalvageTable> tables);
+
+// Calls `visit` with the newest entry of each key, in key order; a visit that fails ends it.
+Status MergeNewest(std::vector<std::unique_ptr<SalvageStream>> streams,
+                   const std::function<Status(const Entry&)>& visit);
+
+}  // namespace logwood

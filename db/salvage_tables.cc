@@ -1,0 +1,134 @@
+#include "db/salvage_tables.h"
+
+#include <algorithm>
+
+#include "db/damage.h"
+#include "db/file_names.h"
+#include "util/file_header.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+bool IsGone(const Status& status) {
+  return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
+}
+
+}  // namespace
+
+Status SalvageTables::Survey(SalvageCatalogue* catalogue,
+                             const std::function<void(uint64_t)>& advance) {
+  for (const auto& [level, meta] : inventory_.tables) {
+    RETURN_IF_ERROR(SurveyTable(meta.number, &meta, catalogue));
+    advance(meta.size);
+  }
+  for (uint64_t number : inventory_.unknown_tables) {
+    RETURN_IF_ERROR(SurveyTable(number, nullptr, catalogue));
+    const auto size = options_.fs->FileSize(JoinPath(options_.source, TableFileName(number)));
+    if (size.ok()) advance(*size);
+  }
+  return Status::Ok();
+}
+
+const std::string* SalvageTables::FileOf(const Id128& id) {
+  if (!files_) {
+    files_.emplace();
+    for (uint64_t number : inventory_.listing.tables) {
+      const std::string name = TableFileName(number);
+      auto file = options_.fs->OpenRandomAccess(JoinPath(options_.source, name));
+      std::string bytes(kFileHeaderBytes, '\0');
+      if (!file.ok()) continue;
+      const auto got = (*file)->Read(0, bytes.size(), bytes.data());
+      if (!got.ok() || *got != bytes.size()) continue;
+      const auto header = DecodeFileHeader(bytes, FileKind::kTable, name, /*for_writing=*/false);
+      if (header.ok()) files_->emplace(header->id.ToString(), name);
+    }
+  }
+  const auto at = files_->find(id.ToString());
+  return at == files_->end() ? nullptr : &at->second;
+}
+
+// Under its name, or under another's: files may have been swapped.
+Result<std::unique_ptr<DamagedTable>> SalvageTables::Find(uint64_t number, const TableMeta* meta,
+                                                          std::string* path) {
+  *path = JoinPath(options_.source, TableFileName(number));
+  auto table = DamagedTable::Open(options_.fs, *path, meta);
+  if (table.ok() || meta == nullptr || !IsGone(table.status())) return table;
+  const std::string* const other = FileOf(meta->id);
+  if (other == nullptr) return table;
+  *path = JoinPath(options_.source, *other);
+  TableLoss renamed;
+  renamed.entries_lost = false;
+  renamed.what = "the table lies in " + *other + ": files were swapped or renamed";
+  AddLoss(number, meta, nullptr, renamed);
+  return DamagedTable::Open(options_.fs, *path, meta);
+}
+
+void SalvageTables::AddLoss(uint64_t number, const TableMeta* meta, const DamagedTable* table,
+                            const TableLoss& found) {
+  Loss loss;
+  loss.loss.damage.file = TableFileName(number);
+  loss.loss.damage.offset = found.offset;
+  loss.loss.damage.what = found.what;
+  loss.loss.end = found.end;
+  loss.entries = found.entries_lost;
+  loss.keys = {found.first_key, found.last_key};
+  // Where positions were dropped (the smallest is 0) the largest that is left says nothing.
+  if (meta != nullptr) {
+    loss.first_position = meta->min_position;
+    if (loss.first_position != 0) loss.last_position = meta->max_position;
+  } else if (table != nullptr && table->properties() != nullptr) {
+    loss.first_position = table->properties()->min_position;
+    if (loss.first_position != 0) loss.last_position = table->properties()->max_position;
+  }
+  losses_.push_back(std::move(loss));
+}
+
+Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
+                                  SalvageCatalogue* catalogue) {
+  SalvageTable found;
+  auto opened = Find(number, meta, &found.path);
+  if (!opened.ok()) {
+    if (!IsGone(opened.status())) return opened.status();
+    TableLoss whole;
+    whole.what = opened.status().Is(StatusCode::kNotFound)
+                     ? "the table is missing"
+                     : DamageFrom(opened.status(), options_.source, "").what;
+    if (meta != nullptr) {
+      whole.first_key = meta->begin;
+      whole.last_key = meta->end.substr(0, meta->end.size() - 1);
+    }
+    AddLoss(number, meta, nullptr, whole);
+    return Status::Ok();
+  }
+  DamagedTable& table = **opened;
+  uint64_t entries = 0;
+  while (table.Next()) {
+    const Entry& entry = table.entry();
+    if (++entries % 4096 == 0 && options_.cancelled && options_.cancelled()) {
+      return Status::Cancelled("salvage");
+    }
+    if (entries == 1) found.smallest = entry.key;
+    if (entry.key != found.largest) found.largest = entry.key;
+    record_bytes_max_ =
+        std::max<uint64_t>(record_bytes_max_, entry.key.size() + entry.value.size());
+    catalogue->AddEntry(entry);
+  }
+  RETURN_IF_ERROR(table.status());
+  for (const TableLoss& loss : table.losses()) AddLoss(number, meta, &table, loss);
+  if (entries == 0) return Status::Ok();
+  found.number = number;
+  if (meta != nullptr) found.meta = *meta;
+  tables_.push_back(std::move(found));
+  return Status::Ok();
+}
+
+void SalvageTables::AddStreams(const std::function<void(uint64_t)>& advance,
+                               std::vector<std::unique_ptr<SalvageStream>>* streams) const {
+  for (std::vector<SalvageTable>& row : GroupTables(tables_)) {
+    streams->push_back(NewTableStream(options_.fs, std::move(row), advance));
+  }
+}
+
+}  // namespace logwood

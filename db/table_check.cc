@@ -1,0 +1,55 @@
+#include "db/table_check.h"
+
+#include <algorithm>
+
+#include "db/damage.h"
+#include "db/file_names.h"
+#include "table/table_reader.h"
+
+namespace logwood {
+
+namespace {
+
+Result<std::shared_ptr<TableReader>> OpenTable(const TableCheck& check, const TableMeta& meta) {
+  const std::string path = JoinPath(check.directory, TableFileName(meta.number));
+  auto file = check.fs->OpenRandomAccess(path);
+  if (file.ok()) return TableReader::Open(std::move(*file), path, &meta, nullptr, nullptr);
+  if (!file.status().Is(StatusCode::kNotFound)) return file.status();
+  return Status::Corruption(path + ":0: the table is missing");
+}
+
+}  // namespace
+
+Status CheckTable(const TableCheck& check, const TableMeta& meta) {
+  uint64_t told = 0;
+  const auto advance_to = [&](uint64_t done) {
+    if (check.advance && done > told) check.advance(done - told);
+    told = std::max(told, done);
+  };
+  Damage damage;
+  const auto tell = [&](const Status& status) {
+    const Damage place = DamageFrom(status, check.directory, TableFileName(meta.number));
+    damage.file = place.file;
+    damage.offset = place.offset;
+    damage.what = place.what;
+    check.report(damage);
+  };
+  SetDamagedTable(meta, check.names, &damage);
+  const Result<std::shared_ptr<TableReader>> reader = OpenTable(check, meta);
+  Status first = reader.status();
+  if (reader.ok()) {
+    first = (*reader)->Verify(
+        &meta,
+        [&](const TableReader::BlockDamage& block) {
+          SetDamagedKeys(block.first_key, block.last_key, check.names, &damage);
+          tell(block.status);
+        },
+        advance_to);
+  } else {
+    tell(first);
+  }
+  advance_to(meta.size);
+  return first;
+}
+
+}  // namespace logwood

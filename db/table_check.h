@@ -1,0 +1,25 @@
+// CheckTable: reads every byte of a table and reports each damage of it with the keys and positions
+// it may affect.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "db/catalogue.h"
+#include "logwood/db.h"
+#include "table/table_meta.h"
+
+namespace logwood {
+
+struct TableCheck {
+  FileSystem* fs = nullptr;
+  std::string directory;
+  const Catalogue* names = nullptr;  // may be null
+  std::function<void(const Damage&)> report;
+  std::function<void(uint64_t bytes)> advance;  // so many more were read; may be empty
+};
+// The first damage. Also where the file is missing: a table of a version must be there.
+Status CheckTable(const TableCheck& check, const TableMeta& meta);
+
+}  // namespace logwood

@@ -1,0 +1,141 @@
+// logwood salvage: a new database with all that can be read of a damaged one.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "db/salvage.h"
+#include "tools/clock.h"
+#include "tools/command.h"
+#include "tools/command_open.h"
+#include "tools/command_options.h"
+#include "tools/damage_format.h"
+#include "tools/interrupt.h"
+#include "tools/output.h"
+#include "tools/progress.h"
+#include "tools/report.h"
+#include "util/escape.h"
+#include "util/json_writer.h"
+
+namespace logwood::tools {
+
+namespace {
+
+constexpr const char* kSalvageExamples = R"(  logwood salvage /tmp/db /tmp/saved
+  logwood salvage /tmp/db /tmp/again --json > report.jsonl
+  logwood salvage /tmp/db /tmp/more --memory 1GiB
+
+Never changes DIR. NEWDIR must be missing or empty. It prints each loss with file, bytes, keys and
+positions: keys outside of the ranges it names are exact, keys within may be missing, have an older
+value, or be back although they were deleted. Positions that are lost are commits in the log; which
+keys they wrote is not known. Exit status 0: nothing is lost. 1: something is, and it was printed.
+3: nothing could be saved.)";
+
+struct SalvageArguments {
+  Target target;
+  std::string new_directory;
+  bool quiet = false;
+  bool json = false;
+};
+
+std::string LossText(const SalvageArguments& arguments, const SalvageLoss& loss) {
+  const char* kind = loss.lost ? "lost" : "note";
+  if (!arguments.json) {
+    std::string text = std::string(kind) + ": " + DamageText(loss.damage);
+    if (loss.end > loss.damage.offset) {
+      text += "; bytes " + std::to_string(loss.damage.offset) + " to " + std::to_string(loss.end);
+    }
+    return text + "\n";
+  }
+  JsonObject json;
+  json.Field("kind", kind);
+  AddDamage(loss.damage, &json);
+  json.Field("end", loss.end);
+  return json.Finish() + "\n";
+}
+
+std::string Summary(const SalvageArguments& arguments, const SalvageSummary& saved,
+                    uint64_t micros) {
+  if (arguments.json) {
+    JsonObject json;
+    json.Field("ok", saved.losses == 0).Field("losses", saved.losses);
+    json.Field("records", saved.records).Field("bytes", saved.bytes);
+    json.Field("keyspaces", saved.keyspaces).Field("tables", saved.tables);
+    json.Field("segments", saved.segments).Field("commits", saved.commits);
+    json.Field("position", saved.last_position).Field("micros", micros);
+    return json.Finish() + "\n";
+  }
+  if (arguments.quiet) return "";
+  std::string text = WithCommas(saved.records) + " records, " + HumanBytes(saved.bytes) + ", of " +
+                     WithCommas(saved.tables) + " tables and " + WithCommas(saved.commits) +
+                     " commits saved in " + arguments.new_directory + " in " + HumanMicros(micros);
+  return text + (saved.losses == 0   ? "; nothing is lost\n"
+                 : saved.losses == 1 ? "; 1 loss\n"
+                                     : "; " + std::to_string(saved.losses) + " losses\n");
+}
+
+ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status) {
+  if (status.Is(StatusCode::kNotFound)) return FailOpening(arguments.target, status);
+  std::string advice;
+  if (status.Is(StatusCode::kBusy)) {
+    advice =
+        "another process has it open for writing; end it first, or copy what it has on disk "
+        "with --ignore-writer";
+  } else if (!status.Is(StatusCode::kAlreadyExists)) {
+    advice = "what is in " + arguments.new_directory + " is not complete; remove it";
+  }
+  return Fail("cannot salvage", status, advice);
+}
+
+ExitCode RunSalvage(const SalvageArguments& arguments) {
+  const uint64_t start_us = MonotonicMicros();
+  CatchInterrupts();
+  Progress progress({.label = "salvage", .unit = "bytes", .total = 0, .wanted = !arguments.quiet});
+  Output out(STDOUT_FILENO);
+  SalvageOptions options;
+  options.fs = FileSystem::Posix();
+  options.source = arguments.target.directory;
+  options.target = arguments.new_directory;
+  options.memory_bytes = arguments.target.memory_bytes;
+  options.ignore_writer = arguments.target.ignore_writer;
+  options.cancelled = [] { return Interrupted(); };
+  options.report = [&](const SalvageLoss& loss) {
+    progress.Finish();
+    out.Append(LossText(arguments, loss));
+    out.Flush();
+  };
+  options.progress = [&](std::string_view, uint64_t done, uint64_t all) {
+    progress.SetTotal(all);
+    progress.Update(done, done);
+  };
+  const Result<SalvageSummary> saved = Salvage(options);
+  progress.Finish();
+  if (saved.status().Is(StatusCode::kCancelled)) {
+    PrintError("interrupted", arguments.new_directory + " is not complete", "remove it");
+    return ExitCode::kInterrupted;
+  }
+  if (!saved.ok()) return FailSalvage(arguments, saved.status());
+  out.Append(Summary(arguments, *saved, MonotonicMicros() - start_us));
+  if (saved->losses == 0) return out.Finish(ExitCode::kOk);
+  return out.Finish(saved->records == 0 ? ExitCode::kIo : ExitCode::kProblem);
+}
+
+}  // namespace
+
+void AddSalvageCommand(CLI::App& app, ExitCode* exit_code) {
+  auto arguments = std::make_shared<SalvageArguments>();
+  CLI::App* command =
+      AddCommand(app, "salvage", "Copy what can be read of a damaged database", kSalvageExamples);
+  AddDirectory(command, &arguments->target);
+  command->add_option("NEWDIR", arguments->new_directory, "Where to; missing, or empty")
+      ->required()
+      ->option_text(" ");
+  AddMemory(command, &arguments->target);
+  AddIgnoreWriter(command, &arguments->target);
+  AddQuiet(command, &arguments->quiet);
+  AddJson(command, &arguments->json);
+  OnRun(command, exit_code, [arguments] { return RunSalvage(*arguments); });
+}
+
+}  // namespace logwood::tools

@@ -1,0 +1,57 @@
+#include "tools/damage_format.h"
+
+#include "tools/record_format.h"
+#include "tools/text_codec.h"
+
+namespace logwood::tools {
+
+namespace {
+
+bool HasKeys(const Damage& damage) {
+  return !damage.first_keyspace.empty() || !damage.last_keyspace.empty();
+}
+
+std::string KeyText(const std::string& keyspace, const std::string& key) {
+  return keyspace == "?" ? "(any)" : keyspace + "/" + Encode(TextFormat::kAuto, key);
+}
+
+void AppendKey(std::string_view name, const std::string& keyspace, const std::string& key,
+               std::string* to) {
+  JsonObject json;
+  json.Field("keyspace", keyspace);
+  std::string text = json.Finish();
+  text.pop_back();
+  text.push_back(',');
+  AppendJsonBytes("key", key, &text);
+  to->append("\"").append(name).append("\":").append(text).append("}");
+}
+
+}  // namespace
+
+std::string DamageText(const Damage& damage) {
+  std::string text = damage.file + ":" + std::to_string(damage.offset) + ": " + damage.what;
+  if (HasKeys(damage)) {
+    text += "; keys " + KeyText(damage.first_keyspace, damage.first_key) + " to " +
+            KeyText(damage.last_keyspace, damage.last_key);
+  }
+  if (damage.last_position != 0) {
+    text += "; positions " + std::to_string(damage.first_position) + " to " +
+            std::to_string(damage.last_position);
+  }
+  return text;
+}
+
+void AddDamage(const Damage& damage, JsonObject* json) {
+  json->Field("file", damage.file).Field("offset", damage.offset).Field("what", damage.what);
+  if (HasKeys(damage)) {
+    std::string keys = "{";
+    AppendKey("first", damage.first_keyspace, damage.first_key, &keys);
+    keys.push_back(',');
+    AppendKey("last", damage.last_keyspace, damage.last_key, &keys);
+    json->Raw("keys", keys + "}");
+  }
+  json->Field("first_position", damage.first_position);
+  json->Field("last_position", damage.last_position);
+}
+
+}  // namespace logwood::tools

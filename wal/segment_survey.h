@@ -1,0 +1,103 @@
+// SegmentSurvey: everything a segment still says, whatever has become of it. Where a reader stops
+// at the first bad byte, a survey goes on: a frame's checksum does not depend on the frames before
+// it, a header has a copy, and a durable-point slot says which segment it belongs to.
+//
+//   ASSIGN_OR_RETURN(auto survey, SegmentSurvey::Open(fs, path));
+//   for (const SegmentFlaw& flaw : survey->head_flaws()) ...
+//   Status s = survey->Read({}, [](const CommitRecord& r) { ... }, [](const SegmentFlaw& f) { ...
+//   });
+//
+// One thread at a time. The file system must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "logwood/file_system.h"
+#include "wal/damage_scan.h"
+#include "wal/segment_probe.h"
+
+namespace logwood {
+
+struct SegmentFlaw {
+  enum class Kind : uint8_t {
+    kHeader,      // both copies: the segment's place in the log is not known for certain
+    kHeaderCopy,  // one of the two
+    kSlot,        // a durable-point slot; torn or rotten
+    kUnused,      // bytes that say nothing are not zero
+    kCatalogue,
+    kRecords,  // commits first_position to last_position are not there
+    kTrailer,  // the index of a sealed segment; no commit is affected
+  };
+  Kind kind = Kind::kRecords;
+  uint64_t offset = 0, end = 0;  // end: behind the last byte concerned; at least offset
+  std::string what;
+  LogPos first_position = 0, last_position = 0;  // kRecords; last kPositionMax: how many is unknown
+};
+
+class SegmentSurvey {
+ public:
+  static Result<std::unique_ptr<SegmentSurvey>> Open(FileSystem* fs, const std::string& path);
+
+  // Whether header or slot say which segment it is: otherwise no record can be verified.
+  bool identified() const { return context_.first_position != 0; }
+  const SegmentProbe& probe() const { return probe_; }
+  bool has_header() const { return probe_.kind == SegmentProbe::Kind::kReadable; }
+  // REQUIRES: identified().
+  uint64_t number() const { return number_; }
+  const Id128& instance_id() const { return instance_id_; }
+  LogPos first_position() const { return context_.first_position; }
+  // The highest durable point of header and slots; 0: none.
+  LogPos durable_point() const { return durable_; }
+  // Empty where it is damaged, or there is none.
+  const std::string& catalogue() const { return catalogue_; }
+  const std::vector<SegmentFlaw>& head_flaws() const { return head_flaws_; }
+  uint64_t file_bytes() const { return probe_.file_bytes; }
+
+  // How much of it counts.
+  struct Limits {
+    uint64_t length_max = ~uint64_t{0};
+    // Its last commit, where a successor or a clean close says it.
+    std::optional<LogPos> last_position;
+  };
+  struct Summary {
+    LogPos last_position = 0;  // of the last good record; first_position() - 1: none
+    uint64_t records = 0;
+    LogPos durable = 0;  // the highest any good record tells
+    bool sealed = false;
+  };
+  // All good records in order, and what is bad between them; a failed record() ends it.
+  Result<Summary> Read(const Limits& limits,
+                       const std::function<Status(const CommitRecord&)>& record,
+                       const std::function<void(const SegmentFlaw&)>& flaw);
+
+ private:
+  explicit SegmentSurvey(std::string path, std::unique_ptr<RandomAccessFile> file)
+      : path_(std::move(path)), file_(std::move(file)), window_(file_.get()) {}
+  Status ReadHead();
+  void CheckHeaders(std::string_view head);
+  void CheckSlots(std::string_view head);
+  void CheckUnused(std::string_view head);
+  Status ReadCatalogue();
+  void AddFlaw(SegmentFlaw::Kind kind, uint64_t offset, uint64_t end, std::string what) {
+    head_flaws_.push_back({kind, offset, end, std::move(what)});
+  }
+
+  const std::string path_;
+  const std::unique_ptr<RandomAccessFile> file_;
+  ReadWindow window_;
+  SegmentProbe probe_;
+  FrameContext context_;
+  uint64_t number_ = 0;
+  Id128 instance_id_;
+  LogPos durable_ = 0;
+  std::string catalogue_;
+  uint64_t records_offset_ = kCatalogueOffset;
+  std::vector<SegmentFlaw> head_flaws_;
+};
+
+}  // namespace logwood
