@@ -99,7 +99,7 @@ ManifestState InventoryTaker::NewestManifest() const {
 }
 
 Status InventoryTaker::ReadTree() {
-  const Status strict = ReadTreeFromRoot();
+  Status strict = ReadTreeFromRoot();
   if (strict.ok() || !IsBroken(strict)) return strict;
   AddDamage(DamageFrom(strict, path_, kRootFileName));
   return ReadTreeAround();
