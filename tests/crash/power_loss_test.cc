@@ -24,8 +24,6 @@
 namespace logwood::test {
 namespace {
 
-using FailedSync = SimulatedFileSystem::FailedSync;
-
 class PowerLoss : public testing::Test {
  protected:
   PowerLoss() {
@@ -141,7 +139,8 @@ TEST_F(PowerLoss, SeededStories) {
       script.steps.push_back(random.Uniform(choices));
     }
     LimitStates(5 + random.Skewed(6));
-    options_.story.disk.failed_sync = static_cast<FailedSync>(random.Uniform(3));
+    options_.story.disk.failed_sync =
+        static_cast<SimulatedFileSystem::FailedSync>(random.Uniform(3));
     options_.seed = random.Next();
     if (!Explore(script)) return;
   }
@@ -164,7 +163,8 @@ TEST_F(PowerLoss, ManySegmentsWithoutASync) {
 
 TEST_F(PowerLoss, SyncsThatFailAndDropOrKeepThePages) {
   LimitStates(20);
-  for (const auto failed : {FailedSync::kDrops, FailedSync::kKeeps}) {
+  for (const auto failed :
+       {SimulatedFileSystem::FailedSync::kDrops, SimulatedFileSystem::FailedSync::kKeeps}) {
     options_.story.disk.failed_sync = failed;
     for (const char* story : {"put failed-sync put failed-sync-kill power-put",
                               "big-put batch failed-sync-kill failed-sync flush put"}) {

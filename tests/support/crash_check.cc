@@ -55,9 +55,7 @@ Status Compare(const CrashContent& found, const std::vector<CrashContentPtr>& ch
 
 Status ReadRows(DB* db, const ReadOptions& options, Keyspace keyspace,
                 std::map<std::string, std::string>* rows) {
-  IteratorOptions whole;
-  static_cast<ReadOptions&>(whole) = options;
-  const std::unique_ptr<Iterator> it = db->NewIterator(whole, keyspace);
+  const std::unique_ptr<Iterator> it = db->NewIterator({.snapshot = options.snapshot}, keyspace);
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     if (!rows->empty() && rows->rbegin()->first >= it->key()) {
       return Wrong("the scan comes to key " + Escape(it->key()) + " behind " +

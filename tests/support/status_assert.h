@@ -20,15 +20,15 @@ Status StatusOf(const Result<T>& result) {
   return result.status();
 }
 
-inline testing::AssertionResult IsOk(const char* expression, const Status& status) {
-  if (status.ok()) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << expression << " is " << status.ToString();
+inline ::testing::AssertionResult IsOk(const char* expression, const Status& status) {
+  if (status.ok()) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << expression << " is " << status.ToString();
 }
 
-inline testing::AssertionResult HasCode(const char* expression, StatusCode wanted,
-                                        const Status& status) {
-  if (status.Is(wanted)) return testing::AssertionSuccess();
-  return testing::AssertionFailure()
+inline ::testing::AssertionResult HasCode(const char* expression, StatusCode wanted,
+                                          const Status& status) {
+  if (status.Is(wanted)) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure()
          << expression << " is " << status.ToString() << ", not " << StatusCodeName(wanted);
 }
 
