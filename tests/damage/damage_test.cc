@@ -98,11 +98,11 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
   // What leaves no trace, and what costs nothing: the manifest without edits that say what its
   // successors or the log say as well, the oldest segment, which might be gone anyway.
   bool MayGoUnnoticed(const DamageCase& damage, bool harmless) const {
-    using Kind = DamageCase::Kind;
     if (LeavesNoTrace(damage)) return true;
     if (!harmless) return false;
-    if (damage.file == oldest_log_) return damage.kind == Kind::kMissing;
-    const bool older = damage.kind == Kind::kCut || damage.kind == Kind::kStale;
+    if (damage.file == oldest_log_) return damage.kind == DamageCase::Kind::kMissing;
+    const bool older =
+        damage.kind == DamageCase::Kind::kCut || damage.kind == DamageCase::Kind::kStale;
     return damage.file.ends_with(".manifest") && older;
   }
 
