@@ -17,6 +17,7 @@
 #include "util/status_macros.h"
 #include "util/thread_scratch.h"
 #include "wal/log_format.h"
+#include "wal/segment_probe.h"
 
 namespace logwood {
 
@@ -73,6 +74,7 @@ class Opener {
   Status LoadKeyspaces();
   Status SecureLog();
   Status MakeDurable(const SegmentSummary& segment);
+  Status MendHead(const SegmentSummary& segment, const RandomAccessFile& reader, LogFile* file);
   Status StartEpochAndManifest();
   Status StartLog();
   void RemoveOldManifests();
@@ -316,6 +318,7 @@ Status Opener::MakeDurable(const SegmentSummary& segment) {
   ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(path));
   if (!tree_.clean_close && segment.last_position > log_state_.replay.durable_point) {
     ASSIGN_OR_RETURN(auto reader, fs_->OpenRandomAccess(path));
+    RETURN_IF_ERROR(MendHead(segment, *reader, file.get()));
     std::string chunk(std::min<uint64_t>(kRewriteBytes, segment.length), '\0');
     for (uint64_t at = 0; at < segment.length; at += chunk.size()) {
       size_t want = static_cast<size_t>(std::min<uint64_t>(chunk.size(), segment.length - at));
@@ -326,6 +329,30 @@ Status Opener::MakeDurable(const SegmentSummary& segment) {
   }
   RETURN_IF_ERROR(file->Sync());
   return file->Close();
+}
+
+// Of a segment that was never synced, a loss of power may have torn one of the two headers, or left
+// stale bytes between them. That is no damage, but once the segment is durable it would look like
+// it.
+Status Opener::MendHead(const SegmentSummary& segment, const RandomAccessFile& reader,
+                        LogFile* file) {
+  const bool synced = segment.first_position <= log_state_.replay.durable_point ||
+                      segment.number <= tree_.durable_segment;
+  if (synced) return Status::Ok();
+  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(reader, LogFileName(segment.number)));
+  std::string head(kCatalogueOffset, '\0');
+  ASSIGN_OR_RETURN(const size_t got, reader.Read(0, head.size(), head.data()));
+  if (probe.kind != SegmentProbe::Kind::kReadable || got != head.size()) return Status::Ok();
+  std::string mended(kCatalogueOffset, '\0');
+  const auto take = [&](uint64_t from, uint64_t to, size_t size) {
+    mended.replace(to, size, head, from, size);
+  };
+  const uint64_t good = probe.decoded.from_copy ? kHeaderCopyOffset : 0;
+  take(good, 0, kSegmentHeaderBytes);
+  take(good, kHeaderCopyOffset, kSegmentHeaderBytes);
+  if (probe.slots[0]) take(kSlotAOffset, kSlotAOffset, kSlotBytes);
+  if (probe.slots[1]) take(kSlotBOffset, kSlotBOffset, kSlotBytes);
+  return mended == head ? Status::Ok() : file->Store(0, mended);
 }
 
 std::vector<RetainedSegment> Opener::OldSegments() const {
