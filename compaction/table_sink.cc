@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "util/check.h"
+#include "util/internal_key.h"
 #include "util/random.h"
 #include "util/status_macros.h"
 
@@ -57,6 +58,8 @@ class TableSink {
   // grandparent does: later compactions then drag fewer tables along (5 to 7 % less is written;
   // docs/decisions/0004-compaction-picking.md).
   bool EndsBefore(std::string_view key) {
+    if (LeavesKeyspace(key) && builder_->estimated_bytes() >= options_.keyspace_apart_bytes)
+      return true;
     bool boundary = false;
     while (grandparent_ < options_.grandparents.size() &&
            options_.grandparents[grandparent_]->end <= key) {
@@ -74,6 +77,20 @@ class TableSink {
            builder_->lasting_bytes() > options_.lasting_bytes_max || !builder_->status().ok();
   }
 
+  bool LeavesKeyspace(std::string_view key) {
+    if (key.starts_with(keyspace_)) return false;
+    EnterKeyspace(key);
+    return true;
+  }
+
+  void EnterKeyspace(std::string_view key) {
+    uint32_t number;
+    std::string_view user_key;
+    keyspace_ = SplitStoredKey(key, &number, &user_key)
+                    ? key.substr(0, key.size() - user_key.size())
+                    : std::string_view();
+  }
+
   void Account(uint64_t bytes) {
     if (options_.account == nullptr) return;
     options_.account->Replace(accounted_bytes_, bytes);
@@ -87,6 +104,7 @@ class TableSink {
     }
     overlap_bytes_ = unchecked_bytes_ = 0;
     max_position_ = 0;
+    EnterKeyspace(first_key);
     const uint64_t number = options_.next_number();
     std::string path = options_.directory + "/" + TableFileName(number);
     ASSIGN_OR_RETURN(file_, options_.fs->CreateWritable(path));
@@ -127,6 +145,7 @@ class TableSink {
   LogPos max_position_ = 0;     // as the entries came
   size_t grandparent_ = 0;      // the first that ends after the last key
   uint64_t overlap_bytes_ = 0;  // of grandparents the open table has passed
+  std::string keyspace_;        // prefix of the last key's
 };
 
 }  // namespace

@@ -24,6 +24,9 @@ struct SinkOptions {
   std::vector<TableMetaPtr> grandparents;   // and where one of these ends beyond half
                                             // of it, or the overlap with them exceeds:
   uint64_t grandparent_bytes_max = ~uint64_t{0};
+  // Start another table where another keyspace begins, when the open one has this much: large
+  // keyspaces get tables of their own, small ones share.
+  uint64_t keyspace_apart_bytes = ~uint64_t{0};
   std::function<uint64_t()> next_number;           // thread safe
   std::function<bool()> cancelled;                 // asked now and then; true ends with kCancelled
   std::function<void(const Status&)> sync_failed;  // told when that is what failed; may be empty

@@ -92,6 +92,7 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   const CompactionSettings settings = core.settings.compaction();
   job.sink.table_bytes_max = settings.table_bytes;
   job.sink.grandparent_bytes_max = settings.grandparent_bytes_max;
+  job.sink.keyspace_apart_bytes = settings.table_bytes / 8;
   job.survival = MakeRules();
   job.survival.zero_positions = true;
   RETURN_IF_ERROR(CheckRoom(plan.InputBytes()));

@@ -1,8 +1,6 @@
 #include "db/version.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <set>
 
 #include "compaction/level_iterator.h"
@@ -12,12 +10,6 @@
 namespace logwood {
 
 namespace {
-
-uint64_t Prefix8(std::string_view key) {
-  uint64_t word = 0;
-  std::memcpy(&word, key.data(), std::min<size_t>(key.size(), 8));
-  return __builtin_bswap64(word);
-}
 
 std::string TableName(int level, uint64_t number) {
   return TableFileName(number) + " in level " + std::to_string(level);
@@ -82,7 +74,7 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
     l.end_prefixes.clear();
     for (const auto& table : l.tables) {
       shape->levels[level].push_back(table->meta());
-      if (level > 0) l.end_prefixes.push_back(Prefix8(table->meta()->end));
+      if (level > 0) l.end_prefixes.push_back(KeyHead64(table->meta()->end));
     }
   }
   RETURN_IF_ERROR(shape->Validate());
@@ -93,8 +85,8 @@ Result<std::shared_ptr<const Version>> Version::Apply(const Edit& edit,
 
 const LiveTablePtr* Version::Find(const Level& level, std::string_view stored_key) const {
   const auto& ends = level.end_prefixes;
-  size_t at = static_cast<size_t>(std::lower_bound(ends.begin(), ends.end(), Prefix8(stored_key)) -
-                                  ends.begin());
+  size_t at = static_cast<size_t>(
+      std::lower_bound(ends.begin(), ends.end(), KeyHead64(stored_key)) - ends.begin());
   while (at < level.tables.size() && level.tables[at]->meta()->end <= stored_key) ++at;
   if (at == level.tables.size() || level.tables[at]->meta()->begin > stored_key) return nullptr;
   return &level.tables[at];

@@ -50,7 +50,7 @@ size_t SharedBytes(Record a, Record b) {
 }
 
 uint64_t RecordPrefix(Record record, size_t skip) {
-  return record == nullptr ? 0 : KeyPrefix(RecordKey(record), skip);
+  return record == nullptr ? 0 : KeyHead64(RecordKey(record), skip);
 }
 
 }  // namespace
@@ -107,7 +107,7 @@ struct BTree::Content {
 unsigned BTree::CountUpTo(const Node& node, uint64_t version, uint64_t order, const IndexKey& key,
                           Bound bound) {
   const unsigned count = Count(order);
-  const uint64_t prefix = KeyPrefix(key.key, Skip(version));
+  const uint64_t prefix = KeyHead64(key.key, Skip(version));
   unsigned low = 0, equal = 0;
   for (unsigned slot = 0; slot < count; ++slot) {
     const uint64_t other = node.PrefixIn(slot);
@@ -236,7 +236,7 @@ void BTree::Insert(Record record) {
   }
   if (rank < count) {
     const unsigned slot = SlotAt(order, rank);
-    CHECK(leaf->PrefixIn(slot) != KeyPrefix(key.key, Skip(leaf->Version())) ||
+    CHECK(leaf->PrefixIn(slot) != KeyHead64(key.key, Skip(leaf->Version())) ||
           CompareRecord(leaf->RecordIn(slot), key) != 0);
   }
   if (count < kSlots) {

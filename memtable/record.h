@@ -4,7 +4,6 @@
 //   trailer: 8 bytes | key size: 4 | value size: 4 | key | value
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -51,18 +50,6 @@ inline IndexKey RecordIndexKey(Record record) { return {RecordKey(record), Recor
 // Negative, zero, positive: as record is before, at or after the key.
 inline int CompareRecord(Record record, const IndexKey& key) {
   return CompareInternal(RecordKey(record), RecordTrailer(record), key.key, key.trailer);
-}
-
-// Eight bytes of the key from `skip` on as a number, zeros after its end. For two keys that agree
-// in their first `skip` bytes: a smaller prefix is a smaller key; equal prefixes decide nothing.
-inline uint64_t KeyPrefix(std::string_view key, size_t skip) {
-  if (key.size() >= skip + 8) [[likely]] {
-    return __builtin_bswap64(LoadFixed<uint64_t>(key.data() + skip));
-  }
-  if (key.size() <= skip) return 0;
-  uint64_t bytes = 0;
-  std::memcpy(&bytes, key.data() + skip, key.size() - skip);
-  return __builtin_bswap64(bytes);
 }
 
 }  // namespace logwood

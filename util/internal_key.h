@@ -6,6 +6,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,18 @@ inline int CompareInternal(std::string_view a, uint64_t a_trailer, std::string_v
   int c = a.compare(b);
   if (c != 0) return c;
   return a_trailer > b_trailer ? -1 : a_trailer < b_trailer ? 1 : 0;
+}
+
+// Eight bytes of the key from `skip` on as a big-endian number, zeros after its end. For keys that
+// agree in their first `skip` bytes: a smaller head is a smaller key; equal heads decide nothing.
+inline uint64_t KeyHead64(std::string_view key, size_t skip = 0) {
+  uint64_t head = 0;
+  if (key.size() >= skip + sizeof(head)) [[likely]] {
+    std::memcpy(&head, key.data() + skip, sizeof(head));
+  } else if (key.size() > skip) {
+    std::memcpy(&head, key.data() + skip, key.size() - skip);
+  }
+  return __builtin_bswap64(head);
 }
 
 // ---- Keyspace prefixes: order-preserving and prefix-free, so that a stored key splits one way.

@@ -1,7 +1,6 @@
 #include "util/merging_iterator.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -10,18 +9,6 @@
 namespace logwood {
 
 namespace {
-
-// The first 8 bytes as a big-endian number, short keys filled with zeros: a smaller number is a
-// smaller key; equal numbers decide nothing.
-inline uint64_t KeyHead(std::string_view key) {
-  uint64_t head = 0;
-  if (key.size() >= sizeof(head)) [[likely]] {
-    std::memcpy(&head, key.data(), sizeof(head));
-  } else if (!key.empty()) {
-    std::memcpy(&head, key.data(), key.size());
-  }
-  return __builtin_bswap64(head);
-}
 
 // A binary heap of the valid children. Its top is replaced in place; while one child keeps winning
 // (runs of keys from one level are the rule) a movement costs one comparison, because which of the
@@ -125,7 +112,7 @@ class MergingIterator final : public InternalIterator {
   // Puts a child at the heap's end if it has an entry; false when it failed, which ends the merge.
   bool Admit(InternalIterator* child) {
     if (child->Valid()) {
-      heap_.push_back({KeyHead(child->entry().key), child});
+      heap_.push_back({KeyHead64(child->entry().key), child});
       return true;
     }
     return !Failed(child);
@@ -145,7 +132,7 @@ class MergingIterator final : public InternalIterator {
   void TopMoved() {
     Node& top = heap_.front();
     if (top.child->Valid()) [[likely]] {
-      top.head = KeyHead(top.child->entry().key);
+      top.head = KeyHead64(top.child->entry().key);
     } else {
       if (Failed(top.child)) return;
       top = heap_.back();

@@ -195,6 +195,34 @@ TEST_F(JobTest, HalfFullTableEndsWhereAGrandparentDoes) {
   EXPECT_EQ(result->output.tables[1].begin, "n");
 }
 
+TEST_F(JobTest, LargeKeyspacesGetTablesOfTheirOwnAndSmallOnesShare) {
+  Entries entries;
+  const auto fill = [&entries](uint32_t keyspace, int count) {
+    for (int i = 0; i < count; ++i) {
+      entries.push_back(Put(KeyspacePrefix(keyspace) + "key" + std::to_string(100 + i), 1,
+                            std::string(100, 'v')));
+    }
+  };
+  for (const uint32_t small : {0, 1, 2}) fill(small, 2);
+  fill(3, 60);
+  for (const uint32_t small : {4, 239, 240, 500}) fill(small, 2);
+  fill(70'000, 60);
+  CompactionPlan plan;
+  plan.inputs = Write(entries, 1 << 20);
+  plan.output_level = 5;
+  JobOptions options = Options();
+  options.sink.table.compression = Compression::kNone;
+  options.sink.table_bytes_max = 1 << 20;
+  options.sink.keyspace_apart_bytes = 2048;
+  const auto result = RunCompaction(plan, options);
+  ASSERT_TRUE(result.ok());
+  const std::vector<TableMeta>& tables = result->output.tables;
+  ASSERT_EQ(tables.size(), 2u);  // the small ones before a large one share its first table
+  EXPECT_EQ(tables[0].entries, 66u);
+  EXPECT_EQ(tables[1].begin, KeyspacePrefix(4) + "key100");
+  EXPECT_EQ(tables[1].entries, 68u);
+}
+
 TEST_F(JobTest, LargestPositionOutlivesZeroing) {
   CompactionPlan plan;
   plan.inputs = Write({Put("a", 7), Put("b", 9)}, 1 << 20);
