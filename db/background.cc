@@ -174,6 +174,7 @@ Status Background::WaitForRoom() {
   uint64_t begin = core.executor->NowNanos();
   Wake();
   Status status;
+  bool waited = false;
   {
     MutexLock lock(mutex_);
     while (parts_.tree->HasSealed() &&
@@ -181,9 +182,13 @@ Status Background::WaitForRoom() {
       status = parts_.errors->failure(ErrorState::Work::kFlush);
       if (status.ok() && stopping()) status = ClosedError(*parts_.core);
       if (!status.ok()) break;
+      waited = true;
       changed_.Wait(mutex_);
     }
   }
+  // What is refused at once is no stall. Told of each, EVENTS would take the room that a flush on a
+  // full disk waits for.
+  if (!waited) return status;
   uint64_t micros = (core.executor->NowNanos() - begin) / 1000;
   core.statistics.stall_us.fetch_add(micros, std::memory_order_relaxed);
   Event event;

@@ -145,6 +145,27 @@ TEST_F(RetryTest, OnAFullDiskADroppedKeyspaceStillGivesItsRoomBack) {
   const uint64_t waiting = db_->GetStats().table_bytes;
   while (db_->GetStats().table_bytes >= waiting)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));  // ctest ends it if it never comes
+// On a full disk EVENTS would take the room that was made for the flush.
+TEST_F(RetryTest, WritesRefusedAtOnceAreNoEventsEach) {
+  faulty_.SetFault([this](FileOp op, const std::string& path) {
+    return failing_.load() && op == FileOp::kCreate && path.ends_with(".table")
+               ? Status::NoSpace("injected")
+               : Status::Ok();
+  });
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty_), "db"));
+  failing_.store(true);
+  const auto refused = [this](uint64_t count) {
+    for (uint32_t i = 0; count > 0 && i < 100'000; ++i) {
+      count -= !db_->Put({}, std::to_string(i), std::string(1000, 'v')).ok();
+    }
+    return count == 0;
+  };
+  ASSERT_TRUE(refused(1));
+  ASSERT_OK_AND_ASSIGN(const uint64_t before, fs_->FileSize("db/EVENTS"));
+  ASSERT_TRUE(refused(2000));
+  ASSERT_OK_AND_ASSIGN(const uint64_t after, fs_->FileSize("db/EVENTS"));
+  EXPECT_LT(after - before, 50'000u);
+  failing_.store(false);
 }
 
 TEST_F(RetryTest, AFailingFlushIsNotRepeatedByEveryWrite) {
