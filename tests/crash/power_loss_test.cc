@@ -67,9 +67,9 @@ class PowerLoss : public testing::Test {
 
 TEST_F(PowerLoss, EveryStoryOfOneStep) {
   LimitStates(60);
-  options_.nests_one_in = 48;
+  options_.nests_one_in = 80;
   for (size_t profile = 0; profile < CrashProfiles().size(); ++profile) {
-    for (size_t step = 0; step < CrashStepsQuick(); ++step) {
+    for (size_t step = 0; step < CrashStepsToldIn(1); ++step) {
       if (!IsSkipped() && !Explore({profile, {step}})) return;
     }
   }
@@ -84,9 +84,10 @@ class EveryStory : public PowerLoss, public testing::WithParamInterface<uint64_t
   // Tells all stories that begin with `steps` and are as long as `length`. A step that changes
   // nothing makes no new story of those behind it (where all are told: finding out takes time).
   bool TellAll(std::vector<size_t> steps, size_t length) {
-    for (size_t step = 0; step < CrashStepsQuick(); ++step) {
+    const size_t choices = CrashStepsToldIn(length);
+    for (size_t step = 0; step < choices; ++step) {
       steps.push_back(step);
-      if (steps.size() == 2 && (steps[0] * CrashStepsQuick() + step) % kShards != GetParam()) {
+      if (steps.size() == 2 && (steps[0] * choices + step) % kShards != GetParam()) {
         steps.pop_back();
         continue;
       }
@@ -110,8 +111,8 @@ class EveryStory : public PowerLoss, public testing::WithParamInterface<uint64_t
 };
 
 TEST_P(EveryStory, OfTwoSteps) {
-  LimitStates(16);
-  options_.nests_one_in = 60;
+  LimitStates(10);
+  options_.nests_one_in = 150;
   options_.only_last_step = true;
   TellAll({}, 2);
 }
@@ -130,12 +131,12 @@ INSTANTIATE_TEST_SUITE_P(Shard, EveryStory, testing::Range(uint64_t{0}, uint64_t
 
 TEST_F(PowerLoss, SeededStories) {
   Random random(options_.seed);
-  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 8);
+  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 4);
   for (uint64_t i = 0; i < stories; ++i) {
     CrashScript script;
     script.profile = random.Uniform(CrashProfiles().size());
     for (uint64_t left = 5 + random.Uniform(25); left > 0; --left) {
-      const size_t choices = random.OneIn(20) ? CrashSteps().size() : CrashStepsQuick();
+      const size_t choices = random.OneIn(20) ? CrashSteps().size() : CrashStepsToldIn(1);
       script.steps.push_back(random.Uniform(choices));
     }
     LimitStates(5 + random.Skewed(6));

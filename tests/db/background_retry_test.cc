@@ -145,6 +145,8 @@ TEST_F(RetryTest, OnAFullDiskADroppedKeyspaceStillGivesItsRoomBack) {
   const uint64_t waiting = db_->GetStats().table_bytes;
   while (db_->GetStats().table_bytes >= waiting)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));  // ctest ends it if it never comes
+}
+
 // On a full disk EVENTS would take the room that was made for the flush.
 TEST_F(RetryTest, WritesRefusedAtOnceAreNoEventsEach) {
   faulty_.SetFault([this](FileOp op, const std::string& path) {

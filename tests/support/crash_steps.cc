@@ -198,35 +198,36 @@ Status Rotate(CrashStory* story) {
   return Status::Ok();
 }
 
+using Told = CrashStep::Told;
 constexpr std::array<CrashStep, 27> kSteps = {{
     {"put", [](CrashStory* s) { return PutOne(s, 20, kProcess); }},
     {"power-put", [](CrashStory* s) { return PutOne(s, 20, kPower); }},
     {"big-put", [](CrashStory* s) { return PutOne(s, 5000, kProcess); }},
-    {"huge-put", [](CrashStory* s) { return PutOne(s, 20'000, kProcess); }},
     {"delete", DeleteOne},
     {"batch", [](CrashStory* s) { return WriteBatchOf(s, kProcess); }},
-    {"power-batch", [](CrashStory* s) { return WriteBatchOf(s, kPower); }},
     {"keyspace", CreateOrDrop},
     {"recreate", Recreate},
-    {"fill", Fill},
     {"writers", WriteConcurrently},
     {"wait-durable", WaitDurable},
     {"flush", [](CrashStory* s) { return ToTables(s, FlushAll); }},
     {"compact", [](CrashStory* s) { return ToTables(s, CompactAll); }},
-    {"compact-range", [](CrashStory* s) { return ToTables(s, CompactRange); }},
-    {"snapshot", HoldSnapshot},
-    {"read-only", ReadOnly},
     {"reopen", [](CrashStory* s) { return s->Reopen(s->script().profile); }},
     {"kill", [](CrashStory* s) { return s->Kill(s->script().profile); }},
     // Whoever opens next has less memory than the log needs.
     {"kill-spill", [](CrashStory* s) { return s->Kill(CrashProfiles().size() - 1); }},
     {"failed-sync", FailSyncAndReopen},
-    {"failed-sync-kill", FailSyncAndKill},
     {"full-disk", FullDisk},
-    {"idle", Idle, true},
-    {"open-and-idle", OpenAndIdle, true},
-    {"full-disk-flush", FullDiskAtFlush, true},
-    {"rotate", Rotate, true},
+    {"huge-put", [](CrashStory* s) { return PutOne(s, 20'000, kProcess); }, Told::kInPairs},
+    {"power-batch", [](CrashStory* s) { return WriteBatchOf(s, kPower); }, Told::kInPairs},
+    {"fill", Fill, Told::kInPairs},
+    {"compact-range", [](CrashStory* s) { return ToTables(s, CompactRange); }, Told::kInPairs},
+    {"snapshot", HoldSnapshot, Told::kInPairs},
+    {"read-only", ReadOnly, Told::kInPairs},
+    {"failed-sync-kill", FailSyncAndKill, Told::kInPairs},
+    {"idle", Idle, Told::kWhereAsked},
+    {"open-and-idle", OpenAndIdle, Told::kWhereAsked},
+    {"full-disk-flush", FullDiskAtFlush, Told::kWhereAsked},
+    {"rotate", Rotate, Told::kWhereAsked},
 }};
 
 }  // namespace
@@ -236,10 +237,11 @@ const std::vector<CrashStep>& CrashSteps() {
   return steps;
 }
 
-size_t CrashStepsQuick() {
-  size_t quick = 0;
-  while (quick < kSteps.size() && !kSteps[quick].slow) ++quick;
-  return quick;
+size_t CrashStepsToldIn(size_t length) {
+  const Told least = length <= 2 ? Told::kInPairs : Told::kInThrees;
+  size_t told = 0;
+  while (told < kSteps.size() && kSteps[told].told <= least) ++told;
+  return told;
 }
 
 }  // namespace logwood::test

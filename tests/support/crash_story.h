@@ -31,13 +31,19 @@ namespace logwood::test {
 class CrashStory;
 
 struct CrashStep {
+  // In which stories, where all of some length are told.
+  enum class Told : uint8_t {
+    kInThrees,
+    kInPairs,     // a variation of another one
+    kWhereAsked,  // waits for timers, or is long
+  };
   std::string_view name;
   Status (*run)(CrashStory* story);
-  // Waits for timers, or is long: in stories that ask for it, not among all combinations.
-  bool slow = false;
+  Told told = Told::kInThrees;
 };
 const std::vector<CrashStep>& CrashSteps();
-size_t CrashStepsQuick();  // so many come first, none of them slow
+// So many come first, of which all stories of so many steps are told.
+size_t CrashStepsToldIn(size_t length);
 
 struct CrashProfile {
   std::string_view name;
