@@ -26,14 +26,16 @@ constexpr std::array<std::pair<uint64_t, uint64_t>, 4> kUnused = {{
 // One run over the records of a segment.
 class RecordSurvey {
  public:
+  // `cut_short`: the file ends before the length that counts.
   RecordSurvey(ReadWindow* window, const FrameContext& context, bool begin_is_known, uint64_t begin,
-               uint64_t end, const SegmentSurvey::Limits& limits,
+               uint64_t end, bool cut_short, const SegmentSurvey::Limits& limits,
                const std::function<Status(const CommitRecord&)>& record,
                const std::function<void(const SegmentFlaw&)>& flaw)
       : window_(window),
         begin_is_known_(begin_is_known),
         begin_(begin),
         end_(end),
+        cut_short_(cut_short),
         limits_(limits),
         record_(record),
         flaw_(flaw),
@@ -112,15 +114,17 @@ class RecordSurvey {
   void End(uint64_t at) {
     const uint64_t data_end = std::max(at, search_.data_end());
     const bool all_there = limits_.last_position && next_position_ > *limits_.last_position;
-    if (summary_.sealed || (all_there && data_end == at)) return;
-    if (!limits_.last_position && data_end == at) return;
+    if (summary_.sealed) return;
+    const bool nothing_follows = data_end == at;
+    if (nothing_follows && !limits_.last_position) return;
+    if (nothing_follows && all_there && !cut_short_) return;
     SegmentFlaw flaw;
     flaw.kind = all_there ? Kind::kTrailer : Kind::kRecords;
     flaw.offset = at;
     flaw.end = data_end;
-    flaw.what = data_end == at ? "the segment ends here"
-                : all_there    ? "the trailer is damaged"
-                               : std::to_string(data_end - at) + " bytes are no records";
+    flaw.what = nothing_follows ? "the segment ends here"
+                : all_there     ? "the trailer is damaged"
+                                : std::to_string(data_end - at) + " bytes are no records";
     if (!all_there) {
       flaw.first_position = next_position_;
       flaw.last_position = limits_.last_position.value_or(kPositionMax);
@@ -131,6 +135,7 @@ class RecordSurvey {
   ReadWindow* const window_;
   const bool begin_is_known_;
   const uint64_t begin_, end_;
+  const bool cut_short_;
   const SegmentSurvey::Limits& limits_;
   const std::function<Status(const CommitRecord&)>& record_;
   const std::function<void(const SegmentFlaw&)>& flaw_;
@@ -237,8 +242,9 @@ Result<SegmentSurvey::Summary> SegmentSurvey::Read(
     const std::function<void(const SegmentFlaw&)>& flaw) {
   if (!identified()) return Summary{};
   const uint64_t end = std::min(probe_.file_bytes, limits.length_max);
+  const bool cut_short = limits.is_bounded() && probe_.file_bytes < limits.length_max;
   return RecordSurvey(&window_, context_, has_header(), records_offset_,
-                      std::max(end, records_offset_), limits, record, flaw)
+                      std::max(end, records_offset_), cut_short, limits, record, flaw)
       .Run();
 }
 

@@ -60,7 +60,9 @@ class SegmentSurvey {
 
   // How much of it counts.
   struct Limits {
-    uint64_t length_max = ~uint64_t{0};
+    static constexpr uint64_t kNoLength = ~uint64_t{0};
+    uint64_t length_max = kNoLength;
+    bool is_bounded() const { return length_max != kNoLength; }
     // Its last commit, where a successor or a clean close says it.
     std::optional<LogPos> last_position;
   };
