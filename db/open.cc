@@ -302,8 +302,13 @@ Status Opener::StartEpochAndManifest() {
     start.first_segment = segment.number;
     break;
   }
-  ASSIGN_OR_RETURN(auto versions, VersionSet::Create(std::move(start)));
-  live_tree_ = std::make_unique<Tree>(core_.get(), std::move(versions),
+  bool may_show = false;
+  auto versions = VersionSet::Create(std::move(start), &may_show);
+  if (!versions.ok()) {
+    if (!may_show) RemoveSpilled();
+    return versions.status();
+  }
+  live_tree_ = std::make_unique<Tree>(core_.get(), std::move(*versions),
                                       std::move(log_state_.sealed), log_state_.active);
   core_->visible.store(last, std::memory_order_release);
   return Status::Ok();

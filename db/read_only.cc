@@ -123,6 +123,10 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
     parts.segments.push_back({s.number, s.first_position, s.last_position, s.length, 0});
   }
   parts.durable = log.replay.durable_point;
+  parts.memtable_bytes = log.active->bytes_used();
+  for (const SealedMemtable& sealed : log.sealed) {
+    parts.memtable_bytes += sealed.memtable->bytes_used();
+  }
   RETURN_IF_ERROR(ShowLog(parts.core.get(), tree, &log));
   return std::unique_ptr<DB>(std::make_unique<ReadOnlyDb>(std::move(parts)));
 }
@@ -188,6 +192,8 @@ Stats ReadOnlyDb::GetStats() {
   if (parts_.core->in_child.load(std::memory_order_relaxed)) return {};
   Stats stats = ReportStatistics(*parts_.core);
   stats.durable_position = parts_.durable;
+  stats.memory.memtable_bytes = parts_.memtable_bytes;
+  stats.memory.used_bytes += parts_.memtable_bytes;
   for (const RetainedSegment& segment : parts_.segments) {
     ++stats.log_segments;
     stats.log_bytes += segment.bytes;

@@ -19,6 +19,7 @@ class ReadOnlyDb final : public DB {
     std::unique_ptr<FileLock> lock;  // null with ignore_writer
     std::vector<RetainedSegment> segments;
     LogPos durable = 0;
+    uint64_t memtable_bytes = 0;
     std::optional<Damage> log_damage;  // with allow_damaged_log
     bool tables_missing = false;       // found with ignore_writer
   };

@@ -17,7 +17,7 @@ constexpr uint64_t kManifestGrowth = 4;
 
 }  // namespace
 
-Result<std::unique_ptr<VersionSet>> VersionSet::Create(Start start) {
+Result<std::unique_ptr<VersionSet>> VersionSet::Create(Start start, bool* may_show) {
   std::unique_ptr<VersionSet> set(new VersionSet(std::move(start)));
   {
     MutexLock lock(set->mutex_);
@@ -27,7 +27,10 @@ Result<std::unique_ptr<VersionSet>> VersionSet::Create(Start start) {
     set->start_.version.reset();  // or its tables would never count as unused
   }
   MutexLock commit(set->commit_mutex_);
-  RETURN_IF_ERROR(set->NewManifest());
+  const uint64_t before = set->start_.root.manifest;
+  Status begun = set->NewManifest();
+  if (may_show != nullptr) *may_show = set->start_.root.manifest != before;
+  RETURN_IF_ERROR(std::move(begun));
   return set;
 }
 

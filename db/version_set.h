@@ -33,7 +33,8 @@ class VersionSet {
     std::shared_ptr<const Version> version;
   };
   // Writes a new manifest with the whole state and switches ROOT to it.
-  static Result<std::unique_ptr<VersionSet>> Create(Start start);
+  // `may_show`: after a failure, whether ROOT may name the manifest that this began.
+  static Result<std::unique_ptr<VersionSet>> Create(Start start, bool* may_show = nullptr);
 
   uint64_t NewFileNumber() { return next_file_number_.fetch_add(1, std::memory_order_relaxed); }
 

@@ -72,6 +72,8 @@ struct LOGWOOD_EXPORT Options {
 
 // For DB::OpenReadOnly.
 struct ReadOnlyOptions {
+  // Commits that are only in the log come on top of this: who may not write cannot make tables of
+  // them. MemoryStats tells how much that is.
   uint64_t memory_budget_bytes = 64ULL << 20;
   FileSystem* file_system = nullptr;
   // Serve the good prefix of a log with proven damage instead of failing.

@@ -36,9 +36,9 @@ inline constexpr std::array<std::string_view, kCallClasses> kCallClassNames = {
 struct FaultReport {
   std::atomic<uint64_t> counts[kCallClasses];
   std::atomic<uint64_t> failed;
-  std::atomic<uint64_t> syncs_failed;
+  std::atomic<uint64_t> log_syncs_failed;
   // Lines by which logwood_probe acknowledges a durable batch ("A 7 9 1"), behind the first failed
-  // sync.
+  // sync of a log segment. (One of a table for want of room is waited for.)
   std::atomic<uint64_t> durable_after_failed_sync;
   char first[192];
 };

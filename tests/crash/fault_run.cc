@@ -99,7 +99,6 @@ FaultOutcome RunProbe(const std::string& under, const std::vector<std::string>& 
   outcome.exit_status = child.Wait();
   for (size_t i = 0; i < kCallClasses; ++i) outcome.counts[i] = report->counts[i].load();
   outcome.calls_failed = report->failed.load();
-  outcome.syncs_failed = report->syncs_failed.load();
   outcome.durable_after_failed_sync = report->durable_after_failed_sync.load();
   outcome.first.assign(report->first, strnlen(report->first, sizeof report->first));
   return outcome;

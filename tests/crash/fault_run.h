@@ -27,7 +27,6 @@ struct FaultOutcome {
   uint64_t acknowledged = 0;  // the last batch, of one stream
   uint64_t counts[kCallClasses] = {};
   uint64_t calls_failed = 0;
-  uint64_t syncs_failed = 0;
   uint64_t durable_after_failed_sync = 0;
   std::string first;  // the first call that failed: "fsync /tmp/x/db"
 

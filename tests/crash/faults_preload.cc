@@ -144,6 +144,14 @@ int Track(int fd, bool ours) {
   return fd;
 }
 
+bool IsLog(int fd) {
+  char link[32];
+  char target[4096];
+  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  const ssize_t size = ::readlink(link, target, sizeof target);
+  return size > 4 && std::memcmp(target + size - 4, ".log", 4) == 0;
+}
+
 // One call: counted when it is ours, and what is to become of it.
 class Call {
  public:
@@ -194,7 +202,9 @@ class Call {
     }
     way_ = plan.way;
     error_ = plan.error;
-    if ((classes & kSync) != 0 && way_ == Way::kError) ++plan.report->syncs_failed;
+    if ((classes & kSync) != 0 && way_ == Way::kError && IsLog(fd_)) {
+      ++plan.report->log_syncs_failed;
+    }
     if (++plan.report->failed == 1) Tell(plan.report);
     if (way_ == Way::kKill) Die();
   }
@@ -295,7 +305,7 @@ EXPORT ssize_t write(int fd, const void* bytes, size_t size) {
   FaultReport* const report = ThePlan().report;
   const bool durable = fd == STDOUT_FILENO && size > 4 && (*text == 'A' || *text == 'T') &&
                        text[size - 3] == ' ' && text[size - 2] == '1';
-  if (durable && report->syncs_failed.load() != 0) ++report->durable_after_failed_sync;
+  if (durable && report->log_syncs_failed.load() != 0) ++report->durable_after_failed_sync;
   const Call call(IsOurs(fd), kChange | kTransfer, "write", nullptr, fd);
   if (call.fails()) return call.Error();
   return call.Made(REAL(write)(fd, bytes, call.Part(size)));

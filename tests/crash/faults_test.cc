@@ -114,9 +114,7 @@ class FaultsBase : public testing::Test {
     } else {
       JudgeAnswer(outcome, under);
     }
-    if (outcome.syncs_failed != 0 && outcome.first.ends_with(".log")) {
-      EXPECT_EQ(outcome.durable_after_failed_sync, 0u) << outcome.ToString();
-    }
+    EXPECT_EQ(outcome.durable_after_failed_sync, 0u) << outcome.ToString();
   }
 
   static void JudgeCheck(const FaultOutcome& outcome, const Sweep& sweep,

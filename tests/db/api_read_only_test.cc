@@ -56,6 +56,18 @@ TEST_F(OpenedReadOnly, ReadsAllAndWritesNothing) {
   EXPECT_EQ(DifferenceOf(before, Files()), "");
 }
 
+TEST_F(OpenedReadOnly, WhatIsOnlyInTheLogIsCounted) {
+  for (int i = 0; i < 50; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(200, 'v')));
+  const uint64_t tables = db_->GetStats().table_bytes;
+  ReadOnlyOptions options = ReadOnly();
+  options.ignore_writer = true;
+  ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(options, path_));
+  const Stats stats = reader->GetStats();
+  EXPECT_EQ(stats.table_bytes, tables);
+  EXPECT_GT(stats.memory.memtable_bytes, 50 * 200u);
+  EXPECT_GE(stats.memory.used_bytes, stats.memory.memtable_bytes);
+}
+
 TEST_F(OpenedReadOnly, EveryChangeIsRefused) {
   Close();
   const FileContents before = Files();

@@ -125,6 +125,33 @@ TEST_F(RetryTest, ACompactionWithoutRoomForItsOutputIsNotStarted) {
   EXPECT_GT(db_->GetStats().compaction_bytes_written, written);
 }
 
+// Replaying with little memory makes tables: those of an open that fails must not pile up.
+TEST_F(RetryTest, AnOpenThatFailsAtItsManifestLeavesNoTables) {
+  Options options = TinyOptions(&faulty_);
+  options.memory_budget_bytes = 16 << 20;
+  options.tuning.memtable_bytes = 4 << 20;
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+  for (int i = 0; i < 2000; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(500, 'v')));
+  ASSERT_OK(db_->Close());
+  db_.reset();
+  ASSERT_EQ(Tables(), 0u);
+  options.tuning.memtable_bytes = 64 << 10;
+  faulty_.SetFault([this](FileOp op, const std::string& path) {
+    const bool hit = op == FileOp::kCreate && path.ends_with(".manifest");
+    return failing_.load() && hit ? Status::NoSpace("injected") : Status::Ok();
+  });
+  failing_.store(true);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    EXPECT_STATUS(kNoSpace, DB::Open(options, "db"));
+    EXPECT_EQ(Tables(), 0u);
+  }
+  failing_.store(false);
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+  EXPECT_GT(Tables(), 0u);
+  std::string value;
+  EXPECT_OK(db_->Get({}, "1999", &value));
+}
+
 TEST_F(RetryTest, OnAFullDiskADroppedKeyspaceStillGivesItsRoomBack) {
   ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&disk_), "db"));
   ASSERT_OK_AND_ASSIGN(const Keyspace going, db_->CreateKeyspace("going"));
