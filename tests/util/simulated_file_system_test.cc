@@ -260,7 +260,7 @@ TEST(SimulatedFileSystemTest, TheSameSeedIsTheSameCrash) {
   ASSERT_TRUE(disk.CreateDirectory("d").ok());
   std::vector<std::unique_ptr<WritableFile>> files;
   for (int i = 0; i < 20; ++i) {
-    files.push_back(std::move(*disk.CreateWritable("d/" + std::to_string(i))));
+    files.push_back(*disk.CreateWritable("d/" + std::to_string(i)));
     ASSERT_TRUE(files.back()->Append(std::string(1000, static_cast<char>('a' + i))).ok());
   }
   std::set<uint64_t> hashes;
