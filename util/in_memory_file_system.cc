@@ -29,7 +29,7 @@ class Inode {
     const std::string& bytes = BytesLocked();
     if (offset >= bytes.size()) return 0;
     const size_t count = std::min<size_t>(size, bytes.size() - offset);
-    if (count != 0) std::memcpy(buffer, bytes.data() + offset, count);
+    bytes.copy(buffer, count, offset);
     return count;
   }
   void Store(uint64_t offset, std::string_view data) EXCLUDES(mutex_) {
