@@ -67,8 +67,7 @@ Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSumm
   auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range());
   *damage = core->catalogue.Load(tree.get(), last);
   if (damage->ok() || !damage->Is(StatusCode::kCorruption)) return *damage;
-  const Status from_log =
-      ReadCatalogueFromLog(core->fs, core->path, segments, last, &core->catalogue);
+  Status from_log = ReadCatalogueFromLog(core->fs, core->path, segments, last, &core->catalogue);
   if (from_log.ok()) return from_log;
   return Status::Corruption(
       std::string(damage->message()) + ": the keyspaces cannot be read here, nor from the log (" +

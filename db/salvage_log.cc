@@ -157,7 +157,7 @@ Status SalvageLog::Collect(const std::vector<LostKeys>& lost, uint64_t memory_by
 Status SalvageLog::Take(const CommitRecord& record, const std::vector<LostKeys>& lost) {
   if (record.position <= taken_) return Status::Ok();  // a second copy of a segment
   taken_ = record.position;
-  const Status inserted = Insert(record, lost);
+  Status inserted = Insert(record, lost);
   if (!inserted.Is(StatusCode::kCorruption)) return inserted;
   // A good checksum over what is no batch: nobody wrote that by accident.
   SalvageLoss loss;

@@ -111,7 +111,7 @@ std::vector<std::vector<SalvageTable>> GroupTables(std::vector<SalvageTable> tab
   return rows;
 }
 
-Status MergeNewest(std::vector<std::unique_ptr<SalvageStream>> streams,
+Status MergeNewest(const std::vector<std::unique_ptr<SalvageStream>>& streams,
                    const std::function<Status(const Entry&)>& visit) {
   std::vector<SalvageStream*> heap;
   for (const auto& stream : streams) {

@@ -45,7 +45,7 @@ std::unique_ptr<SalvageStream> NewIteratorStream(std::unique_ptr<InternalIterato
 std::vector<std::vector<SalvageTable>> GroupTables(std::vector<SalvageTable> tables);
 
 // Calls `visit` with the newest entry of each key, in key order; a visit that fails ends it.
-Status MergeNewest(std::vector<std::unique_ptr<SalvageStream>> streams,
+Status MergeNewest(const std::vector<std::unique_ptr<SalvageStream>>& streams,
                    const std::function<Status(const Entry&)>& visit);
 
 }  // namespace logwood
