@@ -181,7 +181,7 @@ Status Salvager::Write() {
       lost_, options_.memory_bytes / 4, SpillDirectory(),
       [this](const SalvageLoss& loss) { Tell(loss); }, &streams));
   uint64_t entries = 0;
-  RETURN_IF_ERROR(MergeNewest(std::move(streams), [&](const Entry& entry) {
+  RETURN_IF_ERROR(MergeNewest(streams, [&](const Entry& entry) {
     if (++entries % 4096 == 0 && options_.cancelled && options_.cancelled()) {
       return Status::Cancelled("salvage");
     }
