@@ -57,14 +57,15 @@ TEST_F(OpenedReadOnly, ReadsAllAndWritesNothing) {
 }
 
 TEST_F(OpenedReadOnly, WhatIsOnlyInTheLogIsCounted) {
-  for (int i = 0; i < 50; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(200, 'v')));
+  // Few enough for the log segment that SetUp began: with the next one, a flush would follow.
+  for (int i = 0; i < 5; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(200, 'v')));
   const uint64_t tables = db_->GetStats().table_bytes;
   ReadOnlyOptions options = ReadOnly();
   options.ignore_writer = true;
   ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(options, path_));
   const Stats stats = reader->GetStats();
   EXPECT_EQ(stats.table_bytes, tables);
-  EXPECT_GT(stats.memory.memtable_bytes, 50 * 200u);
+  EXPECT_GT(stats.memory.memtable_bytes, 5 * 200u);
   EXPECT_GE(stats.memory.used_bytes, stats.memory.memtable_bytes);
 }
 
