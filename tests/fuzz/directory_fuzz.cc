@@ -28,7 +28,7 @@ Options SmallOptions(FileSystem* files) {
 // A closed and a killed database, with tables, several segments and keyspaces.
 std::map<std::string, std::string> MakeFiles(bool close) {
   SimulatedFileSystem disk;
-  auto db = std::move(*DB::Open(SmallOptions(&disk), "db"));
+  auto db = *DB::Open(SmallOptions(&disk), "db");
   auto side = *db->OpenOrCreateKeyspace("side");
   for (int i = 0; i < 40; ++i) {
     WriteBatch batch;
