@@ -10,12 +10,6 @@ constexpr uint64_t kGroupBytesMax = 1 << 20;
 constexpr size_t kGroupWritesMax = 256;
 constexpr int kSpins = 400;
 
-inline void Pause() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
 }  // namespace
 
 void WriteQueue::Join(PendingWrite* write) {
@@ -31,7 +25,7 @@ void WriteQueue::Join(PendingWrite* write) {
   // Acquire pairs with the release in FinishGroup: position and status are set.
   for (int i = 0; i < kSpins; ++i) {
     if (write->state_.load(std::memory_order_acquire) != PendingWrite::State::kWaiting) break;
-    Pause();
+    SpinPause();
   }
   // Also when it is done already: the thread that finished the group may still be inside of it.
   lock.Lock();

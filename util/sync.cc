@@ -20,4 +20,10 @@ bool CondVar::WaitUntil(Mutex& mutex, Deadline deadline) {
   return outcome == std::cv_status::no_timeout;
 }
 
+void SpinPause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
 }  // namespace logwood

@@ -79,4 +79,8 @@ class CondVar {
   std::condition_variable native_;
 };
 
+// A turn of a loop that looks, for a few microseconds, for what another thread does, before it
+// waits for it properly.
+void SpinPause();
+
 }  // namespace logwood

@@ -1,0 +1,188 @@
+// The judge of the simulated runs: it accepts what an order of the commits explains, and names what
+// none does.
+#include "tests/simulation/history.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace logwood::test {
+namespace {
+
+using testing::HasSubstr;
+
+class HistoryTest : public testing::Test {
+ protected:
+  static constexpr uint32_t kDefault = 1;
+
+  History::Commit Sets(const std::string& key, const std::string& value) {
+    return {.changes = {{kDefault, key, value}}};
+  }
+  size_t Write(const std::string& key, const std::string& value, LogPos position,
+               LogPos visible = 0) {
+    const size_t id = history_.Issue(Sets(key, value), visible);
+    history_.Acknowledge(id, position);
+    return id;
+  }
+  void Read(const std::string& key, std::optional<std::string> value, LogPos at_least,
+            LogPos at_most) {
+    history_.Observe({.at_least = at_least,
+                      .at_most = at_most,
+                      .keyspace = kDefault,
+                      .rows = {{key, std::move(value)}}});
+  }
+  static History::State Found(LogPos position, History::Rows rows) {
+    History::State state;
+    state.position = position;
+    state.content[kDefault] = std::move(rows);
+    return state;
+  }
+
+  History history_;
+};
+
+TEST_F(HistoryTest, WhatHappenedInOrderIsAccepted) {
+  Write("a", "1", 1);
+  Write("b", "2", 2, 1);
+  Read("a", "1", 1, 2);
+  Read("b", std::nullopt, 0, 1);
+  EXPECT_EQ(history_.NextLife(Found(2, {{"a", "1"}, {"b", "2"}}), 2), "");
+  // And goes on from there.
+  Write("a", "3", 3);
+  Read("b", "2", 2, 3);
+  EXPECT_EQ(history_.NextLife(Found(3, {{"a", "3"}, {"b", "2"}}), 3), "");
+  EXPECT_EQ(history_.commits(), 3u);
+  EXPECT_EQ(history_.observations(), 3u);
+}
+
+TEST_F(HistoryTest, LossOfWhatWasNotPromisedIsAccepted) {
+  Write("a", "1", 1);
+  Write("a", "2", 2);
+  Read("a", "2", 2, 2);
+  EXPECT_EQ(history_.NextLife(Found(1, {{"a", "1"}}), 1), "");
+}
+
+TEST_F(HistoryTest, LossOfWhatWasPromisedIsTold) {
+  Write("a", "1", 1);
+  EXPECT_THAT(history_.NextLife(Found(0, {}), 1), HasSubstr("promised was at least 1"));
+}
+
+TEST_F(HistoryTest, HoleIsTold) {
+  Write("a", "1", 1);
+  Write("b", "2", 3);
+  EXPECT_THAT(history_.NextLife(Found(3, {{"a", "1"}, {"b", "2"}}), 3),
+              HasSubstr("position 2 was given to nobody"));
+}
+
+TEST_F(HistoryTest, PositionGivenTwiceIsTold) {
+  Write("a", "1", 1);
+  Write("b", "2", 1);
+  EXPECT_THAT(history_.NextLife(Found(1, {}), 0), HasSubstr("position 1 was given twice"));
+}
+
+TEST_F(HistoryTest, PositionBeforeWhatWasVisibleIsTold) {
+  Write("a", "1", 2);
+  Write("b", "2", 1);
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "1"}, {"b", "2"}}), 0),
+              HasSubstr("position 1 was given to a commit that began when 2 was visible"));
+}
+
+TEST_F(HistoryTest, StaleReadIsTold) {
+  Write("a", "1", 1);
+  Write("a", "2", 2);
+  Read("a", "1", 2, 2);
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "2"}}), 0), HasSubstr("at no position from 2 to 2"));
+}
+
+TEST_F(HistoryTest, ReadOfWhatWasNotYetThereIsTold) {
+  Write("a", "1", 1);
+  Write("a", "2", 2);
+  Read("a", "2", 0, 1);
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "2"}}), 0), HasSubstr("at no position from 0 to 1"));
+}
+
+TEST_F(HistoryTest, KeysReadAtDifferentPositionsAreTold) {
+  Write("a", "1", 1);
+  Write("b", "1", 2);
+  Write("a", "2", 3);
+  history_.Observe({.at_least = 1,
+                    .at_most = 3,
+                    .keyspace = kDefault,
+                    .rows = {{"a", "2"}, {"b", std::nullopt}}});
+  EXPECT_THAT(history_.NextLife(Found(3, {{"a", "2"}, {"b", "1"}}), 0), HasSubstr("at no position"));
+}
+
+TEST_F(HistoryTest, ScanThatLacksAKeyIsTold) {
+  Write("a", "1", 1);
+  Write("b", "1", 2);
+  history_.Observe({.at_least = 2,
+                    .at_most = 2,
+                    .keyspace = kDefault,
+                    .rows = {{"a", "1"}},
+                    .whole = true});
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "1"}, {"b", "1"}}), 0), HasSubstr("as a whole"));
+}
+
+TEST_F(HistoryTest, ContentThatNobodyWroteIsTold) {
+  Write("a", "1", 1);
+  EXPECT_THAT(history_.NextLife(Found(1, {{"a", "x"}}), 1), HasSubstr("has a = x for 1"));
+}
+
+TEST_F(HistoryTest, UnsureCommitMayBeThereOrNot) {
+  Write("a", "1", 1);
+  static_cast<void>(history_.Issue(Sets("a", "unsure"), 1));
+  EXPECT_EQ(history_.NextLife(Found(1, {{"a", "1"}}), 1), "");
+  static_cast<void>(history_.Issue(Sets("b", "first"), 1));
+  static_cast<void>(history_.Issue(Sets("b", "second"), 1));
+  Read("b", "first", 1, 1);  // before both were told
+  EXPECT_EQ(history_.NextLife(Found(3, {{"a", "1"}, {"b", "first"}}), 1), "");
+}
+
+TEST_F(HistoryTest, UnsureCommitFillsTheHoleWhereItBelongs) {
+  Write("a", "1", 1);
+  static_cast<void>(history_.Issue(Sets("a", "unsure"), 1));
+  Write("a", "3", 3);
+  EXPECT_EQ(history_.NextLife(Found(3, {{"a", "3"}}), 3), "");
+  Write("b", "4", 4);
+  static_cast<void>(history_.Issue(Sets("b", "unsure"), 4));
+  Write("c", "5", 6);
+  // Begun after position 4, so it cannot be hidden by it.
+  EXPECT_THAT(history_.NextLife(Found(6, {{"a", "3"}, {"b", "4"}, {"c", "5"}}), 4),
+              HasSubstr("no order of the commits"));
+}
+
+TEST_F(HistoryTest, RefusedCommitIsNotThere) {
+  history_.Refuse(history_.Issue(Sets("a", "refused"), 0));
+  EXPECT_THAT(history_.NextLife(Found(1, {{"a", "refused"}}), 0), HasSubstr("given to nobody"));
+}
+
+TEST_F(HistoryTest, KeyspacesComeAndGo) {
+  const size_t create = history_.Issue({.creates = "x"}, 0);
+  history_.NoteKeyspaceEvent(true, "x", 1);
+  history_.AcknowledgeKeyspace(create, 2);
+  const size_t write = history_.Issue({.changes = {{2, "k", "v"}}}, 1);
+  history_.Acknowledge(write, 2);
+  const size_t drop = history_.Issue({.drops = "x"}, 2);
+  history_.NoteKeyspaceEvent(false, "x", 3);
+  history_.AcknowledgeKeyspace(drop, 2);
+  history_.Observe({.at_least = 1, .at_most = 3, .keyspace = 2, .rows = {{"k", "v"}}});
+  history_.Observe({.at_least = 3, .at_most = 3, .keyspace = 2, .missing = true});
+  EXPECT_EQ(history_.NextLife(Found(3, {}), 3), "");
+}
+
+TEST_F(HistoryTest, ReadOfADroppedKeyspaceIsTold) {
+  history_.AcknowledgeKeyspace(history_.Issue({.creates = "x"}, 0), 2);
+  history_.NoteKeyspaceEvent(true, "x", 1);
+  history_.Acknowledge(history_.Issue({.changes = {{2, "k", "v"}}}, 1), 2);
+  history_.AcknowledgeKeyspace(history_.Issue({.drops = "x"}, 2), 2);
+  history_.NoteKeyspaceEvent(false, "x", 3);
+  history_.Observe({.at_least = 3, .at_most = 3, .keyspace = 2, .rows = {{"k", "v"}}});
+  EXPECT_THAT(history_.NextLife(Found(3, {}), 3), HasSubstr("at no position"));
+}
+
+TEST_F(HistoryTest, KeyspaceWithoutItsEventIsTold) {
+  history_.AcknowledgeKeyspace(history_.Issue({.creates = "x"}, 0), 2);
+  EXPECT_THAT(history_.NextLife(Found(0, {}), 0), HasSubstr("no event for keyspace x"));
+}
+
+}  // namespace
+}  // namespace logwood::test

@@ -1,0 +1,15 @@
+# simulation_tests: the linker puts the simulated functions in the place of the real ones, see
+# interpose.cc. Under ThreadSanitizer each access to a std::atomic is a call, too, and wrapped.
+set(wrapped "${CMAKE_CURRENT_SOURCE_DIR}/simulation/wrapped_symbols.txt")
+if(LOGWOOD_SANITIZE MATCHES "thread")
+  list(APPEND wrapped "${CMAKE_CURRENT_SOURCE_DIR}/simulation/wrapped_atomics.txt")
+endif()
+foreach(list IN LISTS wrapped)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${list}")
+  file(STRINGS "${list}" symbols)
+  foreach(symbol IN LISTS symbols)
+    target_link_options(simulation_tests PRIVATE "LINKER:--wrap=${symbol}")
+  endforeach()
+endforeach()
+target_compile_definitions(simulation_tests PRIVATE LOGWOOD_LIBRARY="$<TARGET_FILE:logwood>")
+target_link_libraries(simulation_tests PRIVATE ${CMAKE_DL_LIBS})
