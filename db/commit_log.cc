@@ -276,6 +276,8 @@ Result<LogEnd> CommitLog::Close() {
     MutexLock lock(mutex_);
     while (syncing_) synced_.Wait(mutex_);
     RETURN_IF_ERROR(Status(failure_));
+    // With the names that are gone, so that what is missing behind a clean close was taken away.
+    directory_changed_ = true;
     RETURN_IF_ERROR(SyncOnce(Mark::kAlways));
   }
   LogEnd end{active_->header().number, active_->length(), stored()};

@@ -174,7 +174,10 @@ Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
 
 // Whether the segment's name and what lies before its commits were durable.
 bool DirectoryChecker::WasDurable(const Inventory::Segment& segment) const {
-  return segment.number <= durable_segment_ || segment.survey->first_position() <= durable_;
+  const LogPos first = segment.survey->first_position();
+  const bool holds_commits =
+      !segment.limits.last_position || *segment.limits.last_position >= first;
+  return segment.number <= durable_segment_ || (holds_commits && first <= durable_);
 }
 
 void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw) {
@@ -191,9 +194,9 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
                                ? flaw.last_position
                                : std::max(durable_, flaw.first_position);
   } else if (flaw.kind == Kind::kTrailer) {
-    // Durable together with what follows it.
-    certain = inventory_.tree.clean_close.has_value() ||
-              (segment.limits.last_position && *segment.limits.last_position < durable_);
+    // A crash may tear it after all before it was made durable, and it is never written again; the
+    // last one was made durable by a clean close.
+    certain = inventory_.tree.clean_close && inventory_.tree.clean_close->segment == segment.number;
     damage.what += "; no commit is affected";
   } else if (flaw.kind == Kind::kSlot) {
     certain = false;  // a crash may tear it at any time

@@ -47,7 +47,8 @@ class InventoryTaker {
   bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
   void TellUnreadable();
   void TellGone(uint64_t number, std::string what);
-  bool WasDurable(uint64_t number, const Inventory::Segment* next) const;
+  LogPos Durable() const;
+  static LogPos LastPosition(const Inventory::Segment& segment);
   void SortOutTables();
   void AddDamage(Damage damage);
   void AddDamage(std::string file, uint64_t offset, std::string what) {
@@ -222,21 +223,26 @@ void InventoryTaker::SortOutSegments() {
     } else if (survey.instance_id() != instance) {
       AddDamage(name, 0, "a segment of another database or instance");
     } else if (survey.number() != segment.number) {
-      AddDamage(name, 0,
-                "it holds segment " + std::to_string(survey.number()) +
-                    ": files were swapped or renamed");
-      segment.number = survey.number();
       misnamed.push_back(std::move(segment));
     } else {
       own.push_back(std::move(segment));
     }
   }
-  // Of two copies of one segment the one under its own name counts.
   for (Inventory::Segment& segment : misnamed) {
+    const uint64_t held = segment.survey->number();
+    std::string what =
+        "it holds segment " + std::to_string(held) + ": files were swapped or renamed";
     const bool twice = std::any_of(own.begin(), own.end(), [&](const Inventory::Segment& other) {
-      return other.number == segment.number;
+      return other.number == held;
     });
-    if (!twice) own.push_back(std::move(segment));
+    if (twice || LastPosition(segment) <= inventory_.tree.tables.position) {
+      // The one under its own name counts, or none. A crash may leave such bytes in a new file.
+      unreadable_[segment.number] = std::move(what);
+    } else {
+      AddDamage(LogFileName(segment.number), 0, std::move(what));
+      segment.number = held;
+      own.push_back(std::move(segment));
+    }
   }
   std::sort(own.begin(), own.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
@@ -306,30 +312,42 @@ void InventoryTaker::TellGone(uint64_t number, std::string what) {
   damage.what = std::move(what);
   damage.first_position = 1;
   if (next != inventory_.segments.begin()) {
-    const auto read = std::prev(next)->survey->Read(
-        std::prev(next)->limits, [](const CommitRecord&) { return Status::Ok(); },
-        [](const SegmentFlaw&) {});
-    if (read.ok()) damage.first_position = read->last_position + 1;
+    damage.first_position = LastPosition(*std::prev(next)) + 1;
   }
   damage.last_position = is_last ? inventory_.tree.durable : next->survey->first_position() - 1;
-  damage.last_position = std::max(damage.first_position, damage.last_position);
-  if (WasDurable(number, is_last ? nullptr : &*next)) {
+  // A segment that nothing was committed to is no loss.
+  const bool held_commits = damage.first_position <= damage.last_position;
+  const bool is_there =
+      std::binary_search(inventory_.listing.logs.begin(), inventory_.listing.logs.end(), number);
+  if (!held_commits) damage.first_position = damage.last_position = 0;
+  const TreeState& tree = inventory_.tree;
+  const bool was_durable = number <= tree.durable_segment ||
+                           (held_commits && !is_last && damage.last_position <= Durable());
+  // Of those that nothing needs any more and that were removed, a crash may bring an older one back
+  // alone.
+  const bool is_needed = is_there || damage.last_position > tree.tables.position;
+  // A clean close makes removals durable.
+  if ((tree.clean_close && number <= tree.clean_close->segment) || (was_durable && is_needed)) {
     AddDamage(std::move(damage));
   } else {
     inventory_.notes.push_back(std::move(damage));
   }
 }
 
+// Of what can be read of it; 0: nothing.
+LogPos InventoryTaker::LastPosition(const Inventory::Segment& segment) {
+  const auto read = segment.survey->Read(
+      segment.limits, [](const CommitRecord&) { return Status::Ok(); }, [](const SegmentFlaw&) {});
+  return read.ok() ? read->last_position : 0;
+}
+
 // What was never durable, a crash may take away.
-bool InventoryTaker::WasDurable(uint64_t number, const Inventory::Segment* next) const {
-  const TreeState& tree = inventory_.tree;
-  LogPos durable = std::max(tree.durable, tree.tables.position);
+LogPos InventoryTaker::Durable() const {
+  LogPos durable = std::max(inventory_.tree.durable, inventory_.tree.tables.position);
   for (const Inventory::Segment& segment : inventory_.segments) {
     durable = std::max(durable, segment.survey->durable_point());
   }
-  return number <= tree.durable_segment ||
-         (tree.clean_close && number <= tree.clean_close->segment) ||
-         (next != nullptr && next->survey->first_position() <= durable + 1);
+  return durable;
 }
 
 // Where a table is missing the manifest may be an older copy: then those it does not know count.

@@ -10,6 +10,7 @@
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
 #include "db/recovery.h"
+#include "db/segment_head.h"
 #include "util/check.h"
 #include "util/escape.h"
 #include "util/path.h"
@@ -71,10 +72,11 @@ class Opener {
   Status Spill(const SealedMemtable& sealed);
   void RemoveSpilled();
   Status SpillFromManySegments();
+  View Replayed() const;
   Status LoadKeyspaces();
   Status SecureLog();
-  Status MakeDurable(const SegmentSummary& segment);
-  Status MendHead(const SegmentSummary& segment, const RandomAccessFile& reader, LogFile* file);
+  Status MakeDurable(size_t index);
+  Status MendHead(size_t index, LogFile* file);
   Status StartEpochAndManifest();
   Status StartLog();
   void RemoveOldManifests();
@@ -234,13 +236,17 @@ Status Opener::SpillFromManySegments() {
 
 // Before anything is written, since it may fail; and while all segments are there: the newest may
 // hold no commit, and yet the only catalogue.
-Status Opener::LoadKeyspaces() {
-  ASSIGN_OR_RETURN(tree_.version, tree_.version->Apply(spilled_, nullptr));
+View Opener::Replayed() const {
   View view{log_state_.active, {}, tree_.version};
   for (const SealedMemtable& sealed : log_state_.sealed) {
     view.sealed.insert(view.sealed.begin(), sealed.memtable);
   }
-  return LoadCatalogue(core_.get(), view, log_state_.replay.segments,
+  return view;
+}
+
+Status Opener::LoadKeyspaces() {
+  ASSIGN_OR_RETURN(tree_.version, tree_.version->Apply(spilled_, nullptr));
+  return LoadCatalogue(core_.get(), Replayed(), log_state_.replay.segments,
                        log_state_.replay.last_position, &catalogue_damage_);
 }
 
@@ -248,9 +254,9 @@ Status Opener::LoadKeyspaces() {
 // behind the log's end is removed before positions are given again. All of it may be repeated.
 // Names that came or went wait for the sync of the directory that precedes the new ROOT.
 Status Opener::SecureLog() {
-  for (const SegmentSummary& segment : log_state_.replay.segments) {
-    if (segment.last_position <= tree_.tables.position) continue;
-    RETURN_IF_ERROR(MakeDurable(segment));
+  for (size_t i = 0; i < log_state_.replay.segments.size(); ++i) {
+    if (log_state_.replay.segments[i].last_position <= tree_.tables.position) continue;
+    RETURN_IF_ERROR(MakeDurable(i));
   }
   // Segments at the end that hold nothing (an earlier open made them and wrote no commit) are not
   // continued, or they would pile up behind one that is still needed. Their files go with the rest
@@ -318,12 +324,13 @@ Status Opener::StartEpochAndManifest() {
 // kept the bytes in memory marked as clean, and they are what replay read. Storing the same bytes
 // again makes them dirty, so that this sync really writes them. Bytes that do not change cannot
 // tear.
-Status Opener::MakeDurable(const SegmentSummary& segment) {
+Status Opener::MakeDurable(size_t index) {
+  const SegmentSummary& segment = log_state_.replay.segments[index];
   const std::string path = JoinPath(path_, LogFileName(segment.number));
   ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(path));
   if (!tree_.clean_close && segment.last_position > log_state_.replay.durable_point) {
+    RETURN_IF_ERROR(MendHead(index, file.get()));
     ASSIGN_OR_RETURN(auto reader, fs_->OpenRandomAccess(path));
-    RETURN_IF_ERROR(MendHead(segment, *reader, file.get()));
     std::string chunk(std::min<uint64_t>(kRewriteBytes, segment.length), '\0');
     for (uint64_t at = 0; at < segment.length; at += chunk.size()) {
       size_t want = static_cast<size_t>(std::min<uint64_t>(chunk.size(), segment.length - at));
@@ -336,28 +343,22 @@ Status Opener::MakeDurable(const SegmentSummary& segment) {
   return file->Close();
 }
 
-// Of a segment that was never synced, a loss of power may have torn one of the two headers, or left
-// stale bytes between them. That is no damage, but once the segment is durable it would look like
-// it.
-Status Opener::MendHead(const SegmentSummary& segment, const RandomAccessFile& reader,
-                        LogFile* file) {
+// Only of what no sync was ever promised: elsewhere it would hide damage.
+Status Opener::MendHead(size_t index, LogFile* file) {
+  const std::vector<SegmentSummary>& segments = log_state_.replay.segments;
+  const SegmentSummary& segment = segments[index];
   const bool synced = segment.first_position <= log_state_.replay.durable_point ||
                       segment.number <= tree_.durable_segment;
   if (synced) return Status::Ok();
-  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(reader, LogFileName(segment.number)));
-  std::string head(kCatalogueOffset, '\0');
-  ASSIGN_OR_RETURN(const size_t got, reader.Read(0, head.size(), head.data()));
-  if (probe.kind != SegmentProbe::Kind::kReadable || got != head.size()) return Status::Ok();
-  std::string mended(kCatalogueOffset, '\0');
-  const auto take = [&](uint64_t from, uint64_t to, size_t size) {
-    mended.replace(to, size, head, from, size);
+  SegmentHeadMend mend;
+  mend.fs = fs_;
+  mend.directory = path_;
+  mend.segments.assign(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(index) + 1);
+  mend.load = [this](LogPos position, Catalogue* catalogue) {
+    auto tree = Replayed().NewIterator(&core_->tables, {}, Catalogue::Range());
+    return catalogue->Load(tree.get(), position);
   };
-  const uint64_t good = probe.decoded.from_copy ? kHeaderCopyOffset : 0;
-  take(good, 0, kSegmentHeaderBytes);
-  take(good, kHeaderCopyOffset, kSegmentHeaderBytes);
-  if (probe.slots[0]) take(kSlotAOffset, kSlotAOffset, kSlotBytes);
-  if (probe.slots[1]) take(kSlotBOffset, kSlotBOffset, kSlotBytes);
-  return mended == head ? Status::Ok() : file->Store(0, mended);
+  return MendSegmentHead(mend, file);
 }
 
 std::vector<RetainedSegment> Opener::OldSegments() const {

@@ -51,10 +51,7 @@ class Verifier {
       return;
     }
     const auto flaw_found = [&](const SegmentFlaw& flaw) {
-      // A crash may tear a slot at any time, and the catalogue of a segment that was never synced;
-      // what it said is in tables and in other segments.
-      if (flaw.kind == SegmentFlaw::Kind::kSlot || flaw.kind == SegmentFlaw::Kind::kCatalogue)
-        return;
+      if (flaw.kind == SegmentFlaw::Kind::kSlot) return;  // a crash may tear it at any time
       damage.offset = flaw.offset;
       damage.what = flaw.what;
       damage.first_position = flaw.first_position;

@@ -47,13 +47,15 @@ void PrintFound(const GetArguments& arguments, std::string_view key, std::string
 }
 
 void PrintAbsent(const GetArguments& arguments, std::string_view key, DB& db, Output* out) {
+  const std::vector<std::string> others = OtherKeyspaces(arguments.target, db);
   if (arguments.json) {
     std::string* line = out->buffer();
     AppendJsonRecord(key, "", false, line);
     line->pop_back();
-    line->append(",\"found\":false}\n");
+    line->append(",\"found\":false");
+    if (!others.empty()) line->append(",\"keyspaces_left_out\":" + JsonNames(others));
+    line->append("}\n");
   } else {
-    const std::vector<std::string> others = OtherKeyspaces(arguments.target, db);
     PrintError(
         "not found", Encode(arguments.key_format, key),
         others.empty() ? "" : "this is keyspace default; there are also " + NameSome(others));

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -5,6 +7,7 @@
 #include "tools/command.h"
 #include "tools/command_options.h"
 #include "tools/interrupt.h"
+#include "tools/output.h"
 #include "tools/report.h"
 
 namespace logwood::tools {
@@ -56,6 +59,42 @@ bool HasCommand(CLI::App& app, const std::string& name) {
               .empty();
 }
 
+ExitCode PrintHelp(const std::string& text) {
+  Output out(STDOUT_FILENO);
+  out.Append(text);
+  return out.Finish(ExitCode::kOk);
+}
+
+ExitCode NoCommand(const std::string& name) {
+  PrintError("usage", "there is no command \"" + name + "\"", "see `logwood --help`");
+  return ExitCode::kUsage;
+}
+
+// `logwood help`, `logwood help COMMAND`: what others' habits type.
+ExitCode HelpOn(CLI::App& app, int argc, char** argv) {
+  if (argc == 2) return PrintHelp(app.help());
+  if (!HasCommand(app, argv[2])) return NoCommand(argv[2]);
+  return PrintHelp(app.get_subcommand(argv[2])->help("logwood"));
+}
+
+ExitCode Parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return ExitCode::kOk;
+  } catch (const CLI::CallForHelp&) {
+    return PrintHelp(app.help());
+  } catch (const CLI::CallForVersion& version) {
+    return PrintHelp(std::string(version.what()) + "\n");
+  } catch (const CLI::ExtrasError&) {
+    std::string extras;
+    for (const std::string& extra : app.remaining(true)) extras += " " + extra;
+    PrintError("usage", "more than it takes:" + extras, "see `" + CommandName(app) + " --help`");
+  } catch (const CLI::ParseError& error) {
+    PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
+  }
+  return ExitCode::kUsage;
+}
+
 }  // namespace
 
 int RunCommandLine(int argc, char** argv) {
@@ -71,24 +110,11 @@ int RunCommandLine(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return static_cast<int>(ExitCode::kUsage);
   }
-  if (argv[1][0] != '-' && !HasCommand(app, argv[1])) {
-    PrintError("usage", "there is no command \"" + std::string(argv[1]) + "\"",
-               "see `logwood --help`");
-    return static_cast<int>(ExitCode::kUsage);
-  }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return static_cast<int>(ExitCode::kOk);
-  } catch (const CLI::CallForVersion& version) {
-    std::printf("%s\n", version.what());
-    return static_cast<int>(ExitCode::kOk);
-  } catch (const CLI::ParseError& error) {
-    PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
-    return static_cast<int>(ExitCode::kUsage);
-  }
-  return static_cast<int>(exit_code);
+  const std::string first = argv[1];
+  if (first == "help") return static_cast<int>(HelpOn(app, argc, argv));
+  if (first[0] != '-' && !HasCommand(app, first)) return static_cast<int>(NoCommand(first));
+  const ExitCode parsed = Parse(app, argc, argv);
+  return static_cast<int>(parsed == ExitCode::kOk ? exit_code : parsed);
 }
 
 }  // namespace logwood::tools

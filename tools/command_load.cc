@@ -153,7 +153,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
   command
       ->add_option("--batch-bytes", arguments->load.batch_bytes,
                    "At most about this many bytes a commit; 1MiB without it")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(SizeText())
       ->option_text("SIZE");
   AddDurability(command, &arguments->target);
   AddMemory(command, &arguments->target, "the command");

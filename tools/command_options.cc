@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tools/report.h"
+#include "util/internal_key.h"
 
 namespace logwood::tools {
 
@@ -82,6 +83,19 @@ CLI::Validator OneOf(const std::map<std::string, Value>& names) {
 
 }  // namespace
 
+CLI::Validator SizeText() {
+  return CLI::Validator(
+      [](std::string& text) {
+        const std::string given = text;
+        try {
+          if (CLI::AsSizeValue(false)(text).empty()) return std::string();
+        } catch (const CLI::ValidationError&) {  // a unit that it does not know
+        }
+        return "\"" + given + "\" is no size: write a number of bytes, or 64KiB, 256MiB, 2GiB";
+      },
+      "", "");
+}
+
 CLI::Validator KeyspaceName() {
   return CLI::Validator(
       [](std::string& text) {
@@ -126,7 +140,7 @@ void AddMemory(CLI::App* command, Target* target, const std::string& whose) {
   command
       ->add_option("--memory", target->memory_bytes,
                    Wrap("Everything " + whose + " may hold in memory; 256MiB without it"))
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(SizeText())
       ->check(CLI::Validator(in_range, "", ""))
       ->option_text("SIZE");
 }
@@ -193,14 +207,6 @@ std::optional<std::string> DecodeArgument(std::string_view name, TextFormat form
   return bytes;
 }
 
-std::optional<std::string> PrefixEnd(std::string_view prefix) {
-  std::string end(prefix);
-  while (!end.empty() && end.back() == '\xff') end.pop_back();
-  if (end.empty()) return std::nullopt;
-  ++reinterpret_cast<unsigned char&>(end.back());
-  return end;
-}
-
 std::optional<Range> DecodeRange(const RangeArguments& arguments) {
   Range range;
   const auto decode = [&](std::string_view name, const std::optional<std::string>& text,
@@ -220,8 +226,8 @@ std::optional<Range> DecodeRange(const RangeArguments& arguments) {
   if (prefix.has_value()) {
     range.bounds.prefix = *prefix;
     if (!range.keys.begin.has_value() || *range.keys.begin < *prefix) range.keys.begin = prefix;
-    const std::optional<std::string> end = PrefixEnd(*prefix);
-    if (end.has_value() && (!range.keys.end.has_value() || *end < *range.keys.end)) {
+    const std::string end = PrefixEnd(*prefix);
+    if (!end.empty() && (!range.keys.end.has_value() || end < *range.keys.end)) {
       range.keys.end = end;
     }
   }

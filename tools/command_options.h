@@ -47,6 +47,8 @@ struct Target {
 
 // Keyspace names on the command line are in format auto, as they are printed.
 CLI::Validator KeyspaceName();
+// Bytes, as a number with or without KiB, MiB, GiB behind it.
+CLI::Validator SizeText();
 
 void AddDirectory(CLI::App* command, Target* target);
 void AddKeyspace(CLI::App* command, Target* target,
@@ -85,8 +87,5 @@ struct Range {
 };
 // Prints and returns nullopt like DecodeArgument.
 std::optional<Range> DecodeRange(const RangeArguments& arguments);
-
-// The smallest byte string above all that begin with `prefix`; nullopt: there is none.
-std::optional<std::string> PrefixEnd(std::string_view prefix);
 
 }  // namespace logwood::tools

@@ -27,12 +27,8 @@ class ThreadPool final : public Executor {
 
   Status Start() override {
     MutexLock lock(mutex_);
-    for (Lane* lane : {&high_, &low_}) {
-      if (lane->threads == 0 && !StartThreadLocked(*lane)) {
-        return Status::Busy("start a thread: the system has none to give");
-      }
-    }
-    return Status::Ok();
+    if (high_.threads > 0 || StartThreadLocked(high_)) return Status::Ok();
+    return Status::Busy("start a thread: the system has none to give");
   }
 
   void Schedule(JobPriority priority, Job job) override {
@@ -124,10 +120,10 @@ class ThreadPool final : public Executor {
   void WakeLocked(Lane& lane) REQUIRES(mutex_) {
     if (lane.idle < std::max<size_t>(lane.jobs.size(), 1) && lane.threads < lane.threads_max) {
       // Those that run take the job when they come to it.
-      const bool served = StartThreadLocked(lane) || lane.threads > 0;
+      const bool served = StartThreadLocked(lane) || lane.threads > 0 || high_.threads > 0;
       CHECK(served);
     }
-    lane.wake.NotifyOne();
+    (lane.threads > 0 ? lane : high_).wake.NotifyOne();
   }
 
   // Moves what is due (all of it when stopping) to the kHigh queue.
@@ -146,15 +142,17 @@ class ThreadPool final : public Executor {
     MutexLock lock(mutex_);
     for (;;) {
       if (&lane == &high_) ReleaseDelayedLocked();
-      if (!lane.jobs.empty()) {
-        Job job = std::move(lane.jobs.front());
-        lane.jobs.pop_front();
-        ++lane.running;
+      // Without a thread of their own, jobs of kLow go behind those of kHigh.
+      Lane& from = lane.jobs.empty() && low_.threads == 0 ? low_ : lane;
+      if (!from.jobs.empty()) {
+        Job job = std::move(from.jobs.front());
+        from.jobs.pop_front();
+        ++from.running;
         lock.Unlock();
         job();
         job = nullptr;  // what it captured dies here, not under the mutex
         lock.Lock();
-        --lane.running;
+        --from.running;
         continue;
       }
       if (stopping_ && IdleLocked()) quiet_.NotifyAll();

@@ -23,7 +23,7 @@ class Executor {
   virtual Status Start() { return Status::Ok(); }
 
   // Runs `job` on some thread, as soon as one is free. Jobs of kHigh have a thread of their own
-  // that never runs kLow ones. Never runs it inside this call.
+  // that runs no kLow ones, unless the system has no other to give. Never runs it inside this call.
   virtual void Schedule(JobPriority priority, std::function<void()> job) = 0;
   // Runs `job` (kHigh) not before the delay has passed. Cannot be cancelled.
   virtual void ScheduleAfter(uint64_t delay_us, std::function<void()> job) = 0;
@@ -38,9 +38,10 @@ class Executor {
   virtual void SleepMicros(uint64_t micros) = 0;
 };
 
-// `low_threads` threads for kLow, one more for kHigh. Start takes one of each, the others start
-// when first needed. Without Start the first ones do, too, and if the system then has none to give
-// the program ends: nobody could be told that the job will never run.
+// `low_threads` threads for kLow, one more for kHigh. Start takes that one, the others start when
+// first needed; as long as the system has none to give, it runs kLow jobs too. Without Start it is
+// started when first needed, and the program ends if there is none: nobody could be told that the
+// job will never run.
 std::unique_ptr<Executor> NewThreadPool(uint32_t low_threads);
 
 }  // namespace logwood

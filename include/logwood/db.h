@@ -120,7 +120,9 @@ class LOGWOOD_EXPORT DB {
   virtual Status Close() = 0;
 
   // ---- Writing. Each returns the position of its commit. Cost without sync: one to two
-  // microseconds for a small value, most of it the write to the log file.
+  // microseconds for a small value, most of it the write to the log file. An empty batch is a
+  // commit too. kInvalidArgument: a key, value or batch beyond its limit, or a keyspace that was
+  // dropped.
   virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
   virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                              std::string_view value) = 0;
@@ -140,7 +142,8 @@ class LOGWOOD_EXPORT DB {
   virtual LogPos LastPosition() const = 0;
   virtual LogPos DurablePosition() const = 0;
 
-  // ---- Reading.
+  // ---- Reading. Unless the status is ok, a string keeps what was in it and a PinnedValue
+  // is empty.
   virtual Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                      PinnedValue* value) = 0;
   Status Get(const ReadOptions& options, std::string_view key, PinnedValue* value) {

@@ -18,6 +18,7 @@
 #include "tests/damage/salvage_judge.h"
 #include "tests/support/environment.h"
 #include "tests/support/option_sets.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/status_assert.h"
 #include "util/file_header.h"
 #include "util/internal_key.h"
@@ -29,11 +30,10 @@ namespace {
 
 constexpr uint64_t kFailuresMax = 5;
 // How many cases are left out by default.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t kFlipsOneIn = 1500, kCutsOneIn = 2500, kSalvagedOneIn = 3000, kSwapsOneIn = 40;
-#else
-constexpr uint64_t kFlipsOneIn = 100, kCutsOneIn = 300, kSalvagedOneIn = 300, kSwapsOneIn = 10;
-#endif
+constexpr uint64_t kFlipsOneIn = kSanitized ? 1500 : 100;
+constexpr uint64_t kCutsOneIn = kSanitized ? 2500 : 300;
+constexpr uint64_t kSalvagedOneIn = kSanitized ? 3000 : 300;
+constexpr uint64_t kSwapsOneIn = kSanitized ? 40 : 10;
 
 constexpr size_t kKeysOfBlockMax = 12;
 

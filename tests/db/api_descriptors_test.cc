@@ -11,6 +11,7 @@
 #include "tests/db/crash_support.h"
 #include "tests/support/database_fixture.h"
 #include "tests/support/generators.h"
+#include "tests/support/sanitizers.h"
 
 namespace logwood::test {
 namespace {
@@ -57,10 +58,8 @@ class OutOfDescriptors : public DatabaseTest {
  protected:
   OutOfDescriptors() : DatabaseTest(/*posix=*/true) {}
   void SetUp() override {
-#if defined(__has_feature)
-#if __has_feature(undefined_behavior_sanitizer)
+#if LOGWOOD_TEST_UBSAN
     GTEST_SKIP() << "UBSan looks at objects through a pipe of its own, and there are none here";
-#endif
 #endif
   }
 };

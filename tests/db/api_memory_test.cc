@@ -11,18 +11,12 @@
 #include <new>
 
 #include "logwood/db.h"
+#include "tests/support/sanitizers.h"
 #include "tests/support/status_assert.h"
 #include "util/pages.h"
 
 // ThreadSanitizer's runtime defines new and mmap itself: nothing of this file is built with it.
-#if defined(__SANITIZE_THREAD__)
-#define LOGWOOD_TEST_NO_REPLACEMENT 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LOGWOOD_TEST_NO_REPLACEMENT 1
-#endif
-#endif
-#ifndef LOGWOOD_TEST_NO_REPLACEMENT
+#if !LOGWOOD_TEST_TSAN
 
 namespace {
 thread_local size_t allocation_bytes_max = std::numeric_limits<size_t>::max();

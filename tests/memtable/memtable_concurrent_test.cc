@@ -8,23 +8,14 @@
 #include <vector>
 
 #include "memtable/memtable.h"
+#include "tests/support/sanitizers.h"
 #include "util/hash.h"
 #include "util/random.h"
 
 namespace logwood {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr uint64_t kInserts = 30'000;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr uint64_t kInserts = 30'000;
-#else
-constexpr uint64_t kInserts = 300'000;
-#endif
-#else
-constexpr uint64_t kInserts = 300'000;
-#endif
+constexpr uint64_t kInserts = test::kSanitized ? 30'000 : 300'000;
 
 enum class Order { kRandom, kAscending, kDescending, kFewKeys };
 

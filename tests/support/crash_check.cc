@@ -2,6 +2,7 @@
 #include <string_view>
 #include <utility>
 
+#include "db/directory_check.h"
 #include "tests/support/crash_oracle.h"
 #include "util/escape.h"
 #include "util/random.h"
@@ -100,6 +101,7 @@ class Looker {
     if (check_.damage) RETURN_IF_ERROR(LookAtDamaged());
     std::optional<LogPos> read_only;
     if (check_.read_only_first) RETURN_IF_ERROR(LookReadOnly(&read_only));
+    if (check_.verify) RETURN_IF_ERROR(CheckOffline("before the open"));
     RETURN_IF_ERROR(Open(files_));
     if (check_.opened) check_.opened(db_->LastPosition());
     RETURN_IF_ERROR(CheckContent(db_.get(), expected_));
@@ -108,7 +110,10 @@ class Looker {
                    ", one for writing " + std::to_string(db_->LastPosition()));
     }
     RETURN_IF_ERROR(CheckKnowledge());
-    if (check_.verify) RETURN_IF_ERROR(db_->Verify({}).WithContext("verify"));
+    if (check_.verify) {
+      RETURN_IF_ERROR(db_->Verify({}).WithContext("verify"));
+      RETURN_IF_ERROR(CheckOffline("after the open"));
+    }
     if (check_.second_life) return LiveOn();
     // What closing does is not what was asked: the power goes, which spares it.
     if (!check_.opened) files_->CutPower();
@@ -117,6 +122,22 @@ class Looker {
   }
 
  private:
+  // What a crash may leave is no damage, and stays none once it was recovered.
+  Status CheckOffline(const char* when) {
+    std::string damages;
+    DirectoryCheckOptions options;
+    options.fs = files_;
+    options.path = directory_;
+    options.beside_writer = db_ != nullptr;
+    options.damage = [&damages](const Damage& damage) { damages += " " + damage.ToString(); };
+    options.note = [](const Damage&) {};
+    const auto checked = CheckDirectory(options);
+    if (!checked.ok() && !checked.status().Is(StatusCode::kNotFound)) {
+      return Wrong(std::string("check ") + when + ": " + checked.status().ToString());
+    }
+    return damages.empty() ? Status::Ok() : Wrong(std::string("check ") + when + ":" + damages);
+  }
+
   Status Open(SimulatedFileSystem* files) {
     Options options = check_.options;
     options.file_system = files;

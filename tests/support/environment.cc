@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/support/sanitizers.h"
+
 namespace logwood::test {
 
 namespace {
@@ -50,12 +52,9 @@ void SetCrashNote(const std::string& text) {
   note_bytes.store(0, std::memory_order_release);
   std::memcpy(note, text.data(), bytes);
   note_bytes.store(bytes, std::memory_order_release);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  for (const int signal_number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
-    signal(signal_number, TellNote);
-#else
   signal(SIGABRT, TellNote);
-#endif
+  if (kSanitized) return;  // the others are theirs
+  for (const int signal_number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) signal(signal_number, TellNote);
 }
 
 }  // namespace logwood::test

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/support/directory.h"
+#include "tests/support/sanitizers.h"
 #include "tests/tools/command_runner.h"
 #include "tools/loader.h"
 
@@ -115,18 +116,6 @@ TEST(Care, LoadSharesItsMemoryOut) {
   }
 }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // The most that `logwood ARGUMENTS` ever had resident, KiB.
 int64_t PeakResidentKiB(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), LOGWOOD_BIN_DIR "/logwood");
@@ -146,7 +135,7 @@ int64_t PeakResidentKiB(std::vector<std::string> arguments) {
 }
 
 TEST(Care, LoadStaysWithinItsMemoryHoweverLongTheLines) {
-  if (kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";
+  if (test::kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";
   constexpr uint64_t kMemory = 16 << 20;
   // The program itself, its stacks and libraries, and what the allocator cannot give back.
   constexpr int64_t kBesideKiB = 8 << 10;

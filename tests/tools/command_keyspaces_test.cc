@@ -106,6 +106,9 @@ TEST_F(Keyspaces, JsonReportsSayWhatIsLeftOutInAField) {
   EXPECT_EQ(json::parse(count.out)["keyspaces_left_out"], others);
   EXPECT_EQ(count.err, "");
   EXPECT_EQ(json::parse(runner_.Run("export db out --json").err)["keyspaces_left_out"], others);
+  const Ran absent = runner_.Run("get db l --json");
+  EXPECT_EQ(absent.status, 1);
+  EXPECT_EQ(json::parse(absent.out)["keyspaces_left_out"], others);
   const json all = json::parse(runner_.Run("export db --all-keyspaces out --json").err);
   EXPECT_EQ(all["keyspaces"], 3);
   EXPECT_EQ(all["keyspaces_left_out"], json::array());

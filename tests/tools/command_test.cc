@@ -51,6 +51,38 @@ TEST(LogwoodCommand, HelpOfEveryCommandShowsExamplesOfIt) {
   EXPECT_NE(runner.Run("--help").out.find("Examples:"), std::string::npos);
 }
 
+TEST(LogwoodCommand, HelpIsACommandToo) {
+  CommandRunner runner;
+  EXPECT_EQ(runner.Run("help").out, runner.Run("--help").out);
+  EXPECT_EQ(runner.Run("help put").out, runner.Run("put --help").out);
+  const Ran none = runner.Run("help me");
+  EXPECT_EQ(none.status, 2);
+  EXPECT_NE(none.err.find("there is no command \"me\""), std::string::npos) << none.err;
+}
+
+TEST(LogwoodCommand, HelpThatCannotBeWrittenIsAnError) {
+  CommandRunner runner;
+  EXPECT_EQ(runner.Run("--help > /dev/full").status, 3);
+  EXPECT_EQ(runner.Run("put --help > /dev/full").status, 3);
+}
+
+TEST(LogwoodCommand, SaysWhatIsTooMuchInTheOrderTyped) {
+  CommandRunner runner;
+  const Ran ran = runner.Run("get db a b c d");
+  EXPECT_EQ(ran.status, 2);
+  EXPECT_NE(ran.err.find("more than it takes: b c d"), std::string::npos) << ran.err;
+}
+
+TEST(LogwoodCommand, ASizeThatIsNoneIsExplained) {
+  CommandRunner runner;
+  for (const std::string size : {"lots", "5furlongs", "-1", "99999999999999999999GiB"}) {
+    const Ran ran = runner.Run("load db --memory " + size);
+    EXPECT_EQ(ran.status, 2) << size;
+    EXPECT_NE(ran.err.find("--memory: "), std::string::npos) << ran.err;
+    EXPECT_LE(ran.err.size(), 200u) << ran.err;
+  }
+}
+
 TEST(LogwoodCommand, HelpFitsATerminal) {
   CommandRunner runner;
   for (const std::string command : kCommands) {

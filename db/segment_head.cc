@@ -1,0 +1,67 @@
+#include "db/segment_head.h"
+
+#include "db/catalogue_load.h"
+#include "db/file_names.h"
+#include "util/status_macros.h"
+#include "wal/log_format.h"
+#include "wal/segment_probe.h"
+#include "wal/segments.h"
+
+namespace logwood {
+
+namespace {
+
+Status MendHeaders(const SegmentProbe& probe, const RandomAccessFile& reader, LogFile* file) {
+  std::string head(kCatalogueOffset, '\0');
+  ASSIGN_OR_RETURN(const size_t got, reader.Read(0, head.size(), head.data()));
+  if (got != head.size()) return Status::Ok();
+  std::string mended(kCatalogueOffset, '\0');
+  const auto take = [&](uint64_t from, uint64_t to, size_t size) {
+    mended.replace(to, size, head, from, size);
+  };
+  const uint64_t good = probe.decoded.from_copy ? kHeaderCopyOffset : 0;
+  take(good, 0, kSegmentHeaderBytes);
+  take(good, kHeaderCopyOffset, kSegmentHeaderBytes);
+  if (probe.slots[0]) take(kSlotAOffset, kSlotAOffset, kSlotBytes);
+  if (probe.slots[1]) take(kSlotBOffset, kSlotBOffset, kSlotBytes);
+  return mended == head ? Status::Ok() : file->Store(0, mended);
+}
+
+// From the segments before it, which say what changed; else from the tree, which may have forgotten
+// a keyspace dropped since. The checksum in the header tells whether it is the one.
+Status MendCatalogue(const SegmentHeadMend& mend, const SegmentProbe& probe,
+                     const RandomAccessFile& reader, LogFile* file) {
+  const Id128& id = probe.header().file_id;
+  const uint64_t wanted = probe.decoded.catalogue_checksum;
+  std::string stored(probe.decoded.catalogue_bytes, '\0');
+  ASSIGN_OR_RETURN(const size_t got, reader.Read(kCatalogueOffset, stored.size(), stored.data()));
+  if (got == stored.size() && CatalogueChecksum(id, stored) == wanted) return Status::Ok();
+  const LogPos position = mend.segments.back().first_position - 1;
+  const auto store_if_right = [&](const Status& read, const Catalogue& catalogue, bool* done) {
+    const std::string bytes = read.ok() ? catalogue.Encode() : "";
+    *done = read.ok() && CatalogueChecksum(id, bytes) == wanted;
+    return *done ? file->Store(kCatalogueOffset, bytes) : Status::Ok();
+  };
+  bool done = false;
+  Catalogue from_log;
+  const std::vector<SegmentSummary> before(mend.segments.begin(), mend.segments.end() - 1);
+  Status read = ReadCatalogueFromLog(mend.fs, mend.directory, before, position, &from_log);
+  RETURN_IF_ERROR(store_if_right(read, from_log, &done));
+  if (done) return Status::Ok();
+  Catalogue from_tree;
+  read = mend.load(position, &from_tree);
+  return store_if_right(read, from_tree, &done);
+}
+
+}  // namespace
+
+Status MendSegmentHead(const SegmentHeadMend& mend, LogFile* file) {
+  const std::string name = LogFileName(mend.segments.back().number);
+  ASSIGN_OR_RETURN(auto reader, mend.fs->OpenRandomAccess(JoinPath(mend.directory, name)));
+  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(*reader, name));
+  if (probe.kind != SegmentProbe::Kind::kReadable) return Status::Ok();
+  RETURN_IF_ERROR(MendHeaders(probe, *reader, file));
+  return MendCatalogue(mend, probe, *reader, file);
+}
+
+}  // namespace logwood
