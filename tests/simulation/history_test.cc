@@ -90,14 +90,16 @@ TEST_F(HistoryTest, StaleReadIsTold) {
   Write("a", "1", 1);
   Write("a", "2", 2);
   Read("a", "1", 2, 2);
-  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "2"}}), 0), HasSubstr("at no position from 2 to 2"));
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "2"}}), 0),
+              HasSubstr("at no position from 2 to 2"));
 }
 
 TEST_F(HistoryTest, ReadOfWhatWasNotYetThereIsTold) {
   Write("a", "1", 1);
   Write("a", "2", 2);
   Read("a", "2", 0, 1);
-  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "2"}}), 0), HasSubstr("at no position from 0 to 1"));
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "2"}}), 0),
+              HasSubstr("at no position from 0 to 1"));
 }
 
 TEST_F(HistoryTest, KeysReadAtDifferentPositionsAreTold) {
@@ -108,17 +110,15 @@ TEST_F(HistoryTest, KeysReadAtDifferentPositionsAreTold) {
                     .at_most = 3,
                     .keyspace = kDefault,
                     .rows = {{"a", "2"}, {"b", std::nullopt}}});
-  EXPECT_THAT(history_.NextLife(Found(3, {{"a", "2"}, {"b", "1"}}), 0), HasSubstr("at no position"));
+  EXPECT_THAT(history_.NextLife(Found(3, {{"a", "2"}, {"b", "1"}}), 0),
+              HasSubstr("at no position"));
 }
 
 TEST_F(HistoryTest, ScanThatLacksAKeyIsTold) {
   Write("a", "1", 1);
   Write("b", "1", 2);
-  history_.Observe({.at_least = 2,
-                    .at_most = 2,
-                    .keyspace = kDefault,
-                    .rows = {{"a", "1"}},
-                    .whole = true});
+  history_.Observe(
+      {.at_least = 2, .at_most = 2, .keyspace = kDefault, .rows = {{"a", "1"}}, .whole = true});
   EXPECT_THAT(history_.NextLife(Found(2, {{"a", "1"}, {"b", "1"}}), 0), HasSubstr("as a whole"));
 }
 

@@ -2,15 +2,9 @@
 // put a scheduling point before it, too (wrapped_atomics.txt): the protocols that wait for nobody -
 // the view readers announce, the visible position, the index of the memtable - are explored like
 // those with locks. Other builds have nothing to wrap here; there such a protocol runs through.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LOGWOOD_WRAP_ATOMICS 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define LOGWOOD_WRAP_ATOMICS 1
-#endif
+#include "tests/support/sanitizers.h"
 
-#ifdef LOGWOOD_WRAP_ATOMICS
+#if LOGWOOD_TEST_TSAN
 
 #include <cstdint>
 

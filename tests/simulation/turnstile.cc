@@ -16,15 +16,9 @@
 #include <sstream>
 #include <utility>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LOGWOOD_UNDER_TSAN 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define LOGWOOD_UNDER_TSAN 1
-#endif
+#include "tests/support/sanitizers.h"
 
-#ifdef LOGWOOD_UNDER_TSAN
+#if LOGWOOD_TEST_TSAN
 extern "C" void __tsan_ignore_thread_begin();
 extern "C" void __tsan_ignore_thread_end();
 #endif
@@ -151,7 +145,7 @@ std::string WithSourceLines(const std::string& text) {
 }
 
 SchedulerRegion::SchedulerRegion() {
-#ifdef LOGWOOD_UNDER_TSAN
+#if LOGWOOD_TEST_TSAN
   __tsan_ignore_thread_begin();
 #endif
   ++region_depth;
@@ -159,7 +153,7 @@ SchedulerRegion::SchedulerRegion() {
 
 SchedulerRegion::~SchedulerRegion() {
   --region_depth;
-#ifdef LOGWOOD_UNDER_TSAN
+#if LOGWOOD_TEST_TSAN
   __tsan_ignore_thread_end();
 #endif
 }
