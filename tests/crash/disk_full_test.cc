@@ -25,6 +25,7 @@ namespace logwood::test {
 namespace {
 
 constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kNever = ~uint64_t{0};
 
 struct Listener : EventListener {
   void OnEvent(const Event& event) override {
@@ -41,13 +42,14 @@ struct Listener : EventListener {
     MutexLock lock(mutex);
     return resumed;
   }
-  void WaitForFailures(uint64_t count) {
+  // Until there are so many of one of the two; false: neither comes. It takes seconds at most.
+  bool WaitFor(uint64_t failures_wanted, uint64_t resumed_wanted) {
+    const Deadline deadline = DeadlineAfter(std::chrono::seconds(100));
     MutexLock lock(mutex);
-    while (failures < count) changed.Wait(mutex);
-  }
-  void WaitForResumed(uint64_t count) {
-    MutexLock lock(mutex);
-    while (resumed < count) changed.Wait(mutex);
+    while (failures < failures_wanted && resumed < resumed_wanted) {
+      if (!changed.WaitUntil(mutex, deadline)) return false;
+    }
+    return true;
   }
   Mutex mutex;
   CondVar changed;
@@ -125,10 +127,12 @@ class Filler {
     EXPECT_FALSE(db_->GetStats().writes_stopped);
     // What failed in the background is tried again now and then; each time it may write what it
     // has to write, and no more.
-    const uint64_t before = listener_->Failures();
+    const uint64_t before = listener_->Failures(), resumed = listener_->Resumed();
     if (db_->GetStats().background_error.empty()) return;
     const Stats first = db_->GetStats();
-    listener_->WaitForFailures(before + 2);
+    ASSERT_TRUE(listener_->WaitFor(before + 2, resumed + 1))
+        << "not tried again: " << first.background_error;
+    if (listener_->Resumed() != resumed) return;  // what others removed was room enough
     const Stats later = db_->GetStats();
     EXPECT_EQ(later.compaction_bytes_written, first.compaction_bytes_written);
     ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, disk_.files->List(disk_.path));
@@ -168,12 +172,12 @@ class Filler {
       const uint64_t seen = listener_->Resumed();
       const Status written = Write();
       if (!db_->GetStats().background_error.empty()) {
-        listener_->WaitForResumed(seen + 1);
+        ASSERT_TRUE(listener_->WaitFor(kNever, seen + 1));
       } else if (written.ok()) {
         break;
       }
     }
-    listener_->WaitForResumed(1);
+    ASSERT_TRUE(listener_->WaitFor(kNever, 1));
     for (int i = 0; i < 50; ++i) ASSERT_OK(Write());
     ASSERT_OK(db_->Flush());
     ASSERT_OK(db_->CompactAll({}));

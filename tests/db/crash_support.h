@@ -82,6 +82,22 @@ class Life {
     if (status.Is(StatusCode::kNotFound)) status = db_->CreateKeyspace("side").status();
     return Note(std::move(status), states_.back());
   }
+  // A read may meet a fault; then it says so. Else it finds what was last acknowledged, or what a
+  // refused commit behind that wrote.
+  void CheckOneRead() {
+    std::string value;
+    const Status read = db_->Get({}, "attempt", &value);
+    if (read.Is(StatusCode::kIoError)) return;
+    EXPECT_TRUE(read.ok() || read.Is(StatusCode::kNotFound)) << read.ToString();
+    bool expected = false;
+    for (LogPos position = acknowledged_; position < states_.size(); ++position) {
+      const auto found = states_[position].find("attempt");
+      const bool there = found != states_[position].end();
+      expected |= there == read.ok() && (!there || found->second == value);
+    }
+    EXPECT_TRUE(expected) << read.ToString() << " " << value.substr(0, 20)
+                          << ", acknowledged up to " << acknowledged_;
+  }
   Status Close() {
     Status status = db_ != nullptr ? db_->Close() : Status::Ok();
     if (db_ != nullptr && status.ok()) durable_ = acknowledged_;

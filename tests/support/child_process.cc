@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,13 @@ bool ChildProcess::ReadLine(std::string* line) {
     if (got <= 0) return false;  // a line without an end was not printed whole
     buffer_.append(bytes, static_cast<size_t>(got));
   }
+}
+
+bool ChildProcess::ReadLineThatIsThere(std::string* line) {
+  int bytes = 0;
+  const bool whole = buffer_.find('\n') != std::string::npos;
+  if (!whole && (ioctl(output_, FIONREAD, &bytes) != 0 || bytes == 0)) return false;
+  return ReadLine(line);
 }
 
 void ChildProcess::Kill() { kill(pid_, SIGKILL); }

@@ -25,6 +25,8 @@ class ChildProcess {
 
   // The next line without its end; false at the end of the output. Waits.
   bool ReadLine(std::string* line);
+  // The same, but does not wait: false also when nothing whole has been printed by now.
+  bool ReadLineThatIsThere(std::string* line);
   // SIGKILL. What it printed before can still be read.
   void Kill();
   // Waits for its end. The exit status, or 128 + the signal it died of.

@@ -168,6 +168,9 @@ class Looker {
     if (found < proven) {
       status = Wrong("opens at position " + std::to_string(found) + ", though the log was proven " +
                      "durable up to " + std::to_string(proven));
+    } else if (found > expected_.at_most) {
+      status = Wrong("opens at position " + std::to_string(found) + ", issued were " +
+                     std::to_string(expected_.at_most));
     } else if (choices != expected_.contents.end()) {
       auto content = ReadContent(opened->get());
       status = content.ok() ? Compare(*content, choices->second) : content.status();

@@ -1,0 +1,63 @@
+// A table that somebody truncates while it is open: an error that names it, never a signal.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "logwood/db.h"
+#include "tests/support/database_fixture.h"
+#include "tests/support/generators.h"
+
+namespace logwood::test {
+namespace {
+
+class ShrunkTable : public DatabaseTest {
+ protected:
+  ShrunkTable() : DatabaseTest(/*posix=*/true) {}
+
+  static bool NamesATable(const Status& status) {
+    const bool is_error = status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kIoError);
+    return is_error && status.message().find(".table") != std::string_view::npos;
+  }
+};
+
+TEST_F(ShrunkTable, IsAnErrorToWhoReadsItAndLaterToo) {
+  constexpr uint32_t kKeys = 2000;
+  options_.tuning.table_bytes = 1 << 20;
+  options_.tuning.cache_bytes = 0;
+  options_.compression = Compression::kNone;
+  Open();
+  for (uint32_t i = 0; i < kKeys; ++i) ASSERT_OK(db_->Put({}, KeyOf(i), std::string(500, 'v')));
+  ASSERT_OK(db_->CompactAll({}));
+  const auto iterator = db_->NewIterator({});
+  iterator->SeekToFirst();
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(iterator->Valid());
+    iterator->Next();
+  }
+  int shrunk = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+    if (entry.path().extension() != ".table") continue;
+    std::filesystem::resize_file(entry.path(), entry.file_size() / 3);
+    ++shrunk;
+  }
+  ASSERT_GT(shrunk, 0);
+  uint32_t read = 10;
+  for (; iterator->Valid(); iterator->Next()) ++read;
+  EXPECT_TRUE(NamesATable(iterator->status())) << iterator->status().ToString();
+  EXPECT_LT(read, kKeys);
+  std::string value;
+  uint32_t errors = 0;
+  for (uint32_t i = 0; i < kKeys; i += 50) {
+    const Status got = db_->Get({}, KeyOf(i), &value);
+    if (got.ok()) continue;
+    EXPECT_TRUE(NamesATable(got)) << got.ToString();
+    ++errors;
+  }
+  EXPECT_GT(errors, 0u);
+  EXPECT_TRUE(NamesATable(db_->Verify({})));
+  EXPECT_OK(db_->Put({}, "new", "1"));
+}
+
+}  // namespace
+}  // namespace logwood::test
