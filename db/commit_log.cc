@@ -151,7 +151,6 @@ Status CommitLog::SyncOnce(Mark mark) noexcept {
   const uint64_t end = options_.executor->NowNanos();
   sync_began_nanos_.store(0, std::memory_order_relaxed);
   options_.statistics->sync_latency.Add(end - begin);
-  TellSlowSync(end - begin, /*under_way=*/false);
   // Not needed for durability, only for telling a torn tail from damage: its failure is no failure.
   const bool marks = mark == Mark::kAlways || end - marked_at >= kMarkEveryNanos;
   if (status.ok() && marks) static_cast<void>(writers.back()->MarkDurable(target));
@@ -175,6 +174,12 @@ Status CommitLog::SyncOnce(Mark mark) noexcept {
     failed_.store(true, std::memory_order_release);
   }
   synced_.NotifyAll();
+  if ((end - begin) / 1000 >= kSlowSyncMicros) {
+    // Behind it all: who is told may take long, and must find the sync done.
+    mutex_.Unlock();
+    TellSlowSync(end - begin, /*under_way=*/false);
+    mutex_.Lock();
+  }
   return failure_;
 }
 

@@ -14,6 +14,7 @@
 #include "table/table_reader.h"
 #include "util/executor.h"
 #include "util/internal_key.h"
+#include "util/path.h"
 #include "util/status_macros.h"
 #include "wal/segments.h"
 
@@ -189,6 +190,12 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
   bool certain = WasDurable(segment);
   if (flaw.kind == Kind::kRecords) {
     certain = certain && flaw.first_position <= durable_;
+    // What is in tables needs no log: the rest of it was removed, and a crash brought this one
+    // back.
+    const TreeState& tree = inventory_.tree;
+    const bool rest_is_gone =
+        flaw.end == flaw.offset && flaw.first_position <= tree.tables.position;
+    certain = certain && (!rest_is_gone || tree.clean_close.has_value());
     damage.first_position = flaw.first_position;
     damage.last_position = flaw.last_position != kPositionMax
                                ? flaw.last_position
@@ -288,6 +295,7 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
 Result<DirectoryCheckSummary> CheckDirectory(const DirectoryCheckOptions& given) {
   DirectoryCheckOptions options = given;
   ASSIGN_OR_RETURN(options.path, given.fs->AbsolutePath(given.path));
+  options.path = WithoutLastSlashes(std::move(options.path));
   if (options.beside_writer) return CheckBesideWriter(options);
   uint64_t damages = 0;
   DirectoryChecker checker(

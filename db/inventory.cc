@@ -47,6 +47,7 @@ class InventoryTaker {
   bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
   void TellUnreadable();
   void TellGone(uint64_t number, std::string what);
+  void SortInMisnamed(Inventory::Segment segment);
   LogPos Durable() const;
   static LogPos LastPosition(const Inventory::Segment& segment);
   void SortOutTables();
@@ -228,27 +229,32 @@ void InventoryTaker::SortOutSegments() {
       own.push_back(std::move(segment));
     }
   }
-  for (Inventory::Segment& segment : misnamed) {
-    const uint64_t held = segment.survey->number();
-    std::string what =
-        "it holds segment " + std::to_string(held) + ": files were swapped or renamed";
-    const bool twice = std::any_of(own.begin(), own.end(), [&](const Inventory::Segment& other) {
-      return other.number == held;
-    });
-    if (twice || LastPosition(segment) <= inventory_.tree.tables.position) {
-      // The one under its own name counts, or none. A crash may leave such bytes in a new file.
-      unreadable_[segment.number] = std::move(what);
-    } else {
-      AddDamage(LogFileName(segment.number), 0, std::move(what));
-      segment.number = held;
-      own.push_back(std::move(segment));
-    }
-  }
-  std::sort(own.begin(), own.end(),
-            [](const auto& a, const auto& b) { return a.number < b.number; });
   inventory_.segments = std::move(own);
+  for (Inventory::Segment& segment : misnamed) SortInMisnamed(std::move(segment));
+  std::sort(inventory_.segments.begin(), inventory_.segments.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
   FollowChain();
   TellUnreadable();
+}
+
+// A segment in a file of another's name. A crash may leave such bytes in a new file: of one that is
+// there under its own name, that nothing needs any more, or that was never durable.
+void InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
+  const uint64_t held = segment.survey->number();
+  std::string what = "it holds segment " + std::to_string(held) + ": files were swapped or renamed";
+  const bool twice =
+      std::any_of(inventory_.segments.begin(), inventory_.segments.end(),
+                  [held](const Inventory::Segment& other) { return other.number == held; });
+  const bool needed = LastPosition(segment) > inventory_.tree.tables.position &&
+                      (!inventory_.certain || held <= inventory_.tree.durable_segment ||
+                       segment.survey->first_position() <= Durable());
+  if (twice || !needed) {
+    unreadable_[segment.number] = std::move(what);
+    return;
+  }
+  AddDamage(LogFileName(segment.number), 0, std::move(what));
+  segment.number = held;
+  inventory_.segments.push_back(std::move(segment));
 }
 
 // From the newest back along what each header says of its predecessor: segments between the two

@@ -105,7 +105,10 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
     std::string_view rest = file.substr(offset);
     auto frame = ManifestFrame::At(rest);
     if (!frame || !frame->Follows(contents.state.chain)) {
-      if (contents.edits.empty() || ManifestFrameSearch(rest, contents.state).Find().has_value()) {
+      std::vector<uint64_t> chains;
+      for (const ManifestState& state : contents.states) chains.push_back(state.chain);
+      ManifestFrameSearch search(rest, contents.state, std::move(chains));
+      if (contents.edits.empty() || search.Find().has_value()) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;

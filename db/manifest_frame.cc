@@ -1,6 +1,7 @@
 #include "db/manifest_frame.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "db/edit.h"
 #include "util/coding.h"
@@ -42,8 +43,10 @@ bool ManifestFrame::LooksLikeEdit() const {
   return true;
 }
 
-ManifestFrameSearch::ManifestFrameSearch(std::string_view rest, const ManifestState& before)
-    : rest_(rest), manifest_(before.number) {
+ManifestFrameSearch::ManifestFrameSearch(std::string_view rest, const ManifestState& before,
+                                         std::vector<uint64_t> read)
+    : rest_(rest), manifest_(before.number), read_(std::move(read)) {
+  std::sort(read_.begin(), read_.end());
   if (rest.size() < kManifestFrameHeaderBytes) return;
   seeds_.push_back(LoadFixed<uint64_t>(rest.data() + 4));
   if (auto bad = ManifestFrame::At(rest)) {
@@ -55,7 +58,7 @@ std::optional<size_t> ManifestFrameSearch::Find() {
   constexpr size_t kFirst = kManifestFrameHeaderBytes;
   for (size_t at = kFirst; at + kManifestFrameHeaderBytes < rest_.size(); ++at) {
     auto frame = ManifestFrame::At(rest_.substr(at));
-    if (!frame || !frame->LooksLikeEdit()) continue;
+    if (!frame || !frame->LooksLikeEdit() || WasRead(*frame)) continue;
     if (FollowsSeed(*frame) || FollowedByItsOwn(at, *frame)) return at;
     if (at + frame->size() == rest_.size() && IsOwnEdit(*frame)) return at;
     if (hashed_bytes_ > kSearchedBytesMax) return rest_.size();
@@ -71,6 +74,10 @@ bool ManifestFrameSearch::Follows(const ManifestFrame& frame, uint64_t chain) {
 bool ManifestFrameSearch::FollowsSeed(const ManifestFrame& frame) {
   return std::any_of(seeds_.begin(), seeds_.end(),
                      [&](uint64_t seed) { return Follows(frame, seed); });
+}
+
+bool ManifestFrameSearch::WasRead(const ManifestFrame& frame) const {
+  return std::binary_search(read_.begin(), read_.end(), frame.chain);
 }
 
 // Frames of an older manifest, left on the disk, match each other as well; but all their numbers

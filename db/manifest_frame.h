@@ -36,10 +36,12 @@ struct ManifestFrame {
 // thing in a file. Whatever part of the bad frame was hit, its successor matches the chain that is
 // stored in it or the one that follows from its body. Where all of it is gone, two frames further
 // on match each other, or a single one is an edit of this manifest and ends where the file does.
+// What was read before is no successor: a torn append may be a copy of the file's own beginning.
 class ManifestFrameSearch {
  public:
-  // `rest` begins with the bad frame.
-  ManifestFrameSearch(std::string_view rest, const ManifestState& before);
+  // `rest` begins with the bad frame; `read`: the chains of the frames before it.
+  ManifestFrameSearch(std::string_view rest, const ManifestState& before,
+                      std::vector<uint64_t> read);
 
   // Where in `rest` the first good frame begins; nullopt: there is none. rest.size(): no append is
   // like this, bytes made to look like frames over and over.
@@ -48,11 +50,13 @@ class ManifestFrameSearch {
  private:
   bool Follows(const ManifestFrame& frame, uint64_t chain);
   bool FollowsSeed(const ManifestFrame& frame);
+  bool WasRead(const ManifestFrame& frame) const;
   bool IsOwnEdit(const ManifestFrame& frame) const;
   bool FollowedByItsOwn(size_t at, const ManifestFrame& frame);
 
   const std::string_view rest_;
   const uint64_t manifest_;
+  std::vector<uint64_t> read_;  // ascending
   std::vector<uint64_t> seeds_;
   uint64_t hashed_bytes_ = 0;
 };

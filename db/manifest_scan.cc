@@ -58,13 +58,15 @@ class ManifestScanner {
       scan_.gaps.push_back({at, at + frame->size(), std::string(edit.status().message())});
     }
     scan_.state.chain = frame->chain;
+    read_.push_back(frame->chain);
     next_ = at + frame->size();
     return true;
   }
 
   // Where reading goes on behind bad bytes; the file's end: nowhere.
   uint64_t PassGap(uint64_t at) {
-    const std::optional<size_t> found = ManifestFrameSearch(file_.substr(at), scan_.state).Find();
+    const std::optional<size_t> found =
+        ManifestFrameSearch(file_.substr(at), scan_.state, read_).Find();
     if (!found || *found >= file_.size() - at) {
       scan_.tail = {at, file_.size(), "an edit does not match the checksum chain"};
       return file_.size();
@@ -76,6 +78,7 @@ class ManifestScanner {
 
   const std::string_view file_;
   ManifestScan scan_;
+  std::vector<uint64_t> read_;  // the chains of the good frames
   bool first_on_trust_ = false;
   bool trust_next_ = false;
   uint64_t next_ = 0;

@@ -47,15 +47,17 @@ class Opener {
     Status replayed = Replay();
     if (replayed.ok()) replayed = SpillFromManySegments();
     if (replayed.ok()) replayed = LoadKeyspaces();
+    if (replayed.ok()) ReportTails();
     if (replayed.ok()) replayed = SecureLog();
     if (!replayed.ok()) {
       RemoveSpilled();
       return replayed;
     }
     RETURN_IF_ERROR(StartEpochAndManifest());
-    RemoveOldManifests();
-    RETURN_IF_ERROR(StartLog());
     damages_ = CheckTableFiles(fs_, path_, *live_tree_->version());
+    // With tables missing, ROOT may be an older copy, and another manifest the only one that knows.
+    if (damages_.empty()) RemoveOldManifests();
+    RETURN_IF_ERROR(StartLog());
     RemoveObsoleteFiles();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
     Report();
@@ -81,6 +83,7 @@ class Opener {
   Status StartLog();
   void RemoveOldManifests();
   void RemoveObsoleteFiles();
+  void ReportTails();
   void Report();
   Result<std::unique_ptr<DB>> Finish();
   std::vector<RetainedSegment> OldSegments() const;
@@ -448,8 +451,8 @@ void Opener::RemoveObsoleteFiles() {
   }
 }
 
-void Opener::Report() {
-  const RecoveryInfo& info = core_->recovery;
+// Before anything of them is removed: an open that fails or is killed behind that leaves no trace.
+void Opener::ReportTails() {
   if (tree_.manifest_tail_bytes > 0) {
     Event tail;
     tail.kind = EventKind::kUnprovenTail;
@@ -460,16 +463,20 @@ void Opener::Report() {
     tail.detail = "an edit that was never acknowledged, torn or not whole";
     core_->events->Emit(std::move(tail));
   }
-  if (info.unproven_tail_bytes > 0) {
+  if (const auto& cut = log_state_.replay.tail; cut && cut->bytes > 0) {
     Event tail;
     tail.kind = EventKind::kUnprovenTail;
     tail.position = log_state_.replay.last_position;
-    tail.file = info.unproven_tail_file;
-    tail.offset = info.unproven_tail_offset;
-    tail.bytes_in = info.unproven_tail_bytes;
-    tail.detail = log_state_.replay.tail->reason;
+    tail.file = cut->file;
+    tail.offset = cut->offset;
+    tail.bytes_in = cut->bytes;
+    tail.detail = cut->reason;
     core_->events->Emit(std::move(tail));
   }
+}
+
+void Opener::Report() {
+  const RecoveryInfo& info = core_->recovery;
   for (const Damage& damage : damages_) core_->events->Emit(EventOf(damage));
   if (!catalogue_damage_.ok()) {
     Event event;

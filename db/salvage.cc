@@ -14,6 +14,7 @@
 #include "db/salvage_merge.h"
 #include "db/salvage_tables.h"
 #include "db/salvage_target.h"
+#include "util/path.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -210,6 +211,8 @@ Result<SalvageSummary> Salvage(const SalvageOptions& options) {
   SalvageOptions absolute = options;
   ASSIGN_OR_RETURN(absolute.source, options.fs->AbsolutePath(options.source));
   ASSIGN_OR_RETURN(absolute.target, options.fs->AbsolutePath(options.target));
+  absolute.source = WithoutLastSlashes(std::move(absolute.source));
+  absolute.target = WithoutLastSlashes(std::move(absolute.target));
   return Salvager(absolute).Run();
 }
 

@@ -73,7 +73,10 @@ Status SalvageTarget::Add(const Entry& entry) {
   if (dropped_.contains(number)) return Status::Ok();
   ASSIGN_OR_RETURN(const Keyspace keyspace, KeyspaceOf(number));
   const uint64_t more = key.size() + entry.value.size() + kOperationOverheadBytesMax;
-  if (!batch_.empty() && batch_.bytes() + more > batch_bytes_max_) RETURN_IF_ERROR(WriteBatchOut());
+  // In memory, since that is what a database limits: tiny records cost more there than bytes.
+  if (!batch_.empty() && batch_.memory_bytes() + more > batch_bytes_max_) {
+    RETURN_IF_ERROR(WriteBatchOut());
+  }
   batch_.Put(keyspace, key, entry.value);
   ++records_;
   bytes_ += key.size() + entry.value.size();

@@ -148,16 +148,16 @@ class RecordSurvey {
 
 Result<std::unique_ptr<SegmentSurvey>> SegmentSurvey::Open(FileSystem* fs,
                                                            const std::string& path) {
-  ASSIGN_OR_RETURN(auto file, fs->OpenRandomAccess(path));
-  std::unique_ptr<SegmentSurvey> survey(new SegmentSurvey(path, std::move(file)));
+  std::unique_ptr<SegmentSurvey> survey(new SegmentSurvey(fs, path));
   RETURN_IF_ERROR(survey->ReadHead());
   return survey;
 }
 
 Status SegmentSurvey::ReadHead() {
-  ASSIGN_OR_RETURN(probe_, ProbeSegment(*file_, FileNameOf(path_)));
+  ASSIGN_OR_RETURN(const auto file, fs_->OpenRandomAccess(path_));
+  ASSIGN_OR_RETURN(probe_, ProbeSegment(*file, FileNameOf(path_)));
   std::string head(std::min(kCatalogueOffset, probe_.file_bytes), '\0');
-  ASSIGN_OR_RETURN(const size_t got, file_->Read(0, head.size(), head.data()));
+  ASSIGN_OR_RETURN(const size_t got, file->Read(0, head.size(), head.data()));
   head.resize(got);
   if (has_header()) {
     const SegmentHeader& header = probe_.header();
@@ -178,7 +178,7 @@ Status SegmentSurvey::ReadHead() {
   CheckHeaders(head);
   CheckSlots(head);
   CheckUnused(head);
-  return ReadCatalogue();
+  return ReadCatalogue(*file);
 }
 
 void SegmentSurvey::CheckHeaders(std::string_view head) {
@@ -219,12 +219,13 @@ void SegmentSurvey::CheckUnused(std::string_view head) {
   }
 }
 
-Status SegmentSurvey::ReadCatalogue() {
+Status SegmentSurvey::ReadCatalogue(const RandomAccessFile& file) {
   if (!has_header() || probe_.decoded.catalogue_bytes == 0) return Status::Ok();
   const DecodedHeader& decoded = probe_.decoded;
   const uint64_t end = std::min(decoded.records_offset(), probe_.file_bytes);
+  ReadWindow window(&file);
   std::string_view bytes;
-  RETURN_IF_ERROR(window_.Fetch(kCatalogueOffset, decoded.catalogue_bytes, end, &bytes));
+  RETURN_IF_ERROR(window.Fetch(kCatalogueOffset, decoded.catalogue_bytes, end, &bytes));
   bytes = bytes.substr(0, decoded.catalogue_bytes);
   if (bytes.size() == decoded.catalogue_bytes &&
       ChecksumMatches(decoded.catalogue_checksum,
@@ -241,9 +242,21 @@ Result<SegmentSurvey::Summary> SegmentSurvey::Read(
     const Limits& limits, const std::function<Status(const CommitRecord&)>& record,
     const std::function<void(const SegmentFlaw&)>& flaw) {
   if (!identified()) return Summary{};
+  const auto file = fs_->OpenRandomAccess(path_);
+  if (file.status().Is(StatusCode::kNotFound)) {
+    flaw({.kind = Kind::kRecords,
+          .offset = 0,
+          .end = probe_.file_bytes,
+          .what = "the file went away while it was looked at",
+          .first_position = first_position(),
+          .last_position = limits.last_position.value_or(kPositionMax)});
+    return Summary{.last_position = first_position() - 1};
+  }
+  RETURN_IF_ERROR(file.status());
+  ReadWindow window(file->get());
   const uint64_t end = std::min(probe_.file_bytes, limits.length_max);
   const bool cut_short = limits.is_bounded() && probe_.file_bytes < limits.length_max;
-  return RecordSurvey(&window_, context_, has_header(), records_offset_,
+  return RecordSurvey(&window, context_, has_header(), records_offset_,
                       std::max(end, records_offset_), cut_short, limits, record, flaw)
       .Run();
 }

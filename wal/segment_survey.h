@@ -72,26 +72,25 @@ class SegmentSurvey {
     LogPos durable = 0;  // the highest any good record tells
     bool sealed = false;
   };
-  // All good records in order, and what is bad between them; a failed record() ends it.
+  // All good records in order, and what is bad between them; a failed record() ends it. The file is
+  // open only meanwhile: there may be more segments than descriptors.
   Result<Summary> Read(const Limits& limits,
                        const std::function<Status(const CommitRecord&)>& record,
                        const std::function<void(const SegmentFlaw&)>& flaw);
 
  private:
-  explicit SegmentSurvey(std::string path, std::unique_ptr<RandomAccessFile> file)
-      : path_(std::move(path)), file_(std::move(file)), window_(file_.get()) {}
+  SegmentSurvey(FileSystem* fs, std::string path) : fs_(fs), path_(std::move(path)) {}
   Status ReadHead();
   void CheckHeaders(std::string_view head);
   void CheckSlots(std::string_view head);
   void CheckUnused(std::string_view head);
-  Status ReadCatalogue();
+  Status ReadCatalogue(const RandomAccessFile& file);
   void AddFlaw(SegmentFlaw::Kind kind, uint64_t offset, uint64_t end, std::string what) {
     head_flaws_.push_back({kind, offset, end, std::move(what)});
   }
 
+  FileSystem* const fs_;
   const std::string path_;
-  const std::unique_ptr<RandomAccessFile> file_;
-  ReadWindow window_;
   SegmentProbe probe_;
   FrameContext context_;
   uint64_t number_ = 0;

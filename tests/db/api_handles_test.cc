@@ -11,6 +11,7 @@
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
 #include "tests/support/generators.h"
+#include "tests/support/sanitizers.h"
 
 namespace logwood::test {
 namespace {
@@ -105,6 +106,7 @@ TEST_F(Handles, KeyspaceOfTheOriginalIsRefusedByACopy) {
 // Destructors of statics run when the main thread's own thread_local objects are gone; so do those
 // of thread_local objects that are older than the first call.
 TEST_F(Handles, CallsFromDestructorsAtAThreadsEndWork) {
+  if (kSanitized) GTEST_SKIP() << "what is made that late is never freed: a leak to the sanitizer";
   struct Last {
     ~Last() {
       std::string value;

@@ -160,6 +160,7 @@ TEST_F(DamageUnitTest, NoTableIsRemovedWhileOneIsMissing) {
   const std::string manifest = Names(".manifest").at(0);
   const std::string older = Bytes(manifest);
   ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->WaitForCompaction());  // whose look at the tables may be the last to let them go
   Kill();
   const Strings newer = Names(".table");  // once nothing removes replaced ones any more
   Replace(manifest, older);

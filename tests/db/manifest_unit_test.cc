@@ -165,6 +165,20 @@ TEST_F(ManifestTest, TwoEditsAreEnoughToTellDamageFromATornTail) {
   }
 }
 
+// What a torn append leaves may be stale bytes of the same file.
+TEST_F(ManifestTest, ACopyOfItsOwnEditsBehindTheLastIsATornTail) {
+  Write(4);
+  const size_t end = bytes_.size();
+  for (const size_t torn : {size_t{0}, size_t{1}, size_t{5}, size_t{21}}) {
+    for (size_t from = begin(0) - 3; from < begin(2); ++from) {
+      const std::string copied = bytes_ + std::string(torn, 'e') + bytes_.substr(from, end - from);
+      ASSERT_OK_AND_ASSIGN(const ManifestContents contents, ReadWith(copied));
+      EXPECT_EQ(contents.edits.size(), 4u);
+      EXPECT_EQ(contents.tail_offset, end);
+    }
+  }
+}
+
 TEST_F(ManifestTest, RunsOfDamageInAnEarlierEditAreDamage) {
   Write(5);
   for (size_t from = begin(1); from < begin(2); ++from) {

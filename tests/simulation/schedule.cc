@@ -99,11 +99,11 @@ class Priorities final : public Strategy {
 }  // namespace
 
 std::string_view PointName(Point point) {
-  constexpr std::array<std::string_view, 11> kNames = {"lock",  "unlock", "wait",  "notify",
-                                                       "start", "join",   "sleep", "clock",
-                                                       "spin",  "atomic", "end"};
-  static_assert(static_cast<size_t>(Point::kEnd) + 1 == kNames.size());
-  return kNames[static_cast<size_t>(point)];
+  constexpr std::array<std::string_view, 11> kPointNames = {"lock",  "unlock", "wait",  "notify",
+                                                            "start", "join",   "sleep", "clock",
+                                                            "spin",  "atomic", "end"};
+  static_assert(static_cast<size_t>(Point::kEnd) + 1 == kPointNames.size());
+  return kPointNames[static_cast<size_t>(point)];
 }
 
 ScheduleOptions ScheduleOptions::FromSeed(uint64_t seed) {

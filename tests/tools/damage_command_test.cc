@@ -159,6 +159,30 @@ TEST_F(DamageCommand, SalvageRefusesAFullTargetOneInTheSourceAndASourceInUse) {
   EXPECT_NE(ran.err.find("--ignore-writer"), std::string::npos) << ran.err;
 }
 
+TEST_F(DamageCommand, ALastSlashChangesNothing) {
+  Shell(std::string(kMakeDatabase) + kDamageTable);
+  ExpectUnchanged("logwood salvage db/ db/new");
+  EXPECT_EQ(Shell("logwood salvage db/ db/new").status, Shell("logwood salvage db db/new").status);
+  EXPECT_EQ(Shell("logwood check db/ --json | head -n 1").out,
+            Shell("logwood check db --json | head -n 1").out);
+}
+
+TEST_F(DamageCommand, SalvageOfTinyRecordsNeedsLittleMemory) {
+  const Ran ran = Shell(
+      "seq 1 100000 | sed 's/$/\tv/' | logwood load db -q -\n"
+      "logwood salvage db new -q --memory 32MiB; logwood count new");
+  EXPECT_EQ(ran.out, "100000\n") << ran.err;
+}
+
+TEST_F(DamageCommand, SegmentsMayOutnumberDescriptors) {
+  const Ran ran = Shell(
+      "for i in $(seq 60); do logwood put db key$i v > /dev/null; done\n"
+      "ls db | grep -c log\n"
+      "ulimit -n 20; logwood check db -q && logwood salvage db new -q; logwood count new");
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_TRUE(ran.out.ends_with("\n60\n")) << ran.out << ran.err;
+}
+
 TEST_F(DamageCommand, WhereNothingCanBeSavedTheStatusIsThree) {
   Shell(kMakeDatabase);
   const Ran ran = Shell(
