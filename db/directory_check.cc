@@ -67,6 +67,7 @@ class DirectoryChecker {
   Status CheckSegment(const Inventory::Segment& segment);
   void TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   bool WasDurable(const Inventory::Segment& segment) const;
+  bool WasRemoved(const Inventory::Segment& segment) const;
   void CheckTableOf(const TableMeta& meta);
   Status CheckUnknownTable(uint64_t number);
   void Advance(uint64_t bytes) {
@@ -181,7 +182,15 @@ bool DirectoryChecker::WasDurable(const Inventory::Segment& segment) const {
   return segment.number <= durable_segment_ || (holds_commits && first <= durable_);
 }
 
+// What a writer removed meanwhile, nothing needs any more.
+bool DirectoryChecker::WasRemoved(const Inventory::Segment& segment) const {
+  if (!options_.beside_writer) return false;
+  const auto there = options_.fs->Exists(JoinPath(options_.path, LogFileName(segment.number)));
+  return there.ok() && !*there;
+}
+
 void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw) {
+  if (WasRemoved(segment)) return;
   using Kind = SegmentFlaw::Kind;
   Damage damage;
   damage.file = LogFileName(segment.number);

@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(Shard, EveryStory, testing::Range(uint64_t{0}, uint64_t
 
 TEST_F(PowerLoss, SeededStories) {
   Random random(options_.seed);
-  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 2);
+  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 1);
   for (uint64_t i = 0; i < stories; ++i) {
     CrashScript script;
     script.profile = random.Uniform(CrashProfiles().size());

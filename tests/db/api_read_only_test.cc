@@ -116,6 +116,7 @@ TEST_F(OpenedReadOnly, WhatAWriterRemovesLaterStaysReadableBesideIt) {
   ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly(options, path_));
   for (uint32_t i = 0; i < 400; ++i) ASSERT_OK(db_->Put({}, KeyOf(3 + 8 * i), ValueOf(i + 1, 100)));
   ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  ASSERT_OK(db_->WaitForCompaction());
   const std::set<std::string> after = Names();
   for (const std::string& name : before) {
     const bool data = name.ends_with(".table") || name.ends_with(".log");

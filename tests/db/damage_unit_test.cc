@@ -110,6 +110,7 @@ TEST_F(DamageUnitTest, ALastEditThatCannotBeReadIsDamageWhereItsInputsAreGone) {
   const std::string manifest = Names(".manifest").at(0);
   size_t end = Bytes(manifest).size();
   ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->WaitForCompaction());  // whose look at the tables may be the last to let them go
   Kill();
   const std::string whole = Bytes(manifest);
   // To the end of the edit that replaces both; moves to other levels may follow.
@@ -160,7 +161,7 @@ TEST_F(DamageUnitTest, NoTableIsRemovedWhileOneIsMissing) {
   const std::string manifest = Names(".manifest").at(0);
   const std::string older = Bytes(manifest);
   ASSERT_OK(db_->CompactAll({}));
-  ASSERT_OK(db_->WaitForCompaction());  // whose look at the tables may be the last to let them go
+  ASSERT_OK(db_->WaitForCompaction());
   Kill();
   const Strings newer = Names(".table");  // once nothing removes replaced ones any more
   Replace(manifest, older);
@@ -192,6 +193,7 @@ TEST_F(QuarantineTest, OnlyTheDamagedTableIsLeftAlone) {
   Put("a2", std::string(100, 'x'));
   ASSERT_OK(db_->Flush());
   ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->WaitForCompaction());
   const std::string damaged = Names(".table").at(0);
   Put("m1", "good");
   Put("n9", "good");
