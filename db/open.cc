@@ -18,7 +18,6 @@
 #include "util/status_macros.h"
 #include "util/thread_scratch.h"
 #include "wal/log_format.h"
-#include "wal/segment_probe.h"
 
 namespace logwood {
 

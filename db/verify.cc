@@ -51,8 +51,8 @@ class Verifier {
       return;
     }
     const auto flaw_found = [&](const SegmentFlaw& flaw) {
-      if (collected && collected(segment.number)) return;  // nothing needs it any more
       if (flaw.kind == SegmentFlaw::Kind::kSlot) return;   // a crash may tear it at any time
+      if (collected && collected(segment.number)) return;  // nothing needs it any more
       damage.offset = flaw.offset;
       damage.what = flaw.what;
       damage.first_position = flaw.first_position;
