@@ -7,6 +7,7 @@
 #include "db/file_names.h"
 #include "db/manifest.h"
 #include "db/manifest_scan.h"
+#include "db/settings.h"
 #include "util/status_macros.h"
 #include "wal/segments.h"
 
@@ -16,6 +17,13 @@ namespace {
 
 bool IsBroken(const Status& status) {
   return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
+}
+
+// Segments below the first that recovery needs only wait for their removal.
+bool RetainsNothing(const TreeState& tree) {
+  const Result<Settings> settings = ResolveSettings(Options(), tree.settings);
+  return settings.ok() && settings->log_retention.bytes_min == 0 &&
+         settings->log_retention.age_min.count() == 0;
 }
 
 class InventoryTaker {
@@ -329,11 +337,14 @@ void InventoryTaker::TellGone(uint64_t number, std::string what) {
   const TreeState& tree = inventory_.tree;
   const bool was_durable = number <= tree.durable_segment ||
                            (held_commits && !is_last && damage.last_position <= Durable());
-  // Of those that nothing needs any more and that were removed, a crash may bring an older one back
-  // alone.
-  const bool is_needed = is_there || damage.last_position > tree.tables.position;
+  // Those that nothing needs any more are being removed. What a sync failed to write of one may be
+  // gone, and a crash may bring an older one back alone.
+  const bool is_waiting =
+      (tree.first_segment == 0 || number < tree.first_segment) && RetainsNothing(tree);
+  const bool is_needed = damage.last_position > tree.tables.position || (is_there && !is_waiting);
   // A clean close makes removals durable.
-  if ((tree.clean_close && number <= tree.clean_close->segment) || (was_durable && is_needed)) {
+  const bool was_closed = tree.clean_close && number <= tree.clean_close->segment;
+  if ((was_closed && (is_there || held_commits)) || (was_durable && is_needed)) {
     AddDamage(std::move(damage));
   } else {
     inventory_.notes.push_back(std::move(damage));

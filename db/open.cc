@@ -330,7 +330,9 @@ Status Opener::MakeDurable(size_t index) {
   const SegmentSummary& segment = log_state_.replay.segments[index];
   const std::string path = JoinPath(path_, LogFileName(segment.number));
   ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(path));
-  if (!tree_.clean_close && segment.last_position > log_state_.replay.durable_point) {
+  // Of one without commits, which ends before it begins, the head is what counts.
+  const LogPos end = std::max(segment.first_position, segment.last_position);
+  if (!tree_.clean_close && end > log_state_.replay.durable_point) {
     RETURN_IF_ERROR(MendHead(index, file.get()));
     ASSIGN_OR_RETURN(auto reader, fs_->OpenRandomAccess(path));
     std::string chunk(std::min<uint64_t>(kRewriteBytes, segment.length), '\0');

@@ -51,13 +51,15 @@ class Verifier {
       return;
     }
     const auto flaw_found = [&](const SegmentFlaw& flaw) {
-      if (flaw.kind == SegmentFlaw::Kind::kSlot) return;   // a crash may tear it at any time
+      // A crash may tear these, and nothing is lost with them.
+      using Kind = SegmentFlaw::Kind;
+      if (flaw.kind == Kind::kSlot || flaw.kind == Kind::kTrailer) return;
       if (collected && collected(segment.number)) return;  // nothing needs it any more
       damage.offset = flaw.offset;
       damage.what = flaw.what;
       damage.first_position = flaw.first_position;
       damage.last_position = flaw.last_position;
-      if (flaw.kind != SegmentFlaw::Kind::kRecords) damage.what += "; no commit is affected";
+      if (flaw.kind != Kind::kRecords) damage.what += "; no commit is affected";
       Found(damage);
     };
     for (const SegmentFlaw& flaw : (*survey)->head_flaws()) flaw_found(flaw);

@@ -193,6 +193,16 @@ void BTree::Cursor::Seek(const IndexKey& key) {
   }
 }
 
+// Proof, 8.
+void BTree::Cursor::LeaveForwards() {
+  const IndexKey last = RecordIndexKey(records_[count_ - 1]);
+  if (CompareRecord(end_, last) <= 0) {
+    at_ = Load(&last, Bound::kAtOrBefore, Bound::kAtOrBefore);
+    if (at_ < count_ || end_ == nullptr) return;
+  }
+  Seek(RecordIndexKey(end_));
+}
+
 void BTree::Cursor::SeekLast(const IndexKey* key, Bound bound) {
   // A leaf holds its separator, so that only the first one can have no entry before the key.
   const unsigned before = Load(key, bound, bound);

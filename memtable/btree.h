@@ -18,10 +18,8 @@
 //     version: N is retired. Between (a) and (b) N still holds everything right took. The root gets
 //     a parent of its own first, while it is its only child.
 //  4. A retired node's memory is used again, for a node of the same kind; so N's slots are only
-//  ever
-//     overwritten after N's version changed. If R loads version v, then slots, then version v
-//     again, no slot it loaded was an overwritten one (that load would make the bump visible to
-//     it).
+//     ever overwritten after N's version changed. If R loads version v, then slots, then version v
+//     again, no slot it loaded was an overwritten one (that load would make the bump visible).
 //  5. R descends from P to child c: loads `order` o of P, picks slot s, loads c, loads c's version
 //     w, then checks that P has order o, child c in s, and the version R knows P by. Then at the
 //     time of the check P was not retired and c was P's child for the range R wants: had W split c
@@ -33,7 +31,11 @@
 //     is in it. `begin` and `end` of the leaf come from checked nodes and are entries themselves.
 //  7. A failed check means that W split a node on R's path meanwhile: R starts again. So the whole
 //     makes progress always, and no reader waits for a writer that was stopped halfway.
-//  8. Unchecked values are harmless: slots always hold addresses of records or nodes of their kind
+//  8. A leaf read between (a) and (b) ends at the new separator, yet still holds what right took.
+//  So
+//     what lies behind its last entry is not always its `end`: a cursor that leaves it goes to the
+//     later of the two. A search by that last entry finds right, of which (a) told.
+//  9. Unchecked values are harmless: slots always hold addresses of records or nodes of their kind
 //     (leaf and inner memory are never exchanged; only the version, at the same place in both, is
 //     read before the check), counts and slots are bounded by the word that holds them.
 #pragma once
@@ -130,13 +132,14 @@ class BTree::Cursor {
   void SeekForPrev(const IndexKey& key) { SeekLast(&key, Bound::kAtOrBefore); }
   // REQUIRES: record() != null.
   void Next() {
-    if (++at_ == count_ && end_ != nullptr) Seek(RecordIndexKey(end_));
+    if (++at_ == count_ && end_ != nullptr) LeaveForwards();
   }
   void Prev();
 
  private:
   // Copies the leaf the key belongs to; returns how many of its entries are before (or at) the key.
   unsigned Load(const IndexKey* key, Bound descend, Bound count);
+  void LeaveForwards();
   void SeekLast(const IndexKey* key, Bound bound);
 
   const BTree& tree_;

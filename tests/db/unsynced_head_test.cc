@@ -104,5 +104,24 @@ TEST_F(UnsyncedHead, TornCatalogueIsMadeAnew) {
   ExpectMended(kCatalogueOffset + catalogue_bytes_ / 2, std::string(1, '\xee'));
 }
 
+// A failed sync, then a loss of power, may leave it so; what is retained must be there.
+TEST_F(UnsyncedHead, OfASegmentThatWaitsForItsRemovalNothingIsNeeded) {
+  for (const uint64_t retained_bytes : {uint64_t{0}, uint64_t{1} << 30}) {
+    const Place place;
+    ASSERT_OK(WriteDirectory(place.files(), "/db", killed_));
+    Options options = options_;
+    options.file_system = place.files();
+    options.log_retention = LogRetention{.bytes_min = retained_bytes};
+    ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, "/db"));
+    ASSERT_OK(db->Flush());
+    ASSERT_OK_AND_ASSIGN(FileContents after, ReadLiveDirectory(place.files(), "/db"));
+    db.reset();
+    after[newest_] = std::string(killed_[newest_].size(), '\0');
+    const Place later;
+    ASSERT_OK(WriteDirectory(later.files(), "/db", after));
+    EXPECT_EQ(Damages(later) == "", retained_bytes == 0) << Damages(later);
+  }
+}
+
 }  // namespace
 }  // namespace logwood::test
