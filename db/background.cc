@@ -130,8 +130,10 @@ Status Background::FlushOnce() {
     return synced;
   }
   MemoryAccount account(&core.cache, MemoryAccount::Of::kJob);
-  ASSIGN_OR_RETURN(SinkResult result,
-                   RunFlush(sealed, MakeRules(), MakeSink(end.time_us, &account)));
+  Result<SinkResult> flushed = RunFlush(sealed, MakeRules(), MakeSink(end.time_us, &account));
+  // Memory that changed by itself stays as it is. The log has what was written; an open reads it.
+  if (flushed.status().Is(StatusCode::kCorruption)) parts_.errors->StopWrites(flushed.status());
+  ASSIGN_OR_RETURN(SinkResult result, std::move(flushed));
   Edit edit;
   edit.tables = end;
   edit.first_segment = first_segment;
@@ -253,11 +255,15 @@ Status Background::WaitIdle(Deadline deadline) {
 }
 
 void Background::UpdateBacklog() {
-  std::shared_ptr<const Version> version = parts_.tree->version();
-  debt_.store(CompactionDebt(version->shape(), parts_.core->settings.compaction()),
-              std::memory_order_relaxed);
-  level0_tables_.store(static_cast<uint32_t>(version->shape().levels[0].size()),
-                       std::memory_order_relaxed);
+  {
+    // Whoever comes last has the newest version.
+    MutexLock lock(backlog_mutex_);
+    std::shared_ptr<const Version> version = parts_.tree->version();
+    debt_.store(CompactionDebt(version->shape(), parts_.core->settings.compaction()),
+                std::memory_order_relaxed);
+    level0_tables_.store(static_cast<uint32_t>(version->shape().levels[0].size()),
+                         std::memory_order_relaxed);
+  }
   UpdateDelay();
 }
 
@@ -273,6 +279,7 @@ void Background::UpdateDelay() {
   limits.debt_bytes_hard = 24 * base_bytes;
   limits.level0_tables_soft = 2 * settings.level0_tables;
   limits.level0_tables_hard = 6 * settings.level0_tables;
+  MutexLock backlog(backlog_mutex_);
   BackpressureInputs now;
   const uint64_t memory = parts_.tree->memtable_bytes();
   now.unflushed_bytes = memory - std::min(memory, settings.memtable_bytes);

@@ -107,6 +107,7 @@ class Background {
 
   const Parts parts_;
   std::atomic<bool> stopping_{false};
+  Mutex backlog_mutex_;  // one computes the next three at a time
   std::atomic<uint64_t> debt_{0};
   std::atomic<uint32_t> level0_tables_{0};
   std::atomic<double> delay_ns_per_byte_{0};

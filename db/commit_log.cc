@@ -81,13 +81,19 @@ Status CommitLog::Rotate() {
     const auto unsynced = std::count_if(segments_.begin(), segments_.end(),
                                         [](const Segment& segment) { return !segment.synced; });
     while (syncing_ && unsynced >= kUnsyncedSegmentsMax) synced_.Wait(mutex_);
-    if (unsynced >= kUnsyncedSegmentsMax) RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
+    if (unsynced >= kUnsyncedSegmentsMax) {
+      RETURN_IF_ERROR(Status(failure_));
+      RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
+    }
   }
   return NewSegment(active_->header().number, active_->length());
 }
 
 Status CommitLog::Store() {
-  if (failed_.load(std::memory_order_acquire)) return failure();
+  if (failed_.load(std::memory_order_acquire)) {
+    active_->Discard();
+    return failure();
+  }
   uint64_t before = active_->length();
   RETURN_IF_ERROR(active_->Store());
   uint64_t bytes = active_->length() - before;
@@ -225,6 +231,7 @@ Status CommitLog::MarkIdle() {
   RETURN_IF_ERROR(SyncOnce(Mark::kAlways));
   // Once more, so that the slot just stored is durable itself.
   while (syncing_) synced_.Wait(mutex_);
+  RETURN_IF_ERROR(Status(failure_));
   return SyncOnce(Mark::kAlways);
 }
 

@@ -52,7 +52,7 @@ class DirectoryChecker {
     for (uint64_t number : inventory_.unknown_tables) {
       if (Wanted(only, number)) RETURN_IF_ERROR(CheckUnknownTable(number));
     }
-    return Status::Ok();
+    return not_opened_;
   }
   const DirectoryCheckSummary& summary() const { return summary_; }
 
@@ -87,6 +87,7 @@ class DirectoryChecker {
   // Why the log does not open; until another finding is of the same place.
   std::optional<Damage> verdict_;
   std::set<std::pair<std::string, uint64_t>> told_;
+  Status not_opened_;  // of the first table that was not, for another reason than damage
 };
 
 void DirectoryChecker::AddTotal(const std::set<std::string>* only) {
@@ -228,9 +229,14 @@ void DirectoryChecker::CheckTableOf(const TableMeta& meta) {
   check.fs = options_.fs;
   check.directory = options_.path;
   check.names = &names_;
-  check.report = tell_damage_;
+  bool told = false;
+  check.report = [&](const Damage& damage) {
+    told = true;
+    tell_damage_(damage);
+  };
   check.advance = [this](uint64_t bytes) { Advance(bytes); };
-  static_cast<void>(CheckTable(check, meta).ok());  // told
+  const Status status = CheckTable(check, meta);
+  if (!told && not_opened_.ok()) not_opened_ = status;
 }
 
 // By its own word alone.
@@ -243,6 +249,7 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
   if (file.status().Is(StatusCode::kNotFound)) return Status::Ok();
   RETURN_IF_ERROR(file.status());
   auto reader = TableReader::Open(std::move(*file), path, nullptr, nullptr, nullptr);
+  if (!reader.ok() && !reader.status().Is(StatusCode::kCorruption)) return reader.status();
   if (!reader.ok()) {
     tell_damage_(DamageFrom(reader.status(), options_.path, note.file));
     return Status::Ok();

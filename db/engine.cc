@@ -1,6 +1,9 @@
 #include "db/engine.h"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
 
 #include "db/statistics_report.h"
 #include "db/verify.h"
@@ -15,6 +18,9 @@ namespace {
 
 // Latency is measured for one write in so many.
 constexpr uint32_t kLatencySample = 16;
+
+// How often a close looks whether calls that saw no close have ended.
+constexpr std::chrono::milliseconds kCallsLook{1};
 
 bool Sampled() {
   thread_local uint32_t count = 0;
@@ -31,15 +37,22 @@ Status CheckName(std::string_view name) {
 }  // namespace
 
 // Enter before looking at `closed`, leave at the end: Close sets `closed` first and waits second.
+// Once the last call has left, the engine may be gone.
 class Engine::Call {
  public:
   explicit Call(Engine* engine) : engine_(engine) {
     engine_->calls_.fetch_add(1, std::memory_order_seq_cst);
   }
   ~Call() {
-    bool last = engine_->calls_.fetch_sub(1, std::memory_order_seq_cst) == 1;
-    if (!last || !engine_->core_->closed.load(std::memory_order_seq_cst)) return;
+    Core& core = *engine_->core_;
+    // Who closes just now looks again soon.
+    const bool tells = !is_open() && !core.in_child.load(std::memory_order_relaxed);
+    if (!tells) {
+      engine_->calls_.fetch_sub(1, std::memory_order_seq_cst);
+      return;
+    }
     MutexLock lock(engine_->close_mutex_);
+    engine_->calls_.fetch_sub(1, std::memory_order_seq_cst);
     engine_->calls_ended_.NotifyAll();
   }
   Call(const Call&) = delete;
@@ -90,7 +103,9 @@ Status Engine::Close() {
   }
   {
     MutexLock lock(close_mutex_);
-    while (calls_.load(std::memory_order_seq_cst) != 0) calls_ended_.Wait(close_mutex_);
+    while (calls_.load(std::memory_order_seq_cst) != 0) {
+      calls_ended_.WaitUntil(close_mutex_, DeadlineAfter(kCallsLook));
+    }
   }
   core_->executor->Shutdown();
   Status status = CloseLog();
@@ -155,27 +170,53 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
 }
 
 // One operation needs no batch object: its bytes are built in a buffer of the thread, which keeps
-// its room for the next one as long as that is little.
-WriteBatch& Engine::ThreadBatch() {
-  constexpr size_t kKeptBytesMax = 256 << 10;
-  WriteBatch& batch = ThreadScratch<WriteBatch, struct OneOperation>();
-  if (batch.bytes() > kKeptBytesMax) batch = WriteBatch();
-  batch.Clear();
-  return batch;
-}
+// its room for the next one as long as that is little. A listener that a write calls may itself
+// write, to another database: that one gets a buffer of its own.
+class Engine::OneOperation {
+ public:
+  OneOperation() : is_nested_(std::exchange(Busy(), true)) {
+    if (is_nested_) return;
+    constexpr size_t kKeptBytesMax = 256 << 10;
+    WriteBatch& batch = Kept();
+    if (batch.bytes() > kKeptBytesMax) batch = WriteBatch();
+    batch.Clear();
+  }
+  ~OneOperation() {
+    if (!is_nested_) Busy() = false;
+  }
+  OneOperation(const OneOperation&) = delete;
+  OneOperation& operator=(const OneOperation&) = delete;
+
+  WriteBatch& batch() {
+    if (!is_nested_) [[likely]]
+      return Kept();
+    if (!own_) own_.emplace();
+    return *own_;
+  }
+
+ private:
+  static WriteBatch& Kept() { return ThreadScratch<WriteBatch, struct KeptBatch>(); }
+  static bool& Busy() {
+    thread_local bool busy = false;
+    return busy;
+  }
+
+  const bool is_nested_;
+  std::optional<WriteBatch> own_;
+};
 
 Result<LogPos> Engine::Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                            std::string_view value) {
-  WriteBatch& batch = ThreadBatch();
-  batch.Put(keyspace, key, value);
-  return Write(options, batch);
+  OneOperation operation;
+  operation.batch().Put(keyspace, key, value);
+  return Write(options, operation.batch());
 }
 
 Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
                               std::string_view key) {
-  WriteBatch& batch = ThreadBatch();
-  batch.Delete(keyspace, key);
-  return Write(options, batch);
+  OneOperation operation;
+  operation.batch().Delete(keyspace, key);
+  return Write(options, operation.batch());
 }
 
 Status Engine::WaitDurable(LogPos position, Deadline deadline) {
@@ -237,7 +278,8 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
 }
 
 Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
-  RETURN_IF_ERROR(CheckOpen(*core_));
+  Call call(this);
+  if (!call.is_open()) return ClosedError(*core_);
   RETURN_IF_ERROR(CheckName(name));
   std::optional<uint32_t> number;
   LogPos position = 0;
@@ -262,7 +304,8 @@ Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
 }
 
 Status Engine::DropKeyspace(std::string_view name) {
-  RETURN_IF_ERROR(CheckOpen(*core_));
+  Call call(this);
+  if (!call.is_open()) return ClosedError(*core_);
   RETURN_IF_ERROR(CheckName(name));
   LogPos position = 0;
   {
@@ -292,9 +335,8 @@ Status Engine::Flush() {
 }
 
 Status Engine::CompactStored(std::string begin, std::string end, bool force_last_level) {
-  RETURN_IF_ERROR(Flush());
   Call call(this);
-  if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(Flush());
   ManualRange range;
   range.begin = std::move(begin);
   range.end = std::move(end);

@@ -72,7 +72,7 @@ class Engine final : public DB {
   const std::string& path() const override { return core_->path; }
 
  private:
-  static WriteBatch& ThreadBatch();
+  class OneOperation;
   // Counts a call under way, so that Close waits for it.
   class Call;
 

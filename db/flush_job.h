@@ -11,7 +11,7 @@
 namespace logwood {
 
 // `memtables` oldest first. The caller has synced the log up to the last one's end (invariant 6),
-// and syncs the directory before it commits the result.
+// and syncs the directory before it commits the result. kCorruption: memory changed by itself.
 Result<SinkResult> RunFlush(std::span<const SealedMemtable> memtables, const SurvivalRules& rules,
                             const SinkOptions& options);
 

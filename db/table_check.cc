@@ -45,7 +45,7 @@ Status CheckTable(const TableCheck& check, const TableMeta& meta) {
           tell(block.status);
         },
         advance_to);
-  } else {
+  } else if (first.Is(StatusCode::kCorruption)) {
     tell(first);
   }
   advance_to(meta.size);

@@ -19,7 +19,8 @@ struct TableCheck {
   std::function<void(const Damage&)> report;
   std::function<void(uint64_t bytes)> advance;  // so many more were read; may be empty
 };
-// The first damage. Also where the file is missing: a table of a version must be there.
+// The first damage, else the first failure to read. A missing file is damage: a table of a version
+// must be there. What else keeps the file from being opened (no descriptor, say) is not reported.
 Status CheckTable(const TableCheck& check, const TableMeta& meta);
 
 }  // namespace logwood

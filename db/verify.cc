@@ -30,9 +30,9 @@ class Verifier {
     check.fs = core_.fs;
     check.directory = core_.path;
     check.names = &core_.catalogue;
-    check.report = [this](const Damage& damage) { Found(damage); };
+    check.report = [this](const Damage& damage) { Tell(damage); };
     check.advance = [this](uint64_t bytes) { Advance(bytes); };
-    static_cast<void>(CheckTable(check, meta).ok());  // told by Found
+    Failed(CheckTable(check, meta));
   }
 
   void Log(const RetainedSegment& segment, LogPos last_position,
@@ -43,6 +43,7 @@ class Verifier {
     if (!survey.ok() || !(*survey)->has_header()) {
       Advance(segment.bytes);
       if (collected && collected(segment.number)) return;
+      if (!survey.ok() && !IsDamage(survey.status())) return Failed(survey.status());
       damage = DamageFrom(survey.ok() ? (*survey)->probe().status : survey.status(), core_.path,
                           damage.file);
       damage.first_position = segment.first_position;
@@ -70,16 +71,14 @@ class Verifier {
     auto read = (*survey)->Read(
         limits, [](const CommitRecord&) { return Status::Ok(); }, flaw_found);
     Advance(segment.bytes);
-    if (read.ok()) return;
-    damage.what = std::string(read.status().message());
-    Found(damage);
+    Failed(read.status());
   }
 
   // A live database may switch to a new manifest between the two reads: look again before speaking.
   void Manifest() {
     for (int attempt = 0; attempt < 3 && !ManifestOnce().ok(); ++attempt) continue;
     Status status = ManifestOnce();
-    if (status.ok()) return;
+    if (!IsDamage(status)) return Failed(status);
     Found(DamageFrom(status, core_.path, kRootFileName));
   }
 
@@ -92,15 +91,24 @@ class Verifier {
   Status status() const { return first_; }
 
   void Found(const Damage& damage) {
-    if (first_.ok()) {
-      first_ = Status::Corruption(JoinPath(core_.path, damage.file) + ":" +
-                                  std::to_string(damage.offset) + ": " + damage.what);
-    }
-    if (report_) report_(damage);
-    core_.events->Emit(EventOf(damage));
+    Failed(Status::Corruption(JoinPath(core_.path, damage.file) + ":" +
+                              std::to_string(damage.offset) + ": " + damage.what));
+    Tell(damage);
   }
 
  private:
+  void Tell(const Damage& damage) {
+    if (report_) report_(damage);
+    core_.events->Emit(EventOf(damage));
+  }
+  static bool IsDamage(const Status& status) {
+    return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
+  }
+  // Damage weighs more than what could not be read.
+  void Failed(const Status& status) {
+    const bool is_damage = status.Is(StatusCode::kCorruption);
+    if (first_.ok() || (is_damage && !first_.Is(StatusCode::kCorruption))) first_ = status;
+  }
   void Advance(uint64_t bytes) {
     done_ += bytes;
     if (progress_) progress_(std::min(done_, total_), total_);

@@ -41,7 +41,11 @@ Status Writer::CheckKeyspaces(const PendingWrite& write) const {
 Status Writer::RotateAndSeal(bool seal) {
   const TablesState end{parts_.log->stored(), parts_.log->last_time_us(),
                         parts_.log->history_hash()};
-  RETURN_IF_ERROR(parts_.log->Rotate());
+  const Status rotated = parts_.log->Rotate();
+  if (const Status failed = parts_.log->failure(); !failed.ok()) {
+    parts_.background->StopWrites(failed, "sync of the log");
+  }
+  RETURN_IF_ERROR(Status(rotated));
   if (!seal) return Status::Ok();
   parts_.tree->Seal(end);
   parts_.background->Wake();

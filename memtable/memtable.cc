@@ -7,6 +7,7 @@
 #include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
+#include "util/hash.h"
 
 namespace logwood {
 
@@ -72,6 +73,10 @@ class MemtableIterator final : public InternalIterator {
 
 }  // namespace
 
+uint64_t EntryChecksum(std::string_view stored_key, uint64_t trailer, std::string_view value) {
+  return Hash64(value, Hash64(stored_key, trailer));
+}
+
 struct Memtable::Index {
   explicit Index(std::shared_ptr<PagePool> pool) : arena(kFirstBlockBytes, std::move(pool)) {}
 
@@ -81,6 +86,7 @@ struct Memtable::Index {
   alignas(64) std::atomic<uint64_t> entries{0};
   std::atomic<uint64_t> tombstones{0};
   std::atomic<uint64_t> raw_bytes{0};
+  std::atomic<uint64_t> checksum{0};
   std::atomic<LogPos> first_position{0};
   std::atomic<LogPos> last_position{0};
 };
@@ -104,6 +110,7 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
     index.last_position.store(position, std::memory_order_relaxed);
   }
   Add(index.raw_bytes, stored_key.size() + value.size());
+  Add(index.checksum, EntryChecksum(stored_key, trailer, value));
   if (TrailerKind(trailer) == EntryKind::kDelete) Add(index.tombstones, 1);
   Add(index.entries, 1);
 }
@@ -132,6 +139,7 @@ size_t Memtable::bytes_used() const {
 }
 uint64_t Memtable::entries() const { return index_->entries.load(std::memory_order_relaxed); }
 uint64_t Memtable::tombstones() const { return index_->tombstones.load(std::memory_order_relaxed); }
+uint64_t Memtable::checksum() const { return index_->checksum.load(std::memory_order_relaxed); }
 uint64_t Memtable::raw_bytes() const { return index_->raw_bytes.load(std::memory_order_relaxed); }
 LogPos Memtable::first_position() const {
   return index_->first_position.load(std::memory_order_relaxed);

@@ -19,6 +19,10 @@
 
 namespace logwood {
 
+// Whoever reads all entries of a memtable compares the sum of these with its checksum(): memory
+// that changed by itself must not become a table.
+uint64_t EntryChecksum(std::string_view stored_key, uint64_t trailer, std::string_view value);
+
 class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
   // Takes large pieces of memory from the pool and gives them back at its end; null: there is none.
@@ -44,6 +48,7 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   uint64_t entries() const;
   uint64_t tombstones() const;
   uint64_t raw_bytes() const;     // keys and values
+  uint64_t checksum() const;      // the sum of EntryChecksum of what was inserted
   LogPos first_position() const;  // smallest and largest inserted; 0 when empty
   LogPos last_position() const;
   bool empty() const { return entries() == 0; }

@@ -79,8 +79,9 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   // Index, filter and bookkeeping.
   uint64_t memory_bytes() const;
   // Reads everything: each block's checksum and order, entries against properties and filter, and,
-  // when `meta` is given, the whole-file hash. Reports each damage as file:offset; the first is
-  // returned. `progress` is told the bytes done.
+  // when `meta` is given, the whole-file hash. Reports each damage as file:offset, and each part
+  // that the file system does not give; the first damage is returned, else the first failure.
+  // `progress` is told the bytes done.
   struct BlockDamage {
     uint64_t offset = 0;
     Status status;                    // what is wrong, naming file:offset

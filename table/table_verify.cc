@@ -131,7 +131,9 @@ class TableVerifier {
 void TableVerifier::Note(Status status, uint64_t offset, std::string first_key,
                          std::string last_key) {
   if (report_) report_({offset, status, std::move(first_key), std::move(last_key)});
-  if (first_.ok()) first_ = std::move(status);
+  // Damage weighs more than what could not be read.
+  const bool is_damage = status.Is(StatusCode::kCorruption);
+  if (first_.ok() || (is_damage && !first_.Is(StatusCode::kCorruption))) first_ = std::move(status);
 }
 
 bool TableVerifier::Read(uint64_t offset, uint64_t size, std::string* bytes, Status* status) {

@@ -34,12 +34,14 @@ class SimulatedFiles::Writer final : public WritableFile {
   Status Append(std::string_view data) override {
     const auto store = [&](SimulatedDisk* disk) { disk->Store(inode_.get(), end_, data, true); };
     RETURN_IF_ERROR(state_->Before(FileOp::kAppend, path_, store));
-    RETURN_IF_ERROR(state_->TakeRoom(FileOp::kAppend, path_, end_, end_ + data.size()));
+    const uint64_t room = state_->RoomFor(end_, end_, end_ + data.size());
+    const bool fits = room == data.size();
+    data = data.substr(0, room);
     RETURN_IF_ERROR(base_->Append(data));
     state_->Note(store);
     end_ += data.size();
     state_->NoteSize(path_, end_);
-    return Status::Ok();
+    return fits ? Status::Ok() : State::Full(FileOp::kAppend, path_);
   }
   Status Sync() override {
     RETURN_IF_ERROR(state_->Sync(inode_, path_, state_->Before(FileOp::kSync, path_)));
@@ -78,7 +80,10 @@ class SimulatedFiles::Log final : public LogFile {
     RETURN_IF_ERROR(state_->Before(FileOp::kReserve, path_, grow));
     RETURN_IF_ERROR(base_->Reserve(end));
     MutexLock lock(mutex_);
-    RETURN_IF_ERROR(state_->TakeRoom(FileOp::kReserve, path_, file_end_, std::max(end, grown)));
+    const uint64_t wanted = std::max(end, grown);
+    if (state_->RoomFor(file_end_, 0, wanted) < wanted) {
+      return State::Full(FileOp::kReserve, path_);
+    }
     if (grown <= file_end_) return Status::Ok();
     RETURN_IF_ERROR(base_->Store(grown - 1, std::string_view("\0", 1)));
     state_->Note(grow);
@@ -89,16 +94,19 @@ class SimulatedFiles::Log final : public LogFile {
   Status Store(uint64_t offset, std::string_view data) override {
     const auto store = [&](SimulatedDisk* disk) { disk->Store(inode_.get(), offset, data, false); };
     RETURN_IF_ERROR(state_->Before(FileOp::kStore, path_, store));
-    const uint64_t end = offset + data.size();
     MutexLock lock(mutex_);
-    RETURN_IF_ERROR(state_->TakeRoom(FileOp::kStore, path_, file_end_, end));
+    const uint64_t room = state_->RoomFor(file_end_, offset, offset + data.size());
+    const Status status = room == data.size() ? Status() : State::Full(FileOp::kStore, path_);
+    data = data.substr(0, room);
+    if (data.empty()) return status;
     RETURN_IF_ERROR(base_->Store(offset, data));
     state_->Note(store);
+    const uint64_t end = offset + data.size();
     stored_end_ = std::max(stored_end_, end);
-    if (end <= file_end_) return Status::Ok();
+    if (end <= file_end_) return status;
     file_end_ = end;
     state_->NoteSize(path_, end);
-    return Status::Ok();
+    return status;
   }
   Status Sync() override {
     RETURN_IF_ERROR(state_->Sync(inode_, path_, state_->Before(FileOp::kSync, path_)));

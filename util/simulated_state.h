@@ -123,10 +123,13 @@ class SimulatedFileSystem::State {
     return disk_.Find(path);
   }
 
-  // Room for a file that grows from `size` to `end`.
-  Status TakeRoom(FileOp op, const std::string& path, uint64_t size, uint64_t end) {
-    if (end <= size) return Status::Ok();
-    if (used_bytes() + (end - size) <= capacity_.load()) return Status::Ok();
+  // How many of the bytes [begin, end) there is room for in a file of that size: those at the
+  // front.
+  uint64_t RoomFor(uint64_t size, uint64_t begin, uint64_t end) {
+    if (end <= size) return end - begin;
+    return std::min(end, std::max(begin, size + FreeBytes())) - begin;
+  }
+  static Status Full(FileOp op, const std::string& path) {
     return Status::NoSpace(std::string(FileOpName(op)) + " " + path + ": No space left on device");
   }
   uint64_t FreeBytes() {

@@ -163,12 +163,18 @@ Status SegmentWriter::Store() {
     s.stored = s.pending;
     s.index_stored = s.index.size();
     s.Publish(begin + s.group.size());
+    s.group.Clear(kGroupBytesKeptMax);
   } else {
-    s.pending = s.stored;
-    s.index.resize(s.index_stored);
+    Discard();
   }
-  s.group.Clear(kGroupBytesKeptMax);
   return status;
+}
+
+void SegmentWriter::Discard() {
+  State& s = *state_;
+  s.pending = s.stored;
+  s.index.resize(s.index_stored);
+  s.group.Clear(kGroupBytesKeptMax);
 }
 
 Status SegmentWriter::Sync() { return state_->file->Sync(); }

@@ -35,6 +35,8 @@ class SegmentWriter {
   // not be written again (`broken()` true; every later call but Sync and Close fails). The old end
   // is restored by cutting the file there, or by zeroing all the group's bytes.
   Status Store();
+  // Forgets the pending group, as if it had never been added.
+  void Discard();
   // Everything stored before this call began survives power loss when it returns ok.
   Status Sync();
   // Stores the durable point into the older of the two slots; not itself synced. A position not

@@ -66,7 +66,7 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
     FailedSync failed_sync = FailedSync::kForgets;
     // Syncs answer ok and make nothing durable: a test that passes with it proves nothing.
     bool lying_syncs = false;
-    uint64_t capacity_bytes = uint64_t{1} << 40;  // more is kNoSpace
+    uint64_t capacity_bytes = uint64_t{1} << 40;  // what is beyond is kNoSpace; what fits is stored
     // LogFile::Reserve makes files longer in steps of this many bytes; 0: not at all.
     uint64_t reserve_step_bytes = 4096;
   };

@@ -152,12 +152,19 @@ class Kill : public testing::Test {
     ASSERT_GE(child, 0);
     if (child == 0) Victim(shared, path_, seed_).Run();
     int status = 0;
-    while (!early && !shared->writing && waitpid(child, &status, WNOHANG) == 0)
+    bool ended = false;
+    while (!early && !shared->writing && !ended) {
       std::this_thread::sleep_for(std::chrono::microseconds(200));
+      ended = waitpid(child, &status, WNOHANG) == child;
+    }
     std::this_thread::sleep_for(delay);
-    kill(child, SIGKILL);
-    if (status == 0) WaitForChild(child);
+    if (!ended) {
+      kill(child, SIGKILL);
+      ASSERT_EQ(waitpid(child, &status, 0), child);
+    }
     ASSERT_FALSE(shared->failed) << "the database failed before it was killed: " << shared->error;
+    ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        << "it ended by itself, with wait status " << status;
   }
 
   // Everything the child was told and everything the directory holds agree.

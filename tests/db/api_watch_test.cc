@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "logwood/db.h"
+#include "logwood/simulated_file_system.h"
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
 #include "tests/support/generators.h"
@@ -136,6 +137,34 @@ TEST_F(Watching, ListenerMayRead) {
   ASSERT_OK(db_->Flush());
   reader->heard.get_future().wait();  // Flush may return before its event is told
   Close();
+}
+
+// The write that makes it called has its operation in a buffer of the thread.
+TEST_F(Watching, ListenerMayWriteToAnotherDatabase) {
+  struct Writer : EventListener {
+    void OnEvent(const Event& event) override {
+      if (event.kind != EventKind::kResumed) return;
+      EXPECT_OK(other->Put({}, "your", "book"));
+    }
+    DB* other = nullptr;
+  };
+  ASSERT_OK_AND_ASSIGN(const auto other, DB::Open(place_.With(SmallOptions()), path_ + "_other"));
+  const auto writer = std::make_shared<Writer>();
+  writer->other = other.get();
+  SimulatedFileSystem disk;
+  options_.file_system = &disk;
+  options_.listeners = {writer};
+  Open();
+  disk.SetCapacity(0);
+  while (db_->Put({}, "mine", std::string(1000, 'v')).ok()) continue;
+  disk.SetCapacity(uint64_t{1} << 30);
+  ASSERT_OK(db_->Put({}, "mine", "text"));
+  EXPECT_EQ(Value("mine"), "text");
+  EXPECT_EQ(Value("your"), "<NotFound>");
+  Close();
+  std::string value;
+  EXPECT_OK(other->Get({}, "your", &value)) << "the listener was not called";
+  EXPECT_EQ(value, "book");
 }
 
 TEST_F(Watching, DamageThatReadsMeetIsToldOnce) {

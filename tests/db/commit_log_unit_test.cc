@@ -246,6 +246,20 @@ TEST_F(CommitLogTest, AFailedSyncSticksAndIsNeverRetried) {
   EXPECT_EQ(log_->durable(), 1u);
 }
 
+// Who writes may not know of it yet.
+TEST_F(CommitLogTest, BehindAFailedSyncEachStoreIsRefusedAndLeavesNothing) {
+  Open();
+  ASSERT_OK(Commit());
+  fs_.FailSyncs(true);
+  EXPECT_STATUS(kIoError, log_->SyncTo(1, kNoDeadline));
+  fs_.FailSyncs(false);
+  EXPECT_STATUS(kIoError, Commit());
+  EXPECT_STATUS(kIoError, Commit());
+  ASSERT_OK(log_->Rotate());
+  EXPECT_STATUS(kIoError, Commit());
+  EXPECT_EQ(log_->stored(), 1u);
+}
+
 TEST_F(CommitLogTest, AFailedSyncOfAnOlderSegmentStopsBeforeTheNewer) {
   Open();
   ASSERT_OK(Commit());

@@ -155,8 +155,10 @@ class Looker {
   Status LookAtDamaged() const {
     const std::unique_ptr<SimulatedFileSystem> copy = files_->KilledState();
     LogPos proven = 0;
-    ASSIGN_OR_RETURN(const std::string what, DamageLog(copy.get(), &proven));
+    bool leaves_a_trace = false;
+    ASSIGN_OR_RETURN(const std::string what, DamageLog(copy.get(), &proven, &leaves_a_trace));
     if (what.empty()) return Status::Ok();
+    ASSIGN_OR_RETURN(const LogPos whole, PositionUndamaged());
     Options options = check_.options;
     options.file_system = copy.get();
     auto opened = DB::Open(options, directory_);
@@ -171,6 +173,10 @@ class Looker {
     } else if (found > expected_.at_most) {
       status = Wrong("opens at position " + std::to_string(found) + ", issued were " +
                      std::to_string(expected_.at_most));
+    } else if (leaves_a_trace && found < whole &&
+               (*opened)->GetRecoveryInfo().unproven_tail_bytes == 0) {
+      status = Wrong("opens at position " + std::to_string(found) + " without a word of a tail, " +
+                     "undamaged at " + std::to_string(whole));
     } else if (choices != expected_.contents.end()) {
       auto content = ReadContent(opened->get());
       status = content.ok() ? Compare(*content, choices->second) : content.status();
@@ -179,8 +185,20 @@ class Looker {
     return status.WithContext("with damage, " + what);
   }
 
+  Result<LogPos> PositionUndamaged() const {
+    const std::unique_ptr<SimulatedFileSystem> copy = files_->KilledState();
+    Options options = check_.options;
+    options.file_system = copy.get();
+    ASSIGN_OR_RETURN(const std::unique_ptr<DB> db, DB::Open(options, directory_));
+    const LogPos position = db->LastPosition();
+    copy->CutPower();  // spares the work of a close
+    return position;
+  }
+
   // What was done; empty: there is no log. `proven`: what must be noticed if it is lost by that.
-  Result<std::string> DamageLog(SimulatedFileSystem* disk, LogPos* proven) const {
+  // `leaves_a_trace`: what is lost must at least be told as a tail.
+  Result<std::string> DamageLog(SimulatedFileSystem* disk, LogPos* proven,
+                                bool* leaves_a_trace) const {
     Random random(*check_.damage);
     auto names = disk->List(directory_);
     if (!names.ok()) return std::string();
@@ -201,6 +219,7 @@ class Looker {
       RETURN_IF_ERROR(file->Truncate(at));
       return path + " cut at " + std::to_string(at);
     }
+    *leaves_a_trace = true;
     char byte = 0;
     ASSIGN_OR_RETURN(auto reader, disk->OpenRandomAccess(path));
     RETURN_IF_ERROR(reader->Read(at, 1, &byte).status());

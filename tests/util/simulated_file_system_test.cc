@@ -213,7 +213,8 @@ TEST(SimulatedFileSystemTest, AFullDiskSaysSoAndHasRoomAgainWhenFilesGo) {
   auto file = disk.CreateWritable("d/a");
   ASSERT_TRUE((*file)->Append("12345678").ok());
   EXPECT_TRUE((*file)->Append("9abc").Is(StatusCode::kNoSpace));
-  EXPECT_EQ(*disk.FreeBytes("d"), 2u);
+  EXPECT_EQ(*disk.FileSize("d/a"), 10u) << "what fits is stored";
+  EXPECT_EQ(*disk.FreeBytes("d"), 0u);
   auto other = disk.CreateWritable("d/b");
   EXPECT_TRUE((*other)->Append("12345678").Is(StatusCode::kNoSpace));
   ASSERT_TRUE(disk.Remove("d/a").ok());
