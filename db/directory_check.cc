@@ -275,34 +275,55 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
   return Status::Ok();
 }
 
-// With a writer at work: damage that is still there when looked at again, a few times.
+bool IsAmong(const Damage& damage, const std::vector<Damage>& others) {
+  return std::any_of(others.begin(), others.end(), [&damage](const Damage& other) {
+    return other.file == damage.file && other.offset == damage.offset;
+  });
+}
+
+// With a writer at work, who removes files and commits edits while they are read: only what two
+// looks, one after the other, find in the same place is told.
 Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& options) {
+  ASSIGN_OR_RETURN(const DirectoryListing listing, ListDirectory(options.fs, options.path));
+  if (HoldsNoDatabase(listing)) {
+    return Status::NotFound(options.path + ": there is no database");
+  }
   const std::unique_ptr<Executor> clock = NewThreadPool(1);
-  std::vector<Damage> found, notes;
+  std::vector<Damage> confirmed, last, notes;
   std::set<std::string> suspects;
   DirectoryCheckSummary summary;
   Status status;
-  bool seen_whole = false;
+  int whole_looks = 0;
   for (int look = 0; look < kLooksBesideWriter; ++look) {
     if (look > 0) clock->SleepMicros(kPauseMicros);
-    found.clear();
-    notes.clear();
+    std::vector<Damage> found, noted;
     DirectoryChecker checker(
         options, [&found](const Damage& damage) { found.push_back(damage); },
-        [&notes](const Damage& note) { notes.push_back(note); });
-    status = checker.Run(seen_whole ? &suspects : nullptr);
-    if (status.ok() && !seen_whole) summary = checker.summary();
-    seen_whole = seen_whole || status.ok();
-    if (!status.ok() && !status.Is(StatusCode::kNotFound)) break;
-    if (status.ok() && found.empty()) break;
+        [&noted](const Damage& note) { noted.push_back(note); });
+    status = checker.Run(whole_looks > 0 ? &suspects : nullptr);
+    if (status.Is(StatusCode::kNotFound)) continue;  // removed while we looked
+    if (!status.ok()) break;
+    if (whole_looks == 0) summary = checker.summary();
+    ++whole_looks;
+    confirmed.clear();
+    for (const Damage& damage : found) {
+      if (IsAmong(damage, last)) confirmed.push_back(damage);
+    }
+    notes = std::move(noted);
+    last = std::move(found);
+    if (last.empty()) break;
     suspects.clear();
-    for (const Damage& damage : found) suspects.insert(damage.file);
+    for (const Damage& damage : last) suspects.insert(damage.file);
   }
   clock->Shutdown();
-  RETURN_IF_ERROR(status);
-  for (const Damage& damage : found) options.damage(damage);
+  if (whole_looks == 0 && status.Is(StatusCode::kNotFound)) {
+    return Status::Busy(options.path + ": a writer removes files while they are read; try again (" +
+                        std::string(status.message()) + ")");
+  }
+  if (!status.Is(StatusCode::kNotFound)) RETURN_IF_ERROR(std::move(status));
+  for (const Damage& damage : confirmed) options.damage(damage);
   for (const Damage& note : notes) options.note(note);
-  summary.damages = found.size();
+  summary.damages = confirmed.size();
   return summary;
 }
 

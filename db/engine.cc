@@ -127,6 +127,7 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
         "durability: " + std::to_string(static_cast<int>(options.durability)) +
         " is none of kDefault, kProcess, kPower");
   }
+  RETURN_IF_ERROR(core_->events->CheckNotTelling());
   bool sampled = Sampled();
   uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   writer_.Commit(write);
@@ -141,7 +142,9 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
       return synced;
     }
   }
-  if (sampled) core_->statistics.write_latency.Add(core_->executor->NowNanos() - begin);
+  if (sampled) {
+    core_->statistics.write_latency.Add(core_->executor->NowNanos() - begin, kLatencySample);
+  }
   return write->position;
 }
 
@@ -174,15 +177,18 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
 // write, to another database: that one gets a buffer of its own.
 class Engine::OneOperation {
  public:
-  OneOperation() : is_nested_(std::exchange(Busy(), true)) {
-    if (is_nested_) return;
-    constexpr size_t kKeptBytesMax = 256 << 10;
-    WriteBatch& batch = Kept();
-    if (batch.bytes() > kKeptBytesMax) batch = WriteBatch();
-    batch.Clear();
-  }
+  OneOperation() : is_nested_(std::exchange(Busy(), true)) {}
   ~OneOperation() {
-    if (!is_nested_) Busy() = false;
+    if (is_nested_) return;
+    // Nobody counts what a thread keeps, and it may be idle for long.
+    constexpr size_t kKeptBytesMax = 32 << 10;
+    WriteBatch& batch = Kept();
+    if (batch.bytes() > kKeptBytesMax) {
+      batch = WriteBatch();
+    } else {
+      batch.Clear();
+    }
+    Busy() = false;
   }
   OneOperation(const OneOperation&) = delete;
   OneOperation& operator=(const OneOperation&) = delete;
@@ -330,6 +336,7 @@ Status Engine::DropKeyspace(std::string_view name) {
 Status Engine::Flush() {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(core_->events->CheckNotTelling());
   ASSIGN_OR_RETURN(LogPos position, writer_.SealActive());
   return background_.WaitFlushed(position);
 }
@@ -364,6 +371,7 @@ Status Engine::CompactAll(const CompactOptions& options) {
 Status Engine::WaitForCompaction(Deadline deadline) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(core_->events->CheckNotTelling());
   return background_.WaitIdle(deadline);
 }
 

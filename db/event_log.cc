@@ -99,10 +99,28 @@ void EventLog::Emit(Event event) {
       queue_.pop_front();
     }
     if (!directory_.empty()) Append(next);
+    const Telling telling{this, TellingHere()};
+    TellingHere() = &telling;
     for (const auto& listener : listeners_) {
       if (listener != nullptr) listener->OnEvent(next);
     }
+    TellingHere() = telling.outer;
   }
+}
+
+const EventLog::Telling*& EventLog::TellingHere() {
+  thread_local const Telling* innermost = nullptr;
+  return innermost;
+}
+
+Status EventLog::CheckNotTelling() const {
+  for (const Telling* telling = TellingHere(); telling != nullptr; telling = telling->outer) {
+    if (telling->log != this) continue;
+    return Status::InvalidArgument(
+        "called by an EventListener of this database, which may read, but not write, flush, "
+        "compact or wait for that: others wait for the thread it is called on");
+  }
+  return Status::Ok();
 }
 
 void EventLog::Append(const Event& event) {

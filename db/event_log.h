@@ -33,8 +33,17 @@ class EventLog {
   // Thread safe. Never call it with a lock of the engine held. A listener that causes events gets
   // them after the current one. The calling thread tells what waits, of itself and of others.
   void Emit(Event event);
+  // kInvalidArgument for what a listener of this log must not do, where one calls.
+  Status CheckNotTelling() const;
 
  private:
+  // The logs that tell on the calling thread: a listener may write to another database.
+  struct Telling {
+    const EventLog* log;
+    const Telling* outer;
+  };
+  static const Telling*& TellingHere();
+
   bool HasRoomLocked(EventKind kind) const REQUIRES(mutex_);
   void PutLocked(Event event) REQUIRES(mutex_);
   void TellDroppedLocked() REQUIRES(mutex_);

@@ -157,7 +157,12 @@ Status InventoryTaker::ReadTreeAround() {
     ASSIGN_OR_RETURN(const bool used, TryManifest(number));
     if (used) return Status::Ok();
   }
-  if (candidates.empty()) AddDamage("manifest", 0, "no manifest is there");
+  // Whose the segments are, ROOT says all the same.
+  if (root.ok()) {
+    inventory_.tree.root = *root;
+  } else if (candidates.empty()) {
+    AddDamage("manifest", 0, "no manifest is there");
+  }
   return Status::Ok();
 }
 

@@ -113,6 +113,9 @@ Status Opener::PrepareDirectory() {
     return Status::NotFound(path_ + ": there is no database (create_if_missing is false)");
   }
   // Values out of range are refused before anything is created.
+  if (options_.snapshot_age_warning < std::chrono::seconds(0)) {
+    return Status::InvalidArgument("snapshot_age_warning: it is negative");
+  }
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
   if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
   if (!options_.create_if_missing) {
@@ -556,6 +559,7 @@ bool IsOursButData(const std::string& name) {
 
 Status DB::Destroy(const Options& options, const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
+  RETURN_IF_ERROR(CheckDatabasePath(path));
   ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
   if (!exists) return Status::Ok();
   ASSIGN_OR_RETURN(bool is_database, fs->Exists(JoinPath(path, kRootFileName)));

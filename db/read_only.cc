@@ -6,6 +6,7 @@
 #include "db/catalogue_load.h"
 #include "db/file_names.h"
 #include "db/held_files.h"
+#include "db/manifest.h"
 #include "db/recovery.h"
 #include "db/statistics_report.h"
 #include "db/verify.h"
@@ -80,8 +81,24 @@ Status HoldFiles(const std::string& path, const DirectoryListing& listing, const
   return Status::Ok();
 }
 
+// What an attempt to open read first: files that are gone, or do not fit, are damage only if it is
+// still so.
+struct TreeSeen {
+  uint64_t manifest = 0;
+  size_t edits = 0;
+};
+
+bool HasMoved(FileSystem* fs, const std::string& path, const TreeSeen& seen) {
+  const auto root = ReadRoot(fs, path, /*for_writing=*/false);
+  if (!root.ok()) return root.status().Is(StatusCode::kNotFound);
+  if (root->manifest != seen.manifest) return true;
+  const auto manifest = ReadManifest(fs, path, root->manifest, /*for_writing=*/false);
+  if (!manifest.ok()) return manifest.status().Is(StatusCode::kNotFound);
+  return manifest->states.size() != seen.edits;
+}
+
 Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& options,
-                                     const std::string& path, bool* no_database) {
+                                     const std::string& path, bool* no_database, TreeSeen* seen) {
   ReadOnlyDb::Parts parts;
   std::shared_ptr<HeldFiles> held;
   if (options.ignore_writer) {
@@ -105,6 +122,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
                               ":0: the directory holds data files but no ROOT");
   }
   ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs, path, /*for_writing=*/false));
+  *seen = {tree.root.manifest, tree.states.size()};
   if (held != nullptr) {
     // The manifest may speak of a segment that began since.
     ASSIGN_OR_RETURN(listing, ListDirectory(fs, path));
@@ -114,6 +132,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   parts.core->owned_fs = held;
   ReplayIntoOptions replay;
   replay.memtable_bytes = parts.core->settings.memtable_bytes;
+  replay.beside_writer = options.ignore_writer;
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
   if (!log.replay.damage.ok()) {
     if (!options.allow_damaged_log) return log.replay.damage;
@@ -131,12 +150,19 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   return std::unique_ptr<DB>(std::make_unique<ReadOnlyDb>(std::move(parts)));
 }
 
-// Whether an open beside a writer saw a state that stood still. What looks like damage may be files
-// that the writer removed, or a commit that it was just storing.
-bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
-  if (!opened.ok()) return false;
+// What an open beside a writer met may be damage, or files that the writer removed meanwhile.
+bool MeetsDamage(const Result<std::unique_ptr<DB>>& opened) {
+  if (!opened.ok()) {
+    return opened.status().Is(StatusCode::kCorruption) || opened.status().Is(StatusCode::kNotFound);
+  }
   const auto& db = static_cast<const ReadOnlyDb&>(**opened);
-  return db.GetRecoveryInfo().unproven_tail_bytes == 0 && !db.tables_missing() && !db.log_damaged();
+  return db.tables_missing() || db.log_damaged();
+}
+
+// Whether it saw a state that stood still, without a commit that was just being stored.
+bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
+  return opened.ok() && !MeetsDamage(opened) &&
+         static_cast<const ReadOnlyDb&>(**opened).GetRecoveryInfo().unproven_tail_bytes == 0;
 }
 
 }  // namespace
@@ -148,20 +174,22 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
   ASSIGN_OR_RETURN(std::string absolute, fs->AbsolutePath(path));
   absolute = WithoutLastSlashes(std::move(absolute));
   bool no_database = false;
+  TreeSeen seen;
   ASSIGN_OR_RETURN(const bool exists, fs->Exists(absolute));
   if (!exists) return Status::NotFound(absolute + ": there is no database");
-  auto opened = OpenOnce(fs, options, absolute, &no_database);
+  auto opened = OpenOnce(fs, options, absolute, &no_database, &seen);
   if (!options.ignore_writer || no_database) return opened;
   const auto clock = NewThreadPool(1);
   uint64_t pause = kFirstPauseMicros;
   for (int attempt = 1; attempt < kAttemptsBesideWriter && !SeesStill(opened); ++attempt) {
     clock->SleepMicros(pause);
     pause *= 2;
-    opened = OpenOnce(fs, options, absolute, &no_database);
+    opened = OpenOnce(fs, options, absolute, &no_database, &seen);
   }
-  if (opened.status().Is(StatusCode::kNotFound)) {
-    return Status::Busy(absolute + ": a writer removes files while they are opened; try again (" +
-                        std::string(opened.status().message()) + ")");
+  const bool is_gone = opened.status().Is(StatusCode::kNotFound);
+  if (is_gone || (MeetsDamage(opened) && HasMoved(fs, absolute, seen))) {
+    return Status::Busy(absolute + ": a writer removes files while they are opened; try again" +
+                        (opened.ok() ? "" : " (" + std::string(opened.status().message()) + ")"));
   }
   return opened;
 }

@@ -234,7 +234,15 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                    ReplayTree(fs, path, listing, tree, [&replayer](const CommitRecord& record) {
                      return replayer.Apply(record);
                    }));
-  RETURN_IF_ERROR(CheckManifestNotStale(path, tree, state.replay.newest_manifest));
+  Status stale = CheckManifestNotStale(path, tree, state.replay.newest_manifest);
+  if (!stale.ok() && options.beside_writer) {
+    // Edits that came since the tree was read are no lost ones: the log was read behind them.
+    ASSIGN_OR_RETURN(const TreeState now, LoadTree(fs, path, /*for_writing=*/false));
+    if (now.root.manifest == tree.root.manifest) {
+      stale = CheckManifestNotStale(path, now, state.replay.newest_manifest);
+    }
+  }
+  RETURN_IF_ERROR(std::move(stale));
   if (state.replay.last_position < tree.tables.position) {
     state.replay.last_position = tree.tables.position;
   }

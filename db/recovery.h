@@ -75,6 +75,7 @@ struct ReplayIntoOptions {
   size_t sealed_max = 2;
   std::shared_ptr<PagePool> memtable_pages;
   std::function<Status(const SealedMemtable&)> spill;
+  bool beside_writer = false;  // who may have committed edits since `tree` was read
 };
 Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                                      const DirectoryListing& listing, const TreeState& tree,

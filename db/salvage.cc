@@ -209,6 +209,8 @@ void Salvager::RemoveSpilled() {
 
 Result<SalvageSummary> Salvage(const SalvageOptions& options) {
   SalvageOptions absolute = options;
+  RETURN_IF_ERROR(CheckDatabasePath(options.source));
+  RETURN_IF_ERROR(CheckDatabasePath(options.target));
   ASSIGN_OR_RETURN(absolute.source, options.fs->AbsolutePath(options.source));
   ASSIGN_OR_RETURN(absolute.target, options.fs->AbsolutePath(options.target));
   absolute.source = WithoutLastSlashes(std::move(absolute.source));

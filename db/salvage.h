@@ -38,7 +38,8 @@ struct SalvageOptions {
   std::function<void(const SalvageLoss&)> report;
   // `phase`: "reading", "writing"; bytes of the source done and in all. May be empty.
   std::function<void(std::string_view phase, uint64_t done, uint64_t all)> progress;
-  std::function<bool()> cancelled;  // true ends it with kCancelled; may be empty
+  std::function<bool()> cancelled;     // true ends it with kCancelled; may be empty
+  std::function<void()> target_begun;  // from now on the target is not complete; may be empty
 };
 
 struct SalvageSummary {

@@ -40,6 +40,7 @@ Status SalvageTarget::Open(uint64_t record_bytes_max) {
       std::max({options_.memory_bytes / 2, 4 * record_bytes, kMemoryBudgetBytesMin});
   batch_bytes_max_ = std::min(kBatchBytes, options.memory_budget_bytes / 16);
   ASSIGN_OR_RETURN(db_, DB::Open(options, options_.target));
+  if (options_.target_begun) options_.target_begun();
   for (const auto& [number, position] : catalogue_.Dropped()) dropped_.insert(number);
   std::vector<KeyspaceInfo> list = catalogue_.List();
   std::sort(list.begin(), list.end(), [](const KeyspaceInfo& a, const KeyspaceInfo& b) {

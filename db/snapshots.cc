@@ -54,7 +54,9 @@ std::vector<std::string> SnapshotList::NewlyOlderThan(std::chrono::seconds age) 
   MutexLock lock(mutex_);
   std::vector<std::string> old;
   for (const auto& [position, snapshot] : live_) {
-    if (snapshot->warned_ || snapshot->age() < age) continue;
+    // In seconds: the largest age is more than microseconds can say.
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(snapshot->age());
+    if (snapshot->warned_ || seconds < age) continue;
     snapshot->warned_ = true;
     old.push_back("position " + std::to_string(position) + ", owner \"" + Escape(snapshot->owner_) +
                   "\", age " + HumanMicros(static_cast<uint64_t>(snapshot->age().count())));

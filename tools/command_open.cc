@@ -76,12 +76,13 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
     advice = "nothing can be read without this file: `logwood salvage " + target.directory +
-             " NEWDIR` copies what can be";
+             " NEWDIR` copies what is left";
   } else if (opened.status().Is(StatusCode::kCorruption)) {
     advice = "`logwood check " + target.directory + "` lists every damage, `logwood salvage " +
-             target.directory +
-             " NEWDIR` copies what can be read; --allow-damaged-log reads what lies before damage "
-             "of the log";
+             target.directory + " NEWDIR` copies what can be read";
+    if (opened.status().message().find(".log:") != std::string_view::npos) {
+      advice += "; --allow-damaged-log reads what lies before damage of the log";
+    }
   }
   return FailOpening(target, opened.status(), std::move(advice));
 }

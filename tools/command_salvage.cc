@@ -75,17 +75,20 @@ std::string Summary(const SalvageArguments& arguments, const SalvageSummary& sav
                                      : "; " + std::to_string(saved.losses) + " losses\n");
 }
 
-ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status) {
-  if (status.Is(StatusCode::kNotFound)) return FailOpening(arguments.target, status);
+ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bool begun) {
+  const bool of_target = status.message().find(arguments.new_directory) != std::string_view::npos;
+  if (status.Is(StatusCode::kNotFound) && !of_target) return FailOpening(arguments.target, status);
   std::string advice;
   if (status.Is(StatusCode::kBusy)) {
     advice =
         "another process has it open for writing; end it first, or copy what it has on disk "
         "with --ignore-writer";
-  } else if (!status.Is(StatusCode::kAlreadyExists)) {
+  } else if (begun) {
     advice = "what is in " + arguments.new_directory + " is not complete; remove it";
   }
-  return Fail("cannot salvage", status, advice);
+  const ExitCode code = Fail("cannot salvage", status, advice);
+  // That one says that something was saved.
+  return code == ExitCode::kProblem ? ExitCode::kIo : code;
 }
 
 ExitCode RunSalvage(const SalvageArguments& arguments) {
@@ -100,6 +103,8 @@ ExitCode RunSalvage(const SalvageArguments& arguments) {
   options.memory_bytes = arguments.target.memory_bytes;
   options.ignore_writer = arguments.target.ignore_writer;
   options.cancelled = [] { return Interrupted(); };
+  bool begun = false;
+  options.target_begun = [&begun] { begun = true; };
   options.report = [&](const SalvageLoss& loss) {
     progress.Finish();
     out.Append(LossText(arguments, loss));
@@ -112,10 +117,12 @@ ExitCode RunSalvage(const SalvageArguments& arguments) {
   const Result<SalvageSummary> saved = Salvage(options);
   progress.Finish();
   if (saved.status().Is(StatusCode::kCancelled)) {
-    PrintError("interrupted", arguments.new_directory + " is not complete", "remove it");
+    PrintError("interrupted",
+               begun ? arguments.new_directory + " is not complete" : "nothing is saved",
+               begun ? "remove it" : "");
     return ExitCode::kInterrupted;
   }
-  if (!saved.ok()) return FailSalvage(arguments, saved.status());
+  if (!saved.ok()) return FailSalvage(arguments, saved.status(), begun);
   out.Append(Summary(arguments, *saved, MonotonicMicros() - start_us));
   if (saved->losses == 0) return out.Finish(ExitCode::kOk);
   return out.Finish(saved->records == 0 ? ExitCode::kIo : ExitCode::kProblem);

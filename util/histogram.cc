@@ -53,10 +53,10 @@ uint64_t Histogram::BucketLimit(size_t bucket) {
   return first + ((uint64_t{1} << shift) - 1);
 }
 
-void Histogram::Add(uint64_t value) {
+void Histogram::Add(uint64_t value, uint64_t times) {
   Stripe& stripe = stripes_[ThisThreadsTurn() % kStripes];
-  stripe.counts[BucketOf(value)].fetch_add(1, std::memory_order_relaxed);
-  stripe.sum.fetch_add(value, std::memory_order_relaxed);
+  stripe.counts[BucketOf(value)].fetch_add(times, std::memory_order_relaxed);
+  stripe.sum.fetch_add(value * times, std::memory_order_relaxed);
   uint64_t seen = stripe.min.load(std::memory_order_relaxed);
   while (value < seen &&
          !stripe.min.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {

@@ -18,7 +18,7 @@ class Histogram {
   };
   Histogram();
   ~Histogram();
-  void Add(uint64_t value);
+  void Add(uint64_t value, uint64_t times = 1);
   Summary Summarize() const;
   void Clear();
 

@@ -96,7 +96,7 @@ class SimulatedFiles::Log final : public LogFile {
     RETURN_IF_ERROR(state_->Before(FileOp::kStore, path_, store));
     MutexLock lock(mutex_);
     const uint64_t room = state_->RoomFor(file_end_, offset, offset + data.size());
-    const Status status = room == data.size() ? Status() : State::Full(FileOp::kStore, path_);
+    Status status = room == data.size() ? Status() : State::Full(FileOp::kStore, path_);
     data = data.substr(0, room);
     if (data.empty()) return status;
     RETURN_IF_ERROR(base_->Store(offset, data));

@@ -95,6 +95,15 @@ void WriteBatch::Note(std::string_view note) {
   }
 }
 
+void WriteBatch::Swap(WriteBatch* other) noexcept {
+  operations_.swap(other->operations_);
+  note_.swap(other->note_);
+  std::swap(data_bytes_, other->data_bytes_);
+  std::swap(count_, other->count_);
+  std::swap(owner_, other->owner_);
+  std::swap(status_, other->status_);
+}
+
 void WriteBatch::Clear() {
   operations_.clear();
   note_.clear();

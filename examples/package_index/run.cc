@@ -27,6 +27,23 @@ namespace {
 constexpr size_t kBatchesWithoutPause = 2000;
 constexpr uint64_t kShortLoadUs = 1'000'000;
 
+// Why a database that is there may not be replaced; empty: an earlier run made it.
+std::string WhyNotOurs(const std::string& directory) {
+  const auto db = DB::OpenReadOnly({}, directory);
+  if (db.status().Is(logwood::StatusCode::kNotFound)) return "";  // one that never was finished
+  if (!db.ok()) return db.status().ToString();
+  const auto keyspaces = (*db)->ListKeyspaces();
+  if (!keyspaces.ok()) return keyspaces.status().ToString();
+  for (const logwood::KeyspaceInfo& keyspace : *keyspaces) {
+    if (keyspace.name != "default" && keyspace.name != "packages" && keyspace.name != "sections") {
+      return "this database has a keyspace \"" + keyspace.name + "\", which is not ours";
+    }
+  }
+  const auto iterator = (*db)->NewIterator({});
+  iterator->SeekToFirst();
+  return iterator->Valid() ? "this database has records of another kind" : "";
+}
+
 int Failed(const std::string& what) {
   Say("FAILED: " + what);
   return 1;
@@ -172,6 +189,10 @@ int Prepare(const Data& data, const RunOptions& options) {
   const fs::path parent = fs::path(options.directory).parent_path();
   if (!parent.empty()) fs::create_directories(parent, error);
   if (fs::exists(options.directory, error)) {
+    const std::string foreign = WhyNotOurs(options.directory);
+    if (!foreign.empty()) {
+      return Failed(options.directory + ": " + foreign + "; name another place with --dir");
+    }
     Say("it is there from an earlier run and is removed first");
     const Status removed = DB::Destroy({}, options.directory);
     if (!removed.ok()) return Failed(removed.ToString());

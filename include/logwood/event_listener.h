@@ -45,7 +45,7 @@ LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);
 struct LOGWOOD_EXPORT Event {
   EventKind kind = EventKind::kOpened;
   uint64_t wall_us = 0;    // microseconds since 1970, UTC
-  LogPos position = 0;     // the database's last position when it happened
+  LogPos position = 0;     // the last one concerned: of a flush, in its table; else of the database
   std::string file;        // name of the file concerned
   uint64_t offset = 0;     // in that file, bytes
   uint64_t bytes_in = 0;   // read by a job, or cut from a tail
@@ -70,9 +70,10 @@ class LOGWOOD_EXPORT EventListener {
   virtual ~EventListener() = default;
   // Called from background and writer threads, one call at a time per database, never under a lock
   // of the engine. Must be quick: events wait for it, and beyond a thousand of them those that tell
-  // of ordinary work are dropped (kEventsDropped). Reads are allowed; writing to the database,
-  // flushing, compacting or closing it is not: the thread that tells may be the one that makes room
-  // for writes.
+  // of ordinary work are dropped (kEventsDropped). Must not throw. Reads are allowed, and anything
+  // with another database; writing to this one, flushing, compacting and waiting for compaction are
+  // kInvalidArgument, and it must not be closed: the thread that tells may be the one that makes
+  // room for writes.
   virtual void OnEvent(const Event& event) = 0;
 };
 

@@ -45,7 +45,8 @@ struct MemoryStats {
 struct Setting {
   std::string name;
   std::string value;
-  std::string source;  // "given", "stored", "derived from memory budget", ...
+  std::string
+      source;  // "given", "stored with the database", "derived from memory_budget_bytes", ...
 };
 
 struct LOGWOOD_EXPORT Stats {
@@ -88,6 +89,7 @@ struct LOGWOOD_EXPORT Stats {
   std::string background_error;  // empty: none
 
   MemoryStats memory;
+  // Of writes one in 16 of each thread is measured, and counted as 16.
   OperationStats write_latency, sync_latency, flush_time, compaction_time;
   std::vector<Setting> settings;
 

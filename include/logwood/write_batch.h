@@ -26,6 +26,15 @@ namespace logwood {
 class LOGWOOD_EXPORT WriteBatch {
  public:
   WriteBatch() = default;
+  WriteBatch(const WriteBatch&) = default;
+  WriteBatch& operator=(const WriteBatch&) = default;
+  // Leave the other one empty.
+  WriteBatch(WriteBatch&& other) noexcept : WriteBatch() { Swap(&other); }
+  WriteBatch& operator=(WriteBatch&& other) noexcept {
+    WriteBatch taken(std::move(other));
+    Swap(&taken);
+    return *this;
+  }
 
   void Put(std::string_view key, std::string_view value) { Put(Keyspace(), key, value); }
   void Put(Keyspace keyspace, std::string_view key, std::string_view value);
@@ -56,6 +65,7 @@ class LOGWOOD_EXPORT WriteBatch {
   uint32_t owner() const { return owner_; }
 
  private:
+  void Swap(WriteBatch* other) noexcept;
   // Checks and counts an operation about to be written; false when the batch was misused.
   bool Begin(Keyspace keyspace, std::string_view key, std::string_view value);
   void Append(bool put, Keyspace keyspace, std::string_view key, std::string_view value);

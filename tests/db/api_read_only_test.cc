@@ -1,11 +1,14 @@
 // Opening read-only: reads everything, writes nothing, not a byte.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "db/directory_check.h"
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
@@ -126,6 +129,51 @@ TEST_F(OpenedReadOnly, WhatAWriterRemovesLaterStaysReadableBesideIt) {
   std::vector<std::string> damages;
   EXPECT_OK(reader->Verify([&](const Damage& damage) { damages.push_back(damage.what); }));
   EXPECT_EQ(damages, std::vector<std::string>());
+}
+
+// Edits, removals and new segments all the time: what does not fit together is no damage.
+TEST_F(OpenedReadOnly, ConcurrentlyWithABusyWriterSeesItsStateOrIsBusyAndFindsNoDamage) {
+  options_.tuning.memtable_bytes = 4 << 10;
+  options_.tuning.log_segment_bytes = 4 << 10;
+  options_.tuning.table_bytes = 4 << 10;
+  options_.tuning.level0_tables = 2;
+  Reopen();
+  std::atomic<bool> ends{false};
+  std::atomic<LogPos> written{0};
+  std::thread writer([&] {
+    for (uint32_t i = 0; !ends; ++i) {
+      const auto position = db_->Put({}, KeyOf(i % 50), ValueOf(i, 300));
+      ASSERT_OK(position);
+      written = *position;
+    }
+  });
+  ReadOnlyOptions beside = ReadOnly();
+  beside.ignore_writer = true;
+  for (int round = 0; round < 30; ++round) {
+    const LogPos before = written;
+    const auto opened = DB::OpenReadOnly(beside, path_);
+    if (opened.status().Is(StatusCode::kBusy)) continue;
+    ASSERT_OK(opened);
+    EXPECT_GE((*opened)->LastPosition(), before);
+    const auto iterator = (*opened)->NewIterator({});
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) continue;
+    EXPECT_OK(iterator->status());
+  }
+  std::string damages;
+  DirectoryCheckOptions check;
+  check.fs = place_.files();
+  check.path = path_;
+  check.beside_writer = true;
+  check.damage = [&damages](const Damage& damage) { damages += damage.ToString() + "\n"; };
+  check.note = [](const Damage&) {};
+  for (int round = 0; round < 3; ++round) {
+    const Status checked = CheckDirectory(check).status();
+    EXPECT_TRUE(checked.ok() || checked.Is(StatusCode::kBusy)) << checked.ToString();
+  }
+  EXPECT_EQ(damages, "");
+  ends = true;
+  writer.join();
+  Close();
 }
 
 TEST_F(OpenedReadOnly, ADirectoryNamedWithALastSlashIsTheSame) {

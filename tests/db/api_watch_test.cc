@@ -116,7 +116,7 @@ TEST_F(Watching, EventsFileIsRotatedAndBounded) {
             2);
 }
 
-TEST_F(Watching, ListenerMayRead) {
+TEST_F(Watching, ListenerMayReadAndIsRefusedTheRest) {
   struct Reader : EventListener {
     void OnEvent(const Event& event) override {
       if (event.kind != EventKind::kFlush || db == nullptr) return;
@@ -124,6 +124,10 @@ TEST_F(Watching, ListenerMayRead) {
       EXPECT_OK(db->Get({}, "k", &value));
       EXPECT_EQ(Entries(db->NewIterator({}).get()), "k=v");
       EXPECT_GT(db->GetStats().commits, 0u);
+      EXPECT_STATUS(kInvalidArgument, db->Put({}, "k", "again"));
+      EXPECT_STATUS(kInvalidArgument, db->Flush());
+      EXPECT_STATUS(kInvalidArgument, db->CompactAll({}));
+      EXPECT_STATUS(kInvalidArgument, db->WaitForCompaction());
       heard.set_value();  // a second time would throw
     }
     DB* db = nullptr;
@@ -137,6 +141,18 @@ TEST_F(Watching, ListenerMayRead) {
   ASSERT_OK(db_->Flush());
   reader->heard.get_future().wait();  // Flush may return before its event is told
   Close();
+}
+
+TEST_F(Watching, SnapshotsAreNeverTooOldForTheLargestAge) {
+  options_.snapshot_age_warning = std::chrono::seconds::max();
+  Open();
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, db_->GetSnapshot());
+  ASSERT_OK(db_->Put({}, "k", "v"));
+  ASSERT_OK(db_->Flush());
+  Close();
+  EXPECT_EQ(recorder_->Of(EventKind::kOldSnapshot).size(), 0u);
+  options_.snapshot_age_warning = std::chrono::seconds(-1);
+  EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_).status());
 }
 
 // The write that makes it called has its operation in a buffer of the thread.
@@ -242,8 +258,8 @@ TEST_F(Watching, StatsAddUp) {
   EXPECT_EQ(bytes, stats.table_bytes);
   EXPECT_LE(stats.filter_negatives, stats.filter_checks);
   EXPECT_LE(stats.filter_false_positives, stats.filter_checks);
-  EXPECT_GT(stats.write_latency.count, 0u);  // may be sampled
-  EXPECT_LE(stats.write_latency.count, stats.commits);
+  EXPECT_GT(stats.write_latency.count, 0u);
+  EXPECT_LE(stats.write_latency.count, stats.commits + 15) << "one in 16 counts as 16";
   EXPECT_LE(stats.write_latency.p50_ns, stats.write_latency.p99_ns);
   EXPECT_EQ(stats.memory.budget_bytes, options_.memory_budget_bytes);
   EXPECT_FALSE(stats.writes_stopped);

@@ -140,13 +140,15 @@ TEST_F(DamageCommand, SalvageNeedsNeitherRootNorManifest) {
 TEST_F(DamageCommand, SalvageRefusesAFullTargetOneInTheSourceAndASourceInUse) {
   Shell(kMakeDatabase);
   Ran ran = Shell("mkdir full; touch full/file; logwood salvage db full");
-  EXPECT_EQ(ran.status, 1);
+  EXPECT_EQ(ran.status, 3) << "1 says that something was saved";
   EXPECT_NE(ran.err.find("it holds files (file)"), std::string::npos) << ran.err;
   ran = Shell("logwood salvage db db/new");
   EXPECT_EQ(ran.status, 2);
   EXPECT_NE(ran.err.find("lies in the source"), std::string::npos) << ran.err;
+  EXPECT_EQ(ran.err.find("remove it"), std::string::npos) << ran.err;
   ran = Shell("logwood salvage db ./db/../db");
   EXPECT_NE(ran.status, 0);
+  EXPECT_EQ(Shell("logwood salvage db ''").status, 2);
   ran = Shell(
       "mkfifo pipe\n"
       "logwood load db -q pipe & pid=$!\n"
@@ -155,7 +157,7 @@ TEST_F(DamageCommand, SalvageRefusesAFullTargetOneInTheSourceAndASourceInUse) {
       "logwood salvage db new; echo $?\n"
       "logwood salvage db new --ignore-writer -q; echo $?\n"
       "exec 3>&-; wait $pid");
-  EXPECT_EQ(ran.out, "1\n0\n") << ran.err;
+  EXPECT_EQ(ran.out, "3\n0\n") << ran.err;
   EXPECT_NE(ran.err.find("--ignore-writer"), std::string::npos) << ran.err;
 }
 

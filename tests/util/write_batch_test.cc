@@ -44,6 +44,22 @@ TEST(WriteBatch, LongestKeyIsTakenAndOneByteMoreIsRefused) {
   EXPECT_NE(batch.status().message().find("kKeyBytesMax"), std::string_view::npos);
 }
 
+TEST(WriteBatch, MovedFromItIsEmptyAndUsable) {
+  WriteBatch batch;
+  batch.Put("a", "1");
+  batch.Note("note");
+  WriteBatch other = std::move(batch);
+  EXPECT_EQ(other.count(), 1u);
+  EXPECT_EQ(other.note(), "note");
+  EXPECT_TRUE(batch.empty());  // NOLINT(bugprone-use-after-move): that is what is asked
+  EXPECT_EQ(batch.bytes() + batch.data_bytes() + batch.owner(), 0u);
+  batch.Put("b", "2");
+  other = std::move(batch);
+  EXPECT_EQ(other.count(), 1u);
+  EXPECT_EQ(other.note(), "");
+  EXPECT_TRUE(batch.empty());  // NOLINT(bugprone-use-after-move)
+}
+
 TEST(WriteBatch, AfterAMisuseLaterCallsChangeNothing) {
   WriteBatch batch;
   batch.Put("a", "1");
