@@ -1,5 +1,5 @@
 // CompactionIterator: which entries survive. Input: a merge of tables or memtables in internal
-// order. Output: the same order, without what no reader can see.
+// order. Output: the same order, without what no reader can see (invariant 4).
 //
 // With snapshots s1 < s2 < ... (positions that must stay readable; "now" is the last): of the
 // entries of one key, within each stretch (s[i-1], s[i]] only the newest survives; entries newer

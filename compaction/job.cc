@@ -54,7 +54,7 @@ uint64_t NewestData(const CompactionPlan& plan) {
   return created_us;
 }
 
-// The last look before anything is installed: nothing went missing on the way.
+// The last look before anything is installed: nothing went missing on the way (invariant 25).
 Status CheckBooks(const CompactionPlan& plan, const JobResult& result) {
   uint64_t written = 0;
   for (const TableMeta& table : result.output.tables) written += table.entries;

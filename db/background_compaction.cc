@@ -30,6 +30,7 @@ void Background::CompactLoop() {
   }
 }
 
+// Invariant 21: what is picked is busy before anybody else picks.
 std::optional<CompactionPlan> Background::PickNext() {
   while (true) {
     BusyTables busy;

@@ -55,8 +55,8 @@ struct Core {
   std::atomic<bool> in_child{false};
   // The newest commit reads may see. Stored (release) by the write leader after the entries are in
   // the memtable; loaded (acquire) by reads after they took their view.
-  std::atomic<LogPos> visible{0};
-  bool grows = true;  // false: opened read-only, no commit will come
+  std::atomic<LogPos> visible{0};  // invariant 8
+  bool grows = true;               // false: opened read-only, no commit will come
   // For ReadOptions::at_least.
   Mutex visible_mutex;
   CondVar visible_changed;

@@ -52,9 +52,10 @@ class DirectoryChecker {
     for (uint64_t number : inventory_.unknown_tables) {
       if (Wanted(only, number)) RETURN_IF_ERROR(CheckUnknownTable(number));
     }
-    return not_opened_;
+    return Status::Ok();
   }
   const DirectoryCheckSummary& summary() const { return summary_; }
+  const Status& not_opened() const { return not_opened_; }
 
  private:
   static bool Wanted(const std::set<std::string>* only, uint64_t number) {
@@ -293,6 +294,7 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
   std::set<std::string> suspects;
   DirectoryCheckSummary summary;
   Status status;
+  Status not_opened;
   int whole_looks = 0;
   for (int look = 0; look < kLooksBesideWriter; ++look) {
     if (look > 0) clock->SleepMicros(kPauseMicros);
@@ -305,6 +307,7 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
     if (!status.ok()) break;
     if (whole_looks == 0) summary = checker.summary();
     ++whole_looks;
+    not_opened = checker.not_opened();
     confirmed.clear();
     for (const Damage& damage : found) {
       if (IsAmong(damage, last)) confirmed.push_back(damage);
@@ -316,14 +319,17 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
     for (const Damage& damage : last) suspects.insert(damage.file);
   }
   clock->Shutdown();
-  if (whole_looks == 0 && status.Is(StatusCode::kNotFound)) {
+  for (const Damage& damage : confirmed) options.damage(damage);
+  for (const Damage& note : notes) options.note(note);
+  summary.damages = confirmed.size();
+  // What one look found no other has confirmed or refuted.
+  const bool undecided = whole_looks == 0 || (whole_looks == 1 && !last.empty());
+  if (undecided && status.Is(StatusCode::kNotFound)) {
     return Status::Busy(options.path + ": a writer removes files while they are read; try again (" +
                         std::string(status.message()) + ")");
   }
   if (!status.Is(StatusCode::kNotFound)) RETURN_IF_ERROR(std::move(status));
-  for (const Damage& damage : confirmed) options.damage(damage);
-  for (const Damage& note : notes) options.note(note);
-  summary.damages = confirmed.size();
+  RETURN_IF_ERROR(std::move(not_opened));
   return summary;
 }
 
@@ -343,6 +349,7 @@ Result<DirectoryCheckSummary> CheckDirectory(const DirectoryCheckOptions& given)
       },
       options.note);
   RETURN_IF_ERROR(checker.Run(nullptr));
+  RETURN_IF_ERROR(Status(checker.not_opened()));
   DirectoryCheckSummary summary = checker.summary();
   summary.damages = damages;
   return summary;

@@ -18,7 +18,7 @@
 
 namespace logwood {
 
-// A stretch of one history (DESIGN, vocabulary).
+// A stretch of one history (docs/glossary.md).
 struct Epoch {
   uint64_t number = 0;
   uint64_t tag = 0;

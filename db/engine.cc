@@ -36,7 +36,8 @@ Status CheckName(std::string_view name) {
 
 }  // namespace
 
-// Enter before looking at `closed`, leave at the end: Close sets `closed` first and waits second.
+// Enter before looking at `closed`, leave at the end: Close sets `closed` first and waits second
+// (invariant 22).
 // Once the last call has left, the engine may be gone.
 class Engine::Call {
  public:
@@ -181,7 +182,7 @@ class Engine::OneOperation {
   ~OneOperation() {
     if (is_nested_) return;
     // Nobody counts what a thread keeps, and it may be idle for long.
-    constexpr size_t kKeptBytesMax = 32 << 10;
+    constexpr size_t kKeptBytesMax = 32 << 10;  // about: room grows by doubling
     WriteBatch& batch = Kept();
     if (batch.bytes() > kKeptBytesMax) {
       batch = WriteBatch();
@@ -286,6 +287,7 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
 Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(core_->events->CheckNotTelling());
   RETURN_IF_ERROR(CheckName(name));
   std::optional<uint32_t> number;
   LogPos position = 0;
@@ -297,7 +299,8 @@ Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
     number = core_->catalogue.NextNumber();
     if (!number) {
       return Status::InvalidArgument("keyspaces: all " + std::to_string(kKeyspacesMax) +
-                                     " numbers are used up (dropped ones are not given again)");
+                                     " numbers (kKeyspacesMax) are used up; those of dropped "
+                                     "keyspaces are not given again");
     }
     ASSIGN_OR_RETURN(position, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
   }
@@ -312,6 +315,7 @@ Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
 Status Engine::DropKeyspace(std::string_view name) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(core_->events->CheckNotTelling());
   RETURN_IF_ERROR(CheckName(name));
   LogPos position = 0;
   {

@@ -1,7 +1,7 @@
 // EventLog: hands events to listeners and appends them to EVENTS, one JSON object a line; the file
 // is bounded: at its limit it becomes EVENTS.old and a new one begins. Failing to write it is never
 // an error of the database. So is the queue in front of a slow listener: what does not fit is
-// counted, and the count is told as an event of its own.
+// counted, and the count is told as an event of its own (invariants 23 and 27).
 #pragma once
 
 #include <deque>

@@ -1,5 +1,5 @@
-// The fold (DESIGN §2): a batch's operations become at most one entry per key, the later operation
-// wins. Pure; used by write, replay and follower alike.
+// The fold: a batch's operations become at most one entry per key, the later operation wins. Pure,
+// and the only one: write, replay and follower use it alike (invariant 11).
 #pragma once
 
 #include <string_view>

@@ -137,6 +137,7 @@ Status Opener::PrepareDirectory() {
   return exists ? fs_->CreateDirectory(path_) : Status::Ok();
 }
 
+// Invariant 19.
 Status Opener::CheckFresh() const {
   if (HoldsNoDatabase(listing_)) {
     if (options_.create_if_missing) return Status::Ok();
@@ -255,9 +256,9 @@ Status Opener::LoadKeyspaces() {
                        log_state_.replay.last_position, &catalogue_damage_);
 }
 
-// Order: what was replayed is made durable before anything refers to it or builds on it; what lies
-// behind the log's end is removed before positions are given again. All of it may be repeated.
-// Names that came or went wait for the sync of the directory that precedes the new ROOT.
+// Invariant 14: what was replayed is made durable before anything refers to it or builds on it;
+// what lies behind the log's end is removed before positions are given again. All of it may be
+// repeated. Names that came or went wait for the sync of the directory that precedes the new ROOT.
 Status Opener::SecureLog() {
   for (size_t i = 0; i < log_state_.replay.segments.size(); ++i) {
     if (log_state_.replay.segments[i].last_position <= tree_.tables.position) continue;

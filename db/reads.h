@@ -1,5 +1,5 @@
 // Reads: every way to read, over a Core. The live database, the read-only opener and followers all
-// use this and nothing else (DESIGN §3, rule 2).
+// use this and nothing else. View first, position second (invariant 9).
 #pragma once
 
 #include <memory>

@@ -62,7 +62,7 @@ Status AddUp(const Edit& edit, TreeState* tree,
   if (edit.first_segment) tree->first_segment = *edit.first_segment;
   if (edit.durable) tree->durable = std::max(tree->durable, *edit.durable);
   if (edit.durable_segment) tree->durable_segment = *edit.durable_segment;
-  tree->clean_close = edit.clean_close;  // only the last edit's word counts
+  tree->clean_close = edit.clean_close;  // only the last edit's word counts: invariant 18
   for (const auto& [level, number] : edit.removed) {
     const auto at = live->find(number);
     if (at == live->end() || at->second.first != level) {
@@ -122,7 +122,7 @@ Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_wri
 }
 
 // The newest segment header names the manifest state it followed; a manifest that has fewer edits
-// lost some, an older manifest means ROOT is a stale copy (RELIABILITY, bug 27).
+// lost some, an older manifest means ROOT is a stale copy (docs/bug-classes.md, 27).
 Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
                              const ManifestState& newest) {
   const std::string file = JoinPath(path, ManifestFileName(tree.root.manifest));

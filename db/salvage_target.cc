@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "db/file_names.h"
 #include "db/settings.h"
 #include "util/batch_codec.h"
 #include "util/internal_key.h"
@@ -12,6 +13,8 @@ namespace logwood {
 namespace {
 
 constexpr uint64_t kBatchBytes = 1 << 20;
+// Within the target, so that it is on the same file system.
+constexpr char kUnfinished[] = "salvage.new";
 
 // What was stored with the source goes on to be in force.
 void ApplyStored(const std::string& stored, Options* options) {
@@ -39,8 +42,10 @@ Status SalvageTarget::Open(uint64_t record_bytes_max) {
   options.memory_budget_bytes =
       std::max({options_.memory_bytes / 2, 4 * record_bytes, kMemoryBudgetBytesMin});
   batch_bytes_max_ = std::min(kBatchBytes, options.memory_budget_bytes / 16);
-  ASSIGN_OR_RETURN(db_, DB::Open(options, options_.target));
+  // Also where it is there: whoever made it may not have made its name durable.
+  RETURN_IF_ERROR(options_.fs->CreateDirectory(options_.target));
   if (options_.target_begun) options_.target_begun();
+  ASSIGN_OR_RETURN(db_, DB::Open(options, JoinPath(options_.target, kUnfinished)));
   for (const auto& [number, position] : catalogue_.Dropped()) dropped_.insert(number);
   std::vector<KeyspaceInfo> list = catalogue_.List();
   std::sort(list.begin(), list.end(), [](const KeyspaceInfo& a, const KeyspaceInfo& b) {
@@ -93,7 +98,27 @@ Status SalvageTarget::WriteBatchOut() {
 Status SalvageTarget::Close() {
   if (!batch_.empty()) RETURN_IF_ERROR(WriteBatchOut());
   RETURN_IF_ERROR(db_->Flush());
-  return db_->Close();
+  RETURN_IF_ERROR(db_->Close());
+  db_.reset();
+  return MoveIntoPlace();
+}
+
+// ROOT last: what is cut off before is no database to anybody.
+Status SalvageTarget::MoveIntoPlace() {
+  FileSystem* const fs = options_.fs;
+  const std::string unfinished = JoinPath(options_.target, kUnfinished);
+  const auto move = [&](const std::string& name) {
+    return fs->Rename(JoinPath(unfinished, name), JoinPath(options_.target, name));
+  };
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, fs->List(unfinished));
+  for (const std::string& name : names) {
+    if (name != kRootFileName) RETURN_IF_ERROR(move(name));
+  }
+  RETURN_IF_ERROR(fs->SyncDirectory(options_.target));
+  RETURN_IF_ERROR(move(kRootFileName));
+  RETURN_IF_ERROR(fs->SyncDirectory(options_.target));
+  static_cast<void>(fs->Remove(unfinished));  // empty; nobody asks for it
+  return Status::Ok();
 }
 
 }  // namespace logwood

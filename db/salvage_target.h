@@ -20,7 +20,8 @@ class SalvageTarget {
   SalvageTarget(const SalvageOptions& options, std::string settings, const Catalogue& catalogue)
       : options_(options), settings_(std::move(settings)), catalogue_(catalogue) {}
 
-  // Creates it, with all keyspaces. The budget is at least what a record of that size takes.
+  // Creates it, with all keyspaces, in a place where nobody takes it for a database before Close
+  // moves it into its own. The budget is at least what a record of that size takes.
   Status Open(uint64_t record_bytes_max);
   // The newest entry of a key; keys ascend. Tombstones and what belongs to dropped keyspaces is
   // left out.
@@ -34,6 +35,7 @@ class SalvageTarget {
  private:
   Result<Keyspace> KeyspaceOf(uint32_t number);
   Status WriteBatchOut();
+  Status MoveIntoPlace();
 
   const SalvageOptions& options_;
   const std::string settings_;

@@ -1,7 +1,7 @@
 // MendSegmentHead: the head of a log segment that was never synced, made whole before the segment
 // becomes durable. A loss of power may have torn one of its two headers or its catalogue, or left
 // stale bytes between them. That is no damage, for nothing there was promised; but it would look
-// like damage from then on.
+// like damage from then on. Nothing else is written to a recovered segment (invariant 15).
 #pragma once
 
 #include <functional>

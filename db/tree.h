@@ -2,7 +2,7 @@
 // of them installs a new view.
 //
 // Threads: Active and Seal by the write leader; the rest by any. Lock order: the manifest's commit
-// lock, then `mutex_`.
+// lock, then `mutex_`. No file is touched under the latter (invariant 20).
 #pragma once
 
 #include <atomic>

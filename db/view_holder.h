@@ -1,5 +1,5 @@
 // ViewHolder: the current view, readable without a lock and without writing a cache line that other
-// readers use.
+// readers use. A view never changes (invariant 10).
 //
 // A reader announces the view it is about to use in a slot of its own thread (a hazard pointer:
 // Michael, "Hazard Pointers: Safe Memory Reclamation for Lock-Free Objects", 2004), then checks

@@ -31,9 +31,8 @@
 //     is in it. `begin` and `end` of the leaf come from checked nodes and are entries themselves.
 //  7. A failed check means that W split a node on R's path meanwhile: R starts again. So the whole
 //     makes progress always, and no reader waits for a writer that was stopped halfway.
-//  8. A leaf read between (a) and (b) ends at the new separator, yet still holds what right took.
-//  So
-//     what lies behind its last entry is not always its `end`: a cursor that leaves it goes to the
+//  8. A leaf read between (a) and (b) ends at the new separator, but still holds what right took:
+//     what lies behind its last entry is not always its `end`. A cursor that leaves it goes to the
 //     later of the two. A search by that last entry finds right, of which (a) told.
 //  9. Unchecked values are harmless: slots always hold addresses of records or nodes of their kind
 //     (leaf and inner memory are never exchanged; only the version, at the same place in both, is

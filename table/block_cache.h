@@ -1,5 +1,5 @@
-// BlockCache: uncompressed blocks in memory, sharded, scan-resistant, strictly bounded; and the
-// books of the memory budget.
+// BlockCache: uncompressed blocks in memory, sharded, scan-resistant, strictly bounded
+// (invariant 26); and the books of the memory budget.
 //
 // Capacity covers blocks in the cache, blocks that readers hold outside of it, and what other
 // owners reserve (memtables, open tables, jobs). An insertion that does not fit even after eviction

@@ -1,4 +1,4 @@
-// The command's one clock; every other file of tools/ asks here (STYLE 20).
+// The command's one clock; every other file of tools/ asks here.
 #pragma once
 
 #include <cstdint>

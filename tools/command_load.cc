@@ -27,7 +27,8 @@ constexpr const char* kLoadExamples = R"(  logwood load /tmp/db records.tsv
   logwood load /tmp/db records.tsv --durability power --batch-records 10000
   logwood load /tmp/db --all-keyspaces all.tsv           what export --all-keyspaces wrote
 
-TSV is key<TAB>value with the escapes \t \n \r \\ \xNN. JSON lines are
+TSV is key<TAB>value with the escapes \t \n \r \\ \xNN; lines end with a newline alone, so that a
+carriage return before it belongs to the value. JSON lines are
 {"key":"...","value":"..."}, or "key_base64" and "value_base64" for bytes that are not UTF-8.
 With --all-keyspaces the keyspace comes first: keyspace<TAB>key<TAB>value, or "keyspace":"...".
 Key and value together may have a sixteenth of --memory, 16 MiB without it, and at most 64 MiB.

@@ -76,8 +76,10 @@ std::string Summary(const SalvageArguments& arguments, const SalvageSummary& sav
 }
 
 ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bool begun) {
-  const bool of_target = status.message().find(arguments.new_directory) != std::string_view::npos;
-  if (status.Is(StatusCode::kNotFound) && !of_target) return FailOpening(arguments.target, status);
+  const auto is_there = FileSystem::Posix()->Exists(arguments.target.directory);
+  const bool no_source = status.message().find("there is no database") != std::string_view::npos ||
+                         (is_there.ok() && !*is_there);
+  if (status.Is(StatusCode::kNotFound) && no_source) return FailOpening(arguments.target, status);
   std::string advice;
   if (status.Is(StatusCode::kBusy)) {
     advice =

@@ -1,5 +1,5 @@
 // Integers to bytes and back: fixed width little-endian, and varints of 7 bits a byte, low first.
-// Decoding never reads past the input and never adds before it compares (STYLE 17).
+// Decoding never reads past the input and never adds before it compares (invariant 24).
 #pragma once
 
 #include <bit>

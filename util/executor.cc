@@ -25,6 +25,7 @@ class ThreadPool final : public Executor {
   }
   ~ThreadPool() override { Shutdown(); }
 
+  // Invariant 29.
   Status Start() override {
     MutexLock lock(mutex_);
     if (high_.threads > 0 || StartThreadLocked(high_)) return Status::Ok();

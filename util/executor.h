@@ -1,4 +1,4 @@
-// Executor: the only source of threads, timers and time (STYLE 20). The default runs a small pool
+// Executor: the only source of threads, timers and time. The default runs a small pool
 // of real threads; a simulated one can replace it and replay a run from a seed.
 #pragma once
 

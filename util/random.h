@@ -1,4 +1,4 @@
-// Randomness only comes from here (STYLE 20), so that a seed replays a run.
+// Randomness only comes from here, so that a seed replays a run.
 #pragma once
 
 #include <cstdint>

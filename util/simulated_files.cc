@@ -37,6 +37,7 @@ class SimulatedFiles::Writer final : public WritableFile {
     const uint64_t room = state_->RoomFor(end_, end_, end_ + data.size());
     const bool fits = room == data.size();
     data = data.substr(0, room);
+    if (data.empty() && !fits) return State::Full(FileOp::kAppend, path_);
     RETURN_IF_ERROR(base_->Append(data));
     state_->Note(store);
     end_ += data.size();

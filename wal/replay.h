@@ -1,5 +1,5 @@
 // ReplayLog: the log of a directory, from the first position not yet in tables to its end - and the
-// verdict what that end is (DESIGN: recovery; docs/recovery.md).
+// verdict what that end is (docs/recovery.md; invariant 16).
 //
 // The rule. Let D be the highest durable point recorded anywhere: slots, headers and records of all
 // segments, those behind damage included; and what the caller knows. Segments are read along their

@@ -4,7 +4,8 @@
 // and MarkDurable by one other at the same time. The figures (length() and so on) may be read by
 // any thread; they change when a Store or Seal has succeeded.
 // Order on disk: the header is stored by Create; nothing is synced before Sync. The caller syncs
-// the directory before it acknowledges power durability (docs/invariants.md).
+// the directory before it acknowledges power durability (invariant 6).
+// Positions are dense and times never go back (invariants 7 and 12).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // The names of log segments, and which of them may go: a pure function over what is there and who
-// needs it (LOG.md, retention).
+// needs it (retention).
 #pragma once
 
 #include <cstdint>

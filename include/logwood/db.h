@@ -104,14 +104,16 @@ struct LOGWOOD_EXPORT Damage {
 
 class LOGWOOD_EXPORT DB {
  public:
-  // Opens for reading and writing. kBusy: another open holds the directory, or the system has no
-  // thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data files
-  // and no root is kCorruption, never a fresh database.
+  // Opens for reading and writing; makes the directory where it is missing, with its parents
+  // (unless create_if_missing is false). kBusy: another open holds the directory, or the system has
+  // no thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data
+  // files and no root is kCorruption, never a fresh database.
   static Result<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
   // Never writes a byte. Writes to it are kReadOnly.
   static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,
                                                   const std::string& path);
-  // Removes a database's files, and the directory if that leaves it empty. kBusy while it is open.
+  // Removes a database's files, and the directory if that leaves it empty (of a symbolic link, the
+  // link). kBusy while it is open.
   static Status Destroy(const Options& options, const std::string& path);
 
   virtual ~DB() = default;  // closes; an error is lost, so call Close()

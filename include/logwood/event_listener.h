@@ -70,10 +70,10 @@ class LOGWOOD_EXPORT EventListener {
   virtual ~EventListener() = default;
   // Called from background and writer threads, one call at a time per database, never under a lock
   // of the engine. Must be quick: events wait for it, and beyond a thousand of them those that tell
-  // of ordinary work are dropped (kEventsDropped). Must not throw. Reads are allowed, and anything
-  // with another database; writing to this one, flushing, compacting and waiting for compaction are
-  // kInvalidArgument, and it must not be closed: the thread that tells may be the one that makes
-  // room for writes.
+  // of ordinary work are dropped (kEventsDropped). Must not throw. Reads are allowed, and work
+  // with another database (unless that one's listeners write to this one); writing to this one,
+  // flushing, compacting and waiting for compaction are kInvalidArgument, and it must not be
+  // closed: the thread that tells may be the one that makes room for writes.
   virtual void OnEvent(const Event& event) = 0;
 };
 

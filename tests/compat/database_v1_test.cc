@@ -1,6 +1,6 @@
 // Files of format version 1 that must stay readable for ever: a manifest, a ROOT and a whole small
 // database (tests/testdata/golden). LOGWOOD_REGENERATE=1 writes them anew: only together with
-// STYLE 21.
+// a new format version, format page and decision record.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-// logwood_probe keeps its contract (RELIABILITY, "The test system", item 6), and can fail.
+// logwood_probe keeps its contract (docs/testing.md, "The probe"), and can fail.
 #include <gtest/gtest.h>
 
 #include <cstdint>

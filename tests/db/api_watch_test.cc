@@ -128,6 +128,8 @@ TEST_F(Watching, ListenerMayReadAndIsRefusedTheRest) {
       EXPECT_STATUS(kInvalidArgument, db->Flush());
       EXPECT_STATUS(kInvalidArgument, db->CompactAll({}));
       EXPECT_STATUS(kInvalidArgument, db->WaitForCompaction());
+      EXPECT_STATUS(kInvalidArgument, db->CreateKeyspace("more").status());
+      EXPECT_STATUS(kInvalidArgument, db->DropKeyspace("more"));
       heard.set_value();  // a second time would throw
     }
     DB* db = nullptr;

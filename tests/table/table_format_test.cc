@@ -1,5 +1,6 @@
 // Bytes that must stay readable: the golden tables and the example on docs/format/table.md.
-// LOGWOOD_REGENERATE=1 writes the golden files anew: only together with STYLE 21.
+// LOGWOOD_REGENERATE=1 writes the golden files anew: only together with a new
+// format version, format page and decision record.
 #include <cstdlib>
 #include <fstream>
 #include <sstream>

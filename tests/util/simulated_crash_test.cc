@@ -1,4 +1,4 @@
-// What the simulated disk says a loss of power may leave: all that RELIABILITY's fault model names,
+// What the simulated disk says a loss of power may leave: all that the fault model names,
 // and nothing that the contract of FileSystem rules out.
 #include <gtest/gtest.h>
 
