@@ -144,7 +144,8 @@ class FaultsBase : public testing::Test {
   void Run(Sweep sweep) {
     int without_fault = 0;
     uint64_t met = 0;
-    for (uint64_t k = 1 + sweep.step / 2; without_fault < 3 && !HasFailure(); k += sweep.step) {
+    for (uint64_t k = 1 + std::min<uint64_t>(sweep.step / 2, 4); without_fault < 3 && !HasFailure();
+         k += sweep.step) {
       ASSERT_LT(k, kCallsMax) << "the run does not end";
       sweep.plan.index = k;
       const bool failed = Try(sweep);

@@ -13,6 +13,7 @@
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
 #include "tests/support/generators.h"
+#include "tests/support/sanitizers.h"
 
 namespace logwood::test {
 namespace {
@@ -150,7 +151,7 @@ TEST_F(OpenedReadOnly, ConcurrentlyWithABusyWriterSeesItsStateOrIsBusyAndFindsNo
   ReadOnlyOptions beside = ReadOnly();
   beside.ignore_writer = true;
   int seen = 0;
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < (kSanitized ? 6 : 30); ++round) {
     const LogPos before = written;
     const auto opened = DB::OpenReadOnly(beside, path_);
     if (opened.status().Is(StatusCode::kBusy)) continue;
@@ -170,7 +171,7 @@ TEST_F(OpenedReadOnly, ConcurrentlyWithABusyWriterSeesItsStateOrIsBusyAndFindsNo
   check.beside_writer = true;
   check.damage = [&damages](const Damage& damage) { damages += damage.ToString() + "\n"; };
   check.note = [](const Damage&) {};
-  for (int round = 0; round < 3; ++round) {
+  for (int round = 0; round < (kSanitized ? 1 : 3); ++round) {
     const Status checked = CheckDirectory(check).status();
     EXPECT_TRUE(checked.ok() || checked.Is(StatusCode::kBusy)) << checked.ToString();
   }

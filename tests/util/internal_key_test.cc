@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "util/batch_codec.h"
+#include "util/escape.h"
 #include "util/random.h"
 
 namespace logwood {
@@ -165,6 +169,24 @@ TEST(ShortestSeparator, LiesBetweenAndNothingShorterDoes) {
       ASSERT_FALSE(a <= shorter && shorter < b) << "seed 310, round " << i;
     }
   }
+}
+
+// docs/format/keys_and_operations.md
+TEST(KeysAndOperationsPage, ItsExamplesAreWhatIsEncoded) {
+  std::ifstream in(LOGWOOD_SOURCE_DIR "/docs/format/keys_and_operations.md");
+  std::stringstream page;
+  page << in.rdbuf();
+  const auto shows = [&page](const std::string& bytes) {
+    std::string spaced;
+    for (const char byte : bytes) spaced += (spaced.empty() ? "" : " ") + ToHex({&byte, 1});
+    EXPECT_NE(page.str().find("`" + spaced + "`"), std::string::npos) << spaced;
+  };
+  shows(KeyspacePrefix(1) + "abc");
+  shows(KeyspacePrefix(240) + "abc");
+  shows(KeyspacePrefix(1000));
+  std::string operation;
+  AppendOperation(&operation, EntryKind::kPut, 1, "abc", "x");
+  shows(operation);
 }
 
 }  // namespace
