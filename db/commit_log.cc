@@ -81,10 +81,7 @@ Status CommitLog::Rotate() {
     const auto unsynced = std::count_if(segments_.begin(), segments_.end(),
                                         [](const Segment& segment) { return !segment.synced; });
     while (syncing_ && unsynced >= kUnsyncedSegmentsMax) synced_.Wait(mutex_);
-    if (unsynced >= kUnsyncedSegmentsMax) {
-      RETURN_IF_ERROR(Status(failure_));
-      RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
-    }
+    if (unsynced >= kUnsyncedSegmentsMax) RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
   }
   return NewSegment(active_->header().number, active_->length());
 }
@@ -134,6 +131,7 @@ uint64_t CommitLog::LookAtSync() {
 }
 
 Status CommitLog::SyncOnce(Mark mark) noexcept {
+  if (!failure_.ok()) return failure_;  // invariant 13
   syncing_ = true;
   std::vector<std::shared_ptr<SegmentWriter>> writers;
   for (const Segment& segment : segments_) {
@@ -227,11 +225,9 @@ uint64_t CommitLog::durable_segment() const {
 Status CommitLog::MarkIdle() {
   MutexLock lock(mutex_);
   while (syncing_) synced_.Wait(mutex_);
-  RETURN_IF_ERROR(Status(failure_));
   RETURN_IF_ERROR(SyncOnce(Mark::kAlways));
   // Once more, so that the slot just stored is durable itself.
   while (syncing_) synced_.Wait(mutex_);
-  RETURN_IF_ERROR(Status(failure_));
   return SyncOnce(Mark::kAlways);
 }
 

@@ -10,6 +10,12 @@
 
 namespace logwood {
 
+// A file that is gone, or whose bytes are not what was written; any other failure says nothing of
+// it.
+inline bool IsDamage(const Status& status) {
+  return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
+}
+
 // "path/FILE:OFFSET: what is wrong" as its parts; `file` where the message names no place.
 Damage DamageFrom(const Status& status, const std::string& path, const std::string& file);
 

@@ -15,10 +15,6 @@ namespace logwood {
 
 namespace {
 
-bool IsBroken(const Status& status) {
-  return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
-}
-
 // Segments below the first that recovery needs only wait for their removal.
 bool RetainsNothing(const TreeState& tree) {
   const Result<Settings> settings = ResolveSettings(Options(), tree.settings);
@@ -110,7 +106,7 @@ ManifestState InventoryTaker::NewestManifest() const {
 
 Status InventoryTaker::ReadTree() {
   Status strict = ReadTreeFromRoot();
-  if (strict.ok() || !IsBroken(strict)) return strict;
+  if (strict.ok() || !IsDamage(strict)) return strict;
   AddDamage(DamageFrom(strict, path_, kRootFileName));
   return ReadTreeAround();
 }
@@ -168,7 +164,7 @@ Status InventoryTaker::ReadTreeAround() {
 
 Result<bool> InventoryTaker::TryManifest(uint64_t number) {
   auto scan = ScanManifest(fs_, path_, number);
-  if (!scan.ok() && !IsBroken(scan.status())) return scan.status();
+  if (!scan.ok() && !IsDamage(scan.status())) return scan.status();
   const std::string file = ManifestFileName(number);
   if (!scan.ok() || scan->edits.empty()) {
     AddDamage(file, 0, scan.ok() ? "no edit of it can be read" : scan.status().ToString());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "db/catalogue_load.h"
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "db/held_files.h"
 #include "db/manifest.h"
@@ -152,9 +153,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
 
 // What an open beside a writer met may be damage, or files that the writer removed meanwhile.
 bool MeetsDamage(const Result<std::unique_ptr<DB>>& opened) {
-  if (!opened.ok()) {
-    return opened.status().Is(StatusCode::kCorruption) || opened.status().Is(StatusCode::kNotFound);
-  }
+  if (!opened.ok()) return IsDamage(opened.status());
   const auto& db = static_cast<const ReadOnlyDb&>(**opened);
   return db.tables_missing() || db.log_damaged();
 }

@@ -9,14 +9,6 @@
 
 namespace logwood {
 
-namespace {
-
-bool IsGone(const Status& status) {
-  return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
-}
-
-}  // namespace
-
 Status SalvageTables::Survey(SalvageCatalogue* catalogue,
                              const std::function<void(uint64_t)>& advance) {
   for (const auto& [level, meta] : inventory_.tables) {
@@ -54,7 +46,7 @@ Result<std::unique_ptr<DamagedTable>> SalvageTables::Find(uint64_t number, const
                                                           std::string* path) {
   *path = JoinPath(options_.source, TableFileName(number));
   auto table = DamagedTable::Open(options_.fs, *path, meta);
-  if (table.ok() || meta == nullptr || !IsGone(table.status())) return table;
+  if (table.ok() || meta == nullptr || !IsDamage(table.status())) return table;
   const std::string* const other = FileOf(meta->id);
   if (other == nullptr) return table;
   *path = JoinPath(options_.source, *other);
@@ -90,7 +82,7 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
   SalvageTable found;
   auto opened = Find(number, meta, &found.path);
   if (!opened.ok()) {
-    if (!IsGone(opened.status())) return opened.status();
+    if (!IsDamage(opened.status())) return opened.status();
     TableLoss whole;
     whole.what = opened.status().Is(StatusCode::kNotFound)
                      ? "the table is missing"

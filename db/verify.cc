@@ -101,9 +101,6 @@ class Verifier {
     if (report_) report_(damage);
     core_.events->Emit(EventOf(damage));
   }
-  static bool IsDamage(const Status& status) {
-    return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotFound);
-  }
   // Damage weighs more than what could not be read.
   void Failed(const Status& status) {
     const bool is_damage = status.Is(StatusCode::kCorruption);

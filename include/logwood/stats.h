@@ -45,8 +45,8 @@ struct MemoryStats {
 struct Setting {
   std::string name;
   std::string value;
-  std::string
-      source;  // "given", "stored with the database", "derived from memory_budget_bytes", ...
+  // "given", "stored with the database", "derived from memory_budget_bytes", ...
+  std::string source;
 };
 
 struct LOGWOOD_EXPORT Stats {
