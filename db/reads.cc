@@ -138,7 +138,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   LookupResult result;
   result.value = value;
   // The view first, the position second: everything at or below the position that the view could
-  // lack was committed after the view was taken (db/README: reading).
+  // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));

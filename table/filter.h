@@ -2,7 +2,7 @@
 //
 // A Bloom filter in lines of 64 bytes: the upper bits of a key's hash choose the line, a remix of
 // the hash the bits in it (Putze, Sanders, Singler: "Cache-, Hash- and Space-Efficient Bloom
-// Filters", 2007). About 0.9 % false positives at 10 bits a key.
+// Filters", 2007). Less than 1 % false positives at 10 bits a key.
 //
 //   offset width   of the filter block's payload
 //        0     4   lines

@@ -157,6 +157,32 @@ TEST_F(Limits, KeyspaceNames) {
   EXPECT_FALSE(db_->DropKeyspace("").ok());
 }
 
+// Numbers are not given again: those of dropped keyspaces count.
+TEST_F(Limits, KeyspacesInAllTheLifeOfADatabase) {
+  options_.tuning = {};  // each log segment begins with the catalogue: few segments
+  Open();
+  ASSERT_OK_AND_ASSIGN(const Keyspace second, db_->CreateKeyspace("dropped"));
+  ASSERT_OK(db_->DropKeyspace("dropped"));
+  Keyspace last = second;
+  while (last.number() + 1 < kKeyspacesMax) {
+    ASSERT_OK_AND_ASSIGN(last, db_->CreateKeyspace("k" + std::to_string(last.number())));
+  }
+  ASSERT_OK(db_->Put({}, last, "a", "1"));
+  const LogPos before = db_->LastPosition();
+  for (const bool reopened : {false, true}) {
+    if (reopened) Reopen();
+    const auto more = db_->CreateKeyspace("one more");
+    EXPECT_STATUS(kInvalidArgument, more);
+    EXPECT_NE(more.status().ToString().find("all 65000 numbers (kKeyspacesMax) are used up"),
+              std::string::npos)
+        << more.status().ToString();
+    EXPECT_EQ(db_->LastPosition(), before) << "a refusal took a position";
+    EXPECT_STATUS(kNotFound, db_->OpenKeyspace("one more"));
+    std::string value;
+    EXPECT_OK(db_->Get({}, last, "a", &value));
+  }
+}
+
 struct OptionCase {
   const char* name;  // as a message must name it
   std::function<void(Options*)> set;

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
+#include <sstream>
 #include <thread>
 
 #include "tests/db/db_test_support.h"
+#include "tests/support/json_checker.h"
 #include "util/faulty_file_system.h"
 
 namespace logwood {
@@ -206,6 +209,99 @@ TEST_F(EventLogTest, ConcurrentEventsAreHeardOneAtATimeAndEachOnce) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(recorder_->details.size(), 800u);
   EXPECT_EQ(Lines(Text("EVENTS")), 800u);
+}
+
+// ---- docs/format/events.md says what a line is.
+
+std::vector<std::string> LinesOfEventsPage() {
+  auto page = test::ReadFile(FileSystem::Posix(), LOGWOOD_SOURCE_DIR "/docs/format/events.md");
+  EXPECT_OK(page);
+  std::vector<std::string> lines;
+  if (!page.ok()) return lines;
+  std::istringstream in(*page);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// The names in the first column of the table under a heading, in order.
+std::vector<std::string> NamesInEventsTable(const std::string& heading) {
+  std::vector<std::string> names;
+  bool inside = false;
+  for (const std::string& line : LinesOfEventsPage()) {
+    if (line.starts_with("#")) inside = line == heading;
+    if (inside && line.starts_with("| `")) names.push_back(line.substr(3, line.find('`', 3) - 3));
+  }
+  return names;
+}
+
+TEST(EventsPage, ItsFieldsAreThoseOfALineInOrder) {
+  Event event;
+  event.file = "f";
+  event.bytes_in = event.bytes_out = event.entries_in = event.entries_out = 1;
+  event.tables_in = event.tables_out = 1;
+  event.level_in = event.level_out = 1;
+  event.micros = event.dropped = 1;
+  event.status = Status::IoError("m");
+  event.detail = "d";
+  const std::string line = event.ToJson();
+  size_t from = 0;
+  const std::vector<std::string> names = NamesInEventsTable("## Fields");
+  for (const std::string& name : names) {
+    const size_t at = line.find("\"" + name + "\":", from);
+    ASSERT_NE(at, std::string::npos) << name << " is not there, or not in its place: " << line;
+    from = at + 1;
+  }
+  const auto fields = test::ReadJson(line);
+  ASSERT_TRUE(fields.has_value()) << line;
+  EXPECT_EQ(names.size(), fields->size());
+}
+
+TEST(EventsPage, ItsKindsAreAllThereAreInOrder) {
+  std::vector<std::string> kinds;
+  for (int kind = 0; kind <= static_cast<int>(EventKind::kEventsDropped); ++kind) {
+    kinds.emplace_back(EventKindName(static_cast<EventKind>(kind)));
+  }
+  EXPECT_EQ(NamesInEventsTable("## Kinds"), kinds);
+}
+
+// But for the time, which is the clock's.
+std::string WithoutWallTime(std::string text) {
+  return std::regex_replace(text, std::regex("\"wall_us\":[0-9]+"), "\"wall_us\":T");
+}
+
+TEST_F(EventLogTest, TheExampleOfThePageIsWhatIsWritten) {
+  Make();
+  Event opened;
+  opened.kind = EventKind::kOpened;
+  opened.position = 1;
+  opened.bytes_in = 2218;
+  opened.micros = 2815;
+  opened.detail = "closed cleanly before; replayed 1 commits";
+  log_->Emit(opened);
+  Event flush;
+  flush.kind = EventKind::kFlush;
+  flush.position = 1;
+  flush.bytes_in = 1584;
+  flush.bytes_out = 3115;
+  flush.entries_in = flush.entries_out = 200;
+  flush.tables_out = 1;
+  flush.level_out = 0;
+  flush.micros = 3626;
+  log_->Emit(flush);
+  Event closed;
+  closed.kind = EventKind::kClosed;
+  closed.position = 1;
+  log_->Emit(closed);
+  std::string example;
+  bool inside = false;
+  for (const std::string& line : LinesOfEventsPage()) {
+    if (line.starts_with("```")) {
+      inside = line == "```json";
+    } else if (inside) {
+      example += line + '\n';
+    }
+  }
+  EXPECT_EQ(WithoutWallTime(Text("EVENTS")), WithoutWallTime(example));
 }
 
 }  // namespace

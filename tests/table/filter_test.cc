@@ -35,15 +35,15 @@ double FalsePositiveRate(uint32_t bits_per_key, uint64_t keys) {
   return rate;
 }
 
-TEST(FilterTest, TenBitsAKeyPassUnderOnePointThreePercent) {
-  EXPECT_LT(FalsePositiveRate(10, 100'000), 0.013);
-  EXPECT_LT(FalsePositiveRate(10, 1'000), 0.02);
+TEST(FilterTest, TenBitsAKeyPassUnderOnePercent) {
+  EXPECT_LT(FalsePositiveRate(10, 100'000), 0.01);
+  EXPECT_LT(FalsePositiveRate(10, 1'000), 0.01);
 }
 
 TEST(FilterTest, RatesFallWithBits) {
-  EXPECT_LT(FalsePositiveRate(4, 50'000), 0.20);
-  EXPECT_LT(FalsePositiveRate(16, 50'000), 0.002);
-  EXPECT_LT(FalsePositiveRate(32, 50'000), 0.0005);
+  EXPECT_LT(FalsePositiveRate(4, 50'000), 0.16);
+  EXPECT_LT(FalsePositiveRate(16, 50'000), 0.001);
+  EXPECT_LT(FalsePositiveRate(32, 50'000), 0.0001);
 }
 
 TEST(FilterTest, WorksFromOneKeyUp) {

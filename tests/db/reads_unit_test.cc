@@ -1,0 +1,118 @@
+// Reads beside whoever installs views: view first, position second (invariant 9).
+#include "db/reads.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "tests/db/db_test_support.h"
+#include "tests/support/sanitizers.h"
+
+namespace logwood {
+namespace {
+
+constexpr LogPos kInstalls = test::kSanitized ? 20'000 : 200'000;
+
+// One key, whose value is the position of its newest commit. Each view begins with that commit
+// alone, as after a flush and a compaction that dropped what came before: a position from before
+// the view finds nothing in it.
+class ConcurrentReads : public testing::Test {
+ protected:
+  ConcurrentReads() {
+    const std::shared_ptr<Memtable> first = Begin(1);
+    core_->visible.store(1);
+    active_ = first;
+  }
+  ~ConcurrentReads() override { core_->executor->Shutdown(); }
+
+  // Calls `read` again and again while views are installed. It returns the value that it found, or
+  // none.
+  template <typename Read>
+  void BesideInstalls(Read read) {
+    std::atomic<bool> begun{false}, ended{false};
+    std::thread installer([&] {
+      while (!begun.load()) std::this_thread::yield();
+      for (LogPos position = 2; position <= kInstalls; ++position) Commit(position);
+      ended.store(true);
+    });
+    uint64_t reads = 0, hidden = 0, stale = 0;
+    while (!ended.load()) {
+      const LogPos before = core_->visible.load();
+      const std::optional<std::string> value = read();
+      hidden += value ? 0 : 1;
+      stale += value && std::stoull(*value) < before ? 1 : 0;
+      ++reads;
+      begun.store(true);
+    }
+    installer.join();
+    EXPECT_EQ(hidden, 0u) << "of " << reads << " reads";
+    EXPECT_EQ(stale, 0u) << "of " << reads << " reads";
+  }
+
+  std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
+  std::shared_ptr<Core> core_ = NewCore();
+  const Reads reads_{core_};
+
+ private:
+  std::shared_ptr<Core> NewCore() {
+    auto threads = NewThreadPool(1);
+    auto events = std::make_unique<EventLog>(fs_.get(), threads.get(), "", 0,
+                                             std::vector<std::shared_ptr<EventListener>>{});
+    return std::make_shared<Core>(fs_.get(), "db", *ResolveSettings(Options(), std::nullopt),
+                                  std::move(threads), std::move(events));
+  }
+  static void Insert(Memtable* memtable, LogPos position) {
+    memtable->Insert(KeyspacePrefix(kDefaultKeyspace) + "key",
+                     PackTrailer(position, EntryKind::kPut), std::to_string(position));
+  }
+  // Installs a view with the commit at `position`, which is visible.
+  std::shared_ptr<Memtable> Begin(LogPos position) {
+    auto view = std::make_shared<View>();
+    view->active = std::make_shared<Memtable>();
+    view->version = std::make_shared<const Version>();
+    Insert(view->active.get(), position);
+    std::shared_ptr<Memtable> active = view->active;
+    core_->views.Install(std::move(view));
+    return active;
+  }
+  void Commit(LogPos position) {
+    Insert(active_.get(), position);
+    core_->PublishVisible(position);
+    active_ = Begin(position);
+  }
+
+  std::shared_ptr<Memtable> active_;
+};
+
+TEST_F(ConcurrentReads, PointReadsTakeTheViewFirst) {
+  BesideInstalls([this]() -> std::optional<std::string> {
+    PinnedValue value;
+    const Status status = reads_.Get({}, Keyspace(), "key", &value);
+    if (!status.ok()) return std::nullopt;
+    return std::string(value.view());
+  });
+}
+
+TEST_F(ConcurrentReads, ReadsOfManyKeysTakeTheViewFirst) {
+  BesideInstalls([this]() -> std::optional<std::string> {
+    const std::string_view keys[] = {"key"};
+    PinnedValue values[1];
+    const std::vector<Status> statuses = reads_.MultiGet({}, Keyspace(), keys, values);
+    if (!statuses[0].ok()) return std::nullopt;
+    return std::string(values[0].view());
+  });
+}
+
+TEST_F(ConcurrentReads, IteratorsTakeTheViewFirst) {
+  BesideInstalls([this]() -> std::optional<std::string> {
+    auto it = reads_.NewIterator({}, Keyspace());
+    it->SeekToFirst();
+    if (!it->Valid()) return std::nullopt;
+    return std::string(it->value());
+  });
+}
+
+}  // namespace
+}  // namespace logwood
