@@ -35,12 +35,12 @@ class HandmadeDatabase {
  public:
   static constexpr char kPath[] = "db";
   static constexpr Id128 kHistory = {1, 2}, kInstance = {3, 4};
-  // Of the default keyspace, in internal order.
   struct Row {
     std::string key;
     LogPos position = 0;
     std::string value;
     EntryKind kind = EntryKind::kPut;
+    uint32_t keyspace = kDefaultKeyspace;
   };
   struct Record {
     uint64_t segment = 0, begin = 0, end = 0;
@@ -71,7 +71,7 @@ class HandmadeDatabase {
     Replace(b, of_a);
   }
 
-  // Small blocks, not compressed: a damaged byte costs a few keys.
+  // Rows in internal order. Small blocks, not compressed: a damaged byte costs a few keys.
   TableMeta AddTable(uint64_t number, const std::vector<Row>& rows) {
     TableOptions options;
     options.block_bytes = 512;
@@ -80,7 +80,7 @@ class HandmadeDatabase {
     EXPECT_OK(file);
     TableBuilder builder(file->get(), options, number, {number, 99});
     for (const Row& row : rows) {
-      builder.Add(StoredKey(row.key), PackTrailer(row.position, row.kind), row.value);
+      builder.Add(StoredKey(row.key, row.keyspace), PackTrailer(row.position, row.kind), row.value);
     }
     auto meta = builder.Finish();
     EXPECT_OK(meta);

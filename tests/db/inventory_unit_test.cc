@@ -13,7 +13,7 @@ namespace logwood {
 namespace {
 
 using test::HandmadeDatabase;
-using Numbers = std::vector<uint64_t>;
+using FileNumbers = std::vector<uint64_t>;
 
 // Tables 10 (level 0) and 11 (level 1) hold commits 1 to 3; segment 3 holds 1 to 6, segment 4 holds
 // 7 to 9; manifest 2, closed cleanly.
@@ -51,8 +51,8 @@ class InventoryTest : public testing::Test {
     ASSERT_OK(inventory);
     found_ = std::move(*inventory);
   }
-  Numbers Segments() const {
-    Numbers numbers;
+  FileNumbers Segments() const {
+    FileNumbers numbers;
     for (const Inventory::Segment& segment : found_.segments) numbers.push_back(segment.number);
     return numbers;
   }
@@ -91,7 +91,7 @@ TEST_F(InventoryTest, AWholeDatabaseIsCertainAndNothingIsWrongWithIt) {
   EXPECT_EQ(found_.manifest, 2u);
   EXPECT_EQ(Tables(), all_tables_);
   EXPECT_EQ(found_.tree.durable, 9u);
-  ASSERT_EQ(Segments(), (Numbers{3, 4}));
+  ASSERT_EQ(Segments(), (FileNumbers{3, 4}));
   EXPECT_EQ(found_.segments[0].limits.length_max, length_of_3_) << "as its successor says";
   EXPECT_EQ(found_.segments[0].limits.last_position, 6u);
   EXPECT_EQ(found_.segments[1].limits.length_max, db_.log_end().length) << "as the close says";
@@ -125,7 +125,7 @@ TEST_F(InventoryTest, ALostRootCostsTheCertaintyOfTheStateNotThatOfTheTables) {
   EXPECT_EQ(found_.manifest, 2u);
   EXPECT_EQ(Tables(), all_tables_);
   EXPECT_EQ(found_.tree.tables.position, 3u);
-  EXPECT_EQ(Segments(), (Numbers{3, 4}));
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
   ExpectDamages({"ROOT:0"});
 }
 
@@ -155,7 +155,7 @@ TEST_F(InventoryTest, ADamagedEditIsPassedOverAndTheTablesItBroughtAreUnknownOne
   EXPECT_FALSE(found_.certain);
   EXPECT_FALSE(found_.tables_are_certain);
   EXPECT_EQ(Tables(), (std::vector<std::pair<int, uint64_t>>{{1, 11}}));
-  EXPECT_EQ(found_.unknown_tables, Numbers{12}) << "10 was removed by an edit that is whole";
+  EXPECT_EQ(found_.unknown_tables, FileNumbers{12}) << "10 was removed by an edit that is whole";
   EXPECT_EQ(found_.tree.next_file_number, 300u);
   ExpectDamages({"000002.manifest:" + std::to_string(begin)});
 }
@@ -176,9 +176,9 @@ TEST_F(InventoryTest, WithoutAManifestTheLogSaysWhoseItIsAndEveryTableMayBePart)
   EXPECT_EQ(found_.manifest, 0u);
   EXPECT_FALSE(found_.tables_are_certain);
   EXPECT_TRUE(found_.tables.empty());
-  EXPECT_EQ(found_.unknown_tables, (Numbers{10, 11}));
+  EXPECT_EQ(found_.unknown_tables, (FileNumbers{10, 11}));
   EXPECT_EQ(found_.tree.root.instance_id, HandmadeDatabase::kInstance);
-  EXPECT_EQ(Segments(), (Numbers{3, 4}));
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
   ExpectDamages({"ROOT:0", "manifest:0"});
 }
 
@@ -204,7 +204,7 @@ TEST_F(InventoryTest, ASegmentOfAnotherInstanceIsNoPartOfTheLog) {
   other.BeginSegment(5, 10, {8, 8});
   db_.Replace(LogFileName(5), other.Bytes(LogFileName(5)));
   Take();
-  EXPECT_EQ(Segments(), (Numbers{3, 4}));
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
   ExpectDamages({"000005.log:0"});
 }
 
@@ -215,7 +215,7 @@ TEST_F(InventoryTest, AMissingSegmentIsDamageWithTheCommitsItHeld) {
   db_.CloseLog();
   db_.Remove(LogFileName(4));
   Take();
-  EXPECT_EQ(Segments(), (Numbers{3, 5}));
+  EXPECT_EQ(Segments(), (FileNumbers{3, 5}));
   ASSERT_EQ(found_.damages.size(), 1u);
   EXPECT_EQ(found_.damages[0].file, LogFileName(4));
   EXPECT_EQ(found_.damages[0].first_position, 7u);
@@ -230,7 +230,7 @@ TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {
   db_.Append(edit);
   db_.Replace(LogFileName(3), std::string(20'000, '\0'));
   Take();
-  EXPECT_EQ(Segments(), Numbers{4});
+  EXPECT_EQ(Segments(), FileNumbers{4});
   ExpectDamages({});
   ExpectNotes({"000003.log:0"});
   db_.Remove(LogFileName(3));
@@ -242,7 +242,7 @@ TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {
 TEST_F(InventoryTest, ABlankNewestSegmentIsANoteUnlessItWasDurable) {
   db_.Replace(LogFileName(5), std::string(20'000, '\0'));
   Take();
-  EXPECT_EQ(Segments(), (Numbers{3, 4}));
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
   ExpectDamages({});
   ExpectNotes({"000005.log:0"});
   Edit durable;
@@ -262,7 +262,7 @@ TEST_F(InventoryTest, WhatAnEarlierRecoveryDiscardedIsNoPartOfTheLog) {
   other.CloseLog();
   db_.Replace(LogFileName(6), other.Bytes(LogFileName(6)));
   Take();
-  ASSERT_EQ(Segments(), (Numbers{3, 6}));
+  ASSERT_EQ(Segments(), (FileNumbers{3, 6}));
   EXPECT_EQ(found_.segments[0].limits.length_max, length);
   EXPECT_EQ(found_.segments[0].limits.last_position, 4u);
   ExpectDamages({});
@@ -272,7 +272,7 @@ TEST_F(InventoryTest, SwappedSegmentsCountUnderTheNumberTheyHold) {
   db_.Swap(LogFileName(3), LogFileName(4));
   CloseCleanly();
   Take();
-  ASSERT_EQ(Segments(), (Numbers{3, 4}));
+  ASSERT_EQ(Segments(), (FileNumbers{3, 4}));
   for (const Inventory::Segment& segment : found_.segments) {
     EXPECT_EQ(segment.survey->number(), segment.number);
   }
@@ -283,7 +283,7 @@ TEST_F(InventoryTest, SwappedSegmentsCountUnderTheNumberTheyHold) {
 TEST_F(InventoryTest, ASecondCopyOfASegmentCountsOnce) {
   db_.Replace(LogFileName(9), db_.Bytes(LogFileName(4)));
   Take();
-  EXPECT_EQ(Segments(), (Numbers{3, 4}));
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
   ExpectDamages({});
   ExpectNotes({"000009.log:0"});
 }
@@ -296,7 +296,7 @@ TEST_F(InventoryTest, WhereATableIsMissingThoseThatNoEditNamesMayBePart) {
   db_.Remove(TableFileName(10));
   Take();
   EXPECT_EQ(Tables(), all_tables_) << "they belong to it all the same";
-  EXPECT_EQ(found_.unknown_tables, Numbers{12});
+  EXPECT_EQ(found_.unknown_tables, FileNumbers{12});
   EXPECT_FALSE(found_.tables_are_certain);
 }
 
