@@ -33,7 +33,7 @@ class InventoryTaker {
     }
     RETURN_IF_ERROR(SurveySegments());
     RETURN_IF_ERROR(ReadTree());
-    SortOutSegments();
+    RETURN_IF_ERROR(SortOutSegments());
     SortOutTables();
     return std::move(inventory_);
   }
@@ -46,14 +46,14 @@ class InventoryTaker {
   Result<bool> TryManifest(uint64_t number);
   void AddUp(const ManifestScan& scan);
   void AddUp(const Edit& edit);
-  void SortOutSegments();
+  Status SortOutSegments();
   void FollowChain();
   bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
-  void TellUnreadable();
-  void TellGone(uint64_t number, std::string what);
-  void SortInMisnamed(Inventory::Segment segment);
+  Status TellUnreadable();
+  Status TellGone(uint64_t number, std::string what);
+  Status SortInMisnamed(Inventory::Segment segment);
   LogPos Durable() const;
-  static LogPos LastPosition(const Inventory::Segment& segment);
+  static Result<LogPos> LastPosition(const Inventory::Segment& segment);
   void SortOutTables();
   void AddDamage(Damage damage);
   void AddDamage(std::string file, uint64_t offset, std::string what) {
@@ -147,6 +147,7 @@ Status InventoryTaker::ReadTreeAround() {
     if (at != candidates.end()) std::rotate(candidates.begin(), at, at + 1);
   };
   auto root = ReadRoot(fs_, path_, /*for_writing=*/false);
+  if (!root.ok() && !IsDamage(root.status())) return root.status();
   if (root.ok()) prefer(root->manifest);
   prefer(NewestManifest().number);
   for (uint64_t number : candidates) {
@@ -215,7 +216,7 @@ void InventoryTaker::AddUp(const Edit& edit) {
 
 // Which segments are this database's: those of its instance under their own number. Without a
 // manifest the newest segment decides which instance that is.
-void InventoryTaker::SortOutSegments() {
+Status InventoryTaker::SortOutSegments() {
   Id128& instance = inventory_.tree.root.instance_id;
   for (auto it = inventory_.segments.rbegin();
        instance == Id128{} && it != inventory_.segments.rend(); ++it) {
@@ -239,31 +240,35 @@ void InventoryTaker::SortOutSegments() {
     }
   }
   inventory_.segments = std::move(own);
-  for (Inventory::Segment& segment : misnamed) SortInMisnamed(std::move(segment));
+  for (Inventory::Segment& segment : misnamed) {
+    RETURN_IF_ERROR(SortInMisnamed(std::move(segment)));
+  }
   std::sort(inventory_.segments.begin(), inventory_.segments.end(),
             [](const auto& a, const auto& b) { return a.number < b.number; });
   FollowChain();
-  TellUnreadable();
+  return TellUnreadable();
 }
 
 // A segment in a file of another's name. A crash may leave such bytes in a new file: of one that is
 // there under its own name, that nothing needs any more, or that was never durable.
-void InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
+Status InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
   const uint64_t held = segment.survey->number();
   std::string what = "it holds segment " + std::to_string(held) + ": files were swapped or renamed";
   const bool twice =
       std::any_of(inventory_.segments.begin(), inventory_.segments.end(),
                   [held](const Inventory::Segment& other) { return other.number == held; });
-  const bool needed = LastPosition(segment) > inventory_.tree.tables.position &&
+  ASSIGN_OR_RETURN(const LogPos last_position, LastPosition(segment));
+  const bool needed = last_position > inventory_.tree.tables.position &&
                       (!inventory_.certain || held <= inventory_.tree.durable_segment ||
                        segment.survey->first_position() <= Durable());
   if (twice || !needed) {
     unreadable_[segment.number] = std::move(what);
-    return;
+    return Status::Ok();
   }
   AddDamage(LogFileName(segment.number), 0, std::move(what));
   segment.number = held;
   inventory_.segments.push_back(std::move(segment));
+  return Status::Ok();
 }
 
 // From the newest back along what each header says of its predecessor: segments between the two
@@ -301,7 +306,7 @@ bool InventoryTaker::Precedes(Inventory::Segment* older, const Inventory::Segmen
 
 // Segments that are missing and those nobody can read. One older than all that can be read may have
 // been removed because nothing needs it; a file of its name that says nothing rotted all the same.
-void InventoryTaker::TellUnreadable() {
+Status InventoryTaker::TellUnreadable() {
   const std::vector<uint64_t>& there = inventory_.listing.logs;
   for (size_t i = 1; i < inventory_.segments.size(); ++i) {
     const SegmentSurvey& survey = *inventory_.segments[i].survey;
@@ -311,23 +316,25 @@ void InventoryTaker::TellUnreadable() {
       unreadable_[before] = "the file is missing";
     }
   }
-  for (auto& [number, what] : unreadable_) TellGone(number, std::move(what));
+  for (auto& [number, what] : unreadable_) RETURN_IF_ERROR(TellGone(number, std::move(what)));
+  return Status::Ok();
 }
 
-void InventoryTaker::TellGone(uint64_t number, std::string what) {
+Status InventoryTaker::TellGone(uint64_t number, std::string what) {
   const auto next = std::find_if(inventory_.segments.begin(), inventory_.segments.end(),
                                  [&](const auto& segment) { return segment.number > number; });
   const bool is_last = next == inventory_.segments.end();
   if (!is_last && next->survey->has_header() &&
       next->survey->probe().header().predecessor < number) {
-    return;  // an earlier recovery discarded it
+    return Status::Ok();  // an earlier recovery discarded it
   }
   Damage damage;
   damage.file = LogFileName(number);
   damage.what = std::move(what);
   damage.first_position = 1;
   if (next != inventory_.segments.begin()) {
-    damage.first_position = LastPosition(*std::prev(next)) + 1;
+    ASSIGN_OR_RETURN(const LogPos before, LastPosition(*std::prev(next)));
+    damage.first_position = before + 1;
   }
   damage.last_position = is_last ? inventory_.tree.durable : next->survey->first_position() - 1;
   // A segment that nothing was committed to is no loss.
@@ -350,12 +357,14 @@ void InventoryTaker::TellGone(uint64_t number, std::string what) {
   } else {
     inventory_.notes.push_back(std::move(damage));
   }
+  return Status::Ok();
 }
 
-// Of what can be read of it; 0: nothing.
-LogPos InventoryTaker::LastPosition(const Inventory::Segment& segment) {
+// Of what can be read of it; 0: the file is gone meanwhile.
+Result<LogPos> InventoryTaker::LastPosition(const Inventory::Segment& segment) {
   const auto read = segment.survey->Read(
       segment.limits, [](const CommitRecord&) { return Status::Ok(); }, [](const SegmentFlaw&) {});
+  if (!read.ok() && !IsDamage(read.status())) return read.status();
   return read.ok() ? read->last_position : 0;
 }
 

@@ -39,7 +39,8 @@ struct Inventory {
   std::vector<Damage> notes;    // what is no damage and yet not as a clean close leaves it
 };
 
-// Fails only when the file system does, and with kNotFound where no database ever was.
+// Fails only when the file system does, with kNotFound where no database ever was, and with
+// kNotSupported where a newer version wrote one of the files.
 Result<Inventory> TakeInventory(FileSystem* fs, const std::string& path);
 
 }  // namespace logwood

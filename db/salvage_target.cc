@@ -37,8 +37,9 @@ Status SalvageTarget::Open(uint64_t record_bytes_max) {
   options.file_system = options_.fs;
   options.error_if_exists = true;
   ApplyStored(settings_, &options);
-  // A batch may take a quarter of the budget.
-  const uint64_t record_bytes = record_bytes_max + kOperationOverheadBytesMax;
+  // A batch may take a quarter of the budget, with what its operations take in memory.
+  const uint64_t record_bytes =
+      record_bytes_max + kOperationOverheadBytesMax + kOperationMemoryBytes;
   options.memory_budget_bytes =
       std::max({options_.memory_bytes / 2, 4 * record_bytes, kMemoryBudgetBytesMin});
   batch_bytes_max_ = std::min(kBatchBytes, options.memory_budget_bytes / 16);

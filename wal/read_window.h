@@ -18,9 +18,9 @@ class ReadWindow {
   explicit ReadWindow(const RandomAccessFile* file) : file_(file) {}
 
   // Points *bytes at the bytes from `offset` on: at least `size` of them, fewer only where `end` or
-  // the file ends; usually more. They live until the next call. Never holds more than
-  // max(size, kReadChunkBytes) and never more than lies between offset and end. kBusy: there is no
-  // memory for them.
+  // the file ends; usually more, also behind `end` where an earlier call read further. They live
+  // until the next call. Reads nothing behind `end`, and never holds more than the largest of all
+  // sizes asked for and kReadChunkBytes. kBusy: there is no memory for them.
   Status Fetch(uint64_t offset, uint64_t size, uint64_t end, std::string_view* bytes) {
     if (offset >= start_ && offset - start_ <= filled_ && size <= filled_ - (offset - start_))
         [[likely]] {

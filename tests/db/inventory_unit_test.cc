@@ -1,0 +1,338 @@
+// TakeInventory: what belongs to the database and what is wrong with it, from files that may all
+// lie.
+#include "db/inventory.h"
+
+#include <functional>
+#include <utility>
+
+#include "tests/db/handmade_database.h"
+#include "util/faulty_file_system.h"
+#include "util/file_header.h"
+
+namespace logwood {
+namespace {
+
+using test::HandmadeDatabase;
+using FileNumbers = std::vector<uint64_t>;
+
+// Tables 10 (level 0) and 11 (level 1) hold commits 1 to 3; segment 3 holds 1 to 6, segment 4 holds
+// 7 to 9; manifest 2, closed cleanly.
+class InventoryTest : public testing::Test {
+ protected:
+  InventoryTest() {
+    Edit edit = HandmadeDatabase::FirstEdit();
+    edit.tables = TablesState{3, 0, 0};
+    edit.first_segment = 3;
+    edit.added = {{0, db_.AddTable(10, {{"a", 2, "x"}, {"c", 3, "y"}})},
+                  {1, db_.AddTable(11, {{"a", 1, "w"}})}};
+    db_.BeginManifest(2, edit);
+    db_.BeginSegment(3);
+    for (int i = 0; i < 6; ++i) db_.Put("k");
+    length_of_3_ = db_.records.at(6).end;
+    Edit durable;
+    durable.durable = 6;
+    durable.durable_segment = 3;
+    db_.Append(durable);
+    db_.BeginSegment(4);
+    for (int i = 0; i < 3; ++i) db_.Put("k");
+    db_.CloseLog();
+  }
+  void CloseCleanly() {
+    Edit edit;
+    edit.clean_close = db_.log_end();
+    edit.durable = 9;
+    edit.durable_segment = 4;
+    db_.Append(edit);
+  }
+
+  // What is found is looked at in members.
+  void Take() {
+    auto inventory = TakeInventory(db_.fs(), "db");
+    ASSERT_OK(inventory);
+    found_ = std::move(*inventory);
+  }
+  FileNumbers Segments() const {
+    FileNumbers numbers;
+    for (const Inventory::Segment& segment : found_.segments) numbers.push_back(segment.number);
+    return numbers;
+  }
+  std::vector<std::pair<int, uint64_t>> Tables() const {
+    std::vector<std::pair<int, uint64_t>> tables;
+    for (const auto& [level, meta] : found_.tables) tables.emplace_back(level, meta.number);
+    return tables;
+  }
+  const std::vector<std::pair<int, uint64_t>> all_tables_ = {{0, 10}, {1, 11}};
+  // "file:offset" of each.
+  static std::vector<std::string> Places(const std::vector<Damage>& damages) {
+    std::vector<std::string> places;
+    for (const Damage& damage : damages) {
+      EXPECT_FALSE(damage.what.empty());
+      places.push_back(damage.file + ":" + std::to_string(damage.offset));
+    }
+    return places;
+  }
+  void ExpectDamages(const std::vector<std::string>& places) {
+    EXPECT_EQ(Places(found_.damages), places);
+  }
+  void ExpectNotes(const std::vector<std::string>& places) {
+    EXPECT_EQ(Places(found_.notes), places);
+  }
+
+  HandmadeDatabase db_;
+  uint64_t length_of_3_ = 0;
+  Inventory found_;
+};
+
+TEST_F(InventoryTest, AWholeDatabaseIsCertainAndNothingIsWrongWithIt) {
+  CloseCleanly();
+  Take();
+  EXPECT_TRUE(found_.certain);
+  EXPECT_TRUE(found_.tables_are_certain);
+  EXPECT_EQ(found_.manifest, 2u);
+  EXPECT_EQ(Tables(), all_tables_);
+  EXPECT_EQ(found_.tree.durable, 9u);
+  ASSERT_EQ(Segments(), (FileNumbers{3, 4}));
+  EXPECT_EQ(found_.segments[0].limits.length_max, length_of_3_) << "as its successor says";
+  EXPECT_EQ(found_.segments[0].limits.last_position, 6u);
+  EXPECT_EQ(found_.segments[1].limits.length_max, db_.log_end().length) << "as the close says";
+  EXPECT_EQ(found_.segments[1].limits.last_position, 9u);
+  EXPECT_TRUE(found_.unknown_tables.empty());
+  ExpectDamages({});
+  ExpectNotes({});
+}
+
+TEST_F(InventoryTest, WithoutACleanCloseNothingLimitsTheNewestSegment) {
+  Take();
+  EXPECT_FALSE(found_.segments.back().limits.is_bounded());
+  EXPECT_FALSE(found_.segments.back().limits.last_position.has_value());
+}
+
+TEST_F(InventoryTest, WhereNoDatabaseEverWasNothingIsFound) {
+  HandmadeDatabase empty;
+  EXPECT_STATUS(kNotFound, TakeInventory(empty.fs(), "db"));
+  EXPECT_STATUS(kNotFound, TakeInventory(empty.fs(), "nowhere"));
+  empty.BeginManifest(1, HandmadeDatabase::FirstEdit(), /*with_root=*/false);
+  EXPECT_STATUS(kNotFound, TakeInventory(empty.fs(), "db")) << "a creation that was cut short";
+  empty.BeginSegment(3);
+  EXPECT_OK(TakeInventory(empty.fs(), "db"));
+}
+
+TEST_F(InventoryTest, ALostRootCostsTheCertaintyOfTheStateNotThatOfTheTables) {
+  db_.Remove("ROOT");
+  Take();
+  EXPECT_FALSE(found_.certain);
+  EXPECT_TRUE(found_.tables_are_certain);
+  EXPECT_EQ(found_.manifest, 2u);
+  EXPECT_EQ(Tables(), all_tables_);
+  EXPECT_EQ(found_.tree.tables.position, 3u);
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+  ExpectDamages({"ROOT:0"});
+}
+
+TEST_F(InventoryTest, AManifestThatLacksWhatTheLogFollowsLeavesTheTablesUncertain) {
+  const std::string bytes = db_.Bytes(ManifestFileName(2));
+  Edit more;
+  more.next_file_number = 200;
+  db_.Append(more);
+  db_.BeginSegment(5);  // follows the third edit
+  db_.Replace(ManifestFileName(2), bytes);
+  Take();
+  EXPECT_FALSE(found_.certain);
+  EXPECT_FALSE(found_.tables_are_certain);
+  EXPECT_EQ(Tables(), all_tables_);
+  ExpectDamages({"000002.manifest:0"});
+}
+
+TEST_F(InventoryTest, ADamagedEditIsPassedOverAndTheTablesItBroughtAreUnknownOnes) {
+  const uint64_t begin = db_.manifest().bytes();
+  Edit brings, takes, last;
+  brings.added = {{0, db_.AddTable(12, {{"b", 5, "z"}})}};
+  takes.removed = {{0, 10}};
+  last.next_file_number = 300;
+  for (const Edit& edit : {brings, takes, last}) db_.Append(edit);
+  db_.Flip(ManifestFileName(2), begin + 20);
+  Take();
+  EXPECT_FALSE(found_.certain);
+  EXPECT_FALSE(found_.tables_are_certain);
+  EXPECT_EQ(Tables(), (std::vector<std::pair<int, uint64_t>>{{1, 11}}));
+  EXPECT_EQ(found_.unknown_tables, FileNumbers{12}) << "10 was removed by an edit that is whole";
+  EXPECT_EQ(found_.tree.next_file_number, 300u);
+  ExpectDamages({"000002.manifest:" + std::to_string(begin)});
+}
+
+TEST_F(InventoryTest, ATornLastEditIsANote) {
+  const uint64_t end = db_.manifest().bytes();
+  db_.Replace(ManifestFileName(2), db_.Bytes(ManifestFileName(2)) + "torn");
+  Take();
+  EXPECT_TRUE(found_.certain);
+  ExpectDamages({});
+  ExpectNotes({"000002.manifest:" + std::to_string(end)});
+}
+
+TEST_F(InventoryTest, WithoutAManifestTheLogSaysWhoseItIsAndEveryTableMayBePart) {
+  db_.Remove(ManifestFileName(2));
+  db_.Remove("ROOT");
+  Take();
+  EXPECT_EQ(found_.manifest, 0u);
+  EXPECT_FALSE(found_.tables_are_certain);
+  EXPECT_TRUE(found_.tables.empty());
+  EXPECT_EQ(found_.unknown_tables, (FileNumbers{10, 11}));
+  EXPECT_EQ(found_.tree.root.instance_id, HandmadeDatabase::kInstance);
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+  ExpectDamages({"ROOT:0", "manifest:0"});
+}
+
+TEST_F(InventoryTest, TheManifestThatTheLogFollowsIsPreferredToRootsAndToNewerOnes) {
+  const std::string root = db_.Bytes("ROOT");
+  Edit edit = HandmadeDatabase::FirstEdit();
+  edit.first_segment = 3;
+  edit.added = {{2, db_.AddTable(12, {{"b", 5, "z"}})}};
+  db_.BeginManifest(6, edit);
+  db_.BeginSegment(7);
+  db_.CloseLog();
+  db_.Replace("ROOT", root);  // an older copy
+  ASSERT_OK(ManifestWriter::Create(db_.fs(), "db", 8, HandmadeDatabase::FirstEdit()));
+  Take();
+  EXPECT_FALSE(found_.certain);
+  EXPECT_EQ(found_.manifest, 6u);
+  EXPECT_EQ(Tables(), (std::vector<std::pair<int, uint64_t>>{{2, 12}}));
+  ExpectDamages({"ROOT:0"});
+}
+
+TEST_F(InventoryTest, ASegmentOfAnotherInstanceIsNoPartOfTheLog) {
+  HandmadeDatabase other;
+  other.BeginSegment(5, 10, {8, 8});
+  db_.Replace(LogFileName(5), other.Bytes(LogFileName(5)));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+  ExpectDamages({"000005.log:0"});
+}
+
+TEST_F(InventoryTest, AMissingSegmentIsDamageWithTheCommitsItHeld) {
+  db_.BeginSegment(5);
+  db_.Put("k");
+  db_.MarkDurable();
+  db_.CloseLog();
+  db_.Remove(LogFileName(4));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 5}));
+  ASSERT_EQ(found_.damages.size(), 1u);
+  EXPECT_EQ(found_.damages[0].file, LogFileName(4));
+  EXPECT_EQ(found_.damages[0].first_position, 7u);
+  EXPECT_EQ(found_.damages[0].last_position, 9u);
+  EXPECT_FALSE(found_.segments[0].limits.last_position.has_value()) << "who followed it is gone";
+}
+
+TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {
+  Edit edit;
+  edit.tables = TablesState{6, 0, 0};
+  edit.first_segment = 4;
+  db_.Append(edit);
+  db_.Replace(LogFileName(3), std::string(20'000, '\0'));
+  Take();
+  EXPECT_EQ(Segments(), FileNumbers{4});
+  ExpectDamages({});
+  ExpectNotes({"000003.log:0"});
+  db_.Remove(LogFileName(3));
+  Take();
+  ExpectDamages({});
+  ExpectNotes({});
+}
+
+TEST_F(InventoryTest, ABlankNewestSegmentIsANoteUnlessItWasDurable) {
+  db_.Replace(LogFileName(5), std::string(20'000, '\0'));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+  ExpectDamages({});
+  ExpectNotes({"000005.log:0"});
+  Edit durable;
+  durable.durable_segment = 5;
+  db_.Append(durable);
+  Take();
+  ExpectDamages({"000005.log:0"});
+  ExpectNotes({});
+}
+
+TEST_F(InventoryTest, WhatAnEarlierRecoveryDiscardedIsNoPartOfTheLog) {
+  HandmadeDatabase other;
+  other.BeginSegment(3);
+  for (int i = 0; i < 4; ++i) other.Put("k");
+  const uint64_t length = other.records.at(4).end;
+  other.BeginSegment(6);  // follows commit 4 of segment 3
+  other.CloseLog();
+  db_.Replace(LogFileName(6), other.Bytes(LogFileName(6)));
+  Take();
+  ASSERT_EQ(Segments(), (FileNumbers{3, 6}));
+  EXPECT_EQ(found_.segments[0].limits.length_max, length);
+  EXPECT_EQ(found_.segments[0].limits.last_position, 4u);
+  ExpectDamages({});
+}
+
+TEST_F(InventoryTest, SwappedSegmentsCountUnderTheNumberTheyHold) {
+  db_.Swap(LogFileName(3), LogFileName(4));
+  CloseCleanly();
+  Take();
+  ASSERT_EQ(Segments(), (FileNumbers{3, 4}));
+  for (const Inventory::Segment& segment : found_.segments) {
+    EXPECT_EQ(segment.survey->number(), segment.number);
+  }
+  EXPECT_EQ(found_.segments[0].survey->first_position(), 1u);
+  ExpectDamages({"000003.log:0", "000004.log:0"});
+}
+
+TEST_F(InventoryTest, ASecondCopyOfASegmentCountsOnce) {
+  db_.Replace(LogFileName(9), db_.Bytes(LogFileName(4)));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+  ExpectDamages({});
+  ExpectNotes({"000009.log:0"});
+}
+
+TEST_F(InventoryTest, WhereATableIsMissingThoseThatNoEditNamesMayBePart) {
+  db_.AddTable(12, {{"b", 5, "z"}});
+  Take();
+  EXPECT_TRUE(found_.unknown_tables.empty()) << "left by a job that was cut short";
+  EXPECT_TRUE(found_.tables_are_certain);
+  db_.Remove(TableFileName(10));
+  Take();
+  EXPECT_EQ(Tables(), all_tables_) << "they belong to it all the same";
+  EXPECT_EQ(found_.unknown_tables, FileNumbers{12});
+  EXPECT_FALSE(found_.tables_are_certain);
+}
+
+TEST_F(InventoryTest, ANewerFormatIsRefusedNotTakenForDamage) {
+  FileHeader newer;
+  newer.version = kFormatVersion + 1;
+  newer.id = {5, 5};
+  std::string bytes = newer.Encode();
+  bytes.resize(20'000, '\0');
+  db_.Replace(LogFileName(5), bytes);
+  EXPECT_STATUS(kNotSupported, TakeInventory(db_.fs(), "db"));
+}
+
+// A read that fails says nothing of the file: whatever it was for, the inventory is not guessed.
+TEST_F(InventoryTest, AFailedOperationIsNeverTakenForDamage) {
+  const std::vector<std::function<void()>> damages = {
+      [] {},
+      [&] { db_.Remove("ROOT"); },
+      [&] { db_.Swap(LogFileName(3), LogFileName(4)); },
+      [&] { db_.Replace(LogFileName(9), std::string(20'000, '\0')); },
+  };
+  for (size_t damage = 0; damage < damages.size(); ++damage) {  // each on top of those before
+    damages[damage]();
+    FaultyFileSystem faulty(db_.fs());
+    uint64_t failures = 0;
+    for (uint64_t n = 1;; ++n) {
+      faulty.ResetCounts();
+      faulty.FailOperation(n);
+      const auto inventory = TakeInventory(&faulty, "db");
+      if (faulty.total() < n) break;
+      EXPECT_STATUS(kIoError, inventory) << "damage " << damage << ", operation " << n;
+      ++failures;
+    }
+    EXPECT_GT(failures, 5u);
+  }
+}
+
+}  // namespace
+}  // namespace logwood
