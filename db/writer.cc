@@ -48,6 +48,7 @@ Status Writer::RotateAndSeal(bool seal) {
   RETURN_IF_ERROR(Status(rotated));
   if (!seal) return Status::Ok();
   parts_.tree->Seal(end);
+  sealed_to_ = end.position;
   parts_.background->Wake();
   return Status::Ok();
 }
@@ -186,8 +187,10 @@ Result<LogPos> Writer::SealActive() {
   queue_.RunAlone([&] {
     status = parts_.errors->WriteStatus();
     position = parts_.log->stored();
-    bool something = !parts_.tree->active()->empty() ||
-                     position > parts_.tree->versions().tables_state().position;
+    // Not what is sealed and waits for its flush: asked for again and again while no flush gets
+    // through, that would leave a segment each time.
+    const LogPos sealed_to = std::max(sealed_to_, parts_.tree->versions().tables_state().position);
+    bool something = !parts_.tree->active()->empty() || position > sealed_to;
     if (status.ok() && something) status = RotateAndSeal(true);
   });
   RETURN_IF_ERROR(std::move(status));

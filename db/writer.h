@@ -32,7 +32,8 @@ class Writer {
 
   // Commits one batch; sets its position and status.
   void Commit(PendingWrite* write) { queue_.Run(write); }
-  // Seals the active memtable if it holds anything; the position up to which it did.
+  // Seals the active memtable if anything was committed since the last sealing; the position up to
+  // which all is sealed then.
   Result<LogPos> SealActive();
 
  private:
@@ -52,6 +53,7 @@ class Writer {
   uint64_t delay_untold_us_ = 0;  // since the last event told of it
   uint64_t delay_told_at_ns_ = 0;
   std::vector<PendingWrite*> accepted_;  // the leader's; reused
+  LogPos sealed_to_ = 0;                 // the leader's: where the last sealing of this open ended
   bool out_of_space_ = false;            // the leader's: the last group found the disk full
   WriteQueue queue_;
 };

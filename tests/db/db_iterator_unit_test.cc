@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/db/core_support.h"
 #include "tests/db/db_test_support.h"
 #include "util/merging_iterator.h"
 
@@ -14,13 +15,6 @@ using Rows = std::map<std::string, std::string>;
 
 class DbIteratorTest : public testing::Test {
  protected:
-  DbIteratorTest() {
-    auto threads = NewThreadPool(1);
-    auto events = std::make_unique<EventLog>(fs_.get(), threads.get(), "", 0,
-                                             std::vector<std::shared_ptr<EventListener>>{});
-    core_ = std::make_shared<Core>(fs_.get(), "db", *ResolveSettings(Options(), std::nullopt),
-                                   std::move(threads), std::move(events));
-  }
   ~DbIteratorTest() override { core_->executor->Shutdown(); }
 
   // Versions of few keys over three memtables, newest last, and what each position shows.
@@ -83,7 +77,7 @@ class DbIteratorTest : public testing::Test {
   }
 
   std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<Core> core_ = test::NewCore(fs_.get());
   std::shared_ptr<const View> view_;
   std::vector<Rows> shown_;
 };

@@ -5,19 +5,10 @@
 
 #include <thread>
 
-#include "db/core.h"
-#include "tests/db/db_test_support.h"
+#include "tests/db/core_support.h"
 
 namespace logwood {
 namespace {
-
-std::shared_ptr<Core> NewCore(FileSystem* fs) {
-  auto threads = NewThreadPool(1);
-  auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0,
-                                           std::vector<std::shared_ptr<EventListener>>{});
-  return std::make_shared<Core>(fs, "db", *ResolveSettings(Options(), std::nullopt),
-                                std::move(threads), std::move(events));
-}
 
 class SnapshotsTest : public testing::Test {
  protected:
@@ -29,7 +20,7 @@ class SnapshotsTest : public testing::Test {
   SnapshotList& list() { return core_->snapshots; }
 
   std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
-  std::shared_ptr<Core> core_ = NewCore(fs_.get());
+  std::shared_ptr<Core> core_ = test::NewCore(fs_.get());
 };
 
 TEST_F(SnapshotsTest, PositionsAreAscendingAndWithoutRepetition) {

@@ -1,0 +1,88 @@
+// A core and what stands on it without an engine around: for tests of one unit of db/ at its own
+// interface.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "db/core.h"
+#include "db/version_set.h"
+#include "tests/support/status_assert.h"
+
+namespace logwood::test {
+
+// Work waits until the test runs it, in the test's thread; time passes where somebody sleeps.
+// Delayed jobs never come.
+class ManualExecutor final : public Executor {
+ public:
+  void Schedule(JobPriority, std::function<void()> job) override {
+    MutexLock lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  void ScheduleAfter(uint64_t, std::function<void()>) override {}
+  void Shutdown() override {}
+  Deadline Now() override { return Deadline(std::chrono::nanoseconds(nanos.load())); }
+  uint64_t NowNanos() override { return nanos; }
+  uint64_t WallMicros() override { return wall_us; }
+  void SleepMicros(uint64_t micros) override {
+    slept_us += micros;
+    nanos += micros * 1000;
+    if (on_sleep) on_sleep();
+  }
+
+  // Also what they schedule meanwhile.
+  void RunJobs() {
+    for (;;) {
+      std::function<void()> job;
+      {
+        MutexLock lock(mutex_);
+        if (jobs_.empty()) return;
+        job = std::move(jobs_.front());
+        jobs_.pop_front();
+      }
+      job();
+    }
+  }
+
+  std::atomic<uint64_t> nanos{1'000'000'000};
+  std::atomic<uint64_t> wall_us{1'700'000'000'000'000};
+  std::atomic<uint64_t> slept_us{0};
+  std::function<void()> on_sleep;
+
+ private:
+  Mutex mutex_;
+  std::deque<std::function<void()>> jobs_ GUARDED_BY(mutex_);
+};
+
+// Of the directory "db"; events go to the options' listeners only.
+inline std::shared_ptr<Core> NewCore(FileSystem* fs, std::unique_ptr<Executor> executor,
+                                     const Options& options = {}) {
+  auto events = std::make_unique<EventLog>(fs, executor.get(), "", 0, options.listeners);
+  return std::make_shared<Core>(fs, "db", *ResolveSettings(options, std::nullopt),
+                                std::move(executor), std::move(events));
+}
+
+// The same on threads; to be shut down.
+inline std::shared_ptr<Core> NewCore(FileSystem* fs) { return NewCore(fs, NewThreadPool(1)); }
+
+// That of a new database in "db", which is made.
+inline std::unique_ptr<VersionSet> NewVersionSet(FileSystem* fs) {
+  EXPECT_OK(fs->CreateDirectory("db"));
+  VersionSet::Start start;
+  start.fs = fs;
+  start.directory = "db";
+  start.root.history_id = {1, 2};
+  start.root.instance_id = {3, 4};
+  start.epochs = {{1, 77, 1}};
+  start.version = std::make_shared<const Version>();
+  auto set = VersionSet::Create(std::move(start));
+  EXPECT_OK(set);
+  return std::move(set).value();
+}
+
+}  // namespace logwood::test
