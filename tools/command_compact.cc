@@ -100,7 +100,7 @@ ExitCode RunCompact(const CompactArguments& arguments) {
   code = status.ok() ? ExitCode::kOk : Fail("cannot compact", status);
   code = CloseAfter(*opened.db, code);  // no event comes after this
   progress.Finish();
-  if (code != ExitCode::kOk || arguments.quiet) return code;
+  if (code != ExitCode::kOk || (arguments.quiet && !arguments.json)) return code;
   return Print(Summary(arguments.json, before, after, MonotonicMicros() - start_us));
 }
 

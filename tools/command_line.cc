@@ -15,7 +15,8 @@ namespace logwood::tools {
 namespace {
 
 constexpr const char* kAbout =
-    "Looks into, changes, fills, checks and compacts a Logwood database, one directory.\n";
+    "Looks into, changes, fills, checks, salvages and compacts a Logwood database, one "
+    "directory.\n";
 
 constexpr const char* kLineExamples = R"(Examples:
   logwood put /tmp/db planet/3 earth          write one record

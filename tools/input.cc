@@ -30,7 +30,7 @@ Result<std::unique_ptr<Input>> Input::Open(const std::string& path) {
       new Input(descriptor, path != "-", path == "-" ? "standard input" : path));
   struct stat about = {};
   if (fstat(descriptor, &about) == 0) {
-    if (S_ISDIR(about.st_mode)) return Status::IoError(path + ": Is a directory");
+    if (S_ISDIR(about.st_mode)) return Status::IoError(input->name_ + ": Is a directory");
     if (S_ISREG(about.st_mode)) {
       input->size_ = static_cast<uint64_t>(about.st_size);
       // A hint only; whether the kernel takes it does not matter.

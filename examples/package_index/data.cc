@@ -121,18 +121,19 @@ bool ReadPackageIndex(Data* data) {
 
 bool ReadSystemTexts(Data* data) {
   namespace fs = std::filesystem;
-  std::vector<fs::path> paths;
+  // The licenses first: there may be more headers than are wanted.
   for (const char* root : {"/usr/share/common-licenses", "/usr/include"}) {
+    std::vector<fs::path> paths;
     std::error_code error;
     for (fs::recursive_directory_iterator it(root, error), end; !error && it != end;
          it.increment(error)) {
       std::error_code not_a_file;
       if (it->is_regular_file(not_a_file)) paths.push_back(it->path());
     }
-  }
-  std::sort(paths.begin(), paths.end());
-  for (const fs::path& path : paths) {
-    if (data->bytes < kSystemTextBytesMax) AddChunks(path, data);
+    std::sort(paths.begin(), paths.end());
+    for (const fs::path& path : paths) {
+      if (data->bytes < kSystemTextBytesMax) AddChunks(path, data);
+    }
   }
   data->origin = "license texts and headers of this system (there is no package index here)";
   if (data->records.empty()) data->error = "no package index and no texts here; name a FILE";
