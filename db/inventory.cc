@@ -360,7 +360,7 @@ Status InventoryTaker::TellGone(uint64_t number, std::string what) {
   return Status::Ok();
 }
 
-// Of what can be read of it; 0: the file is gone meanwhile.
+// Of what can be read of it; 0: nothing can.
 Result<LogPos> InventoryTaker::LastPosition(const Inventory::Segment& segment) {
   const auto read = segment.survey->Read(
       segment.limits, [](const CommitRecord&) { return Status::Ok(); }, [](const SegmentFlaw&) {});

@@ -19,29 +19,31 @@ class ManifestScanner {
     scan_.state.number = number;
   }
 
-  ManifestScan Run(const std::string& name) {
-    ReadHeader(name);
+  Result<ManifestScan> Run(const std::string& name) {
+    RETURN_IF_ERROR(ReadHeader(name));
     uint64_t at = kFileHeaderBytes;
     while (at < file_.size()) at = TakeFrame(at) ? next_ : PassGap(at);
     return std::move(scan_);
   }
 
  private:
-  void ReadHeader(const std::string& name) {
+  Status ReadHeader(const std::string& name) {
     auto header = DecodeFileHeader(file_, FileKind::kManifest, name, /*for_writing=*/false);
     scan_.header_ok = header.ok();
     if (header.ok()) {
       scan_.state.chain = FirstManifestChain(header->id);
-      return;
+      return Status::Ok();
     }
+    if (header.status().Is(StatusCode::kNotSupported)) return header.status();
     scan_.gaps.push_back({0, kFileHeaderBytes, std::string(header.status().message())});
-    if (file_.size() < kFileHeaderBytes) return;
+    if (file_.size() < kFileHeaderBytes) return Status::Ok();
     // The id may be whole all the same: then the first edit says so.
     const Id128 id = {LoadFixed<uint64_t>(file_.data() + kFileIdOffset),
                       LoadFixed<uint64_t>(file_.data() + kFileIdOffset + 8)};
     scan_.state.chain = FirstManifestChain(id);
     const auto first = ManifestFrame::At(file_.substr(kFileHeaderBytes));
     first_on_trust_ = first && !first->Follows(scan_.state.chain) && first->LooksLikeEdit();
+    return Status::Ok();
   }
 
   bool TakeFrame(uint64_t at) {

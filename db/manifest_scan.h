@@ -26,7 +26,8 @@ struct ManifestScan {
   bool header_ok = false;  // otherwise the first edit is taken on trust
 };
 
-// kNotFound: there is no such file. Else only what the file system says.
+// kNotFound: there is no such file. kNotSupported: a newer format. Else only what the file system
+// says.
 Result<ManifestScan> ScanManifest(FileSystem* fs, const std::string& directory, uint64_t number);
 
 }  // namespace logwood

@@ -23,19 +23,22 @@ Status SalvageTables::Survey(SalvageCatalogue* catalogue,
   return Status::Ok();
 }
 
-const std::string* SalvageTables::FileOf(const Id128& id) {
+Result<const std::string*> SalvageTables::FileOf(const Id128& id) {
   if (!files_) {
-    files_.emplace();
+    std::map<std::string, std::string> files;
     for (uint64_t number : inventory_.listing.tables) {
       const std::string name = TableFileName(number);
       auto file = options_.fs->OpenRandomAccess(JoinPath(options_.source, name));
+      if (!file.ok() && IsDamage(file.status())) continue;
+      RETURN_IF_ERROR(file.status());
       std::string bytes(kFileHeaderBytes, '\0');
-      if (!file.ok()) continue;
       const auto got = (*file)->Read(0, bytes.size(), bytes.data());
-      if (!got.ok() || *got != bytes.size()) continue;
+      RETURN_IF_ERROR(got.status());
+      if (*got != bytes.size()) continue;
       const auto header = DecodeFileHeader(bytes, FileKind::kTable, name, /*for_writing=*/false);
-      if (header.ok()) files_->emplace(header->id.ToString(), name);
+      if (header.ok()) files.emplace(header->id.ToString(), name);
     }
+    files_ = std::move(files);
   }
   const auto at = files_->find(id.ToString());
   return at == files_->end() ? nullptr : &at->second;
@@ -47,12 +50,13 @@ Result<std::unique_ptr<DamagedTable>> SalvageTables::Find(uint64_t number, const
   *path = JoinPath(options_.source, TableFileName(number));
   auto table = DamagedTable::Open(options_.fs, *path, meta);
   if (table.ok() || meta == nullptr || !IsDamage(table.status())) return table;
-  const std::string* const other = FileOf(meta->id);
-  if (other == nullptr) return table;
-  *path = JoinPath(options_.source, *other);
+  const auto other = FileOf(meta->id);
+  RETURN_IF_ERROR(other.status());
+  if (*other == nullptr) return table;
+  *path = JoinPath(options_.source, **other);
   TableLoss renamed;
   renamed.entries_lost = false;
-  renamed.what = "the table lies in " + *other + ": files were swapped or renamed";
+  renamed.what = "the table lies in " + **other + ": files were swapped or renamed";
   AddLoss(number, meta, nullptr, renamed);
   return DamagedTable::Open(options_.fs, *path, meta);
 }

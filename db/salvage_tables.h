@@ -45,7 +45,7 @@ class SalvageTables {
   void AddLoss(uint64_t number, const TableMeta* meta, const DamagedTable* table,
                const TableLoss& found);
   // The file that holds the table with this id, whatever its name; null: there is none.
-  const std::string* FileOf(const Id128& id);
+  Result<const std::string*> FileOf(const Id128& id);
 
   const SalvageOptions& options_;
   const Inventory& inventory_;

@@ -102,7 +102,9 @@ ExitCode RunCheck(const CheckArguments& arguments) {
   options.path = arguments.target.directory;
   options.beside_writer = arguments.target.ignore_writer;
   options.damage = [&](const Damage& damage) { print("damage", damage); };
-  options.note = [&](const Damage& note) { print("note", note); };
+  options.note = [&](const Damage& note) {
+    if (arguments.json || !arguments.quiet) print("note", note);
+  };
   options.progress = [&](uint64_t done, uint64_t all) {
     progress.SetTotal(all);
     progress.Update(done, done);

@@ -42,6 +42,7 @@ struct SalvageArguments {
 std::string LossText(const SalvageArguments& arguments, const SalvageLoss& loss) {
   const char* kind = loss.lost ? "lost" : "note";
   if (!arguments.json) {
+    if (arguments.quiet && !loss.lost) return "";
     std::string text = std::string(kind) + ": " + DamageText(loss.damage);
     if (loss.end > loss.damage.offset) {
       text += "; bytes " + std::to_string(loss.damage.offset) + " to " + std::to_string(loss.end);

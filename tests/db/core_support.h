@@ -71,13 +71,14 @@ inline std::shared_ptr<Core> NewCore(FileSystem* fs, std::unique_ptr<Executor> e
 inline std::shared_ptr<Core> NewCore(FileSystem* fs) { return NewCore(fs, NewThreadPool(1)); }
 
 // That of a new database in "db", which is made.
-inline std::unique_ptr<VersionSet> NewVersionSet(FileSystem* fs) {
+inline std::unique_ptr<VersionSet> NewVersionSet(FileSystem* fs, const std::string& settings = "") {
   EXPECT_OK(fs->CreateDirectory("db"));
   VersionSet::Start start;
   start.fs = fs;
   start.directory = "db";
   start.root.history_id = {1, 2};
   start.root.instance_id = {3, 4};
+  start.settings = settings;
   start.epochs = {{1, 77, 1}};
   start.version = std::make_shared<const Version>();
   auto set = VersionSet::Create(std::move(start));

@@ -2,12 +2,17 @@
 // file system, another asks for all that the mutexes guard.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <future>
 #include <string>
 
 #include "db/tree.h"
+#include "tests/db/core_support.h"
 #include "tests/db/db_test_support.h"
 #include "util/faulty_file_system.h"
 
@@ -23,13 +28,17 @@ class AskingWithin {
   AskingWithin(FaultyFileSystem* fs, std::function<void()> ask) : fs_(fs), ask_(std::move(ask)) {
     fs_->SetFault([this](FileOp op, const std::string& path) { return Within(op, path); });
   }
-  ~AskingWithin() { fs_->SetFault({}); }
+  ~AskingWithin() {
+    fs_->SetFault({});
+    while (within_.load() != 0) std::this_thread::yield();  // the fault has been copied by then
+  }
   uint64_t asked(FileOp op) const { return asked_[static_cast<size_t>(op)].load(); }
 
  private:
   Status Within(FileOp op, const std::string& path) {
     thread_local bool asks = false;
     if (asks) return Status::Ok();
+    within_.fetch_add(1);
     auto answer = std::async(std::launch::async, [this] {
       asks = true;
       ask_();
@@ -40,12 +49,14 @@ class AskingWithin {
       std::abort();  // both threads wait for ever
     }
     asked_[static_cast<size_t>(op)].fetch_add(1);
+    within_.fetch_sub(1);
     return Status::Ok();
   }
 
   FaultyFileSystem* const fs_;
   const std::function<void()> ask_;
   std::array<std::atomic<uint64_t>, kFileOps> asked_{};
+  std::atomic<uint64_t> within_{0};
 };
 
 TEST(NoIoUnderMutexes, ConcurrentQuestionsToADatabaseAreAnsweredWithinEachOperation) {
@@ -81,31 +92,14 @@ TEST(NoIoUnderMutexes, ConcurrentQuestionsToADatabaseAreAnsweredWithinEachOperat
 
 class NoIoUnderTreeMutex : public testing::Test {
  protected:
-  NoIoUnderTreeMutex() {
-    EXPECT_OK(memory_->CreateDirectory("db"));
-    auto threads = NewThreadPool(1);
-    auto events = std::make_unique<EventLog>(&fs_, threads.get(), "", 0,
-                                             std::vector<std::shared_ptr<EventListener>>{});
-    core_ = std::make_shared<Core>(&fs_, "db", *ResolveSettings(Options(), std::nullopt),
-                                   std::move(threads), std::move(events));
-    VersionSet::Start start;
-    start.fs = &fs_;
-    start.directory = "db";
-    start.root.history_id = {1, 2};
-    start.root.instance_id = {3, 4};
-    start.epochs = {{1, 77, 1}};
-    start.version = std::make_shared<const Version>();
-    auto versions = VersionSet::Create(std::move(start));
-    EXPECT_OK(versions);
-    tree_ = std::make_unique<Tree>(core_.get(), std::move(*versions), std::vector<SealedMemtable>(),
-                                   std::make_shared<Memtable>());
-  }
   ~NoIoUnderTreeMutex() override { core_->executor->Shutdown(); }
 
   std::unique_ptr<FileSystem> memory_ = FileSystem::InMemory();
   FaultyFileSystem fs_{memory_.get()};
-  std::shared_ptr<Core> core_;
-  std::unique_ptr<Tree> tree_;
+  std::shared_ptr<Core> core_ = test::NewCore(&fs_);
+  std::unique_ptr<Tree> tree_ =
+      std::make_unique<Tree>(core_.get(), test::NewVersionSet(&fs_), std::vector<SealedMemtable>(),
+                             std::make_shared<Memtable>());
 };
 
 TEST_F(NoIoUnderTreeMutex, ConcurrentQuestionsToTheTreeAreAnsweredWhileItsManifestIsWritten) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "tests/db/core_support.h"
 #include "tests/db/db_test_support.h"
 #include "tests/support/sanitizers.h"
 
@@ -52,17 +53,10 @@ class ConcurrentReads : public testing::Test {
   }
 
   std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
-  std::shared_ptr<Core> core_ = NewCore();
+  std::shared_ptr<Core> core_ = test::NewCore(fs_.get());
   const Reads reads_{core_};
 
  private:
-  std::shared_ptr<Core> NewCore() {
-    auto threads = NewThreadPool(1);
-    auto events = std::make_unique<EventLog>(fs_.get(), threads.get(), "", 0,
-                                             std::vector<std::shared_ptr<EventListener>>{});
-    return std::make_shared<Core>(fs_.get(), "db", *ResolveSettings(Options(), std::nullopt),
-                                  std::move(threads), std::move(events));
-  }
   static void Insert(Memtable* memtable, LogPos position) {
     memtable->Insert(KeyspacePrefix(kDefaultKeyspace) + "key",
                      PackTrailer(position, EntryKind::kPut), std::to_string(position));

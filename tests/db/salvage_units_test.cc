@@ -649,14 +649,19 @@ TEST_F(SalvageTablesTest, TheKeyspacesThatATableHoldsAreNoted) {
 TEST_F(SalvageTablesTest, AFailedOperationIsNoDamage) {
   FaultyFileSystem faulty(db_.fs());
   options_.fs = &faulty;
-  for (uint64_t n = 1;; ++n) {
-    faulty.ResetCounts();
-    faulty.FailOperation(n);
-    SalvageTables tables(options_, inventory_);
-    const Status status = tables.Survey(&parts_, IgnoreBytes);
-    if (faulty.total() < n) break;
-    EXPECT_STATUS(kIoError, status) << n;
-    EXPECT_TRUE(tables.losses().empty());
+  for (const bool swapped : {false, true}) {
+    if (swapped) db_.Swap(TableFileName(10), TableFileName(11));
+    uint64_t failures = 0;
+    for (uint64_t n = 1;; ++n, ++failures) {
+      faulty.ResetCounts();
+      faulty.FailOperation(n);
+      SalvageTables tables(options_, inventory_);
+      const Status status = tables.Survey(&parts_, IgnoreBytes);
+      if (faulty.total() < n) break;
+      EXPECT_STATUS(kIoError, status) << n;
+      for (const SalvageTables::Loss& loss : tables.losses()) EXPECT_FALSE(loss.entries) << n;
+    }
+    EXPECT_GT(failures, 5u);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "db/file_names.h"
 #include "db/recovery.h"
+#include "tests/db/core_support.h"
 #include "tests/db/db_test_support.h"
 #include "util/faulty_file_system.h"
 
@@ -14,21 +15,7 @@ namespace {
 
 class VersionSetTest : public testing::Test {
  protected:
-  VersionSetTest() { EXPECT_OK(base_->CreateDirectory("db")); }
-
-  void Create() {
-    VersionSet::Start start;
-    start.fs = &fs_;
-    start.directory = "db";
-    start.root.history_id = {1, 2};
-    start.root.instance_id = {3, 4};
-    start.settings = "block_bytes=4096\n";
-    start.epochs = {{1, 77, 1}};
-    start.version = std::make_shared<const Version>();
-    auto set = VersionSet::Create(std::move(start));
-    ASSERT_OK(set);
-    set_ = std::move(*set);
-  }
+  void Create() { set_ = test::NewVersionSet(&fs_, "block_bytes=4096\n"); }
   // A table whose description takes 100 KiB: a dozen of them and the manifest is due.
   Edit Large() {
     const uint64_t number = set_->NewFileNumber();

@@ -95,6 +95,22 @@ TEST_F(DamageCommand, CheckBesideAWriterDoesNotTakeRemovedFilesForDamage) {
   EXPECT_EQ(ran.out.find("status"), std::string::npos) << ran.out << ran.err;
 }
 
+// A torn end is no damage; whoever wants to hear of nothing else says so.
+TEST_F(DamageCommand, NotesAreNotPrintedWhereQuietIsAskedFor) {
+  Shell("logwood put db k v; printf 'a torn append' >> db/$(ls db | grep manifest)");
+  const std::vector<std::string> commands = {"logwood check db",
+                                             "rm -rf new; logwood salvage db new"};
+  for (const std::string& command : commands) {
+    const Ran told = Shell(command);
+    EXPECT_EQ(told.status, 0) << told.err;
+    EXPECT_NE(told.out.find("note: "), std::string::npos) << told.out;
+    const Ran quiet = Shell(command + " -q");
+    EXPECT_EQ(quiet.status, 0) << quiet.err;
+    EXPECT_EQ(quiet.out, "");
+    EXPECT_NE(Shell(command + " -q --json").out.find("\"note\""), std::string::npos);
+  }
+}
+
 TEST_F(DamageCommand, SalvageOfAWholeDatabaseSavesAllOfIt) {
   Shell(kMakeDatabase);
   const Ran ran = Shell("logwood salvage db new");

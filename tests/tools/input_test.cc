@@ -206,6 +206,7 @@ TEST_F(InterruptedInputTest, AReadThatWaitsEndsWhenASignalComes) {
   Pipe pipe;  // nobody ever writes into it
   const pid_t child = fork();
   if (child == 0) {
+    alarm(60);
     const auto input = Opened(pipe.path());
     char buffer[8];
     const bool cancelled = input->Read(buffer, sizeof(buffer)).status().Is(StatusCode::kCancelled);
@@ -214,8 +215,12 @@ TEST_F(InterruptedInputTest, AReadThatWaitsEndsWhenASignalComes) {
   ASSERT_GT(child, 0);
   int state = 0;
   // A child that ends without having waited is seen below.
-  while (!IsAsleep(child) && waitpid(child, &state, WNOHANG) == 0) {
+  bool ended = false;
+  while (!ended && !IsAsleep(child)) {
+    usleep(1000);
+    ended = waitpid(child, &state, WNOHANG) != 0;
   }
+  ASSERT_FALSE(ended) << state;
   kill(child, SIGINT);
   ASSERT_EQ(waitpid(child, &state, 0), child);
   EXPECT_TRUE(WIFEXITED(state) && WEXITSTATUS(state) == 0) << state;
