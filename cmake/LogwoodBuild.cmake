@@ -37,6 +37,10 @@ if(LOGWOOD_SANITIZE)
   add_compile_options(-fsanitize=${LOGWOOD_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${LOGWOOD_SANITIZE})
+  find_program(LOGWOOD_LLD NAMES ld.lld)
+  if(LOGWOOD_LLD)
+    add_link_options(-fuse-ld=lld)  # a third of the time, forty programs
+  endif()
 endif()
 
 # Compiles a target's files in units of several, so that headers are read once for all of them. The
