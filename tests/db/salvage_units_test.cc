@@ -648,14 +648,15 @@ TEST_F(SalvageTablesTest, TheKeyspacesThatATableHoldsAreNoted) {
 
 TEST_F(SalvageTablesTest, AFailedOperationIsNoDamage) {
   FaultyFileSystem faulty(db_.fs());
-  options_.fs = &faulty;
+  SalvageOptions options = options_;
+  options.fs = &faulty;
   for (const bool swapped : {false, true}) {
     if (swapped) db_.Swap(TableFileName(10), TableFileName(11));
     uint64_t failures = 0;
     for (uint64_t n = 1;; ++n, ++failures) {
       faulty.ResetCounts();
       faulty.FailOperation(n);
-      SalvageTables tables(options_, inventory_);
+      SalvageTables tables(options, inventory_);
       const Status status = tables.Survey(&parts_, IgnoreBytes);
       if (faulty.total() < n) break;
       EXPECT_STATUS(kIoError, status) << n;
