@@ -8,8 +8,10 @@ set(logwood_objects
 
 add_library(logwood STATIC ${logwood_objects})
 add_library(logwood_shared SHARED ${logwood_objects})
-set_target_properties(logwood_shared PROPERTIES OUTPUT_NAME logwood VERSION ${PROJECT_VERSION}
-                                                SOVERSION ${PROJECT_VERSION_MAJOR})
+# Before 1.0 a minor version may break the interface.
+set_target_properties(
+  logwood_shared PROPERTIES OUTPUT_NAME logwood VERSION ${PROJECT_VERSION}
+                            SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set_property(TARGET logwood logwood_shared PROPERTY LINKER_LANGUAGE CXX)
 
 foreach(library IN ITEMS logwood logwood_shared)

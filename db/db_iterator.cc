@@ -36,9 +36,8 @@ std::unique_ptr<Iterator> NewErrorIterator(Status status) {
 
 Status TooManyPins(const Settings& settings) {
   return Status::Busy(
-      "the memory budget (" + std::to_string(settings.memory_budget_bytes) +
-      " bytes) is used up by what open iterators and pinned values hold: let go of some, or raise "
-      "memory_budget_bytes");
+      "open iterators and pinned values hold " + std::to_string(settings.pins_bytes_max) +
+      " bytes, all they may of the memory budget: let go of some, or raise memory_budget_bytes");
 }
 
 Status DbIterator::status() const {
