@@ -130,8 +130,10 @@ Status InventoryTaker::ReadTreeFromRoot() {
     Damage note;
     note.file = ManifestFileName(tree.root.manifest);
     note.offset = tree.manifest_tail_offset;
-    note.what = std::to_string(tree.manifest_tail_bytes) +
-                " bytes at the end are no whole edit; it was never acknowledged";
+    note.what =
+        std::to_string(tree.manifest_tail_bytes) +
+        " bytes at the end are no whole edit: one that was never acknowledged, or the mark of a "
+        "clean close";
     inventory_.notes.push_back(std::move(note));
   }
   inventory_.tree = std::move(tree);

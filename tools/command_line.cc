@@ -99,7 +99,7 @@ ExitCode Parse(CLI::App& app, int argc, char** argv) {
 }  // namespace
 
 int RunCommandLine(int argc, char** argv) {
-  IgnoreBrokenPipes();
+  IgnoreWriteSignals();
   CLI::App app(kAbout, "logwood");
   app.footer(kLineExamples);
   app.require_subcommand(1);

@@ -13,10 +13,11 @@ extern "C" void OnInterrupt(int /*signal*/) { interrupted = 1; }
 
 }  // namespace
 
-void IgnoreBrokenPipes() {
+void IgnoreWriteSignals() {
   struct sigaction action = {};
   action.sa_handler = SIG_IGN;
   sigaction(SIGPIPE, &action, nullptr);
+  sigaction(SIGXFSZ, &action, nullptr);
 }
 
 void CatchInterrupts() {

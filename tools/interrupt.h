@@ -4,9 +4,9 @@
 
 namespace logwood::tools {
 
-// From now on a write into a closed pipe is an error of that write instead of the end of the
-// process. Call once, before any thread starts.
-void IgnoreBrokenPipes();
+// From now on a write into a closed pipe, or beyond the largest file the process may write, is an
+// error of that write instead of the end of the process. Call once, before any thread starts.
+void IgnoreWriteSignals();
 
 // From now on SIGINT and SIGTERM only set a flag; a second one ends the process at once. A read
 // that waits for input returns early.

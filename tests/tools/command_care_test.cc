@@ -173,5 +173,12 @@ TEST(Care, LoadStaysWithinItsMemoryHoweverLongTheLines) {
   EXPECT_LE(peak(RecordFormat::kTsv, "v", 80, 200'000), (kMemory >> 10) + kBesideKiB);
 }
 
+TEST(Care, AFileThatMayGrowNoFurtherIsAnErrorNotTheEnd) {
+  const CommandRunner runner;
+  const Ran ran = runner.Shell("(ulimit -f 8; logwood put db k v)");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_NE(ran.err.find("File too large"), std::string::npos) << ran.err;
+}
+
 }  // namespace
 }  // namespace logwood::tools

@@ -131,7 +131,7 @@ TEST_F(OutputTest, BytesThatOnlyFinishWritesMayBeLostToo) {
 TEST_F(OutputTest, AReaderThatGoesAwayClosesItQuietly) {
   struct sigaction before = {};
   sigaction(SIGPIPE, nullptr, &before);
-  IgnoreBrokenPipes();
+  IgnoreWriteSignals();
   Pipe pipe;
   Output output(pipe.writer());
   output.Append("read");
