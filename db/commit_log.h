@@ -2,8 +2,9 @@
 // durable.
 //
 // Threads: Add, Store, Rotate by the write leader (one at a time); SyncTo and the rest by any.
-// Two stages: storing (the leader) never waits for syncing; one thread at a time syncs everything
-// stored so far, and all who wait for a position up to there go on together.
+// Two stages: storing (the leader) does not wait for syncing; one thread at a time syncs everything
+// stored so far, and all who wait for a position up to there go on together. The exception is a
+// rotation that finds very many segments unsynced: it syncs them itself (docs/decisions/0015).
 // After a failed sync nothing is acknowledged any more: the kernel may have dropped the pages, so
 // it is never retried (docs/invariants.md).
 #pragma once
@@ -62,6 +63,8 @@ class CommitLog {
   Status Store();
   // True when the active segment cannot take more: full beyond `bytes`, or broken.
   bool NeedsRotation(uint64_t bytes) const;
+  // Seals the active segment and begins another. May wait for a sync, and then its failure is this
+  // one's.
   Status Rotate();
   uint64_t last_time_us() const { return active_->last_time_us(); }
   uint64_t history_hash() const { return active_->history_hash(); }
