@@ -6,7 +6,7 @@
 // stored so far, and all who wait for a position up to there go on together. The exception is a
 // rotation that finds very many segments unsynced: it syncs them itself (docs/decisions/0015).
 // After a failed sync nothing is acknowledged any more: the kernel may have dropped the pages, so
-// it is never retried (docs/invariants.md).
+// it is never retried (invariant 13).
 #pragma once
 
 #include <atomic>
@@ -109,7 +109,8 @@ class CommitLog {
   Status NewSegment(uint64_t predecessor, uint64_t predecessor_length);
   RetainedSegment InfoLocked(size_t i) const REQUIRES(mutex_);
   void TellSlowSync(uint64_t nanos, bool under_way) const;
-  // Lets go of the mutex while it syncs.
+  // Lets go of the mutex while it syncs. An exception ends the program (invariant 28): who waits
+  // for the sync would wait for ever.
   Status SyncOnce(Mark mark) noexcept REQUIRES(mutex_);
   Status SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers, bool directory);
   std::string PathOf(uint64_t number) const;
