@@ -2,10 +2,11 @@
 // durable.
 //
 // Threads: Add, Store, Rotate by the write leader (one at a time); SyncTo and the rest by any.
-// Two stages: storing (the leader) never waits for syncing; one thread at a time syncs everything
-// stored so far, and all who wait for a position up to there go on together.
+// Two stages: storing (the leader) does not wait for syncing; one thread at a time syncs everything
+// stored so far, and all who wait for a position up to there go on together. The exception is a
+// rotation that finds very many segments unsynced: it syncs them itself (docs/decisions/0015).
 // After a failed sync nothing is acknowledged any more: the kernel may have dropped the pages, so
-// it is never retried (docs/invariants.md).
+// it is never retried (invariant 13).
 #pragma once
 
 #include <atomic>
@@ -62,6 +63,8 @@ class CommitLog {
   Status Store();
   // True when the active segment cannot take more: full beyond `bytes`, or broken.
   bool NeedsRotation(uint64_t bytes) const;
+  // Seals the active segment and begins another. May wait for a sync, and then its failure is this
+  // one's.
   Status Rotate();
   uint64_t last_time_us() const { return active_->last_time_us(); }
   uint64_t history_hash() const { return active_->history_hash(); }
@@ -106,7 +109,8 @@ class CommitLog {
   Status NewSegment(uint64_t predecessor, uint64_t predecessor_length);
   RetainedSegment InfoLocked(size_t i) const REQUIRES(mutex_);
   void TellSlowSync(uint64_t nanos, bool under_way) const;
-  // Lets go of the mutex while it syncs.
+  // Lets go of the mutex while it syncs. An exception ends the program (invariant 28): who waits
+  // for the sync would wait for ever.
   Status SyncOnce(Mark mark) noexcept REQUIRES(mutex_);
   Status SyncSegments(const std::vector<std::shared_ptr<SegmentWriter>>& writers, bool directory);
   std::string PathOf(uint64_t number) const;

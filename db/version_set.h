@@ -43,7 +43,7 @@ class VersionSet {
   // again; the next commit writes a new manifest first. Until ROOT names that one durably, the old
   // and the new say the same.
   // An exception (there is no memory) ends the program: the manifest may already say what the tree
-  // does not (docs/invariants.md, 28).
+  // does not (invariant 28).
   Status Commit(Edit edit,
                 const std::function<void(std::shared_ptr<const Version>)>& install) noexcept;
 

@@ -56,7 +56,7 @@ class WriteQueue {
  private:
   void Join(PendingWrite* write);  // returns when it leads or is done
   // An exception (there is no memory) ends the program here: half of a commit must not be seen, and
-  // who waits for a leader that is gone would wait for ever (docs/invariants.md, 28).
+  // who waits for a leader that is gone would wait for ever (invariant 28).
   void Lead(PendingWrite* leader) noexcept;
   void FinishGroup(size_t size) REQUIRES(mutex_);
 

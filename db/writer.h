@@ -1,5 +1,5 @@
 // Writer: the write path. Groups come from the write queue; for each group, in this order:
-//   1. room: wait while memory is short, delay by the back-pressure, rotate or seal what is full
+//   1. room: wait while memory is short; rotate or seal what is full; delay by the back-pressure
 //   2. refusals, then consecutive positions for what is accepted - so a refusal leaves no hole
 //   3. one log store for the group         (survives the process from here on)
 //   4. the memtable, the catalogue, and last the visible position

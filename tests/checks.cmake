@@ -1,5 +1,6 @@
 # The checks that keep the house clean, as tests. Each is a script in tools/checks that can be run by
-# hand. They look at sources, so one preset (any without a sanitizer) runs them.
+# hand. They look at sources, so one preset (any without a sanitizer) runs them. Then what nobody runs
+# every day and what would else rot: tests/scale, small, and the table of tests/campaign.
 if(LOGWOOD_SANITIZE)
   return()
 endif()
@@ -15,3 +16,15 @@ add_test(NAME check.install
                  "${CMAKE_BUILD_TYPE}")
 set_tests_properties(check.install PROPERTIES LABELS check TIMEOUT 600 SKIP_RETURN_CODE 77
                                               ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
+
+if(TARGET logwood_command)
+  add_test(NAME scale.small COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scale" --records 5000 --bin
+                                    "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  set_tests_properties(scale.small PROPERTIES LABELS scale TIMEOUT 300)
+endif()
+
+set(campaign "${CMAKE_CURRENT_SOURCE_DIR}/campaign")
+add_test(NAME campaign.list COMMAND bash -c "\"$0\" --list && \"$0\" --check \"$1\"" "${campaign}"
+                                    "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+add_test(NAME campaign.bad_option COMMAND bash -c "\"$0\" --nonsense; test $? = 2" "${campaign}")
+set_tests_properties(campaign.list campaign.bad_option PROPERTIES LABELS campaign TIMEOUT 300)

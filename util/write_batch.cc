@@ -46,7 +46,7 @@ bool WriteBatch::Begin(Keyspace keyspace, std::string_view key, std::string_view
 }
 
 // Whole or not at all: half an operation must not get into the log when the caller survives the
-// failure.
+// failure (invariant 28).
 void WriteBatch::Append(bool put, Keyspace keyspace, std::string_view key, std::string_view value) {
   const size_t before = operations_.size();
   try {

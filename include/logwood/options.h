@@ -44,7 +44,8 @@ struct Tuning {
   uint32_t level_multiplier = 0;    // size ratio of neighbouring levels; 4 .. 32
   uint32_t background_threads = 0;  // 1 .. 64
   uint64_t log_segment_bytes = 0;   // a segment is closed when its commits reach it; 4 KiB .. 1 GiB
-  uint64_t event_log_bytes = 0;     // EVENTS rotates at this size, one old file is kept
+  uint64_t event_log_bytes = 0;     // EVENTS rotates at this size, and one old file is kept;
+                                    // 4 KiB .. 1 GiB
 };
 
 struct LOGWOOD_EXPORT Options {

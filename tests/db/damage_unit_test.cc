@@ -152,7 +152,7 @@ TEST_F(DamageUnitTest, ATornEditIsToldByAnEvent) {
 }
 
 // With an older copy of the manifest the newer tables look like leftovers.
-TEST_F(DamageUnitTest, NoTableIsRemovedWhileOneIsMissing) {
+TEST_F(DamageUnitTest, NoTableAndNoManifestIsRemovedWhileATableIsMissing) {
   OpenQuiet();
   Put("a", "1");
   ASSERT_OK(db_->Flush());
@@ -170,6 +170,7 @@ TEST_F(DamageUnitTest, NoTableIsRemovedWhileOneIsMissing) {
   EXPECT_STATUS(kCorruption, db_->Get({}, "a", &value));
   Close();
   EXPECT_EQ(Names(".table"), newer);
+  EXPECT_EQ(Names(".manifest").at(0), manifest);
 }
 
 class QuarantineTest : public DamageUnitTest {
