@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -91,6 +93,144 @@ TEST(StatsPrometheus, EverySampleFollowsTheOneTypeLineOfItsName) {
   const std::string text = ExampleStats().ToPrometheus();
   EXPECT_TRUE(Has(text, "logwood_level_bytes{level=\"1\"} 3145728\n")) << text;
   EXPECT_TRUE(Has(text, "logwood_stall_seconds_total 1.5\n")) << text;
+}
+
+// ---- Completeness. Each field has a number of its own, and the whole of each form is compared
+// with tests/testdata/util: one that is left out, or shown under another's name, shows up there.
+// LOGWOOD_UPDATE_EXPECTED=1 rewrites the files.
+//
+// A field more or less in any of the structs, and these bindings do not compile. Then: the field
+// belongs here, into stats_json.cc, and into stats_text.cc and stats_prometheus.cc if people or
+// monitors can use it.
+
+constexpr uint64_t kFirstFieldNumber = 101;
+
+LevelStats NumberedLevel(uint64_t* next) {
+  LevelStats level;
+  auto& [tables, bytes, entries, tombstones, target, compactions, bytes_read, bytes_written] =
+      level;
+  tables = static_cast<uint32_t>((*next)++);
+  for (uint64_t* field :
+       {&bytes, &entries, &tombstones, &target, &compactions, &bytes_read, &bytes_written}) {
+    *field = (*next)++;
+  }
+  return level;
+}
+
+OperationStats NumberedOperation(uint64_t* next) {
+  OperationStats operation;
+  auto& [count, total_ns, p50_ns, p99_ns, p999_ns, max_ns] = operation;
+  for (uint64_t* field : {&count, &p50_ns, &p99_ns, &p999_ns, &max_ns}) *field = (*next)++;
+  total_ns = count * 1000 * count;  // so that means differ
+  return operation;
+}
+
+MemoryStats NumberedMemory(uint64_t* next) {
+  MemoryStats memory;
+  auto& [budget, used, memtable, cache, table, pinned, jobs] = memory;
+  for (uint64_t* field : {&budget, &used, &memtable, &cache, &table, &pinned, &jobs}) {
+    *field = (*next)++;
+  }
+  return memory;
+}
+
+// Numbers from kFirstFieldNumber on; `*end` is behind the last.
+Stats NumberedStats(uint64_t* end) {
+  Stats stats;
+  uint64_t next = kFirstFieldNumber;
+  auto& [path, history_id, instance_id, epoch, last_position, durable_position, keyspaces,
+         snapshots, oldest_snapshot, levels, log_segments, log_bytes, table_bytes, obsolete_bytes,
+         user_bytes, log_written, flush_written, compaction_read, compaction_written, write_amp,
+         space_amp, read_amp, cache_hits, cache_misses, filter_checks, filter_negatives,
+         filter_false_positives, commits, write_groups, log_syncs, flushes, compactions, gets,
+         seeks, tombstones_skipped, stall_us, debt_bytes, writes_stopped, background_error, memory,
+         write_latency, sync_latency, flush_time, compaction_time, settings] = stats;
+  path = "the/path";
+  history_id = {0x11, 0x12};
+  instance_id = {0x21, 0x22};
+  keyspaces = static_cast<uint32_t>(next++);
+  snapshots = static_cast<uint32_t>(next++);
+  for (uint64_t* field : {&epoch,
+                          &last_position,
+                          &durable_position,
+                          &oldest_snapshot,
+                          &log_segments,
+                          &log_bytes,
+                          &table_bytes,
+                          &obsolete_bytes,
+                          &user_bytes,
+                          &log_written,
+                          &flush_written,
+                          &compaction_read,
+                          &compaction_written,
+                          &cache_hits,
+                          &cache_misses,
+                          &filter_checks,
+                          &filter_negatives,
+                          &filter_false_positives,
+                          &commits,
+                          &write_groups,
+                          &log_syncs,
+                          &flushes,
+                          &compactions,
+                          &gets,
+                          &seeks,
+                          &tombstones_skipped,
+                          &stall_us,
+                          &debt_bytes}) {
+    *field = next++;
+  }
+  write_amp = 1.25;
+  space_amp = 2.25;
+  read_amp = 3.25;
+  writes_stopped = true;
+  background_error = "IoError: the disk";
+  levels = {NumberedLevel(&next), NumberedLevel(&next)};
+  memory = NumberedMemory(&next);
+  for (OperationStats* operation : {&write_latency, &sync_latency, &flush_time, &compaction_time}) {
+    *operation = NumberedOperation(&next);
+  }
+  settings.emplace_back();
+  auto& [name, value, source] = settings.back();
+  name = "its_name";
+  value = "its value";
+  source = "its source";
+  *end = next;
+  return stats;
+}
+
+void ExpectIsFile(const std::string& name, const std::string& text) {
+  const std::string path = std::string(LOGWOOD_SOURCE_DIR) + "/tests/testdata/util/" + name;
+  if (std::getenv("LOGWOOD_UPDATE_EXPECTED") != nullptr) std::ofstream(path) << text;
+  std::ifstream in(path);
+  std::stringstream expected;
+  expected << in.rdbuf();
+  EXPECT_EQ(text, expected.str()) << "LOGWOOD_UPDATE_EXPECTED=1 rewrites " << path;
+}
+
+TEST(StatsComplete, JsonHasEveryFieldUnderItsName) {
+  uint64_t end = 0;
+  const std::string json = NumberedStats(&end).ToJson();
+  for (uint64_t number = kFirstFieldNumber; number < end; ++number) {
+    const std::string value = ":" + std::to_string(number);
+    EXPECT_TRUE(Has(json, value + ",") || Has(json, value + "}")) << "no field has " << number;
+  }
+  std::string lines;  // a field a line, so that a difference can be read
+  for (const char c : json) {
+    lines += c;
+    if (c == ',') lines += '\n';
+  }
+  ExpectIsFile("stats.json", lines + "\n");
+}
+
+TEST(StatsComplete, TextIsAsExpected) {
+  uint64_t end = 0;
+  ExpectIsFile("stats.txt", NumberedStats(&end).ToText());
+}
+
+TEST(StatsComplete, PrometheusPageIsAsExpected) {
+  uint64_t end = 0;
+  ExpectIsFile("stats.prometheus", NumberedStats(&end).ToPrometheus());
 }
 
 }  // namespace
