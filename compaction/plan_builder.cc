@@ -5,7 +5,7 @@
 
 namespace logwood {
 
-void KeyRange::Add(std::string_view from, std::string_view to) {
+void KeyHull::Add(std::string_view from, std::string_view to) {
   if (empty()) {
     begin = from;
     end = to;
@@ -15,7 +15,7 @@ void KeyRange::Add(std::string_view from, std::string_view to) {
   if (to > end) end = to;
 }
 
-void KeyRange::Add(const std::vector<TableMetaPtr>& tables) {
+void KeyHull::Add(const std::vector<TableMetaPtr>& tables) {
   for (const TableMetaPtr& table : tables) Add(table->begin, table->end);
 }
 
@@ -80,7 +80,7 @@ bool PlanBuilder::MayMove(const TableMeta& table, int output_level) const {
 }
 
 void PlanBuilder::Complete(CompactionPlan* plan) const {
-  KeyRange range;
+  KeyHull range;
   range.Add(plan->inputs);
   range.Add(plan->output_overlap);
   plan->bottom = IsBottom(plan->output_level, range.begin, range.end);
@@ -148,7 +148,7 @@ std::optional<CompactionPlan> PlanBuilder::Make(CompactionReason reason, int inp
                                                 std::vector<TableMetaPtr> inputs) const {
   if (inputs.empty() || AnyBusy(inputs)) return std::nullopt;
   if (input_level == 0 && OlderLevel0Missing(inputs)) return std::nullopt;
-  KeyRange range;
+  KeyHull range;
   range.Add(inputs);
   for (int level = input_level + 1; level < output_level; ++level) {
     if (Occupied(level, range.begin, range.end)) return std::nullopt;
@@ -184,7 +184,7 @@ int PlanBuilder::ReachFromLevel0(int deepest, std::string_view begin, std::strin
 
 // The tables of level 0 that overlap the range and may leave it now: from the oldest on, without
 // those that are busy, those beyond the job's size, and those above one that stays.
-std::vector<TableMetaPtr> PlanBuilder::ClosedLevel0(const KeyRange& range) const {
+std::vector<TableMetaPtr> PlanBuilder::ClosedLevel0(const KeyHull& range) const {
   const std::vector<TableMetaPtr> tied = shape_.Overlapping(0, range.begin, range.end);
   std::vector<TableMetaPtr> chosen;
   std::vector<const TableMeta*> staying;
@@ -208,12 +208,12 @@ std::vector<TableMetaPtr> PlanBuilder::ClosedLevel0(const KeyRange& range) const
 std::optional<CompactionPlan> PlanBuilder::MakeLevel0(CompactionReason reason, int base_level,
                                                       std::string_view from,
                                                       std::string_view to) const {
-  KeyRange range{std::string(from), std::string(to)};
+  KeyHull range{std::string(from), std::string(to)};
   // Each round widens the range by at least one table, or ends.
   for (size_t round = 0; round <= shape_.TableCount(); ++round) {
     std::vector<TableMetaPtr> inputs = ClosedLevel0(range);
     if (inputs.empty()) return std::nullopt;
-    KeyRange hull;
+    KeyHull hull;
     hull.Add(inputs);
     const int output_level = ReachFromLevel0(base_level, hull.begin, hull.end);
     hull.Add(shape_.Overlapping(output_level, hull.begin, hull.end));

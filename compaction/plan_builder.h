@@ -12,8 +12,9 @@
 
 namespace logwood {
 
-// [begin, end) of stored keys; empty while nothing was added (begin == end == "").
-struct KeyRange {
+// The smallest [begin, end) of stored keys that holds what was added; empty while nothing was
+// (begin == end == "").
+struct KeyHull {
   std::string begin, end;
 
   bool empty() const { return end.empty(); }
@@ -71,7 +72,7 @@ class PlanBuilder {
   bool IsBottom(int output_level, std::string_view begin, std::string_view end) const;
   int ReachFromLevel0(int deepest, std::string_view begin, std::string_view end) const;
   bool MayMove(const TableMeta& table, int output_level) const;
-  std::vector<TableMetaPtr> ClosedLevel0(const KeyRange& range) const;
+  std::vector<TableMetaPtr> ClosedLevel0(const KeyHull& range) const;
   void TakeNeighbours(int input_level, int output_level, std::vector<TableMetaPtr>* inputs,
                       const std::vector<TableMetaPtr>& overlap) const;
   CompactionPlan MakeMove(CompactionReason reason, int input_level, int output_level,

@@ -74,8 +74,8 @@ Event EventOf(const Damage& damage) {
 std::string Damage::ToString() const {
   std::string text = file + ":" + std::to_string(offset) + ": " + what;
   if (!first_keyspace.empty() || !last_keyspace.empty()) {
-    text += "; keys " + first_keyspace + "/" + Escape(first_key) + " to " + last_keyspace + "/" +
-            Escape(last_key);
+    text += "; keys " + Escape(first_keyspace) + "/" + Escape(first_key) + " to " +
+            Escape(last_keyspace) + "/" + Escape(last_key);
   }
   if (last_position != 0) {
     text +=

@@ -107,7 +107,7 @@ Result<uint64_t> BlockScan::SizeAt(uint64_t at, uint64_t size_max) {
 }
 
 // The index is laid out like a data block: its values name blocks, each behind the one before from
-// the header on. The filter is no block at all.
+// the header on, all that were found among them. The filter is no block at all.
 Result<bool> BlockScan::IsData(const BlockHandle& handle) {
   const Result<BlockRef> block = ReadBlock(*source_, handle, BlockUse::kData);
   if (!block.ok()) {
@@ -118,10 +118,14 @@ Result<bool> BlockScan::IsData(const BlockHandle& handle) {
   uint64_t end = kFileHeaderBytes;
   for (uint32_t i = 0; i < entries.count(); ++i) {
     BlockHandle named;
-    if (!DecodeBlockHandle(entries.entry(i).value(), &named) || named.offset != end) return true;
+    if (!DecodeBlockHandle(entries.entry(i).value(), &named) || named.offset != end ||
+        named.size <= kBlockTrailerBytes ||
+        named.size > handle.offset - std::min(handle.offset, end)) {
+      return true;
+    }
     end = named.end();
   }
-  return end > handle.offset;
+  return end < next_;
 }
 
 Result<std::optional<BlockHandle>> BlockScan::Next() {

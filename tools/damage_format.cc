@@ -11,19 +11,19 @@ bool HasKeys(const Damage& damage) {
   return !damage.first_keyspace.empty() || !damage.last_keyspace.empty();
 }
 
+// "?" alone is what salvage says of an unknown end; a keyspace may have that name, too.
 std::string KeyText(const std::string& keyspace, const std::string& key) {
-  return keyspace == "?" ? "(any)" : keyspace + "/" + Encode(TextFormat::kAuto, key);
+  if (keyspace == "?" && key.empty()) return "(any)";
+  return Encode(TextFormat::kAuto, keyspace) + "/" + Encode(TextFormat::kAuto, key);
 }
 
 void AppendKey(std::string_view name, const std::string& keyspace, const std::string& key,
                std::string* to) {
-  JsonObject json;
-  json.Field("keyspace", keyspace);
-  std::string text = json.Finish();
-  text.pop_back();
-  text.push_back(',');
-  AppendJsonBytes("key", key, &text);
-  to->append("\"").append(name).append("\":").append(text).append("}");
+  to->append("\"").append(name).append("\":{");
+  AppendJsonBytes("keyspace", keyspace, to);
+  to->push_back(',');
+  AppendJsonBytes("key", key, to);
+  to->push_back('}');
 }
 
 }  // namespace

@@ -59,8 +59,8 @@ class PlanBuilderTest : public ::testing::Test {
   const PlanBuilder builder_{shape_, settings_, busy_};
 };
 
-TEST_F(PlanBuilderTest, ARangeIsTheHullOfWhatWasAdded) {
-  KeyRange range;
+TEST_F(PlanBuilderTest, AHullHoldsAllThatWasAdded) {
+  KeyHull range;
   EXPECT_TRUE(range.empty());
   range.Add("c", "d");
   range.Add("e", "f");
@@ -283,13 +283,13 @@ class RandomPlans : public PlanBuilderTest {
     return inputs;
   }
 
-  bool SomethingIn(int level, const KeyRange& range) const {
+  bool SomethingIn(int level, const KeyHull& range) const {
     for (const TableMetaPtr& table : shape_.levels[static_cast<size_t>(level)]) {
       if (table->Overlaps(range.begin, range.end)) return true;
     }
     return OutputIn(level, range);
   }
-  bool OutputIn(int level, const KeyRange& range) const {
+  bool OutputIn(int level, const KeyHull& range) const {
     for (const BusyTables::Range& output : busy_.outputs) {
       if (output.level == level && output.begin < range.end && range.begin < output.end)
         return true;
@@ -298,7 +298,7 @@ class RandomPlans : public PlanBuilderTest {
   }
 
   bool Allowed(int input_level, int output_level, const std::vector<TableMetaPtr>& inputs) const {
-    KeyRange range;
+    KeyHull range;
     for (const TableMetaPtr& input : inputs) {
       range.Add(input->begin, input->end);
       if (busy_.tables.count(input->number) != 0) return false;
@@ -313,7 +313,7 @@ class RandomPlans : public PlanBuilderTest {
     for (int level = input_level + 1; level < output_level; ++level) {
       if (SomethingIn(level, range)) return false;
     }
-    const KeyRange inputs_range = range;
+    const KeyHull inputs_range = range;
     for (const TableMetaPtr& table : shape_.levels[static_cast<size_t>(output_level)]) {
       if (!table->Overlaps(inputs_range.begin, inputs_range.end)) continue;
       if (busy_.tables.count(table->number) != 0) return false;
@@ -342,7 +342,7 @@ TEST_F(RandomPlans, AreMadeExactlyWhereTheConditionsHold) {
     SCOPED_TRACE(ToText(*plan) + "\n" + ToText(shape_));
     // With the neighbours taken in it is still one that may be made, with all that it overlaps.
     EXPECT_TRUE(Allowed(input_level, output_level, plan->inputs));
-    const KeyRange range{plan->begin, plan->end};
+    const KeyHull range{plan->begin, plan->end};
     EXPECT_EQ(NumbersOf(plan->output_overlap),
               NumbersOf(shape_.Overlapping(output_level, range.begin, range.end)));
     bool bottom = true;

@@ -173,6 +173,16 @@ TEST_F(DamageUnitTest, NoTableAndNoManifestIsRemovedWhileATableIsMissing) {
   EXPECT_EQ(Names(".manifest").at(0), manifest);
 }
 
+TEST(DamageText, IsOneLineWhateverKeysAndNamesHold) {
+  Damage damage;
+  damage.file = "000012.table";
+  damage.what = "what is wrong";
+  damage.first_keyspace = "two\nlines";
+  damage.first_key = "\n";
+  damage.last_keyspace = "\xff";
+  EXPECT_EQ(damage.ToString(), "000012.table:0: what is wrong; keys two\\nlines/\\n to \\xff/");
+}
+
 class QuarantineTest : public DamageUnitTest {
  protected:
   struct Listener : EventListener {

@@ -144,11 +144,21 @@ TEST_F(BlockIoTest, ACompressionOfALaterFormatIsNotSupportedAndNoDamage) {
 
 TEST_F(BlockIoTest, LiesAboutTheUncompressedSizeAreDamage) {
   // A varint that says 64 KiB, and 4 GiB less a byte; a literal of another length.
-  ExpectDamage(AppendStoredAs({"\x80\x80\x04" "\x00" "a", 5}, 1), "uncompressed size is implausible");
+  ExpectDamage(AppendStoredAs({"\x80\x80\x04"
+                               "\x00"
+                               "a",
+                               5},
+                              1),
+               "uncompressed size is implausible");
   ExpectDamage(AppendStoredAs("\xff\xff\xff\xff\x0f" + Noise(9000), 1),
                "uncompressed size is implausible");
   ExpectDamage(AppendStoredAs(std::string(3, '\xff'), 1), "uncompressed size is implausible");
-  ExpectDamage(AppendStoredAs({"\x05" "\x00" "a", 3}, 1), "block does not decompress");
+  ExpectDamage(AppendStoredAs({"\x05"
+                               "\x00"
+                               "a",
+                               3},
+                              1),
+               "block does not decompress");
 }
 
 TEST_F(BlockIoTest, AHandleTooSmallForABlockIsDamage) {

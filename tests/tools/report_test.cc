@@ -1,0 +1,92 @@
+// Error messages and exit statuses, as docs/guide/command.md has them.
+#include "tools/report.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/tools/descriptors.h"
+
+namespace logwood::tools {
+namespace {
+
+std::string ErrorsOf(const std::function<void()>& report) {
+  Pipe pipe;
+  {
+    const Replaced standard_error(STDERR_FILENO, pipe.writer());
+    report();
+  }
+  return pipe.ReadRest();
+}
+
+// Scripts tell by it what to do: a code that is not in this table has no answer yet.
+TEST(Report, EachStatusHasItsExitStatus) {
+  const std::vector<std::pair<StatusCode, int>> expected = {
+      {StatusCode::kOk, 0},
+      {StatusCode::kNotFound, 1},
+      {StatusCode::kInvalidArgument, 2},
+      {StatusCode::kCorruption, 3},
+      {StatusCode::kIoError, 3},
+      {StatusCode::kNoSpace, 3},
+      {StatusCode::kBusy, 1},
+      {StatusCode::kTimeout, 1},
+      {StatusCode::kCancelled, 1},
+      {StatusCode::kClosed, 1},
+      {StatusCode::kReadOnly, 3},
+      {StatusCode::kNotSupported, 3},
+      {StatusCode::kConflict, 1},
+      {StatusCode::kAlreadyExists, 1},
+      {StatusCode::kTrimmed, 1},
+      {StatusCode::kWrongHistory, 1},
+  };
+  for (const auto& [code, exit_status] : expected) {
+    EXPECT_EQ(static_cast<int>(ExitCodeFor(code)), exit_status) << StatusCodeName(code);
+  }
+  EXPECT_EQ(StatusCodeName(static_cast<StatusCode>(expected.size())),
+            StatusCodeName(static_cast<StatusCode>(255)))
+      << "a status code was added";
+}
+
+TEST(Report, AMessageIsOneLineAndAdviceMayBeMissing) {
+  EXPECT_EQ(ErrorsOf([] { PrintError("cannot open db", "no such directory"); }),
+            "logwood: cannot open db: no such directory\n");
+  EXPECT_EQ(ErrorsOf([] { PrintError("line 3", "no tab", "see --format"); }),
+            "logwood: line 3: no tab; see --format\n");
+}
+
+TEST(Report, AFailureIsPrintedWithTheAdviceOfItsCodeAndSaysHowToExit) {
+  ExitCode code = ExitCode::kOk;
+  const std::string said =
+      ErrorsOf([&code] { code = Fail("cannot load", Status::NoSpace("write db/1.log")); });
+  EXPECT_EQ(code, ExitCode::kIo);
+  EXPECT_EQ(said, "logwood: cannot load: write db/1.log; " +
+                      std::string(AdviceFor(StatusCode::kNoSpace)) + "\n");
+}
+
+TEST(Report, AdviceOfTheCallerReplacesThatOfTheCode) {
+  const std::string said =
+      ErrorsOf([] { static_cast<void>(Fail("a", Status::Corruption("b"), "do this")); });
+  EXPECT_EQ(said, "logwood: a: b; do this\n");
+}
+
+TEST(Report, AStatusWithoutAMessageIsNamed) {
+  const std::string said = ErrorsOf([] { static_cast<void>(Fail("wait", Status::Timeout(""))); });
+  EXPECT_EQ(said, "logwood: wait: Timeout\n");
+}
+
+TEST(Report, NamesOfTheInterfaceBecomeThoseOfTheCommandLine) {
+  EXPECT_EQ(InCommandWords("options: memory_budget_bytes must be at least 1 MiB"),
+            "--memory must be at least 1 MiB");
+  EXPECT_EQ(InCommandWords("memory_budget_bytes memory_budget_bytes"), "--memory --memory");
+  EXPECT_EQ(InCommandWords("db: is not there (create_if_missing is false)"), "db: is not there");
+  EXPECT_EQ(InCommandWords("key of 70000 bytes; kKeyBytesMax = 65536"),
+            "key of 70000 bytes; the limit of 65536");
+  EXPECT_EQ(InCommandWords(""), "");
+  EXPECT_EQ(InCommandWords("nothing to say otherwise"), "nothing to say otherwise");
+}
+
+}  // namespace
+}  // namespace logwood::tools
