@@ -165,7 +165,6 @@ Status Background::FlushOnce() {
   flush_throughput_.Add(event.bytes_in, nanos);
   event.micros = nanos / 1000;
   core.events->Emit(std::move(event));
-  WarnOldSnapshots();
   MutexLock lock(mutex_);
   changed_.NotifyAll();
   return Status::Ok();
@@ -506,13 +505,31 @@ void Background::CollectTables() {
   }
 }
 
+// At most one job waits, for the first of the snapshots to become old: those taken later become so
+// later. It comes also where that one was released; where there are none none waits.
+void Background::WatchSnapshots() {
+  MutexLock lock(mutex_);  // orders this against Stop
+  if (stopping() || snapshots_watched_.load(std::memory_order_relaxed)) return;
+  const auto left = parts_.core->snapshots.UntilOlderThan(parts_.snapshot_age_warning);
+  if (!left) return;
+  snapshots_watched_.store(true, std::memory_order_relaxed);
+  parts_.core->executor->ScheduleAfter(static_cast<uint64_t>(left->count()),
+                                       [this] { WarnOldSnapshots(); });
+}
+
 void Background::WarnOldSnapshots() {
+  {
+    MutexLock lock(mutex_);
+    snapshots_watched_.store(false, std::memory_order_relaxed);
+  }
+  if (stopping()) return;
   for (std::string& what : parts_.core->snapshots.NewlyOlderThan(parts_.snapshot_age_warning)) {
     Event event;
     event.kind = EventKind::kOldSnapshot;
     event.detail = std::move(what);
     parts_.core->events->Emit(std::move(event));
   }
+  WatchSnapshots();
 }
 
 }  // namespace logwood

@@ -51,6 +51,13 @@ class Background {
     if (!idle_armed_.load(std::memory_order_relaxed)) ArmIdle();
   }
 
+  // A snapshot was taken: see to it that somebody is told once it is old. A job that waits already
+  // will see it, too: it first takes the flag back, then the list's lock, which the snapshot had
+  // before the flag is read here.
+  void NoteSnapshot() {
+    if (!snapshots_watched_.load(std::memory_order_relaxed)) WatchSnapshots();
+  }
+
   // Blocks while memtables take more than their share: kTimeout never, an error when only failed
   // work could make room.
   Status WaitForRoom();
@@ -98,6 +105,7 @@ class Background {
   void ArmTrim();
   void TrimMemory();
   Status RecordDurableSegment();
+  void WatchSnapshots();
   void WarnOldSnapshots();
   void UpdateBacklog();
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
@@ -114,7 +122,8 @@ class Background {
   Throughput flush_throughput_, compaction_throughput_;
   std::atomic<bool> idle_armed_{false};
   std::atomic<bool> trim_armed_{false};
-  LogPos idle_seen_ = 0;  // only touched by the tending job
+  std::atomic<bool> snapshots_watched_{false};  // stored under mutex_
+  LogPos idle_seen_ = 0;                        // only touched by the tending job
   LogPos idle_marked_ = 0;
   std::atomic<uint64_t> durable_segment_{0};  // as the manifest says
 

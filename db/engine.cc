@@ -266,7 +266,9 @@ std::unique_ptr<Iterator> Engine::NewIterator(const IteratorOptions& options, Ke
 }
 
 Result<std::shared_ptr<const Snapshot>> Engine::GetSnapshot(std::string_view owner) {
-  return reads_.GetSnapshot(owner);
+  Result<std::shared_ptr<const Snapshot>> snapshot = reads_.GetSnapshot(owner);
+  if (snapshot.ok()) background_.NoteSnapshot();
+  return snapshot;
 }
 
 Result<Keyspace> Engine::OpenKeyspace(std::string_view name) { return reads_.OpenKeyspace(name); }

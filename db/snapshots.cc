@@ -1,5 +1,7 @@
 #include "db/snapshots.h"
 
+#include <algorithm>
+
 #include "db/core.h"
 #include "util/escape.h"
 
@@ -62,6 +64,22 @@ std::vector<std::string> SnapshotList::NewlyOlderThan(std::chrono::seconds age) 
                   "\", age " + HumanMicros(static_cast<uint64_t>(snapshot->age().count())));
   }
   return old;
+}
+
+std::optional<std::chrono::microseconds> SnapshotList::UntilOlderThan(
+    std::chrono::seconds age) const {
+  using std::chrono::microseconds;
+  // The largest age is more than microseconds can say.
+  const microseconds limit =
+      std::min(age, std::chrono::duration_cast<std::chrono::seconds>(microseconds::max()));
+  std::optional<microseconds> left;
+  MutexLock lock(mutex_);
+  for (const auto& [position, snapshot] : live_) {
+    if (snapshot->warned_) continue;
+    const microseconds own = std::max(limit - snapshot->age(), microseconds(0));
+    left = std::min(left.value_or(own), own);
+  }
+  return left;
 }
 
 }  // namespace logwood

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,6 +46,8 @@ class SnapshotList {
   LogPos oldest() const;  // 0: none
   // "position 17, owner backup, age 1.2 h" of each snapshot that became older than `age`.
   std::vector<std::string> NewlyOlderThan(std::chrono::seconds age);
+  // How long until NewlyOlderThan tells of one of those there are now; nullopt: it will of none.
+  std::optional<std::chrono::microseconds> UntilOlderThan(std::chrono::seconds age) const;
 
  private:
   friend class SnapshotImpl;

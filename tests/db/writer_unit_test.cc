@@ -12,7 +12,6 @@
 #include "tests/support/directory.h"
 #include "util/batch_codec.h"
 #include "util/faulty_file_system.h"
-#include "util/random.h"
 #include "wal/replay.h"
 
 namespace logwood {
@@ -29,25 +28,7 @@ class WriterTest : public testing::Test {
     tree_ = std::make_unique<Tree>(core_.get(), test::NewVersionSet(&fs_),
                                    std::vector<SealedMemtable>(),
                                    std::make_shared<Memtable>(core_->memtable_pages));
-    CommitLog::Options options;
-    options.fs = &fs_;
-    options.directory = "db";
-    options.executor = core_->executor.get();
-    options.statistics = &core_->statistics;
-    options.next_header = [this] {
-      SegmentHeader header;
-      header.number = tree_->versions().NewFileNumber();
-      header.file_id = NewId();
-      header.history_id = {1, 2};
-      header.instance_id = {3, 4};
-      header.epoch = tree_->versions().current_epoch();
-      header.epoch_tag = tree_->versions().current_epoch_tag();
-      header.manifest = tree_->versions().manifest_state();
-      return header;
-    };
-    auto log = CommitLog::Open(std::move(options), {});
-    EXPECT_OK(log);
-    log_ = std::move(*log);
+    log_ = test::NewCommitLog(core_.get(), tree_.get());
     background_ = std::make_unique<Background>(
         Background::Parts{core_.get(), tree_.get(), log_.get(), &errors_});
     writer_ = std::make_unique<Writer>(
