@@ -119,8 +119,7 @@ Result<bool> BlockScan::IsData(const BlockHandle& handle) {
   for (uint32_t i = 0; i < entries.count(); ++i) {
     BlockHandle named;
     if (!DecodeBlockHandle(entries.entry(i).value(), &named) || named.offset != end ||
-        named.size <= kBlockTrailerBytes ||
-        named.size > handle.offset - std::min(handle.offset, end)) {
+        named.size <= kBlockTrailerBytes || named.size > handle.offset - end) {
       return true;
     }
     end = named.end();
