@@ -17,9 +17,9 @@ Damage DamagedBlock() {
 }
 
 nlohmann::json JsonOf(const Damage& damage) {
-  JsonObject json;
-  AddDamage(damage, &json);
-  return nlohmann::json::parse(json.Finish());
+  JsonObject object;
+  AddDamage(damage, &object);
+  return nlohmann::json::parse(object.Finish());
 }
 
 TEST(DamageFormat, SaysPlaceKeysAndPositions) {
@@ -40,10 +40,10 @@ TEST(DamageFormat, SaysPlaceKeysAndPositions) {
 
 TEST(DamageFormat, WhatIsNotKnownIsNotSaid) {
   EXPECT_EQ(DamageText(DamagedBlock()), "000012.table:64: what is wrong");
-  const nlohmann::json json = JsonOf(DamagedBlock());
-  EXPECT_FALSE(json.contains("keys"));
-  EXPECT_EQ(json.at("first_position"), 0);
-  EXPECT_EQ(json.at("last_position"), 0);
+  const nlohmann::json found = JsonOf(DamagedBlock());
+  EXPECT_FALSE(found.contains("keys"));
+  EXPECT_EQ(found.at("first_position"), 0);
+  EXPECT_EQ(found.at("last_position"), 0);
 }
 
 // Names are any bytes, and what is printed can be typed or decoded.
