@@ -10,10 +10,9 @@ namespace logwood {
 namespace {
 
 TEST(CheckDeathTest, AFailedOneNamesFileLineAndConditionAndAborts) {
-  const int balance = -1;
-  const auto broken = [balance] { CHECK(balance >= 0); };
+  const auto broken = [](int balance) { CHECK(balance >= 0); };
   const std::string line = std::to_string(__LINE__ - 1);
-  EXPECT_EXIT(broken(), testing::KilledBySignal(SIGABRT),
+  EXPECT_EXIT(broken(-1), testing::KilledBySignal(SIGABRT),
               "check_test.cc:" + line + ": CHECK failed: balance >= 0\n");
 }
 
