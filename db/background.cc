@@ -409,11 +409,14 @@ void Background::Succeed(ErrorState::Work work) {
   parts_.core->events->Emit(std::move(event));
 }
 
-void Background::ArmIdle() {
-  if (idle_armed_.exchange(true, std::memory_order_acq_rel)) return;
+// At most one such job waits: it takes the flag back when it runs.
+void Background::Arm(std::atomic<bool>* armed, uint64_t micros, void (Background::*job)()) {
+  if (armed->exchange(true, std::memory_order_acq_rel)) return;
   MutexLock lock(mutex_);  // orders this against Stop
-  if (!stopping()) parts_.core->executor->ScheduleAfter(kTendDelayUs, [this] { TendLog(); });
+  if (!stopping()) parts_.core->executor->ScheduleAfter(micros, [this, job] { (this->*job)(); });
 }
+
+void Background::ArmIdle() { Arm(&idle_armed_, kTendDelayUs, &Background::TendLog); }
 
 // Runs every few milliseconds while commits come, once more when they stop, and then no more.
 void Background::TendLog() {
@@ -443,11 +446,7 @@ void Background::TendLog() {
   if (!quiet || parts_.log->stored() != stored) ArmIdle();
 }
 
-void Background::ArmTrim() {
-  if (trim_armed_.exchange(true, std::memory_order_acq_rel)) return;
-  MutexLock lock(mutex_);  // orders this against Stop
-  if (!stopping()) parts_.core->executor->ScheduleAfter(kTrimDelayUs, [this] { TrimMemory(); });
-}
+void Background::ArmTrim() { Arm(&trim_armed_, kTrimDelayUs, &Background::TrimMemory); }
 
 // Runs every second while memtables that were flushed left memory behind that others may need.
 void Background::TrimMemory() {
@@ -505,23 +504,16 @@ void Background::CollectTables() {
   }
 }
 
-// At most one job waits, for the first of the snapshots to become old: those taken later become so
-// later. It comes also where that one was released; where there are none none waits.
+// The job waits for the first of the snapshots to become old: those taken later become so later. It
+// comes also where that one was released; where there are none none waits.
 void Background::WatchSnapshots() {
-  MutexLock lock(mutex_);  // orders this against Stop
-  if (stopping() || snapshots_watched_.load(std::memory_order_relaxed)) return;
   const auto left = parts_.core->snapshots.UntilOlderThan(parts_.snapshot_age_warning);
   if (!left) return;
-  snapshots_watched_.store(true, std::memory_order_relaxed);
-  parts_.core->executor->ScheduleAfter(static_cast<uint64_t>(left->count()),
-                                       [this] { WarnOldSnapshots(); });
+  Arm(&snapshots_watched_, static_cast<uint64_t>(left->count()), &Background::WarnOldSnapshots);
 }
 
 void Background::WarnOldSnapshots() {
-  {
-    MutexLock lock(mutex_);
-    snapshots_watched_.store(false, std::memory_order_relaxed);
-  }
+  snapshots_watched_.store(false, std::memory_order_release);
   if (stopping()) return;
   for (std::string& what : parts_.core->snapshots.NewlyOlderThan(parts_.snapshot_age_warning)) {
     Event event;

@@ -100,6 +100,7 @@ class Background {
   bool MayTryLocked(ErrorState::Work work) const REQUIRES(mutex_);
   uint64_t RoomForCompaction() const;
   Status CheckRoom(uint64_t bytes) const;
+  void Arm(std::atomic<bool>* armed, uint64_t micros, void (Background::*job)());
   void ArmIdle();
   void TendLog();
   void ArmTrim();
@@ -122,8 +123,8 @@ class Background {
   Throughput flush_throughput_, compaction_throughput_;
   std::atomic<bool> idle_armed_{false};
   std::atomic<bool> trim_armed_{false};
-  std::atomic<bool> snapshots_watched_{false};  // stored under mutex_
-  LogPos idle_seen_ = 0;                        // only touched by the tending job
+  std::atomic<bool> snapshots_watched_{false};
+  LogPos idle_seen_ = 0;  // only touched by the tending job
   LogPos idle_marked_ = 0;
   std::atomic<uint64_t> durable_segment_{0};  // as the manifest says
 

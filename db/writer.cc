@@ -48,7 +48,6 @@ Status Writer::RotateAndSeal(bool seal) {
   RETURN_IF_ERROR(Status(rotated));
   if (!seal) return Status::Ok();
   parts_.tree->Seal(end);
-  sealed_to_ = end.position;
   parts_.background->Wake();
   return Status::Ok();
 }
@@ -188,8 +187,10 @@ Result<LogPos> Writer::SealActive() {
     status = parts_.errors->WriteStatus();
     position = parts_.log->stored();
     // Not what is sealed and waits for its flush: asked for again and again while no flush gets
-    // through, that would leave a segment each time.
-    const LogPos sealed_to = std::max(sealed_to_, parts_.tree->versions().tables_state().position);
+    // through, that would leave a segment each time. What is flushed meanwhile is in the tables.
+    const std::vector<SealedMemtable> sealed = parts_.tree->Sealed();
+    const LogPos sealed_to = sealed.empty() ? parts_.tree->versions().tables_state().position
+                                            : sealed.back().end.position;
     bool something = !parts_.tree->active()->empty() || position > sealed_to;
     if (status.ok() && something) status = RotateAndSeal(true);
   });

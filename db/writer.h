@@ -53,7 +53,6 @@ class Writer {
   uint64_t delay_untold_us_ = 0;  // since the last event told of it
   uint64_t delay_told_at_ns_ = 0;
   std::vector<PendingWrite*> accepted_;  // the leader's; reused
-  LogPos sealed_to_ = 0;                 // the leader's: where the last sealing of this open ended
   bool out_of_space_ = false;            // the leader's: the last group found the disk full
   WriteQueue queue_;
 };

@@ -5,6 +5,7 @@
 
 #include "tests/db/core_support.h"
 #include "tests/db/db_test_support.h"
+#include "tests/db/handmade_database.h"
 
 namespace logwood {
 namespace {
@@ -57,31 +58,11 @@ TEST_F(StatisticsReportTest, SaysWhichDatabaseItIsAndWhereItStands) {
 
 TEST_F(StatisticsReportTest, LevelsAddUpTheirTables) {
   Edit edit;
-  edit.added = {{0, test::MetaOf(7,
-                                 "\x01"
-                                 "a",
-                                 "\x01"
-                                 "c")},
-                {0, test::MetaOf(8,
-                                 "\x01"
-                                 "b",
-                                 "\x01"
-                                 "d")},
-                {3, test::MetaOf(2,
-                                 "\x01"
-                                 "a",
-                                 "\x01"
-                                 "b")},
-                {6, test::MetaOf(4,
-                                 "\x01"
-                                 "a",
-                                 "\x01"
-                                 "b")},
-                {6, test::MetaOf(1,
-                                 "\x01"
-                                 "c",
-                                 "\x01"
-                                 "d")}};
+  edit.added = {{0, test::MetaOf(7, test::StoredKey("a"), test::StoredKey("c"))},
+                {0, test::MetaOf(8, test::StoredKey("b"), test::StoredKey("d"))},
+                {3, test::MetaOf(2, test::StoredKey("a"), test::StoredKey("b"))},
+                {6, test::MetaOf(4, test::StoredKey("a"), test::StoredKey("b"))},
+                {6, test::MetaOf(1, test::StoredKey("c"), test::StoredKey("d"))}};
   Show(edit);
   core_->statistics.levels[6].compactions = 5;
   core_->statistics.levels[6].bytes_read = 600;
