@@ -81,7 +81,7 @@ Status ExportKeyspaces(const ExportArguments& arguments, DB& db,
   for (const KeyspaceInfo& info : keyspaces) {
     RecordFields record;
     if (arguments.target.all_keyspaces) record.keyspace = info.name;
-    const Status status = WalkRecords(
+    Status status = WalkRecords(
         db, info.keyspace, walk, &progress,
         [&](std::string_view key, std::string_view value) {
           record.key = key;

@@ -66,7 +66,7 @@ std::string ProgressLine(const ProgressState& state, uint32_t columns) {
   return line;
 }
 
-Progress::Progress(ProgressOptions options) : Progress(options, Terminal(options.wanted)) {}
+Progress::Progress(const ProgressOptions& options) : Progress(options, Terminal(options.wanted)) {}
 
 Progress::Progress(ProgressOptions options, Surroundings surroundings)
     : surroundings_(std::move(surroundings)) {

@@ -47,7 +47,7 @@ class Progress {
     uint32_t columns = 80;
   };
 
-  explicit Progress(ProgressOptions options);
+  explicit Progress(const ProgressOptions& options);
   Progress(ProgressOptions options, Surroundings surroundings);
   ~Progress() { Finish(); }
   Progress(const Progress&) = delete;
