@@ -31,7 +31,8 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
 Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
 of it is one position of the database; `logwood load` gives the same bytes back. A summary goes to
 standard error where FILE is a file, and a note where no keyspace was given and there are others;
--q leaves both out.)";
+-q leaves both out. FILE is replaced when all is written, by FILE.new beside it; one that fails
+leaves FILE as it was. It must not lie in DIR.)";
 
 struct ExportArguments {
   Target target;
@@ -102,6 +103,10 @@ ExitCode RunExport(const ExportArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
   const std::optional<Range> range = DecodeRange(arguments.range);
   if (!range.has_value()) return ExitCode::kUsage;
+  if (arguments.file != "-" && LiesIn(arguments.file, arguments.target.directory)) {
+    return Fail("cannot export",
+                Status::InvalidArgument(arguments.file + ": it lies in the database's directory"));
+  }
   Opened opened;
   ExitCode code = OpenForReading(arguments.target, &opened);
   if (code != ExitCode::kOk) return code;
@@ -114,8 +119,7 @@ ExitCode RunExport(const ExportArguments& arguments) {
   const Status status =
       ExportKeyspaces(arguments, *opened.db, keyspaces, {.range = *range}, out->get(), &exported);
   const bool read_to_the_end = (*out)->open();
-  code = (*out)->Finish(ExitCode::kOk);
-  if (!status.ok()) code = Fail("cannot export", status);
+  code = (*out)->Finish(status.ok() ? ExitCode::kOk : Fail("cannot export", status));
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
   if (code == ExitCode::kOk && read_to_the_end && !arguments.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");

@@ -55,6 +55,45 @@ TEST(Care, AMissingParentIsAnErrorAndNotATree) {
   }
 }
 
+TEST(Care, AnExportIntoTheDatabaseItReadsIsRefused) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  runner.Shell(
+      "ln -s db link; ln -s db/ROOT root; ln -s db/dangling dangling; mkdir -p db/below beside\n"
+      "ls db > before; cp db/ROOT kept");
+  for (const std::string arguments :
+       {"db db/ROOT", "db/ ./db/new", "\"$PWD\"/db db/new", "link db/new", "db link/new", "db root",
+        "db dangling", "db db/below/new", "db beside/../db/new", "db/below/.. db/new"}) {
+    const Ran ran = runner.Run("export " + arguments);
+    EXPECT_EQ(ran.status, 2) << arguments << ": " << ran.err;
+    EXPECT_TRUE(Says(ran, ": it lies in the database's directory")) << ran.err;
+  }
+  EXPECT_EQ(runner.Shell("ls db | cmp - before && cmp db/ROOT kept").status, 0);
+  EXPECT_EQ(runner.Run("export db dbx").status, 0) << "only begins like it";
+}
+
+TEST(Care, AnExportThatFailsLeavesTheFileThatWasThere) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "seq 1 20000 | sed 's/$/\tvalue/' | logwood load db -q -\n"
+      "logwood compact db -q\n"
+      "table=$(ls -S db | head -n 1)\n"
+      "printf X | dd of=db/$table bs=1 seek=50000 conv=notrunc 2> /dev/null\n"
+      "echo backup > file; logwood export db file");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_EQ(runner.Read("file"), "backup\n");
+  EXPECT_EQ(runner.Shell("test -e file.new").status, 1);
+}
+
+TEST(Care, AnExportIntoWhatIsNoFileIsWrittenStraight) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  EXPECT_EQ(runner.Run("export db /dev/full").status, 3);
+  EXPECT_EQ(runner.Shell("{ logwood export db /dev/stdout -q; echo end; }").out, "k\tv\nend\n");
+  EXPECT_EQ(runner.Shell("mkfifo pipe; cat pipe & logwood export db pipe -q; wait").out, "k\tv\n");
+  EXPECT_EQ(runner.Shell("test -p pipe && ! test -e pipe.new").status, 0);
+}
+
 TEST(Care, MessagesSpeakOfTheCommandsOwnOptions) {
   CommandRunner runner;
   runner.Write("value", std::string(1 << 20, 'v'));
