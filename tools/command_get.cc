@@ -96,7 +96,9 @@ void AddGetCommand(CLI::App& app, ExitCode* exit_code) {
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
   AddJson(command, &arguments->json);
-  OnRun(command, exit_code, [arguments] { return RunGet(*arguments); });
+  OnRun(command, exit_code, [command, arguments] {
+    return FormatBesideJson(*command) ? ExitCode::kUsage : RunGet(*arguments);
+  });
 }
 
 }  // namespace logwood::tools

@@ -23,8 +23,8 @@ constexpr const char* kKeyspacesExamples =
   logwood keyspaces /tmp/db create photos
   logwood keyspaces /tmp/db drop photos                  its records are gone at once
 
-The list shows name, number, position of the commit that made it, and about how many entries and
-bytes it holds. Names are text with backslash escapes, here and behind --keyspace.
+The list shows name, number, position of the commit that made it, and estimates of the entries and
+bytes it holds: old versions and deletions count, too; `logwood count` is exact. Names are text with backslash escapes, here and behind --keyspace.
 A database can have 65,000 keyspaces in all its life: a dropped one's number is not given again.)";
 
 struct KeyspacesArguments {
@@ -53,7 +53,8 @@ ExitCode RunList(const KeyspacesArguments& arguments) {
   if (code != ExitCode::kOk) return code;
   const Result<std::vector<KeyspaceInfo>> keyspaces = db->ListKeyspaces();
   if (!keyspaces.ok()) return CloseAfter(*db, Fail("cannot list keyspaces", keyspaces.status()));
-  std::string text = arguments.json ? "" : "name\tnumber\tcreated\tentries\tbytes\n";
+  std::string text =
+      arguments.json ? "" : "name\tnumber\tcreated\tentries_estimate\tbytes_estimate\n";
   for (const KeyspaceInfo& info : *keyspaces) {
     text += KeyspaceLine(info, db->Estimate(info.keyspace, {}), arguments.json);
   }

@@ -60,14 +60,19 @@ ExitCode ExitCodeOf(const LoadReport& report) {
   return ExitCode::kIo;
 }
 
+// Fewer say nothing about speed: opening and closing take longer.
+constexpr uint64_t kRatedRecordsMin = 1000;
+
 std::string Sentence(const LoadArguments& arguments, const LoadReport& report, const Stats& stats,
                      uint64_t micros) {
   const auto per_second = static_cast<uint64_t>(static_cast<double>(report.records) * 1e6 /
                                                 static_cast<double>(micros + 1));
   std::string text = Counted(report.records, "record") + ", " + HumanBytes(report.bytes) + ", in " +
-                     HumanMicros(micros) + " (" + WithCommas(per_second) +
-                     " records/s); position " + std::to_string(report.position);
-  if (stats.write_amplification > 0) {
+                     HumanMicros(micros);
+  const bool rated = report.records >= kRatedRecordsMin;
+  if (rated) text += " (" + WithCommas(per_second) + " records/s)";
+  text += "; position " + std::to_string(report.position);
+  if (rated && stats.write_amplification > 0) {
     char ratio[32];
     std::snprintf(ratio, sizeof(ratio), "%.2f", stats.write_amplification);
     text += "; write amplification so far " + std::string(ratio);
@@ -75,8 +80,9 @@ std::string Sentence(const LoadArguments& arguments, const LoadReport& report, c
   if (arguments.load.all_keyspaces) text += "; " + Counted(report.keyspaces, "keyspace");
   if (report.skipped > 0) text += "; " + Counted(report.skipped, "bad line") + " skipped";
   if (report.end != LoadEnd::kComplete) {
-    text += "; stopped after line " + std::to_string(report.last_line) + " of " +
-            (arguments.file == "-" ? "standard input" : arguments.file);
+    text += report.last_line == 0 ? std::string("; stopped before the first line")
+                                  : "; stopped after line " + std::to_string(report.last_line);
+    text += " of " + (arguments.file == "-" ? "standard input" : arguments.file);
   }
   return text + "\n";
 }
@@ -97,6 +103,7 @@ std::string Json(const LoadArguments& arguments, const LoadReport& report, const
   json.Field("flush_bytes_written", stats.flush_bytes_written);
   json.Field("compaction_bytes_written", stats.compaction_bytes_written);
   json.Field("write_amplification", stats.write_amplification);
+  json.Field("last_newline_missing", report.last_newline_missing);
   json.Field("complete", report.end == LoadEnd::kComplete);
   return json.Finish() + "\n";
 }
@@ -120,6 +127,10 @@ ExitCode RunLoad(LoadArguments& arguments) {
   Loader loader(*opened.db, opened.keyspace, **input, arguments.load);
   const LoadReport& report = loader.Run(&progress);
   progress.Finish();
+  if (report.last_newline_missing) {
+    PrintError("warning",
+               (*input)->name() + ": the last line has no newline: the input may be cut off");
+  }
   code = ExitCodeOf(report);
   if (report.end == LoadEnd::kFailed) code = Fail("cannot load", loader.status());
   if (report.end == LoadEnd::kInterrupted) {
@@ -149,7 +160,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
   command
       ->add_option("--batch-records", arguments->load.batch_records,
                    "At most this many records a commit; 1000 without it")
-      ->check(CLI::Range(uint64_t{1}, kLoadBatchRecordsMax).description(""))
+      ->check(NumberUpTo(kLoadBatchRecordsMax))
       ->option_text("N");
   command
       ->add_option("--batch-bytes", arguments->load.batch_bytes,

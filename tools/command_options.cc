@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "tools/report.h"
@@ -94,6 +96,28 @@ CLI::Validator SizeText() {
         return "\"" + given + "\" is no size: write a number of bytes, or 64KiB, 256MiB, 2GiB";
       },
       "", "");
+}
+
+CLI::Validator NumberUpTo(uint64_t max) {
+  return CLI::Validator(
+      [max](std::string& text) {
+        uint64_t number = 0;
+        const char* end = text.data() + text.size();
+        const auto [at, error] = std::from_chars(text.data(), end, number);
+        const std::string rule = "it must be 1 to " + std::to_string(max);
+        if (at != end || error == std::errc::invalid_argument) {
+          return "\"" + text + "\" is no number: " + rule;
+        }
+        const bool good = error == std::errc() && number >= 1 && number <= max;
+        return good ? std::string() : rule;
+      },
+      "", "");
+}
+
+bool FormatBesideJson(const CLI::App& command) {
+  if (command.count("--format") == 0 || command.count("--json") == 0) return false;
+  PrintError("usage", "--format with --json", "JSON has its own form for bytes; leave out one");
+  return true;
 }
 
 CLI::Validator KeyspaceName() {

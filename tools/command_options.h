@@ -50,6 +50,11 @@ CLI::Validator KeyspaceName();
 // Bytes, as a number with or without KiB, MiB, GiB behind it.
 CLI::Validator SizeText();
 
+// A whole number from 1 on.
+CLI::Validator NumberUpTo(uint64_t max);
+// Prints that --format and --json exclude each other and returns true where both were given.
+bool FormatBesideJson(const CLI::App& command);
+
 void AddDirectory(CLI::App* command, Target* target);
 void AddKeyspace(CLI::App* command, Target* target,
                  const std::string& purpose = "The keyspace; without it \"default\"");

@@ -176,7 +176,7 @@ void AddScanCommand(CLI::App& app, ExitCode* exit_code) {
   AddKeyspace(command, &arguments->target);
   AddRange(command, &arguments->range);
   command->add_option("-n,--limit", arguments->limit, "At most this many")
-      ->check(CLI::Range(uint64_t{1}, kLimitMax).description(""))
+      ->check(NumberUpTo(kLimitMax))
       ->option_text("N");
   command->add_flag("-r,--reverse", arguments->reverse, "From the last key to the first");
   command->add_flag("--keys-only", arguments->keys_only, "Without values");
@@ -184,7 +184,9 @@ void AddScanCommand(CLI::App& app, ExitCode* exit_code) {
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
   AddJson(command, &arguments->json);
-  OnRun(command, exit_code, [arguments] { return RunScan(*arguments); });
+  OnRun(command, exit_code, [command, arguments] {
+    return FormatBesideJson(*command) ? ExitCode::kUsage : RunScan(*arguments);
+  });
 }
 
 void AddCountCommand(CLI::App& app, ExitCode* exit_code) {

@@ -45,6 +45,7 @@ LineReader::Outcome LineReader::Take(size_t length, size_t terminator_bytes,
   begin_ += length + terminator_bytes;
   bytes_consumed_ += length + terminator_bytes;
   ++line_number_;
+  newline_missing_ = terminator_bytes == 0;
   return length > line_bytes_max_ ? Outcome::kTooLong : Outcome::kLine;
 }
 
@@ -76,7 +77,10 @@ bool LineReader::StepOverLongLine() {
     begin_ += skipped;
     bytes_consumed_ += skipped;
     if (newline != nullptr) break;
-    if (!Fill()) return false;
+    if (!Fill()) {
+      newline_missing_ = status_.ok();
+      return false;
+    }
   }
   in_long_line_ = false;
   return true;

@@ -42,6 +42,8 @@ class LineReader {
   uint64_t line_number() const { return line_number_; }
   // Bytes of the source up to the end of that line.
   uint64_t bytes_consumed() const { return bytes_consumed_; }
+  // True once the input ended in a line without a newline.
+  bool newline_missing() const { return newline_missing_; }
   const Status& status() const { return status_; }
 
  private:
@@ -60,6 +62,7 @@ class LineReader {
   size_t begin_ = 0;  // of the bytes not yet given out
   size_t end_ = 0;    // of the bytes read
   bool at_end_ = false;
+  bool newline_missing_ = false;
   uint64_t line_number_ = 0;
   uint64_t bytes_consumed_ = 0;
   Status status_;

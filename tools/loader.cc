@@ -64,6 +64,7 @@ const LoadReport& Loader::Run(Progress* progress) {
   while (!Interrupted()) {
     const LineReader::Outcome outcome = reader_.Next(&line);
     if (outcome == LineReader::Outcome::kEnd) {
+      report_.last_newline_missing = reader_.newline_missing();
       static_cast<void>(Commit());  // a failure is in report_.end
       return report_;
     }
@@ -74,6 +75,7 @@ const LoadReport& Loader::Run(Progress* progress) {
 }
 
 bool Loader::TakeLine(LineReader::Outcome outcome, std::span<char> line) {
+  report_.last_newline_missing = reader_.newline_missing();
   switch (outcome) {
     case LineReader::Outcome::kLine:
       if (!parser_.Parse(line)) return BadLine(parser_.error());

@@ -52,7 +52,9 @@ struct LoadReport {
   uint64_t keyspaces = 0;  // that lines named
   uint64_t skipped = 0;    // bad lines, with skip_bad
   uint64_t last_line = 0;  // all lines up to here are in, or skipped
-  LogPos position = 0;     // the database's, after the last commit
+  // The last line read was the input's last and had none: it may be cut off.
+  bool last_newline_missing = false;
+  LogPos position = 0;  // the database's, after the last commit
 };
 
 class Loader {

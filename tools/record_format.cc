@@ -104,7 +104,12 @@ bool RecordParser::ParseTsv(std::span<char> line) {
     line = line.subspan(tab + 1);
   }
   const size_t tab = tab_in(line);
-  if (tab == std::string_view::npos) return Refuse("no tab between key and value");
+  if (tab == std::string_view::npos) {
+    return Refuse(keyspaces_ == Keyspaces::kNamed
+                      ? "the keyspace is missing: with --all-keyspaces a line has three columns, "
+                        "keyspace, key and value, and this one has two"
+                      : "no tab between key and value");
+  }
   const std::span<char> value = line.subspan(tab + 1);
   if (tab_in(value) != std::string_view::npos) {
     return Refuse(

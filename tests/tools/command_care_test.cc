@@ -94,6 +94,49 @@ TEST(Care, AnExportIntoWhatIsNoFileIsWrittenStraight) {
   EXPECT_EQ(runner.Shell("test -p pipe && ! test -e pipe.new").status, 0);
 }
 
+TEST(Care, ALastLineWithoutANewlineIsLoadedWithAWarning) {
+  CommandRunner runner;
+  runner.Write("cut", "a\t1\nb\t2");
+  runner.Write("whole", "a\t1\nb\t2\n");
+  for (const std::string quiet : {"", " -q"}) {
+    const Ran cut = runner.Run("load db cut --json" + quiet);
+    EXPECT_EQ(cut.status, 0);
+    EXPECT_TRUE(Says(cut, "cut: the last line has no newline: the input may be cut off"))
+        << cut.err;
+    EXPECT_EQ(json::parse(cut.out)["last_newline_missing"], true);
+    EXPECT_EQ(json::parse(cut.out)["records"], 2);
+  }
+  const Ran whole = runner.Run("load db whole --json");
+  EXPECT_EQ(whole.err, "");
+  EXPECT_EQ(json::parse(whole.out)["last_newline_missing"], false);
+}
+
+TEST(Care, AFormatBesideJsonIsRefusedWhateverIsThere) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  for (const std::string command : {"get db k", "scan db"}) {
+    const Ran ran = runner.Run(command + " --json --format hex");
+    EXPECT_EQ(ran.status, 2) << command;
+    EXPECT_EQ(ran.out, "");
+    EXPECT_TRUE(Says(ran, "JSON has its own form")) << ran.err;
+  }
+  EXPECT_TRUE(Says(runner.Run("scan db --limit abc"), "\"abc\" is no number"));
+  EXPECT_TRUE(Says(runner.Run("scan db --limit 5x"), "\"5x\" is no number"));
+  EXPECT_TRUE(Says(runner.Run("scan db --limit 0"), "it must be 1 to "));
+}
+
+TEST(Care, AShortLoadSpeaksOfNoSpeed) {
+  CommandRunner runner;
+  const Ran few = runner.Shell("seq 999 | sed 's/$/\tv/' | logwood load few -");
+  EXPECT_EQ(few.out.find("records/s"), std::string::npos) << few.out;
+  EXPECT_EQ(few.out.find("amplification"), std::string::npos) << few.out;
+  const Ran many = runner.Shell("seq 1000 | sed 's/$/\tv/' | logwood load many -");
+  EXPECT_NE(many.out.find("records/s"), std::string::npos) << many.out;
+  runner.Write("bad", "no tab\n");
+  EXPECT_NE(runner.Run("load few bad").out.find("; stopped before the first line of bad"),
+            std::string::npos);
+}
+
 TEST(Care, MessagesSpeakOfTheCommandsOwnOptions) {
   CommandRunner runner;
   runner.Write("value", std::string(1 << 20, 'v'));
