@@ -1,0 +1,151 @@
+// What a database does while one of its jobs stands still: the others go on, who waits is told the
+// truth, and the statistics show what piles up.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/db/crash_support.h"
+#include "util/faulty_file_system.h"
+#include "util/sync.h"
+
+namespace logwood {
+namespace {
+
+// Holds the job that creates a table of its choice.
+class TableHold {
+ public:
+  // The n-th from now (1: the next).
+  void HoldNth(uint64_t n) {
+    MutexLock lock(mutex_);
+    until_held_ = n;
+  }
+  void Release() {
+    MutexLock lock(mutex_);
+    until_held_ = 0;
+    released_ = true;
+    changed_.NotifyAll();
+  }
+  bool holds() {
+    MutexLock lock(mutex_);
+    return held_;
+  }
+  void WaitUntilHeld() {
+    MutexLock lock(mutex_);
+    while (!held_) changed_.Wait(mutex_);
+  }
+  Status Before(FileOp op, const std::string& path) {
+    if (op != FileOp::kCreate || !path.ends_with(".table")) return Status::Ok();
+    MutexLock lock(mutex_);
+    if (until_held_ == 0 || --until_held_ != 0) return Status::Ok();
+    held_ = true;
+    changed_.NotifyAll();
+    while (!released_) changed_.Wait(mutex_);
+    held_ = false;
+    return Status::Ok();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  uint64_t until_held_ GUARDED_BY(mutex_) = 0;
+  bool held_ GUARDED_BY(mutex_) = false;
+  bool released_ GUARDED_BY(mutex_) = false;
+};
+
+class JobListener final : public EventListener {
+ public:
+  void OnEvent(const Event& event) override {
+    MutexLock lock(mutex_);
+    flushes_ += event.kind == EventKind::kFlush;
+    // Not a move.
+    rewrites_ += event.kind == EventKind::kCompaction && event.bytes_out > 0;
+    changed_.NotifyAll();
+  }
+  void WaitForFlushes(uint64_t count) {
+    MutexLock lock(mutex_);
+    while (flushes_ < count) changed_.Wait(mutex_);
+  }
+  uint64_t rewrites() {
+    MutexLock lock(mutex_);
+    return rewrites_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  uint64_t flushes_ GUARDED_BY(mutex_) = 0;
+  uint64_t rewrites_ GUARDED_BY(mutex_) = 0;
+};
+
+// Two tables in level 0 are compacted, beside each other where they do not overlap.
+class HeldJobTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    faulty_.SetFault([this](FileOp op, const std::string& path) { return hold_.Before(op, path); });
+    Options options = test::TinyOptions(&faulty_);
+    options.tuning.background_threads = 2;
+    options.listeners = {listener_};
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+    // So that what follows in these ranges has to be merged, not moved.
+    WriteTable("a", "first");
+    WriteTable("z", "first");
+    ASSERT_OK(db_->WaitForCompaction());
+    ASSERT_EQ(db_->GetStats().levels[0].tables, 0u);
+  }
+  void TearDown() override {
+    hold_.Release();
+    db_.reset();
+  }
+
+  // A table in level 0 from `prefix`1 to `prefix`2; returns when all its flush does is done.
+  void WriteTable(const std::string& prefix, const std::string& value) {
+    ASSERT_OK(db_->Put({}, prefix + "1", value));
+    ASSERT_OK(db_->Put({}, prefix + "2", value));
+    ASSERT_OK(db_->Flush());
+    listener_->WaitForFlushes(++flushes_);
+  }
+  // Makes a compaction of the range "a" due, and holds it at its first output.
+  void HoldCompaction() {
+    hold_.HoldNth(3);  // behind the tables of two flushes
+    WriteTable("a", "second");
+    WriteTable("a", "third");
+    hold_.WaitUntilHeld();
+  }
+
+  std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
+  FaultyFileSystem faulty_{fs_.get()};
+  TableHold hold_;
+  const std::shared_ptr<JobListener> listener_ = std::make_shared<JobListener>();
+  uint64_t flushes_ = 0;
+  std::unique_ptr<DB> db_;
+};
+
+TEST_F(HeldJobTest, WaitingForACompactionTimesOutUntilItIsDone) {
+  HoldCompaction();
+  EXPECT_STATUS(kTimeout, db_->WaitForCompaction(DeadlineAfter(std::chrono::seconds(0))));
+  EXPECT_STATUS(kTimeout, db_->WaitForCompaction(DeadlineAfter(std::chrono::milliseconds(5))));
+  EXPECT_EQ(db_->GetStats().background_error, "") << "that somebody waits no longer is no failure";
+  EXPECT_EQ(listener_->rewrites(), 0u);
+  hold_.Release();
+  EXPECT_OK(db_->WaitForCompaction(DeadlineAfter(std::chrono::hours(1))));
+  EXPECT_EQ(db_->GetStats().levels[0].tables, 0u);
+}
+
+TEST_F(HeldJobTest, WaitingForAFlushTimesOutUntilItIsDone) {
+  hold_.HoldNth(1);
+  ASSERT_OK(db_->Put({}, "a1", std::string(70'000, 'v')));
+  ASSERT_OK(db_->Put({}, "a2", "finds the memtable full"));
+  hold_.WaitUntilHeld();
+  EXPECT_STATUS(kTimeout, db_->WaitForCompaction(DeadlineAfter(std::chrono::seconds(0))));
+  const uint64_t before = db_->GetStats().flushes;
+  hold_.Release();
+  EXPECT_OK(db_->WaitForCompaction(DeadlineAfter(std::chrono::hours(1))));
+  EXPECT_EQ(db_->GetStats().flushes, before + 1);
+}
+
+}  // namespace
+}  // namespace logwood
