@@ -115,6 +115,13 @@ class HeldJobTest : public testing::Test {
     WriteTable("a", "third");
     hold_.WaitUntilHeld();
   }
+  // The back-pressure that the statistics show; "": none.
+  static std::string WriteDelay(const Stats& stats) {
+    for (const Setting& setting : stats.settings) {
+      if (setting.name == "write_delay") return setting.value;
+    }
+    return "";
+  }
 
   std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
   FaultyFileSystem faulty_{fs_.get()};
@@ -145,6 +152,28 @@ TEST_F(HeldJobTest, WaitingForAFlushTimesOutUntilItIsDone) {
   hold_.Release();
   EXPECT_OK(db_->WaitForCompaction(DeadlineAfter(std::chrono::hours(1))));
   EXPECT_EQ(db_->GetStats().flushes, before + 1);
+}
+
+// Soft limit of level 0: twice the two tables that are compacted.
+TEST_F(HeldJobTest, StatisticsShowDebtAndDelayWhileTheyLast) {
+  EXPECT_EQ(db_->GetStats().compaction_debt_bytes, 0u);
+  HoldCompaction();
+  WriteTable("a", "fourth");
+  WriteTable("a", "fifth");
+  Stats stats = db_->GetStats();
+  ASSERT_EQ(stats.levels[0].tables, 4u);
+  const uint64_t less = stats.compaction_debt_bytes;
+  EXPECT_GT(less, 0u);
+  EXPECT_EQ(WriteDelay(stats), "");
+  WriteTable("a", "sixth");
+  stats = db_->GetStats();
+  EXPECT_GT(stats.compaction_debt_bytes, less);
+  EXPECT_EQ(WriteDelay(stats), "level-0 tables 5, soft limit 4");
+  hold_.Release();
+  ASSERT_OK(db_->WaitForCompaction());
+  stats = db_->GetStats();
+  EXPECT_EQ(stats.compaction_debt_bytes, 0u);
+  EXPECT_EQ(WriteDelay(stats), "");
 }
 
 }  // namespace
