@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -69,6 +70,10 @@ class JobListener final : public EventListener {
     MutexLock lock(mutex_);
     while (flushes_ < count) changed_.Wait(mutex_);
   }
+  void WaitForRewrites(uint64_t count) {
+    MutexLock lock(mutex_);
+    while (rewrites_ < count) changed_.Wait(mutex_);
+  }
   uint64_t rewrites() {
     MutexLock lock(mutex_);
     return rewrites_;
@@ -130,6 +135,32 @@ class HeldJobTest : public testing::Test {
   uint64_t flushes_ = 0;
   std::unique_ptr<DB> db_;
 };
+
+using HeldRows = std::map<std::string, std::string>;
+
+TEST_F(HeldJobTest, ConcurrentCompactionOfADisjointRangeEndsMeanwhile) {
+  HoldCompaction();
+  WriteTable("z", "second");
+  WriteTable("z", "third");
+  listener_->WaitForRewrites(1);
+  EXPECT_TRUE(hold_.holds());
+  EXPECT_EQ(db_->GetStats().levels[0].tables, 2u) << "those of the held one";
+  const HeldRows rows = {{"a1", "third"}, {"a2", "third"}, {"z1", "third"}, {"z2", "third"}};
+  EXPECT_EQ(*test::Scan(db_.get()), rows);
+  hold_.Release();
+  ASSERT_OK(db_->WaitForCompaction());
+  listener_->WaitForRewrites(2);
+  EXPECT_EQ(db_->GetStats().levels[0].tables, 0u);
+  EXPECT_EQ(*test::Scan(db_.get()), rows);
+}
+
+TEST_F(HeldJobTest, ConcurrentCompactionOnCallOfADisjointRangeEndsMeanwhile) {
+  HoldCompaction();
+  WriteTable("z", "second");
+  EXPECT_OK(db_->CompactRange({}, Keyspace(), {.begin = "z", .end = "zz"}));
+  EXPECT_TRUE(hold_.holds());
+  EXPECT_EQ(db_->GetStats().levels[0].tables, 2u) << "those of the held one";
+}
 
 TEST_F(HeldJobTest, WaitingForACompactionTimesOutUntilItIsDone) {
   HoldCompaction();
