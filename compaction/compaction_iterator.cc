@@ -106,7 +106,6 @@ bool CompactionIterator::StartKey() {
   has_key_ = true;
   trailer_ = in.trailer;
   stretch_ = kNoStretch;
-  keep_rest_ = false;
   key_emitted_ = false;
   key_dropped_ = !rules_.dropped_keyspaces.empty() && IsDropped(in.key);
   return true;
@@ -116,27 +115,21 @@ bool CompactionIterator::StartKey() {
 bool CompactionIterator::Survives() {
   if (!StartKey()) return false;
   const EntryKind kind = TrailerKind(trailer_);
-  if (kind == EntryKind::kRangeDelete || static_cast<uint8_t>(kind) > kEntryKindMax) [[unlikely]] {
+  if (static_cast<uint8_t>(kind) > kEntryKindMax) [[unlikely]] {
     return Stop(Status::NotSupported("key " + Escape(key_) + ": entry kind " +
-                                     std::to_string(static_cast<int>(kind)) +
-                                     " among the entries of a table"));
+                                     std::to_string(static_cast<int>(kind)) + " is unknown"));
   }
   if (key_dropped_) [[unlikely]]
     return false;
   entry_ = input_->entry();
-  if (!keep_rest_) [[likely]] {
-    const size_t stretch = StretchOf(TrailerPosition(trailer_));
-    if (stretch == stretch_) return false;  // hidden by a newer one
-    stretch_ = stretch;
-    const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
-    if (kind == EntryKind::kPut) [[likely]] {
-      if (final && rules_.zero_positions && !InCatalogue(entry_.key))
-        entry_.trailer = PackTrailer(0, kind);
-    } else if (kind == EntryKind::kDelete) {
-      if (final) return false;
-    } else {
-      keep_rest_ = true;
-    }
+  const size_t stretch = StretchOf(TrailerPosition(trailer_));
+  if (stretch == stretch_) return false;  // hidden by a newer one
+  stretch_ = stretch;
+  const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
+  if (kind == EntryKind::kDelete) {
+    if (final) return false;
+  } else if (final && rules_.zero_positions && !InCatalogue(entry_.key)) {
+    entry_.trailer = PackTrailer(0, kind);
   }
   first_of_key_ = !key_emitted_;
   key_emitted_ = true;

@@ -8,11 +8,10 @@
 // every snapshot gets position 0 ("at or before this table's largest") when zero_positions is set.
 // Entries of a dropped keyspace go when no snapshot is older than the drop.
 //
-// Reserved kinds (merge, expiring put, value pointer) are not interpreted: one that nothing newer
-// of its stretch hides is kept as it is, and so is everything of its key below it. A range delete
-// is about more than its key and has no place in this stream: it, and kinds unknown to this build,
-// end the iteration with kNotSupported. Input out of order ends it with kCorruption. After any
-// error Valid() is false and status() is not ok: what was produced so far must not be installed.
+// An entry of a kind this build does not know ends the iteration with kNotSupported: what it hides,
+// and what of its key must stay, nobody can say. Input out of order ends it with kCorruption. After
+// any error Valid() is false and status() is not ok: what was produced so far must not be
+// installed.
 //
 // The snapshots must be read after the inputs were fixed (sealed, published, picked): a snapshot
 // taken later then lies at or above every entry and loses nothing. One thread at a time.
@@ -79,7 +78,6 @@ class CompactionIterator {
   bool has_key_ = false;
   uint64_t trailer_ = 0;      // of the entry last read, as it was
   bool key_dropped_ = false;  // of a dropped keyspace
-  bool keep_rest_ = false;    // a reserved kind was kept: so is what follows of the key
   bool key_emitted_ = false;  // an entry of key_ survived
   bool first_of_key_ = false;
   size_t stretch_ = 0;  // of the newest entry looked at last

@@ -12,6 +12,7 @@
 #include "db/inventory.h"
 #include "db/table_check.h"
 #include "table/table_reader.h"
+#include "util/batch_codec.h"
 #include "util/executor.h"
 #include "util/internal_key.h"
 #include "util/path.h"
@@ -162,16 +163,24 @@ void DirectoryChecker::TellOnce(Damage damage, bool certain) {
 Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
   ++summary_.segments;
   for (const SegmentFlaw& flaw : segment.survey->head_flaws()) TellFlaw(segment, flaw);
-  RETURN_IF_ERROR(segment.survey
-                      ->Read(
-                          segment.limits,
-                          [this](const CommitRecord& record) {
-                            if ((record.flags & kFlagCatalogue) != 0)
-                              names_.Apply(record.operations, record.position);
-                            return Status::Ok();
-                          },
-                          [&](const SegmentFlaw& flaw) { TellFlaw(segment, flaw); })
-                      .status());
+  LogPos position = 0;
+  const auto take = [&](const CommitRecord& record) {
+    position = record.position;
+    RETURN_IF_ERROR(CheckOperations(record.operations));
+    if ((record.flags & kFlagCatalogue) != 0) names_.Apply(record.operations, record.position);
+    return Status::Ok();
+  };
+  const Status read =
+      segment.survey
+          ->Read(segment.limits, take, [&](const SegmentFlaw& flaw) { TellFlaw(segment, flaw); })
+          .status();
+  if (read.Is(StatusCode::kCorruption)) {
+    Damage damage = DamageFrom(read, options_.path, LogFileName(segment.number));
+    damage.first_position = damage.last_position = position;
+    TellOnce(std::move(damage), true);
+  } else {
+    RETURN_IF_ERROR(Status(read));
+  }
   Advance(segment.survey->file_bytes());
   return Status::Ok();
 }
@@ -264,6 +273,7 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
   const Status verified =
       (*reader)->Verify(nullptr,
                         [&](const TableReader::BlockDamage& block) {
+                          if (block.status.Is(StatusCode::kNotSupported)) return;
                           Damage damage = DamageFrom(block.status, options_.path, note.file);
                           SetDamagedKeys(block.first_key, block.last_key, &names_, &damage);
                           damage.first_position = note.first_position;
@@ -271,9 +281,8 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
                           tell_damage_(damage);
                         },
                         {});
-  static_cast<void>(verified.ok());  // told
   Advance((*reader)->file_bytes());
-  return Status::Ok();
+  return verified.Is(StatusCode::kNotSupported) ? verified : Status::Ok();  // else told
 }
 
 bool IsAmong(const Damage& damage, const std::vector<Damage>& others) {

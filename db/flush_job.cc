@@ -42,15 +42,21 @@ class FlushInput final : public InternalIterator {
     valid_ = merged_->Valid();
     if (valid_) {
       entry_ = merged_->entry();
+      // None was inserted of another kind: what reads on must not take it for one of a later
+      // version.
+      if (static_cast<uint8_t>(entry_.kind()) > kEntryKindMax) [[unlikely]]
+        return Changed();
       read_ += EntryChecksum(entry_.key, entry_.trailer, entry_.value);
       return;
     }
     status_ = merged_->status();
-    if (status_.ok() && read_ != inserted_) {
-      status_ = Status::Corruption(
-          "a memtable's entries changed in memory before they were flushed; the log still has "
-          "them: reopen the database, and test this machine's memory");
-    }
+    if (status_.ok() && read_ != inserted_) Changed();
+  }
+  void Changed() {
+    valid_ = false;
+    status_ = Status::Corruption(
+        "a memtable's entries changed in memory before they were flushed; the log still has "
+        "them: reopen the database, and test this machine's memory");
   }
 
   std::unique_ptr<InternalIterator> merged_;

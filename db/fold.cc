@@ -15,8 +15,6 @@ namespace {
 // batch.
 constexpr size_t kCollectedMax = 512;
 
-Status BadOperations() { return Status::Corruption("batch: its operations cannot be read"); }
-
 void Insert(const BatchOperation& operation, LogPos position, Memtable* memtable) {
   memtable->Insert(operation.stored_key, PackTrailer(position, operation.kind), operation.value);
 }
@@ -79,7 +77,7 @@ Status InsertMany(std::string_view operations, LogPos position, Memtable* memtab
     ascending &= operation.stored_key >= last_key;
     last_key = operation.stored_key;
   }
-  if (!reader.ok()) return BadOperations();
+  if (!reader.ok()) return reader.status();
   ascending ? InsertAscending(operations, position, memtable)
             : InsertSorted(operations, count, position, memtable);
   return Status::Ok();
@@ -100,7 +98,7 @@ Status InsertFolded(std::string_view operations, LogPos position, Memtable* memt
       ascending = false;
     collected.push_back(operation);
   }
-  if (!reader.ok()) return BadOperations();
+  if (!reader.ok()) return reader.status();
   if (!ascending) {
     std::stable_sort(collected.begin(), collected.end(),
                      [](const auto& a, const auto& b) { return a.stored_key < b.stored_key; });

@@ -45,6 +45,8 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                        [&](const CommitRecord& record) {
                          if (options_.cancelled && options_.cancelled())
                            return Status::Cancelled("salvage");
+                         Status readable = CheckOperations(record.operations);
+                         if (readable.Is(StatusCode::kNotSupported)) return readable;
                          ++commits_;
                          readable_.Add(record.position, record.position);
                          record_bytes_max_ =

@@ -20,7 +20,8 @@ struct TableCheck {
   std::function<void(uint64_t bytes)> advance;  // so many more were read; may be empty
 };
 // The first damage, else the first failure to read. A missing file is damage: a table of a version
-// must be there. What else keeps the file from being opened (no descriptor, say) is not reported.
+// must be there. What else keeps the file from being opened (no descriptor, say) is not reported,
+// nor is what a newer version wrote.
 Status CheckTable(const TableCheck& check, const TableMeta& meta);
 
 }  // namespace logwood

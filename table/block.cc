@@ -53,12 +53,12 @@ const char* ReadHeader(std::string_view payload, Header* header) {
   return nullptr;
 }
 
-// Returns the end of the entry, or null.
+// Returns the end of the entry, or null. Any kind fits.
 const char* CheckEntry(const char* at, const char* end, const Header& header) {
   if (end - at < 3) return nullptr;
   const uint32_t first = static_cast<unsigned char>(*at);
   const uint32_t width = first >> 4;
-  if (width > 7 || (first & 0x0f) > kEntryKindMax) return nullptr;
+  if (width > 7) return nullptr;
   uint32_t rest_bytes = static_cast<unsigned char>(at[1]);
   uint32_t value_bytes = static_cast<unsigned char>(at[2]);
   if (((rest_bytes | value_bytes) & 0x80) == 0) [[likely]] {
@@ -81,7 +81,8 @@ const char* CheckEntry(const char* at, const char* end, const Header& header) {
 
 }  // namespace
 
-const char* Block::Validate(std::string_view payload) {
+const char* Block::Validate(std::string_view payload, uint8_t* kind_max) {
+  *kind_max = 0;
   Header header;
   if (const char* problem = ReadHeader(payload, &header)) return problem;
   const char* heads = payload.data() + kBlockHeaderBytes + header.prefix_bytes;
@@ -90,16 +91,20 @@ const char* Block::Validate(std::string_view payload) {
   const char* end = payload.data() + payload.size();
   const char* at = bodies;
   uint32_t last_head = 0;
+  uint8_t kind = 0;
   for (uint32_t i = 0; i < header.count; ++i) {
     const uint32_t head = LoadFixed<uint32_t>(heads + size_t{4} * i);
     const uint64_t offset = header.offset_bytes == 4 ? LoadFixed<uint32_t>(offsets + size_t{4} * i)
                                                      : LoadFixed<uint16_t>(offsets + size_t{2} * i);
     if (head < last_head) return "entries out of order";
     if (offset != static_cast<uint64_t>(at - bodies)) return "entry offset does not match";
-    at = CheckEntry(at, end, header);
+    const char* entry = at;
+    at = CheckEntry(entry, end, header);
     if (at == nullptr) return "entry does not fit the block";
+    kind = std::max(kind, static_cast<uint8_t>(*entry & 0x0f));
     last_head = head;
   }
+  *kind_max = kind;
   return at == end ? nullptr : "bytes behind the last entry";
 }
 

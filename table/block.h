@@ -52,11 +52,12 @@ struct BlockEntry {
 class Block {
  public:
   Block() = default;
-  // REQUIRES: Validate(payload) found nothing, and kBlockSlackBytes behind it are readable.
+  // REQUIRES: Validate found nothing wrong with it, and kBlockSlackBytes behind it are readable.
   explicit Block(std::string_view payload);
 
-  // What is wrong with the bytes, or null.
-  static const char* Validate(std::string_view payload);
+  // What is wrong with the bytes, or null: then *kind_max is the largest kind of an entry. One
+  // above kEntryKindMax can be walked over, but its value means what this build does not know.
+  static const char* Validate(std::string_view payload, uint8_t* kind_max);
 
   uint32_t count() const { return count_; }
   std::string_view prefix() const { return {prefix_, prefix_bytes_}; }

@@ -35,11 +35,21 @@ Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::str
   return ref;
 }
 
+Status NewerFormat(const BlockSource& source, uint64_t offset, const std::string& what) {
+  return Status::NotSupported(source.path + ":" + std::to_string(offset) + ": " + what +
+                              ": a newer version of Logwood wrote it");
+}
+
 Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBlock& block,
                     BlockUse use) {
   if (use == BlockUse::kBytes) return {};
-  const char* problem = Block::Validate(BlockPayload(block));
-  return problem == nullptr ? Status() : TableDamage(source.path, offset, problem);
+  uint8_t kind_max = 0;
+  const char* problem = Block::Validate(BlockPayload(block), &kind_max);
+  if (problem != nullptr) return TableDamage(source.path, offset, problem);
+  // An index's entries only have an order.
+  if (use == BlockUse::kIndex || kind_max <= kEntryKindMax) [[likely]]
+    return {};
+  return NewerFormat(source, offset, "entry kind " + std::to_string(kind_max) + " is unknown");
 }
 
 Result<BlockRef> Copy(const BlockSource& source, uint64_t offset, std::string_view payload) {
@@ -119,8 +129,7 @@ Result<BlockRef> DecodeBlock(const BlockSource& source, uint64_t offset, std::st
   const std::string_view payload = raw.substr(0, raw.size() - kBlockTrailerBytes);
   const char stored = raw[payload.size()];
   if (stored != kStoredPlain && stored != kStoredSnappy) {
-    return Status::NotSupported(
-        TableDamage(source.path, offset, "block compression is unknown").message());
+    return NewerFormat(source, offset, "block compression is unknown");
   }
   Result<BlockRef> block = stored == kStoredSnappy ? Decompress(source, offset, payload, use)
                                                    : Copy(source, offset, payload);

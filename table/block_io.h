@@ -49,7 +49,8 @@ inline std::string_view BlockPayload(const CachedBlock& block) {
 
 enum class BlockUse : uint8_t { kData, kIndex, kBytes };  // kBytes: not entries, not validated
 
-// From the bytes of the file to a checked, uncompressed, validated block.
+// From the bytes of the file to a checked, uncompressed, validated block. kNotSupported where it is
+// compressed in a way, or a data block holds an entry of a kind, that this build does not know.
 Result<BlockRef> DecodeBlock(const BlockSource& source, uint64_t offset, std::string_view raw,
                              BlockUse use);
 // One device read.

@@ -40,4 +40,19 @@ bool BatchReader::Next(BatchOperation* operation) {
   return true;
 }
 
+Status BatchReader::status() const {
+  if (ok_) return Status::Ok();
+  const auto kind = static_cast<unsigned char>(*at_);
+  if (kind <= kEntryKindMax) return Status::Corruption("batch: its operations cannot be read");
+  return Status::NotSupported("operation kind " + std::to_string(kind) +
+                              " is unknown: a newer version of Logwood wrote it");
+}
+
+Status CheckOperations(std::string_view operations) {
+  BatchReader reader(operations);
+  BatchOperation operation;
+  while (reader.Next(&operation)) continue;
+  return reader.status();
+}
+
 }  // namespace logwood

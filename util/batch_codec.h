@@ -9,13 +9,14 @@
 //   BatchReader in(batch.operations());
 //   BatchOperation operation;
 //   while (in.Next(&operation)) Apply(operation);
-//   if (!in.ok()) return Status::Corruption(...);
+//   RETURN_IF_ERROR(in.status());
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "logwood/status.h"
 #include "util/internal_key.h"
 
 namespace logwood {
@@ -47,6 +48,8 @@ class BatchReader {
   bool Next(BatchOperation* operation);
   // False once bytes were met that are no operation.
   bool ok() const { return ok_; }
+  // Why: kNotSupported where they begin with a kind this build does not know, else kCorruption.
+  Status status() const;
   // Bytes not yet walked over. When not ok, they begin with the bad operation.
   size_t remaining() const { return static_cast<size_t>(end_ - at_); }
 
@@ -55,5 +58,8 @@ class BatchReader {
   const char* end_;
   bool ok_ = true;
 };
+
+// Whether BatchReader reads all of them.
+Status CheckOperations(std::string_view operations);
 
 }  // namespace logwood

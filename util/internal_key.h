@@ -24,7 +24,9 @@ enum class EntryKind : uint8_t {
   kPutExpiring = 4,   // value: expiry time + value (reserved)
   kValuePointer = 5,  // value: where the value is stored (reserved)
 };
-inline constexpr uint8_t kEntryKindMax = 5;
+// The largest that this build reads. Whoever meets a larger one in a file says kNotSupported: its
+// value is none.
+inline constexpr uint8_t kEntryKindMax = 1;
 inline constexpr LogPos kPositionMax = (uint64_t{1} << 56) - 1;
 
 inline constexpr uint64_t PackTrailer(LogPos position, EntryKind kind) {

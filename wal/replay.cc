@@ -261,7 +261,7 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
   }
   if (record.position >= options_.from) {
     Status applied = apply_(record);
-    if (applied.Is(StatusCode::kCorruption)) {
+    if (applied.Is(StatusCode::kCorruption) || applied.Is(StatusCode::kNotSupported)) {
       return applied.WithContext(Where(chain_[link].number, reader.offset()) + "position " +
                                  std::to_string(record.position));
     }

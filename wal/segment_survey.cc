@@ -27,11 +27,13 @@ constexpr std::array<std::pair<uint64_t, uint64_t>, 4> kUnused = {{
 class RecordSurvey {
  public:
   // `cut_short`: the file ends before the length that counts.
-  RecordSurvey(ReadWindow* window, const FrameContext& context, bool begin_is_known, uint64_t begin,
-               uint64_t end, bool cut_short, const SegmentSurvey::Limits& limits,
+  RecordSurvey(const std::string& path, ReadWindow* window, const FrameContext& context,
+               bool begin_is_known, uint64_t begin, uint64_t end, bool cut_short,
+               const SegmentSurvey::Limits& limits,
                const std::function<Status(const CommitRecord&)>& record,
                const std::function<void(const SegmentFlaw&)>& flaw)
-      : window_(window),
+      : path_(path),
+        window_(window),
         begin_is_known_(begin_is_known),
         begin_(begin),
         end_(end),
@@ -92,9 +94,9 @@ class RecordSurvey {
     std::string_view bytes;
     summary_.durable = std::max(summary_.durable, record.durable);
     if ((record.flags & ~kFlagsKnown) != 0) {
-      return Status::NotSupported("a record has unknown flags " +
-                                  std::to_string(record.flags & ~kFlagsKnown) +
-                                  ": a newer version of Logwood wrote it");
+      return Status::NotSupported(
+          path_ + ":" + std::to_string(at) + ": a record has unknown flags " +
+          std::to_string(record.flags & ~kFlagsKnown) + ": a newer version of Logwood wrote it");
     }
     const bool is_new = record.position >= next_position_;
     const LogPos position = record.position;
@@ -103,7 +105,12 @@ class RecordSurvey {
       if (is_new) next_position_ = position;
     } else if (is_new) {
       ++summary_.records;
-      RETURN_IF_ERROR(record_(record));
+      Status taken = record_(record);
+      if (taken.Is(StatusCode::kCorruption) || taken.Is(StatusCode::kNotSupported)) {
+        return taken.WithContext(path_ + ":" + std::to_string(at) + ": position " +
+                                 std::to_string(position));
+      }
+      RETURN_IF_ERROR(std::move(taken));
       next_position_ = position + 1;
     }
     RETURN_IF_ERROR(window_->Fetch(at, kFrameHeadBytes, end_, &bytes));
@@ -132,6 +139,7 @@ class RecordSurvey {
     flaw_(flaw);
   }
 
+  const std::string& path_;
   ReadWindow* const window_;
   const bool begin_is_known_;
   const uint64_t begin_, end_;
@@ -256,7 +264,7 @@ Result<SegmentSurvey::Summary> SegmentSurvey::Read(
   ReadWindow window(file->get());
   const uint64_t end = std::min(probe_.file_bytes, limits.length_max);
   const bool cut_short = limits.is_bounded() && probe_.file_bytes < limits.length_max;
-  return RecordSurvey(&window, context_, has_header(), records_offset_,
+  return RecordSurvey(path_, &window, context_, has_header(), records_offset_,
                       std::max(end, records_offset_), cut_short, limits, record, flaw)
       .Run();
 }

@@ -9,7 +9,6 @@ namespace {
 
 using testing::Delete;
 using testing::Entries;
-using testing::Merge;
 using testing::OwnedEntry;
 using testing::Put;
 using testing::VectorIterator;
@@ -79,25 +78,18 @@ TEST(CompactionIterator, SourcePositionOutlivesZeroing) {
   EXPECT_EQ(it.source_position(), 9u);
 }
 
-TEST(CompactionIterator, ReservedKindsKeepWhatIsBelowThem) {
-  SurvivalRules rules;
-  rules.bottom = rules.zero_positions = true;
-  const Entries stack = {Merge("a", 9), Merge("a", 8), Delete("a", 5), Put("a", 2), Put("a", 1)};
-  EXPECT_EQ(Survivors(stack, rules), stack);
-  // Something newer in the same stretch hides it, as it hides any older entry.
-  EXPECT_EQ(Survivors({Put("a", 9), Merge("a", 8), Put("a", 5)}, rules), (Entries{Put("a", 0)}));
-  rules.snapshots = {8};
-  EXPECT_EQ(Survivors({Put("a", 9), Merge("a", 8), Put("a", 5)}, rules),
-            (Entries{Put("a", 9), Merge("a", 8), Put("a", 5)}));
+TEST(CompactionIterator, AnUnknownKindIsRefusedAlsoWhereANewerEntryHidesIt) {
+  VectorIterator input({Put("a", 9), {"a", uint64_t{8} << 8 | 2, "m"}, Put("b", 7)});
+  CompactionIterator it(&input, {});
+  it.SeekToFirst();
+  ASSERT_TRUE(it.Valid());
+  it.Next();
+  EXPECT_FALSE(it.Valid());
+  EXPECT_EQ(it.status().code(), StatusCode::kNotSupported) << it.status().ToString();
 }
 
-TEST(CompactionIterator, ReservedKindsOfOneKeyDoNotSpareTheNext) {
-  EXPECT_EQ(Survivors({Merge("a", 9), Put("b", 8), Put("b", 7)}, {}),
-            (Entries{Merge("a", 9), Put("b", 8)}));
-}
-
-TEST(CompactionIterator, RangeDeletesAndUnknownKindsAreRefused) {
-  for (const uint8_t kind : {uint8_t{3}, uint8_t{6}, uint8_t{255}}) {
+TEST(CompactionIterator, ReservedAndUnknownKindsAreRefused) {
+  for (const uint8_t kind : {2, 3, 4, 5, 6, 255}) {
     VectorIterator input({Put("a", 9), {"b", uint64_t{7} << 8 | kind, ""}, Put("c", 8)});
     CompactionIterator it(&input, {});
     it.SeekToFirst();

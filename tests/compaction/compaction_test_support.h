@@ -35,9 +35,6 @@ inline OwnedEntry Put(std::string key, LogPos position, std::string value = "v")
 inline OwnedEntry Delete(std::string key, LogPos position) {
   return {std::move(key), PackTrailer(position, EntryKind::kDelete), ""};
 }
-inline OwnedEntry Merge(std::string key, LogPos position) {
-  return {std::move(key), PackTrailer(position, EntryKind::kMerge), "m"};
-}
 
 // Hands out copies that die at each movement, so that a stale view is noticed by the sanitizer.
 // Fails when it gets to entry number `fail_at`.

@@ -26,6 +26,11 @@ BuiltBlock Build(const TestEntries& entries) {
   return built;
 }
 
+const char* ProblemOf(std::string_view payload) {
+  uint8_t kind_max = 0;
+  return Block::Validate(payload, &kind_max);
+}
+
 std::string KeyAt(const Block& block, uint32_t index) {
   std::string key(block.key_bytes_max() + kBlockSlackBytes + kHeadBytes, '\0');
   block.prefix().copy(key.data(), key.size());
@@ -41,7 +46,7 @@ TEST(BlockTest, HoldsAndFindsEntriesOfAllShapes) {
     const TestEntries entries =
         RandomEntries(&random, shape, shape == KeyShape::kLong ? 8 : 1 + static_cast<int>(seed));
     const BuiltBlock built = Build(entries);
-    ASSERT_EQ(Block::Validate(built.payload), nullptr);
+    ASSERT_EQ(ProblemOf(built.payload), nullptr);
     const Block block(built.payload);
     ASSERT_EQ(block.count(), entries.size());
     for (uint32_t i = 0; i < block.count(); ++i) {
@@ -101,7 +106,7 @@ TEST(BlockTest, OffsetsWidenBeyond64KiB) {
                        std::string(10'000, static_cast<char>('a' + i))});
   }
   const BuiltBlock built = Build(entries);
-  ASSERT_EQ(Block::Validate(built.payload), nullptr);
+  ASSERT_EQ(ProblemOf(built.payload), nullptr);
   const Block block(built.payload);
   for (uint32_t i = 0; i < 20; ++i) EXPECT_EQ(block.entry(i).value(), entries[i].value);
 }
@@ -120,12 +125,24 @@ TEST(BlockTest, EstimateIsCloseToTheSize) {
   EXPECT_LE(estimate, payload.size() * 105 / 100);
 }
 
+TEST(BlockTest, ValidationTellsTheLargestKind) {
+  const auto entry = [](const char* key, int kind) {
+    return TestEntry{key, PackTrailer(7, static_cast<EntryKind>(kind)), "v"};
+  };
+  for (const int kind : {0, 1, 2, 5, 15}) {
+    const BuiltBlock built = Build({entry("a", 0), entry("b", kind), entry("c", 0)});
+    uint8_t kind_max = 77;
+    EXPECT_EQ(Block::Validate(built.payload, &kind_max), nullptr);
+    EXPECT_EQ(kind_max, kind);
+  }
+}
+
 TEST(BlockTest, RefusesEachCutOfAPayload) {
   Random random(5);
   const BuiltBlock built = Build(RandomEntries(&random, KeyShape::kPlain, 20));
   for (size_t size = 0; size < built.payload.size(); ++size) {
     const std::string cut(built.payload.substr(0, size));
-    EXPECT_NE(Block::Validate(cut), nullptr) << size;
+    EXPECT_NE(ProblemOf(cut), nullptr) << size;
   }
 }
 
@@ -135,7 +152,7 @@ void UseFully(std::string_view payload, Random* random) {
   auto heap = std::make_unique<char[]>(payload.size() + kBlockSlackBytes);
   payload.copy(heap.get(), payload.size());
   const std::string_view view(heap.get(), payload.size());
-  if (Block::Validate(view) != nullptr) return;
+  if (ProblemOf(view) != nullptr) return;
   const Block block(view);
   uint64_t sum = 0;
   for (uint32_t i = 0; i < block.count(); ++i) {

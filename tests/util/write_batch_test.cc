@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/status_assert.h"
 #include "util/batch_codec.h"
 #include "util/coding.h"
 #include "util/random.h"
@@ -178,6 +179,25 @@ TEST(BatchReader, HostileBytesAreRefused) {
     EXPECT_FALSE(in.ok());
     EXPECT_EQ(in.remaining(), bad.size());
     EXPECT_FALSE(in.Next(&operation));
+  }
+}
+
+TEST(BatchReader, TellsWhatALaterVersionWroteFromDamage) {
+  const std::string good = OperationOf(0, "\x01good");
+  const auto status_of = [](const std::string& bytes) {
+    BatchReader in(bytes);
+    BatchOperation operation;
+    while (in.Next(&operation)) continue;
+    EXPECT_EQ(in.status().code(), CheckOperations(bytes).code());
+    return in.status();
+  };
+  EXPECT_OK(status_of(""));
+  EXPECT_OK(status_of(good));
+  EXPECT_STATUS(kCorruption, status_of(good + OperationOf(1, "\x01k")));
+  for (const int kind : {2, 5, 6, 255}) {
+    const Status status = status_of(good + OperationOf(static_cast<char>(kind), "\x01k"));
+    EXPECT_STATUS(kNotSupported, status);
+    EXPECT_NE(status.message().find("kind " + std::to_string(kind)), std::string_view::npos);
   }
 }
 

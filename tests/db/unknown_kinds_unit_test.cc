@@ -1,0 +1,152 @@
+// Entries and operations of kinds that a later version may write: whoever meets one says
+// kNotSupported and where it lies, and nobody takes it for a value.
+#include <gtest/gtest.h>
+
+#include "db/directory_check.h"
+#include "db/salvage.h"
+#include "tests/db/handmade_database.h"
+
+namespace logwood {
+namespace {
+
+using test::HandmadeDatabase;
+using Row = HandmadeDatabase::Row;
+
+// Table 10 of three blocks and more, of which only that of "m" has an entry of another kind.
+class UnknownKindTest : public testing::TestWithParam<int> {
+ protected:
+  void MakeTable(int kind) {
+    std::vector<Row> rows;
+    const std::string value(100, 'v');
+    for (char c = 'a'; c <= 'z'; ++c) {
+      rows.push_back({std::string(1, c), 0, value});
+      if (c == 'm') rows.back().kind = static_cast<EntryKind>(kind);
+      rows.back().position = static_cast<LogPos>(rows.size());
+    }
+    Edit edit = HandmadeDatabase::FirstEdit();
+    edit.tables = TablesState{26, 0, 0};
+    edit.first_segment = 3;
+    edit.added = {{5, db_.AddTable(10, rows)}};
+    db_.BeginManifest(2, edit);
+    db_.BeginSegment(3, 27);
+    db_.CloseLog();
+  }
+  // Commits 1 to 3, the second an operation of the kind.
+  void MakeLog(int kind) {
+    Edit edit = HandmadeDatabase::FirstEdit();
+    edit.first_segment = 3;
+    db_.BeginManifest(2, edit);
+    db_.BeginSegment(3);
+    db_.Put("a");
+    std::string operations;
+    AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace, "b", "v");
+    operations[0] = static_cast<char>(kind);
+    db_.Commit(operations);
+    db_.Put("c");
+    db_.MarkDurable();
+    db_.CloseLog();
+    place_ = "000003.log:" + std::to_string(db_.records.at(2).begin) + ":";
+  }
+  void OpenDatabase() {
+    Options options;
+    options.file_system = db_.fs();
+    ASSERT_OK_AND_ASSIGN(opened_, DB::Open(options, "db"));
+  }
+  void ExpectRefused(const Status& status) const {
+    EXPECT_STATUS(kNotSupported, status);
+    EXPECT_NE(status.message().find(place_), std::string_view::npos)
+        << status.ToString() << ", expected " << place_;
+  }
+  Status Check() {
+    DirectoryCheckOptions options;
+    options.fs = db_.fs();
+    options.path = "db";
+    options.damage =
+        options.note = [](const Damage& damage) { ADD_FAILURE() << damage.ToString(); };
+    return CheckDirectory(options).status();
+  }
+  Status SalvageTo(const std::string& target) {
+    SalvageOptions options;
+    options.fs = db_.fs();
+    options.source = "db";
+    options.target = target;
+    options.report = [](const SalvageLoss& loss) { ADD_FAILURE() << loss.damage.ToString(); };
+    return Salvage(options).status();
+  }
+
+  HandmadeDatabase db_;
+  std::unique_ptr<DB> opened_;
+  std::string place_ = "000010.table:";
+};
+
+TEST_P(UnknownKindTest, ReadsOfItsBlockAreRefusedAndAllOthersGoOn) {
+  MakeTable(GetParam());
+  OpenDatabase();
+  std::string value;
+  ExpectRefused(opened_->Get({}, "m", &value));
+  ExpectRefused(opened_->Contains({}, Keyspace(), "m").status());
+  EXPECT_OK(opened_->Get({}, "a", &value));
+  const std::string_view keys[] = {"a", "m", "z"};
+  PinnedValue values[3];
+  const std::vector<Status> statuses = opened_->MultiGet({}, Keyspace(), keys, values);
+  EXPECT_OK(statuses[0]);
+  ExpectRefused(statuses[1]);
+  EXPECT_OK(statuses[2]);
+  ExpectRefused(test::Scan(opened_.get()).status());
+  const auto it = opened_->NewIterator({});
+  it->SeekToLast();
+  ASSERT_TRUE(it->Valid());
+  while (it->Valid() && it->key() > "m") it->Prev();
+  EXPECT_FALSE(it->Valid());
+  ExpectRefused(it->status());
+}
+
+TEST_P(UnknownKindTest, VerifyCheckAndSalvageCallNothingDamaged) {
+  MakeTable(GetParam());
+  ExpectRefused(Check());
+  ExpectRefused(SalvageTo("saved"));
+  OpenDatabase();
+  ExpectRefused(opened_->Verify([](const Damage& damage) { ADD_FAILURE() << damage.ToString(); }));
+}
+
+TEST_P(UnknownKindTest, ACompactionThatMeetsItIsRefusedAndTheTableStays) {
+  MakeTable(GetParam());
+  const std::string before = db_.Bytes("000010.table");
+  OpenDatabase();
+  ASSERT_OK(opened_->Put({}, "b", "new"));
+  ExpectRefused(opened_->CompactAll({true}));
+  static_cast<void>(opened_->Close());
+  EXPECT_EQ(db_.Bytes("000010.table"), before);
+}
+
+TEST_P(UnknownKindTest, ATableThatNoManifestNamesIsNoDamageEither) {
+  MakeTable(1);
+  db_.AddTable(50, {{"x", 3, "v", static_cast<EntryKind>(GetParam())}});
+  db_.Remove("ROOT");
+  db_.Remove("000002.manifest");
+  place_ = "000050.table:";
+  DirectoryCheckOptions options;
+  options.fs = db_.fs();
+  options.path = "db";
+  options.damage = [](const Damage& damage) { EXPECT_NE(damage.file, "000050.table"); };
+  options.note = [](const Damage&) {};
+  ExpectRefused(CheckDirectory(options).status());
+}
+
+TEST_P(UnknownKindTest, AnOperationOfTheLogIsRefusedByWhoeverReadsTheLog) {
+  MakeLog(GetParam());
+  ExpectRefused(Check());
+  ExpectRefused(SalvageTo("saved"));
+  Options options;
+  options.file_system = db_.fs();
+  ExpectRefused(DB::Open(options, "db").status());
+  ReadOnlyOptions reading;
+  reading.file_system = db_.fs();
+  ExpectRefused(DB::OpenReadOnly(reading, "db").status());
+}
+
+// The reserved ones, and those nobody has thought of: all that an entry has room for.
+INSTANTIATE_TEST_SUITE_P(Kinds, UnknownKindTest, testing::Values(2, 3, 4, 5, 6, 15));
+
+}  // namespace
+}  // namespace logwood
