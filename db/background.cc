@@ -339,8 +339,8 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
   const Core& core = *parts_.core;
   const auto room = core.fs->FreeBytes(core.path);
   MutexLock lock(mutex_);
-  // What met damage is not picked again; the rest may go on.
-  if (!status.Is(StatusCode::kCorruption)) {
+  // What cannot be read is not picked again; the rest may go on.
+  if (!IsUnreadable(status)) {
     backoff_[static_cast<size_t>(work)].Failed(core.executor->NowNanos());
   }
   if (work == ErrorState::Work::kFlush) ++flush_failures_;

@@ -87,7 +87,11 @@ class Background {
   Status RunPlan(const CompactionPlan& plan);
   Result<Edit> Execute(const CompactionPlan& plan, JobResult* result);
   void Finish(const CompactionPlan& plan, const Status& status);
-  std::set<uint64_t> DamagedInputs(const CompactionPlan& plan, const Status& status);
+  // Damaged, or of a later version: trying again changes nothing.
+  static bool IsUnreadable(const Status& status) {
+    return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotSupported);
+  }
+  std::set<uint64_t> UnreadableInputs(const CompactionPlan& plan, const Status& status);
   Status QuarantinedLocked() const REQUIRES(mutex_);
   void ReportCompaction(const CompactionPlan& plan, const JobResult& result, uint64_t micros);
   Result<std::optional<CompactionPlan>> NextManual(const ManualRange& range);

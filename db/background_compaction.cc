@@ -121,9 +121,9 @@ Status Background::RunPlan(const CompactionPlan& plan) {
   return status;
 }
 
-// Reads the inputs of a compaction that met damage, reports what is wrong with them, and says which
-// are damaged; all of them where none shows any.
-std::set<uint64_t> Background::DamagedInputs(const CompactionPlan& plan, const Status& status) {
+// Reads the inputs of a compaction that met what it cannot read, reports the damage, and says which
+// cannot be read; all of them where none shows why.
+std::set<uint64_t> Background::UnreadableInputs(const CompactionPlan& plan, const Status& status) {
   Core& core = *parts_.core;
   TableCheck check;
   check.fs = core.fs;
@@ -134,15 +134,14 @@ std::set<uint64_t> Background::DamagedInputs(const CompactionPlan& plan, const S
     event.detail += "; compaction leaves the table alone until the next open";
     core.events->Emit(std::move(event));
   };
-  std::set<uint64_t> all, damaged;
+  std::set<uint64_t> all, unreadable;
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
     for (const TableMetaPtr& table : *tables) {
       all.insert(table->number);
-      if (!stopping() && CheckTable(check, *table).Is(StatusCode::kCorruption))
-        damaged.insert(table->number);
+      if (!stopping() && IsUnreadable(CheckTable(check, *table))) unreadable.insert(table->number);
     }
   }
-  if (!damaged.empty() || stopping()) return damaged;
+  if (!unreadable.empty() || stopping()) return unreadable;
   Event event;
   event.kind = EventKind::kCorruption;
   event.status = status;
@@ -154,14 +153,14 @@ std::set<uint64_t> Background::DamagedInputs(const CompactionPlan& plan, const S
 }
 
 void Background::Finish(const CompactionPlan& plan, const Status& status) {
-  std::set<uint64_t> damaged;
-  if (status.Is(StatusCode::kCorruption)) damaged = DamagedInputs(plan, status);
+  std::set<uint64_t> unreadable;
+  if (IsUnreadable(status)) unreadable = UnreadableInputs(plan, status);
   {
     MutexLock lock(mutex_);
     ClearBusy(plan);
-    // What is damaged stays busy for ever: the rest of the tree is compacted around it.
-    busy_.tables.insert(damaged.begin(), damaged.end());
-    quarantine_.insert(damaged.begin(), damaged.end());
+    // These stay busy for ever: the rest of the tree is compacted around them.
+    busy_.tables.insert(unreadable.begin(), unreadable.end());
+    quarantine_.insert(unreadable.begin(), unreadable.end());
     changed_.NotifyAll();
   }
   UpdateBacklog();
@@ -203,8 +202,9 @@ Status Background::QuarantinedLocked() const {
   for (const uint64_t number : quarantine_) {
     names += (names.empty() ? "" : ", ") + TableFileName(number);
   }
-  return Status::Corruption(parts_.core->path + ": compaction leaves damaged tables alone (" +
-                            names + "), and what they overlap");
+  return Status::Corruption(parts_.core->path +
+                            ": compaction leaves tables alone that it cannot read (" + names +
+                            "), and what they overlap");
 }
 
 Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range) {

@@ -1,6 +1,7 @@
 #include "db/catalogue_load.h"
 
 #include "db/file_names.h"
+#include "util/batch_codec.h"
 #include "util/status_macros.h"
 #include "wal/segment_reader.h"
 #include "wal/segments.h"
@@ -26,7 +27,11 @@ Status ApplyRecords(SegmentReader* reader, const SegmentSummary& segment, LogPos
                                             ": the segment ends too early");
     }
     position = record.position;
-    if ((record.flags & kFlagCatalogue) != 0) catalogue->Apply(record.operations, position);
+    if ((record.flags & kFlagCatalogue) == 0) continue;
+    RETURN_IF_ERROR(
+        CheckOperations(record.operations)
+            .WithContext(LogFileName(segment.number) + ":" + std::to_string(reader->offset())));
+    catalogue->Apply(record.operations, position);
   }
   return Status::Ok();
 }
@@ -45,6 +50,9 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
     why = reader.ok() ? (*reader)->catalogue_status() : reader.status();
     if (!why.ok()) continue;
     const SegmentHeader& header = (*reader)->header();
+    RETURN_IF_ERROR(
+        CheckOperations(header.catalogue)
+            .WithContext(LogFileName(segment.number) + ":" + std::to_string(kCatalogueOffset)));
     catalogue->Apply(header.catalogue, header.catalogue_position);
     RETURN_IF_ERROR(ApplyRecords(reader->get(), segment, last, catalogue));
     break;

@@ -89,7 +89,7 @@ class DirectoryChecker {
   // Why the log does not open; until another finding is of the same place.
   std::optional<Damage> verdict_;
   std::set<std::pair<std::string, uint64_t>> told_;
-  Status not_opened_;  // of the first table that was not, for another reason than damage
+  Status not_opened_;  // why the first file was not read whole, for another reason than damage
 };
 
 void DirectoryChecker::AddTotal(const std::set<std::string>* only) {
@@ -163,24 +163,17 @@ void DirectoryChecker::TellOnce(Damage damage, bool certain) {
 Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
   ++summary_.segments;
   for (const SegmentFlaw& flaw : segment.survey->head_flaws()) TellFlaw(segment, flaw);
-  LogPos position = 0;
   const auto take = [&](const CommitRecord& record) {
-    position = record.position;
     RETURN_IF_ERROR(CheckOperations(record.operations));
     if ((record.flags & kFlagCatalogue) != 0) names_.Apply(record.operations, record.position);
     return Status::Ok();
   };
-  const Status read =
+  Status read =
       segment.survey
           ->Read(segment.limits, take, [&](const SegmentFlaw& flaw) { TellFlaw(segment, flaw); })
           .status();
-  if (read.Is(StatusCode::kCorruption)) {
-    Damage damage = DamageFrom(read, options_.path, LogFileName(segment.number));
-    damage.first_position = damage.last_position = position;
-    TellOnce(std::move(damage), true);
-  } else {
-    RETURN_IF_ERROR(Status(read));
-  }
+  if (!read.Is(StatusCode::kNotSupported)) RETURN_IF_ERROR(std::move(read));
+  if (not_opened_.ok()) not_opened_ = std::move(read);
   Advance(segment.survey->file_bytes());
   return Status::Ok();
 }
@@ -239,14 +232,10 @@ void DirectoryChecker::CheckTableOf(const TableMeta& meta) {
   check.fs = options_.fs;
   check.directory = options_.path;
   check.names = &names_;
-  bool told = false;
-  check.report = [&](const Damage& damage) {
-    told = true;
-    tell_damage_(damage);
-  };
+  check.report = tell_damage_;
   check.advance = [this](uint64_t bytes) { Advance(bytes); };
   const Status status = CheckTable(check, meta);
-  if (!told && not_opened_.ok()) not_opened_ = status;
+  if (!status.Is(StatusCode::kCorruption) && not_opened_.ok()) not_opened_ = status;
 }
 
 // By its own word alone.
@@ -282,7 +271,8 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
                         },
                         {});
   Advance((*reader)->file_bytes());
-  return verified.Is(StatusCode::kNotSupported) ? verified : Status::Ok();  // else told
+  if (verified.Is(StatusCode::kNotSupported) && not_opened_.ok()) not_opened_ = verified;
+  return Status::Ok();  // damage is told
 }
 
 bool IsAmong(const Damage& damage, const std::vector<Damage>& others) {

@@ -35,6 +35,11 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
   durable_ = std::max(durable_, survey.durable_point());
   last_ = std::max(last_, survey.first_position() - 1);
   if (survey.has_header() && survey.probe().decoded.catalogue_bytes == survey.catalogue().size()) {
+    const Status readable = CheckOperations(survey.catalogue());
+    if (readable.Is(StatusCode::kNotSupported)) {
+      return readable.WithContext(LogFileName(segment.number) + ":" +
+                                  std::to_string(kCatalogueOffset));
+    }
     catalogue->AddSnapshot(survey.probe().header().catalogue_position, survey.first_position(),
                            survey.catalogue());
   }
@@ -45,8 +50,8 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                        [&](const CommitRecord& record) {
                          if (options_.cancelled && options_.cancelled())
                            return Status::Cancelled("salvage");
-                         Status readable = CheckOperations(record.operations);
-                         if (readable.Is(StatusCode::kNotSupported)) return readable;
+                         Status operations = CheckOperations(record.operations);
+                         if (operations.Is(StatusCode::kNotSupported)) return operations;
                          ++commits_;
                          readable_.Add(record.position, record.position);
                          record_bytes_max_ =

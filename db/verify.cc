@@ -4,6 +4,7 @@
 #include "db/file_names.h"
 #include "db/manifest.h"
 #include "db/table_check.h"
+#include "util/batch_codec.h"
 #include "util/status_macros.h"
 #include "wal/segment_survey.h"
 
@@ -68,8 +69,9 @@ class Verifier {
     if (segment.bytes != 0) limits.length_max = segment.bytes;
     // Behind the last commit known when we began, an unfinished store is no damage.
     limits.last_position = std::min(segment.last_position, last_position);
-    auto read = (*survey)->Read(
-        limits, [](const CommitRecord&) { return Status::Ok(); }, flaw_found);
+    const auto read = (*survey)->Read(
+        limits, [](const CommitRecord& record) { return CheckOperations(record.operations); },
+        flaw_found);
     Advance(segment.bytes);
     Failed(read.status());
   }

@@ -105,20 +105,8 @@ std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
 }  // namespace
 
 std::string EntryKindName(EntryKind kind) {
-  switch (kind) {
-    case EntryKind::kDelete:
-      return "delete";
-    case EntryKind::kPut:
-      return "put";
-    case EntryKind::kMerge:
-      return "merge";
-    case EntryKind::kRangeDelete:
-      return "range_delete";
-    case EntryKind::kPutExpiring:
-      return "put_expiring";
-    case EntryKind::kValuePointer:
-      return "value_pointer";
-  }
+  if (kind == EntryKind::kDelete) return "delete";
+  if (kind == EntryKind::kPut) return "put";
   return "kind " + std::to_string(static_cast<unsigned>(kind));
 }
 

@@ -31,8 +31,7 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
 Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
 of it is one position of the database; `logwood load` gives the same bytes back. A summary goes to
 standard error where FILE is a file, and a note where no keyspace was given and there are others;
--q leaves both out. FILE is replaced when all is written, by FILE.new beside it; one that fails
-leaves FILE as it was. It must not lie in DIR.)";
+-q leaves both out. FILE is emptied first, and must not lie in DIR.)";
 
 struct ExportArguments {
   Target target;
@@ -119,7 +118,8 @@ ExitCode RunExport(const ExportArguments& arguments) {
   const Status status =
       ExportKeyspaces(arguments, *opened.db, keyspaces, {.range = *range}, out->get(), &exported);
   const bool read_to_the_end = (*out)->open();
-  code = (*out)->Finish(status.ok() ? ExitCode::kOk : Fail("cannot export", status));
+  code = (*out)->Finish(status.ok() ? ExitCode::kOk
+                                    : Fail("cannot export all of it to " + arguments.file, status));
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
   if (code == ExitCode::kOk && read_to_the_end && !arguments.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");

@@ -24,7 +24,8 @@ constexpr const char* kKeyspacesExamples =
   logwood keyspaces /tmp/db drop photos                  its records are gone at once
 
 The list shows name, number, position of the commit that made it, and estimates of the entries and
-bytes it holds: old versions and deletions count, too; `logwood count` is exact. Names are text with backslash escapes, here and behind --keyspace.
+bytes it holds: old versions and deletions count, too; `logwood count` is exact. Names are text with
+backslash escapes, here and behind --keyspace.
 A database can have 65,000 keyspaces in all its life: a dropped one's number is not given again.)";
 
 struct KeyspacesArguments {

@@ -1,14 +1,11 @@
 #include "tools/output.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <utility>
 
 #include "tools/report.h"
 
@@ -37,75 +34,20 @@ std::filesystem::path BehindLinks(std::filesystem::path file) {
   return file;
 }
 
-std::string NewNameOf(const std::string& place) { return place + ".new"; }
-
-// A descriptor of this process by its name, such as /dev/stderr, whatever file is behind it.
-bool IsDescriptor(const std::string& path) {
-  return path == "/dev/stderr" || path.starts_with("/dev/fd/") ||
-         path.starts_with("/proc/self/fd/");
-}
-
-// What was left by an export that was killed makes room.
-int OpenNew(const std::string& name) {
-  if (unlink(name.c_str()) != 0 && errno != ENOENT) return -1;
-  return open64(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-}
-
-bool SyncDirectory(const std::filesystem::path& directory) {
-  const int descriptor = open64(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return false;
-  const bool synced = fsync(descriptor) == 0 || errno == EINVAL;  // not all can
-  const int error = errno;
-  close(descriptor);
-  errno = error;
-  return synced;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Output>> Output::Create(const std::string& path) {
   if (path == "-" || path == "/dev/stdout") return std::make_unique<Output>(STDOUT_FILENO);
-  const auto failed = [&path] { return Status::IoError(path + ": " + std::strerror(errno)); };
-  struct stat about = {};
-  const bool there = stat(path.c_str(), &about) == 0;
-  if (!there && (errno != ENOENT || path.empty())) return failed();
-  const bool in_place = there && (!S_ISREG(about.st_mode) || IsDescriptor(path));
-  if (!in_place && there && access(path.c_str(), W_OK) != 0) return failed();
-  const std::string place = in_place ? "" : BehindLinks(path).string();
-  const int descriptor =
-      in_place ? open64(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC) : OpenNew(NewNameOf(place));
-  if (descriptor < 0) return failed();
+  const int descriptor = open64(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) return Status::IoError(path + ": " + std::strerror(errno));
   auto output = std::make_unique<Output>(descriptor);
   output->owned_ = true;
   output->path_ = path;
-  output->place_ = place;
-  if (!in_place && there && fchmod(descriptor, about.st_mode & 07777) != 0) return failed();
   return output;
 }
 
 Output::~Output() {
-  if (!owned_) return;
-  close(descriptor_);
-  Discard();
-}
-
-void Output::Discard() {
-  if (!place_.empty()) unlink(NewNameOf(place_).c_str());
-  place_.clear();
-}
-
-bool Output::PutInPlace() {
-  const std::string name = NewNameOf(place_);
-  struct stat written = {}, named = {};
-  if (fsync(descriptor_) != 0 || fstat(descriptor_, &written) != 0) return false;
-  if (lstat(name.c_str(), &named) != 0) return false;
-  if (written.st_dev != named.st_dev || written.st_ino != named.st_ino) {
-    place_.clear();  // the file of that name is another one's, which began later
-    errno = EBUSY;
-    return false;
-  }
-  if (rename(name.c_str(), place_.c_str()) != 0) return false;
-  return SyncDirectory(DirectoryOf(std::exchange(place_, "")));
+  if (owned_) close(descriptor_);
 }
 
 void Output::Flush() {
@@ -130,16 +72,13 @@ ExitCode Output::Finish(ExitCode code) {
   Flush();
   if (owned_) {
     owned_ = false;
-    const bool whole = code == ExitCode::kOk && status_.ok() && open_;
-    bool good = !whole || place_.empty() || PutInPlace();
+    const bool synced =
+        fsync(descriptor_) == 0 || errno == EINVAL || errno == EROFS;  // not all can
     const int error = errno;
-    if (close(descriptor_) != 0) {
-      good = false;
-    } else {
-      errno = error;
+    const bool closed = close(descriptor_) == 0;
+    if (status_.ok() && !(synced && closed)) {
+      status_ = Status::IoError(path_ + ": " + std::strerror(synced ? errno : error));
     }
-    if (!good && status_.ok()) status_ = Status::IoError(path_ + ": " + std::strerror(errno));
-    Discard();
   }
   open_ = false;
   return status_.ok() ? code : Fail("cannot write", status_);

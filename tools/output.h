@@ -4,10 +4,6 @@
 //   while (it->Valid() && out.open()) { out.Append(it->key()); out.Append("\n"); it->Next(); }
 //   return out.Finish(ExitCode::kOk);
 //
-// A regular file is replaced as a whole or not at all: the bytes go to a file of the same name with
-// ".new" behind it, which Finish syncs and renames. Pipes, terminals and devices are written
-// straight into.
-//
 // A reader that goes away closes the output quietly: open() turns false, and Finish still answers
 // what it is given. Any other failed write is an error that Finish prints. One thread at a time.
 #pragma once
@@ -28,8 +24,7 @@ class Output {
  public:
   // Borrows the descriptor.
   explicit Output(int descriptor) : descriptor_(descriptor) {}
-  // "-" and /dev/stdout are standard output. A symbolic link stays one: the file it leads to is
-  // replaced, and keeps its mode.
+  // Creates the file, or empties the one that is there; "-" and /dev/stdout are standard output.
   static Result<std::unique_ptr<Output>> Create(const std::string& path);
   ~Output();
   Output(const Output&) = delete;
@@ -48,21 +43,17 @@ class Output {
 
   // False once nothing more can arrive; callers stop then.
   bool open() const { return open_; }
-  // Flushes and closes. `code`, or kIo where bytes were lost for another reason than a reader that
-  // left. A file takes its place only with kOk given and returned; else what is there stays.
+  // Flushes, syncs what Create made, and closes. `code`, or kIo where bytes were lost for another
+  // reason than a reader that left.
   ExitCode Finish(ExitCode code);
 
  private:
   void WriteAll(std::string_view bytes);
-  // Syncs, closes and renames; false with errno set.
-  bool PutInPlace();
-  void Discard();
 
   int descriptor_;
   bool owned_ = false;
   bool open_ = true;
   std::string path_ = "standard output";
-  std::string place_;  // where the file is to be; empty: written straight into
   std::string buffer_;
   Status status_;
 };

@@ -100,21 +100,26 @@ class RecordSurvey {
     }
     const bool is_new = record.position >= next_position_;
     const LogPos position = record.position;
+    Status taken;
     if ((record.flags & kFlagTrailer) != 0) {
       summary_.sealed = true;
       if (is_new) next_position_ = position;
     } else if (is_new) {
       ++summary_.records;
-      Status taken = record_(record);
-      if (taken.Is(StatusCode::kCorruption) || taken.Is(StatusCode::kNotSupported)) {
-        return taken.WithContext(path_ + ":" + std::to_string(at) + ": position " +
-                                 std::to_string(position));
-      }
-      RETURN_IF_ERROR(std::move(taken));
+      taken = record_(record);
       next_position_ = position + 1;
     }
     RETURN_IF_ERROR(window_->Fetch(at, kFrameHeadBytes, end_, &bytes));
-    return at + kFrameHeadBytes + LoadFixed<uint32_t>(bytes.data());
+    const uint64_t end = at + kFrameHeadBytes + LoadFixed<uint32_t>(bytes.data());
+    if (taken.Is(StatusCode::kCorruption)) {
+      flaw_({Kind::kRecords, at, end, std::string(taken.message()), position, position});
+    } else if (taken.Is(StatusCode::kNotSupported)) {
+      return taken.WithContext(path_ + ":" + std::to_string(at) + ": position " +
+                               std::to_string(position));
+    } else {
+      RETURN_IF_ERROR(std::move(taken));
+    }
+    return end;
   }
 
   // No good frame comes any more.

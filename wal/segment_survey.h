@@ -72,9 +72,9 @@ class SegmentSurvey {
     LogPos durable = 0;  // the highest any good record tells
     bool sealed = false;
   };
-  // All good records in order, and what is bad between them; a failed record() ends it, and of one
-  // that calls the record damaged or not supported the status names the place. The file is open
-  // only meanwhile: there may be more segments than descriptors.
+  // All good records in order, and what is bad between them. A record that record() calls
+  // kCorruption is a flaw of its own; any other error of it ends the reading, kNotSupported with
+  // the place. The file is open only meanwhile: there may be more segments than descriptors.
   Result<Summary> Read(const Limits& limits,
                        const std::function<Status(const CommitRecord&)>& record,
                        const std::function<void(const SegmentFlaw&)>& flaw);

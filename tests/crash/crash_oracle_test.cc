@@ -134,7 +134,7 @@ TEST_F(CrashOracleTest, AnExpectationSurvivesItsBytes) {
 
 // ---- Concurrent commits.
 
-TEST(ConcurrentCrashOracle, AnyOrderIsRightUntilPositionsAreKnown) {
+TEST(UnorderedCrashOracle, AnyOrderIsRightUntilPositionsAreKnown) {
   CrashOracle oracle;
   oracle.Issue(PutOf("shared", "before"));
   // Two writers, the first with two commits.
@@ -162,7 +162,7 @@ TEST(ConcurrentCrashOracle, AnyOrderIsRightUntilPositionsAreKnown) {
   EXPECT_EQ(oracle.content()->at("").at("shared"), "a2");
 }
 
-TEST(ConcurrentCrashOracle, PositionsThatFitNoOrderAreRefused) {
+TEST(UnorderedCrashOracle, PositionsThatFitNoOrderAreRefused) {
   CrashOracle oracle;
   oracle.IssueConcurrently({{PutOf("k", "a1"), PutOf("k", "a2")}});
   oracle.NotePosition(0, 1, 1);

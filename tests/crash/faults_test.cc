@@ -201,6 +201,7 @@ std::vector<Sweep> Sweeps() {
       if (sweep.plan.way == "ENOSPC" && start == Start::kKilled) sweep.step = kSome;
       sweeps.push_back(sweep);
       sweep.command = "check";
+      sweep.step = std::max(kSome, sweep.step);
       if (start == Start::kKilled && kind.calls == CallClass::kRead) sweeps.push_back(sweep);
     }
   }

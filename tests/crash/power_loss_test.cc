@@ -67,7 +67,7 @@ class PowerLoss : public testing::Test {
 };
 
 TEST_F(PowerLoss, EveryStoryOfOneStep) {
-  LimitStates(60);
+  LimitStates(25);
   options_.nests_one_in = 80;
   for (size_t profile = 0; profile < CrashProfiles().size(); ++profile) {
     for (size_t step = 0; step < CrashStepsToldIn(1); ++step) {

@@ -458,7 +458,7 @@ TEST_F(SalvageLogTest, ASecondCopyOfASegmentIsTakenOnce) {
 
 TEST_F(SalvageLogTest, AWholeRecordThatIsNoBatchIsALossOfItsOwn) {
   db_.BeginSegment(5);
-  db_.Commit("no operations");
+  db_.Commit("\x01");
   db_.Put("10");
   db_.CloseLog();
   for (const uint64_t number : {3, 4, 5}) Take(number);

@@ -2,6 +2,10 @@
 // kNotSupported and where it lies, and nobody takes it for a value.
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "db/directory_check.h"
 #include "db/salvage.h"
 #include "tests/db/handmade_database.h"
@@ -109,12 +113,19 @@ TEST_P(UnknownKindTest, VerifyCheckAndSalvageCallNothingDamaged) {
   ExpectRefused(opened_->Verify([](const Damage& damage) { ADD_FAILURE() << damage.ToString(); }));
 }
 
-TEST_P(UnknownKindTest, ACompactionThatMeetsItIsRefusedAndTheTableStays) {
+TEST_P(UnknownKindTest, ACompactionThatMeetsItLeavesItsTableAlone) {
   MakeTable(GetParam());
   const std::string before = db_.Bytes("000010.table");
   OpenDatabase();
   ASSERT_OK(opened_->Put({}, "b", "new"));
   ExpectRefused(opened_->CompactAll({true}));
+  // Not met again; what it does not overlap is compacted.
+  const Status again = opened_->CompactAll({true});
+  EXPECT_NE(again.message().find("leaves tables alone"), std::string_view::npos)
+      << again.ToString();
+  ASSERT_OK(opened_->Put({}, "zz", "new"));
+  ASSERT_OK(opened_->Flush());
+  EXPECT_OK(opened_->CompactRange({true}, Keyspace(), {.begin = "zz"}));
   static_cast<void>(opened_->Close());
   EXPECT_EQ(db_.Bytes("000010.table"), before);
 }
@@ -143,6 +154,60 @@ TEST_P(UnknownKindTest, AnOperationOfTheLogIsRefusedByWhoeverReadsTheLog) {
   ReadOnlyOptions reading;
   reading.file_system = db_.fs();
   ExpectRefused(DB::OpenReadOnly(reading, "db").status());
+}
+
+TEST_P(UnknownKindTest, CheckGoesOnBehindThem) {
+  MakeLog(GetParam());
+  db_.AddTable(50, {{"x", 3, "v", static_cast<EntryKind>(GetParam())}});
+  db_.AddTable(51, {{"x", 3, std::string(200, 'v')}});
+  db_.Flip("000051.table", 100);
+  db_.Remove("ROOT");
+  db_.Remove("000002.manifest");
+  std::set<std::string> damaged;
+  DirectoryCheckOptions options;
+  options.fs = db_.fs();
+  options.path = "db";
+  options.damage = [&](const Damage& damage) { damaged.insert(damage.file); };
+  options.note = [](const Damage&) {};
+  ExpectRefused(CheckDirectory(options).status());
+  EXPECT_TRUE(damaged.contains("000051.table"));
+  EXPECT_FALSE(damaged.contains("000050.table"));
+}
+
+// A good checksum over what is no batch: damage of that commit alone.
+TEST(UnreadableBatchTest, CheckAndVerifyTellItAndReadOn) {
+  HandmadeDatabase db;
+  Edit edit = HandmadeDatabase::FirstEdit();
+  edit.tables = TablesState{4, 0, 0};
+  edit.first_segment = 3;
+  db.BeginManifest(2, edit);
+  db.BeginSegment(3);
+  db.Put("a");
+  db.Commit("\x01");
+  db.Put("c");
+  db.Commit("\x01");
+  db.MarkDurable();
+  db.CloseLog();
+  std::vector<std::string> told;
+  const auto tell = [&](const Damage& damage) {
+    told.push_back(damage.file + " " + std::to_string(damage.first_position) + "-" +
+                   std::to_string(damage.last_position));
+  };
+  const std::vector<std::string> expected = {"000003.log 2-2", "000003.log 4-4"};
+  DirectoryCheckOptions options;
+  options.fs = db.fs();
+  options.path = "db";
+  options.damage = tell;
+  options.note = [](const Damage& note) { ADD_FAILURE() << note.ToString(); };
+  EXPECT_OK(CheckDirectory(options));
+  EXPECT_EQ(told, expected);
+  told.clear();
+  Options opening;
+  opening.file_system = db.fs();
+  opening.log_retention = LogRetention{.bytes_min = 1 << 20};
+  ASSERT_OK_AND_ASSIGN(const auto opened, DB::Open(opening, "db"));
+  EXPECT_STATUS(kCorruption, opened->Verify(tell));
+  EXPECT_EQ(told, expected);
 }
 
 // The reserved ones, and those nobody has thought of: all that an entry has room for.

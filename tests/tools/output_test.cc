@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -44,7 +43,6 @@ class OutputTest : public testing::Test {
 
   test::TempDirectory directory_{test::TempDirectory::Speed::kFast};
   const std::string path_ = directory_.Join("file");
-  const std::string new_path_ = path_ + ".new";
 };
 
 TEST_F(OutputTest, AFileHoldsWhatWasAppendedAndNothingOfWhatWasThere) {
@@ -65,7 +63,7 @@ TEST_F(OutputTest, FlushWritesWhatIsThereOnce) {
   ASSERT_NE(output, nullptr);
   output->Append("one");
   output->Flush();
-  EXPECT_EQ(BytesOf(new_path_), "one");
+  EXPECT_EQ(BytesOf(path_), "one");
   output->Flush();
   output->Append(" two");
   output->Finish(ExitCode::kOk);
@@ -77,20 +75,19 @@ TEST_F(OutputTest, AFullBufferIsWrittenWithoutBeingTold) {
   const auto appended = Created(path_);
   ASSERT_NE(appended, nullptr);
   appended->Append(most);
-  EXPECT_EQ(BytesOf(new_path_), "") << "a write for each line would be slow";
+  EXPECT_EQ(BytesOf(path_), "") << "a write for each line would be slow";
   appended->Append("y");
-  EXPECT_TRUE(BytesOf(new_path_) == most + "y");
+  EXPECT_TRUE(BytesOf(path_) == most + "y");
   EXPECT_TRUE(appended->buffer()->empty());
-  appended->Finish(ExitCode::kOk);
 
   const auto formatted = Created(path_);
   ASSERT_NE(formatted, nullptr);
   formatted->buffer()->append(most);
   formatted->MaybeFlush();
-  EXPECT_EQ(BytesOf(new_path_), "");
+  EXPECT_EQ(BytesOf(path_), "");
   formatted->buffer()->append("z");
   formatted->MaybeFlush();
-  EXPECT_TRUE(BytesOf(new_path_) == most + "z");
+  EXPECT_TRUE(BytesOf(path_) == most + "z");
 }
 
 TEST_F(OutputTest, FinishAnswersWhatItIsGivenWhenNothingWasLost) {
@@ -103,60 +100,6 @@ TEST_F(OutputTest, FinishAnswersWhatItIsGivenWhenNothingWasLost) {
     EXPECT_EQ(said, "");
     EXPECT_FALSE(output->open()) << "nothing more can arrive";
   }
-}
-
-TEST_F(OutputTest, WhatIsThereStaysUntilTheNewFileIsWhole) {
-  ASSERT_OK(test::WriteFile(FileSystem::Posix(), path_, "before"));
-  ASSERT_OK(test::WriteFile(FileSystem::Posix(), new_path_, "left by one that was killed"));
-  std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
-  const auto output = Created(path_);
-  ASSERT_NE(output, nullptr);
-  output->Append("after");
-  output->Flush();
-  EXPECT_EQ(BytesOf(path_), "before");
-  EXPECT_EQ(output->Finish(ExitCode::kOk), ExitCode::kOk);
-  EXPECT_EQ(BytesOf(path_), "after");
-  EXPECT_FALSE(std::filesystem::exists(new_path_));
-  EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms::owner_all);
-}
-
-TEST_F(OutputTest, AFailureLeavesWhatWasThereAndNoNewFile) {
-  ASSERT_OK(test::WriteFile(FileSystem::Posix(), path_, "before"));
-  for (const bool finished : {true, false}) {
-    auto output = Created(path_);
-    ASSERT_NE(output, nullptr);
-    output->Append("after");
-    output->Flush();
-    if (finished) {
-      EXPECT_EQ(output->Finish(ExitCode::kIo), ExitCode::kIo);
-    }
-    output = nullptr;
-    EXPECT_EQ(BytesOf(path_), "before");
-    EXPECT_FALSE(std::filesystem::exists(new_path_));
-  }
-}
-
-TEST_F(OutputTest, OfTwoThatWriteOneFileTheLaterOneIsInPlaceAndTheOtherSaysSo) {
-  const auto first = Created(path_);
-  const auto second = Created(path_);
-  ASSERT_TRUE(first != nullptr && second != nullptr);
-  second->Append("second");
-  std::string said;
-  EXPECT_EQ(FinishOf(*first, ExitCode::kOk, &said), ExitCode::kIo);
-  EXPECT_FALSE(std::filesystem::exists(path_));
-  EXPECT_EQ(second->Finish(ExitCode::kOk), ExitCode::kOk);
-  EXPECT_EQ(BytesOf(path_), "second");
-}
-
-TEST_F(OutputTest, ALinkStaysOneAndItsFileIsReplaced) {
-  const std::string link = directory_.Join("link");
-  std::filesystem::create_symlink("file", link);
-  const auto output = Created(link);
-  ASSERT_NE(output, nullptr);
-  output->Append("bytes");
-  EXPECT_EQ(output->Finish(ExitCode::kOk), ExitCode::kOk);
-  EXPECT_TRUE(std::filesystem::is_symlink(link));
-  EXPECT_EQ(BytesOf(path_), "bytes");
 }
 
 TEST_F(OutputTest, AFullDiskIsAnErrorThatFinishPrintsWhateverItIsGiven) {

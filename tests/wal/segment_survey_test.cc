@@ -31,6 +31,7 @@ class SegmentSurveyTest : public testing::Test {
     const auto read = (*survey)->Read(
         limits_,
         [this](const CommitRecord& record) {
+          if (record.position == refused_) return Status::Corruption("no batch");
           positions_.push_back(record.position);
           return Status::Ok();
         },
@@ -59,6 +60,7 @@ class SegmentSurveyTest : public testing::Test {
   TestLog log_;
   SegmentSurvey::Limits limits_;
   bool identified_ = false;
+  LogPos refused_ = 0;
   std::vector<SegmentFlaw> flaws_;
   std::vector<LogPos> positions_;
 };
@@ -73,6 +75,13 @@ TEST_F(SegmentSurveyTest, ADamagedRecordIsToldAndThoseBehindItAreRead) {
   const Placed& record = log_.records()[3];
   Flip(record.end - 1);
   ExpectFlaw(Kind::kRecords, record.begin, 4, 4);
+}
+
+TEST_F(SegmentSurveyTest, ARecordThatItsReaderCallsDamagedIsAFlawOfItsOwn) {
+  refused_ = 4;
+  ExpectFlaw(Kind::kRecords, log_.records()[3].begin, 4, 4);
+  EXPECT_EQ(flaws_[0].end, log_.records()[3].end);
+  EXPECT_EQ(flaws_[0].what, "no batch");
 }
 
 TEST_F(SegmentSurveyTest, SeveralRecordsWithoutAGoodOneBetweenThemAreOneFlaw) {
