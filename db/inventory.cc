@@ -136,6 +136,10 @@ Status InventoryTaker::ReadTreeFromRoot() {
         "clean close";
     inventory_.notes.push_back(std::move(note));
   }
+  // An open refuses them, unless its options say otherwise; all else is there.
+  const Status settings = SettingsOf(Options(), path_, tree).status();
+  if (!settings.ok() && !IsDamage(settings)) return settings;
+  if (!settings.ok()) AddDamage(DamageFrom(settings, path_, ManifestFileName(tree.root.manifest)));
   inventory_.tree = std::move(tree);
   return Status::Ok();
 }

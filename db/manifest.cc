@@ -120,6 +120,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
     contents.state.edits++;
     contents.state.chain = frame->chain;
     contents.edits.push_back(std::move(*edit));
+    contents.offsets.push_back(offset);
     contents.states.push_back(contents.state);
     offset += frame->size();
   }

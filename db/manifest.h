@@ -49,6 +49,7 @@ class ManifestWriter {
 struct ManifestContents {
   ManifestState state;  // after the last good edit
   std::vector<Edit> edits;
+  std::vector<uint64_t> offsets;      // where each edit begins in the file
   std::vector<ManifestState> states;  // after each edit
   uint64_t tail_offset = 0;           // where a torn tail begins
   uint64_t tail_bytes = 0;            // 0: none

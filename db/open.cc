@@ -159,7 +159,7 @@ Status Opener::StartFresh() {
 
 Status Opener::LoadExisting() {
   ASSIGN_OR_RETURN(tree_, LoadTree(fs_, path_, /*for_writing=*/true));
-  ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, tree_.settings));
+  ASSIGN_OR_RETURN(settings_, SettingsOf(options_, path_, tree_));
   next_number_ = std::max(tree_.next_file_number, listing_.largest_number + 1);
   if (next_number_ > kFileNumberStartMax) {
     return Status::Corruption(path_ + ": it holds a file with number " +

@@ -27,7 +27,7 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
                                        const std::string& path, const TreeState& tree) {
   Options values;
   values.memory_budget_bytes = options.memory_budget_bytes;
-  ASSIGN_OR_RETURN(Settings settings, ResolveSettings(values, tree.settings));
+  ASSIGN_OR_RETURN(Settings settings, SettingsOf(values, path, tree));
   auto threads = NewThreadPool(1);
   auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0, values.listeners);
   auto core = Core::Make(fs, path, std::move(settings), std::move(threads), std::move(events));

@@ -102,8 +102,10 @@ Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_wri
   std::map<uint64_t, std::pair<int, TableMeta>> live;
   const std::string name = JoinPath(path, ManifestFileName(root.manifest));
   for (size_t i = 0; i < contents.edits.size(); ++i) {
+    const uint64_t offset = contents.offsets[i];
+    if (contents.edits[i].settings) tree.settings_offset = offset;
     const Status added = AddUp(contents.edits[i], &tree, &live);
-    if (!added.ok()) return added.WithContext(name + ":0: edit " + std::to_string(i + 1));
+    if (!added.ok()) return added.WithContext(name + ":" + std::to_string(offset));
   }
   if (tree.root.history_id != root.history_id || tree.root.instance_id != root.instance_id) {
     return Status::Corruption(name + ":0: this manifest belongs to another database than ROOT");
@@ -115,10 +117,18 @@ Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_wri
   Edit whole;
   for (auto& [number, placed] : live) whole.added.push_back(std::move(placed));
   auto version = Version().Apply(whole, nullptr);
-  if (!version.ok()) return version.status().WithContext(name);
+  if (!version.ok()) return version.status().WithContext(name + ":0");
   tree.version = std::move(*version);
   RETURN_IF_ERROR(CheckTailWasTorn(fs, path, tree));
   return tree;
+}
+
+Result<Settings> SettingsOf(const Options& options, const std::string& path,
+                            const TreeState& tree) {
+  Result<Settings> settings = ResolveSettings(options, tree.settings);
+  if (settings.ok() || settings.status().Is(StatusCode::kInvalidArgument)) return settings;
+  return settings.status().WithContext(JoinPath(path, ManifestFileName(tree.root.manifest)) + ":" +
+                                       std::to_string(tree.settings_offset));
 }
 
 // The newest segment header names the manifest state it followed; a manifest that has fewer edits

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "db/manifest.h"
+#include "db/settings.h"
 #include "db/version.h"
 #include "logwood/db.h"
 #include "memtable/memtable.h"
@@ -31,6 +32,7 @@ Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
 struct TreeState {
   Root root;
   std::string settings;
+  uint64_t settings_offset = 0;  // of the edit in the manifest that says them; 0: unknown
   std::vector<Epoch> epochs;
   TablesState tables;
   uint64_t first_segment = 0;
@@ -43,7 +45,11 @@ struct TreeState {
   uint64_t manifest_tail_bytes = 0;   // 0: there is none
   std::shared_ptr<const Version> version;
 };
+// What is wrong with the edits is kCorruption with the manifest and the offset of the one.
 Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_writing = true);
+
+// The options with what is stored in the manifest. What is wrong with the latter names its place.
+Result<Settings> SettingsOf(const Options& options, const std::string& path, const TreeState& tree);
 
 // kCorruption where the log follows a state (the newest segment header's word) that the manifest
 // does not hold: it lost its tail, or ROOT is an older copy.
