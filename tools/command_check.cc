@@ -14,6 +14,7 @@
 #include "tools/output.h"
 #include "tools/progress.h"
 #include "tools/report.h"
+#include "tools/shell_word.h"
 #include "util/escape.h"
 #include "util/json_writer.h"
 
@@ -62,7 +63,7 @@ std::string Summary(const CheckArguments& arguments, const DirectoryCheckSummary
   text += HumanBytes(found.bytes) + " read in " + HumanMicros(micros) + ", up to position " +
           std::to_string(found.last_position) + "\n";
   if (found.damages > 0) {
-    text += "`logwood salvage " + arguments.target.directory +
+    text += "`logwood salvage " + ShellPath(arguments.target.directory) +
             " NEWDIR` copies what can be read; docs/recovery.md says what else can be done\n";
   }
   return text;
@@ -111,6 +112,9 @@ ExitCode RunCheck(const CheckArguments& arguments) {
   };
   const Result<DirectoryCheckSummary> found = CheckDirectory(options);
   progress.Finish();
+  if (found.status().Is(StatusCode::kNotFound)) {
+    return FailWithoutDatabase(arguments.target, "check");
+  }
   if (!found.ok()) return FailOpening(arguments.target, found.status());
   out.Append(Summary(arguments, *found, MonotonicMicros() - start_us));
   return out.Finish(found->damages == 0 ? ExitCode::kOk : ExitCode::kIo);

@@ -97,7 +97,7 @@ ExitCode RunCompact(const CompactArguments& arguments) {
   watcher->Watch(&progress);
   if (status.ok()) status = Compact(arguments, *range, opened);
   const Stats after = opened.db->GetStats();
-  code = status.ok() ? ExitCode::kOk : Fail("cannot compact", status);
+  code = status.ok() ? ExitCode::kOk : FailAt(arguments.target, "cannot compact", status);
   code = CloseAfter(*opened.db, code);  // no event comes after this
   progress.Finish();
   if (code != ExitCode::kOk || (arguments.quiet && !arguments.json)) return code;

@@ -118,8 +118,10 @@ ExitCode RunExport(const ExportArguments& arguments) {
   const Status status =
       ExportKeyspaces(arguments, *opened.db, keyspaces, {.range = *range}, out->get(), &exported);
   const bool read_to_the_end = (*out)->open();
-  code = (*out)->Finish(status.ok() ? ExitCode::kOk
-                                    : Fail("cannot export all of it to " + arguments.file, status));
+  code =
+      (*out)->Finish(status.ok() ? ExitCode::kOk
+                                 : FailAt(arguments.target,
+                                          "cannot export all of it to " + arguments.file, status));
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
   if (code == ExitCode::kOk && read_to_the_end && !arguments.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");

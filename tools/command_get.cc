@@ -77,7 +77,7 @@ ExitCode RunGet(const GetArguments& arguments) {
     PrintAbsent(arguments, *key, *opened.db, &out);
     code = ExitCode::kProblem;
   } else {
-    code = Fail("cannot read", status);
+    code = FailAt(arguments.target, "cannot read", status);
   }
   value.Reset();
   return CloseAfter(*opened.db, out.Finish(code));

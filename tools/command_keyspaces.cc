@@ -53,7 +53,8 @@ ExitCode RunList(const KeyspacesArguments& arguments) {
   const ExitCode code = OpenDirectoryForReading(arguments.target, &db);
   if (code != ExitCode::kOk) return code;
   const Result<std::vector<KeyspaceInfo>> keyspaces = db->ListKeyspaces();
-  if (!keyspaces.ok()) return CloseAfter(*db, Fail("cannot list keyspaces", keyspaces.status()));
+  if (!keyspaces.ok())
+    return CloseAfter(*db, FailAt(arguments.target, "cannot list keyspaces", keyspaces.status()));
   std::string text =
       arguments.json ? "" : "name\tnumber\tcreated\tentries_estimate\tbytes_estimate\n";
   for (const KeyspaceInfo& info : *keyspaces) {
@@ -71,9 +72,10 @@ ExitCode RunChange(const KeyspacesArguments& arguments) {
   const Status status =
       create ? db->CreateKeyspace(arguments.name).status() : db->DropKeyspace(arguments.name);
   if (!status.ok()) {
-    return CloseAfter(*db, Fail("cannot " + arguments.action + " keyspace " +
-                                    Encode(TextFormat::kAuto, arguments.name),
-                                status));
+    return CloseAfter(*db, FailAt(arguments.target,
+                                  "cannot " + arguments.action + " keyspace " +
+                                      Encode(TextFormat::kAuto, arguments.name),
+                                  status));
   }
   const LogPos position = db->LastPosition();
   const ExitCode closed = CloseAfterWriting(*db, ExitCode::kOk);

@@ -132,7 +132,8 @@ ExitCode RunLoad(LoadArguments& arguments) {
                (*input)->name() + ": the last line has no newline: the input may be cut off");
   }
   code = ExitCodeOf(report);
-  if (report.end == LoadEnd::kFailed) code = Fail("cannot load", loader.status());
+  if (report.end == LoadEnd::kFailed)
+    code = FailAt(arguments.target, "cannot load", loader.status());
   if (report.end == LoadEnd::kInterrupted) {
     PrintError("interrupted", (*input)->name(),
                "what is reported below is in the database; load the lines behind it, or all again");

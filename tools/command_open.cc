@@ -4,7 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "tools/damage_format.h"
 #include "tools/report.h"
+#include "tools/shell_word.h"
 #include "tools/text_codec.h"
 #include "util/escape.h"
 
@@ -16,6 +18,7 @@ namespace {
 constexpr size_t kNamedKeyspacesMax = 5;
 // Four start a compaction, each short command leaves a part of one.
 constexpr uint32_t kLevel0TablesMax = 12;
+constexpr const char* kNoDatabase = "there is no database in it";
 
 bool IsThere(const std::string& path) {
   const Result<bool> there = FileSystem::Posix()->Exists(path);
@@ -30,34 +33,48 @@ std::string ParentOf(std::string_view path) {
   return std::string(path.substr(0, std::max<size_t>(slash, 1)));
 }
 
+std::string DamageAdvice(const Target& target) {
+  return CheckAdvice(target.directory) + ", `logwood salvage " + ShellPath(target.directory) +
+         " NEWDIR` copies what can be read";
+}
+
 // Opening bears with damage that only some reads would meet; who asked for a write learns of it.
 class WarnOfDamage final : public EventListener {
  public:
+  explicit WarnOfDamage(std::string directory) : directory_(std::move(directory)) {}
   void OnEvent(const Event& event) override {
     if (event.kind != EventKind::kCorruption) return;
-    std::string what = event.detail;
-    if (!event.status.ok()) what += (what.empty() ? "" : ": ") + event.status.ToString();
-    PrintError("warning", event.file.empty() ? what : event.file + ": " + what,
-               "`logwood check` lists every damage");
+    PrintError("warning", DamageEventText(event), CheckAdvice(directory_));
   }
+
+ private:
+  const std::string directory_;
 };
 
 }  // namespace
+
+ExitCode FailAt(const Target& target, std::string_view what, const Status& status) {
+  return Fail(what, status, AdviceFor(status.code(), target.directory));
+}
+
+ExitCode FailWithoutDatabase(const Target& target, std::string_view verb) {
+  PrintError(
+      "cannot " + std::string(verb) + " " + target.directory,
+      IsThere(target.directory) ? kNoDatabase : "there is no such directory, and so no database",
+      "mend the path");
+  return ExitCode::kIo;
+}
 
 // A directory without a database is not "found nothing": scripts must be able to tell it from an
 // absent key.
 ExitCode FailOpening(const Target& target, const Status& status, std::string advice) {
   if (status.Is(StatusCode::kNotFound)) {
-    PrintError(
-        "cannot open " + target.directory,
-        IsThere(target.directory) ? InCommandWords(status.message()) : "there is no such directory",
-        "`logwood put` and `logwood load` create a database");
+    PrintError("cannot open " + target.directory,
+               IsThere(target.directory) ? kNoDatabase : "there is no such directory",
+               "`logwood put` and `logwood load` create a database");
     return ExitCode::kIo;
   }
-  if (status.Is(StatusCode::kCorruption) && advice.empty()) {
-    advice = "`logwood check " + target.directory + "` lists every damage, `logwood salvage " +
-             target.directory + " NEWDIR` copies what can be read";
-  }
+  if (status.Is(StatusCode::kCorruption) && advice.empty()) advice = DamageAdvice(target);
   return Fail("cannot open " + target.directory, status, advice);
 }
 
@@ -75,11 +92,10 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
-    advice = "nothing can be read without this file: `logwood salvage " + target.directory +
-             " NEWDIR` copies what is left";
+    advice = "nothing can be read without this file: `logwood salvage " +
+             ShellPath(target.directory) + " NEWDIR` copies what is left";
   } else if (opened.status().Is(StatusCode::kCorruption)) {
-    advice = "`logwood check " + target.directory + "` lists every damage, `logwood salvage " +
-             target.directory + " NEWDIR` copies what can be read";
+    advice = DamageAdvice(target);
     if (opened.status().message().find(".log:") != std::string_view::npos) {
       advice += "; --allow-damaged-log reads what lies before damage of the log";
     }
@@ -100,7 +116,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
-  options.listeners.push_back(std::make_shared<WarnOfDamage>());
+  options.listeners.push_back(std::make_shared<WarnOfDamage>(target.directory));
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
   if (!opened.ok()) {
@@ -119,12 +135,14 @@ ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened) {
                                         ? opened->db->OpenOrCreateKeyspace(name)
                                         : opened->db->OpenKeyspace(name);
   if (keyspace.status().Is(StatusCode::kNotFound)) {
-    PrintError("no such keyspace", Encode(TextFormat::kAuto, name),
-               "`logwood keyspaces " + target.directory + " list` shows which there are");
+    PrintError(
+        "no such keyspace", Encode(TextFormat::kAuto, name),
+        "`logwood keyspaces " + ShellPath(target.directory) + " list` shows which there are");
     return ExitCode::kProblem;
   }
   if (!keyspace.ok()) {
-    return Fail("cannot open keyspace " + Encode(TextFormat::kAuto, name), keyspace.status());
+    return FailAt(target, "cannot open keyspace " + Encode(TextFormat::kAuto, name),
+                  keyspace.status());
   }
   opened->keyspace = *keyspace;
   return ExitCode::kOk;
@@ -137,7 +155,7 @@ ExitCode ChosenKeyspaces(const Target& target, const Opened& opened,
     return ExitCode::kOk;
   }
   Result<std::vector<KeyspaceInfo>> all = opened.db->ListKeyspaces();
-  if (!all.ok()) return Fail("cannot list keyspaces", all.status());
+  if (!all.ok()) return FailAt(target, "cannot list keyspaces", all.status());
   *chosen = std::move(*all);
   return ExitCode::kOk;
 }
@@ -183,7 +201,8 @@ ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened) {
 ExitCode CloseAfter(DB& db, ExitCode code) {
   const Status closed = db.Close();
   if (closed.ok()) return code;
-  const ExitCode failed = Fail("cannot close " + db.path(), closed);
+  const ExitCode failed =
+      Fail("cannot close " + db.path(), closed, AdviceFor(closed.code(), db.path()));
   return code == ExitCode::kOk ? failed : code;
 }
 

@@ -41,6 +41,10 @@ std::string NameSome(const std::vector<std::string>& names);
 // Says on standard error which those are, if any.
 void NoteOtherKeyspaces(const Target& target, DB& db, std::string_view advice);
 
+// Fail (report.h) for what an open database answered: the advice names its directory.
+ExitCode FailAt(const Target& target, std::string_view what, const Status& status);
+// Prints that the directory holds no database to `verb` ("check").
+ExitCode FailWithoutDatabase(const Target& target, std::string_view verb);
 // Prints why the directory cannot be opened, and what to do. An empty `advice`: what is usual.
 ExitCode FailOpening(const Target& target, const Status& status, std::string advice = "");
 

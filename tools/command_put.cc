@@ -60,7 +60,7 @@ struct DeleteArguments {
 // Writes the batch, closes, reports the position.
 ExitCode Commit(const Target& target, const WriteBatch& batch, DB& db, bool json) {
   const Result<LogPos> position = db.Write({.durability = target.durability}, batch);
-  if (!position.ok()) return CloseAfter(db, Fail("cannot write", position.status()));
+  if (!position.ok()) return CloseAfter(db, FailAt(target, "cannot write", position.status()));
   const ExitCode code = CloseAfterWriting(db, ExitCode::kOk);
   if (code != ExitCode::kOk) return code;
   if (json) {

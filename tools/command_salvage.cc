@@ -80,7 +80,9 @@ ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bo
   const auto is_there = FileSystem::Posix()->Exists(arguments.target.directory);
   const bool no_source = status.message().find("there is no database") != std::string_view::npos ||
                          (is_there.ok() && !*is_there);
-  if (status.Is(StatusCode::kNotFound) && no_source) return FailOpening(arguments.target, status);
+  if (status.Is(StatusCode::kNotFound) && no_source) {
+    return FailWithoutDatabase(arguments.target, "salvage");
+  }
   std::string advice;
   if (status.Is(StatusCode::kBusy)) {
     advice =
@@ -88,6 +90,8 @@ ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bo
         "with --ignore-writer";
   } else if (begun) {
     advice = "what is in " + arguments.new_directory + " is not complete; remove it";
+  } else {
+    advice = AdviceFor(status.code(), arguments.target.directory);
   }
   const ExitCode code = Fail("cannot salvage", status, advice);
   // That one says that something was saved.

@@ -41,6 +41,16 @@ std::string DamageText(const Damage& damage) {
   return text;
 }
 
+std::string DamageEventText(const Event& event) {
+  std::string text = event.detail;
+  if (!event.status.ok()) {
+    text += (text.empty() ? "" : ": ") + std::string(event.status.message());
+  }
+  // A detail that was made of a Damage begins with its place.
+  if (event.file.empty() || text.starts_with(event.file + ":")) return text;
+  return event.file + ":" + std::to_string(event.offset) + ": " + text;
+}
+
 void AddDamage(const Damage& damage, JsonObject* json) {
   json->Field("file", damage.file).Field("offset", damage.offset).Field("what", damage.what);
   if (HasKeys(damage)) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "tools/shell_word.h"
 #include "util/escape.h"
 
 namespace logwood::tools {
@@ -32,10 +33,14 @@ std::string InCommandWords(std::string_view message) {
   return text;
 }
 
-std::string_view AdviceFor(StatusCode code) {
+std::string CheckAdvice(std::string_view directory) {
+  return "`logwood check " + ShellPath(directory) + "` lists every damage";
+}
+
+std::string AdviceFor(StatusCode code, std::string_view directory) {
   switch (code) {
     case StatusCode::kCorruption:
-      return "`logwood check DIR` lists every damage";
+      return directory.empty() ? "" : CheckAdvice(directory);
     case StatusCode::kNoSpace:
       return "make room on the disk and run it again";
     case StatusCode::kNotSupported:
@@ -67,7 +72,8 @@ ExitCode ExitCodeFor(StatusCode code) {
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice) {
   const std::string_view message =
       status.message().empty() ? StatusCodeName(status.code()) : status.message();
-  PrintError(what, InCommandWords(message), advice.empty() ? AdviceFor(status.code()) : advice);
+  PrintError(what, InCommandWords(message),
+             advice.empty() ? AdviceFor(status.code()) : std::string(advice));
   return ExitCodeFor(status.code());
 }
 

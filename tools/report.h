@@ -18,8 +18,11 @@ void PrintError(std::string_view what, std::string_view where, std::string_view 
 // names.
 std::string InCommandWords(std::string_view message);
 
-// What a person can do about a status; empty where nothing general can be said.
-std::string_view AdviceFor(StatusCode code);
+// What a person can do about a status; empty where nothing general can be said. `directory` is that
+// of the database concerned; empty: no database is.
+std::string AdviceFor(StatusCode code, std::string_view directory = "");
+// "`logwood check DIR` lists every damage", with the directory's own name.
+std::string CheckAdvice(std::string_view directory);
 ExitCode ExitCodeFor(StatusCode code);
 
 // Prints `what: message; advice` and says how to exit. An empty `advice` means AdviceFor.

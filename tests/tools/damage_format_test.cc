@@ -38,6 +38,23 @@ TEST(DamageFormat, SaysPlaceKeysAndPositions) {
       "first_position": 3, "last_position": 9})"));
 }
 
+TEST(DamageFormat, AnEventNamesItsPlaceOnce) {
+  Event event;
+  event.kind = EventKind::kCorruption;
+  event.detail = "a read met damage";
+  event.status = Status::Corruption("db/000012.table:64: what is wrong");
+  EXPECT_EQ(DamageEventText(event), "a read met damage: db/000012.table:64: what is wrong");
+  event.detail.clear();
+  EXPECT_EQ(DamageEventText(event), "db/000012.table:64: what is wrong");
+  event.status = Status();
+  event.file = "000012.table";
+  event.offset = 64;
+  event.detail = DamagedBlock().ToString() + "; left alone";
+  EXPECT_EQ(DamageEventText(event), "000012.table:64: what is wrong; left alone");
+  event.detail = "what is wrong";
+  EXPECT_EQ(DamageEventText(event), "000012.table:64: what is wrong");
+}
+
 TEST(DamageFormat, WhatIsNotKnownIsNotSaid) {
   EXPECT_EQ(DamageText(DamagedBlock()), "000012.table:64: what is wrong");
   const nlohmann::json found = JsonOf(DamagedBlock());

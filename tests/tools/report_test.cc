@@ -72,6 +72,13 @@ TEST(Report, AdviceOfTheCallerReplacesThatOfTheCode) {
   EXPECT_EQ(said, "logwood: a: b; do this\n");
 }
 
+TEST(Report, AdviceOnDamageNamesTheDirectoryAsAShellTakesIt) {
+  EXPECT_EQ(AdviceFor(StatusCode::kCorruption, "db"), "`logwood check db` lists every damage");
+  EXPECT_EQ(AdviceFor(StatusCode::kCorruption, "my db"),
+            "`logwood check 'my db'` lists every damage");
+  EXPECT_EQ(AdviceFor(StatusCode::kCorruption), "") << "which directory is not known";
+}
+
 TEST(Report, AStatusWithoutAMessageIsNamed) {
   const std::string said = ErrorsOf([] { static_cast<void>(Fail("wait", Status::Timeout(""))); });
   EXPECT_EQ(said, "logwood: wait: Timeout\n");

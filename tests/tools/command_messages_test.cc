@@ -1,0 +1,77 @@
+// What the logwood command says of damage and of directories without a database.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/tools/command_runner.h"
+
+namespace logwood::tools {
+namespace {
+
+// 20,000 records in one table; `my db` has a name that a shell takes apart.
+constexpr const char* kMakeMyDb =
+    "seq 20000 | sed 's/$/\\tvalue/' | logwood load 'my db' -q -\n"
+    "logwood compact 'my db' -q\n"
+    "table=$(ls -S 'my db'/*.table | head -n 1)\n";
+constexpr const char* kDamageABlock =
+    "printf X | dd of=\"$table\" bs=1 seek=5000 conv=notrunc 2> /dev/null\n";
+
+class CommandMessages : public testing::Test {
+ protected:
+  CommandRunner runner_;
+};
+
+size_t CountOf(const std::string& part, const std::string& text) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(CommandMessages, AWarningOfDamageNamesTheFileOnceAndTheDirectoryToCheck) {
+  const Ran ran = runner_.Shell(std::string(kMakeMyDb) +
+                                "truncate -s -10 \"$table\"\n"
+                                "logwood put 'my db' k v > /dev/null; basename \"$table\"");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const std::string table = ran.out.substr(0, ran.out.size() - 1);
+  EXPECT_TRUE(ran.err.starts_with("logwood: warning: " + table + ":")) << ran.err;
+  EXPECT_EQ(CountOf(table, ran.err), 1U) << ran.err;
+  EXPECT_TRUE(ran.err.ends_with("; `logwood check 'my db'` lists every damage\n")) << ran.err;
+}
+
+TEST_F(CommandMessages, AdviceNamesTheDirectorySoThatAShellTakesIt) {
+  runner_.Shell(std::string(kMakeMyDb) + kDamageABlock);
+  for (const std::string command : {"scan 'my db' > said", "count 'my db'", "export 'my db' file",
+                                    "compact 'my db' --force-last-level"}) {
+    const Ran ran = runner_.Run(command);
+    EXPECT_EQ(ran.status, 3) << command;
+    EXPECT_TRUE(ran.err.ends_with("; `logwood check 'my db'` lists every damage\n")) << ran.err;
+  }
+  EXPECT_EQ(CountOf("`logwood salvage 'my db' NEWDIR`", runner_.Run("check 'my db'").out), 1U);
+  EXPECT_EQ(CountOf("`logwood keyspaces 'my db' list`", runner_.Run("get 'my db' k -k no").err),
+            1U);
+  // One that does not open.
+  const Ran ran = runner_.Shell("rm 'my db/ROOT'; logwood get 'my db' k");
+  EXPECT_EQ(CountOf("`logwood check 'my db'`", ran.err), 1U) << ran.err;
+  EXPECT_EQ(CountOf("`logwood salvage 'my db' NEWDIR`", ran.err), 1U) << ran.err;
+}
+
+TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
+  runner_.Shell("mkdir empty");
+  for (const std::string verb : {"check", "salvage"}) {
+    const std::string target = verb == "salvage" ? " new" : "";
+    EXPECT_EQ(runner_.Run(verb + " none" + target).err,
+              "logwood: cannot " + verb +
+                  " none: there is no such directory, and so no database; mend the path\n");
+    EXPECT_EQ(runner_.Run(verb + " empty" + target).err,
+              "logwood: cannot " + verb + " empty: there is no database in it; mend the path\n");
+  }
+  EXPECT_EQ(runner_.Run("get none k").err,
+            "logwood: cannot open none: there is no such directory; `logwood put` and `logwood "
+            "load` create a database\n");
+  EXPECT_EQ(runner_.Run("get empty k").err,
+            "logwood: cannot open empty: there is no database in it; `logwood put` and `logwood "
+            "load` create a database\n");
+}
+
+}  // namespace
+}  // namespace logwood::tools
