@@ -8,13 +8,13 @@ namespace logwood::tools {
 
 namespace {
 
-bool IsPlain(char byte) {
+bool NeedsNoQuotes(char byte) {
   return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
          (byte >= '0' && byte <= '9') ||
          std::string_view("/._-+,:@%=").find(byte) != std::string_view::npos;
 }
 
-std::string Replace(std::string_view text, char from, std::string_view to) {
+std::string ReplaceAll(std::string_view text, char from, std::string_view to) {
   std::string replaced;
   for (const char byte : text) {
     if (byte == from) {
@@ -30,10 +30,10 @@ std::string Replace(std::string_view text, char from, std::string_view to) {
 
 std::string ShellPath(std::string_view path) {
   const std::string word = (path.starts_with('-') ? "./" : "") + std::string(path);
-  if (!word.empty() && std::all_of(word.begin(), word.end(), IsPlain)) return word;
+  if (!word.empty() && std::all_of(word.begin(), word.end(), NeedsNoQuotes)) return word;
   const std::string escaped = Encode(TextFormat::kAuto, word);
-  if (escaped == Replace(word, '\\', "\\\\")) return "'" + Replace(word, '\'', "'\\''") + "'";
-  return "$'" + Replace(escaped, '\'', "\\'") + "'";
+  if (escaped == ReplaceAll(word, '\\', "\\\\")) return "'" + ReplaceAll(word, '\'', "'\\''") + "'";
+  return "$'" + ReplaceAll(escaped, '\'', "\\'") + "'";
 }
 
 }  // namespace logwood::tools
