@@ -124,6 +124,7 @@ class TableVerifier {
   EntryChecker entries_;
   StreamHash hash_;
   bool blocks_good_ = true;
+  Status unread_;  // the first failed read: `hash_` is not the whole file's
   Status first_;
   std::string bytes_;
 };
@@ -139,7 +140,10 @@ void TableVerifier::Note(Status status, uint64_t offset, std::string first_key,
 bool TableVerifier::Read(uint64_t offset, uint64_t size, std::string* bytes, Status* status) {
   bytes->resize(size);
   *status = ReadExactly(s_.source, offset, size, bytes->data());
-  if (!status->ok()) return false;
+  if (!status->ok()) {
+    if (unread_.ok()) unread_ = *status;
+    return false;
+  }
   hash_.Update(*bytes);
   if (progress_) progress_(offset + size);
   return true;
@@ -240,6 +244,8 @@ Status TableVerifier::Run(const TableMeta* meta) {
   } else if (*size != s_.file_bytes) {
     NoteTable(TableDamage(path, std::min(*size, s_.file_bytes), "file size changed"), *size);
   }
+  // A read may have failed once, and each block of it was read all the same.
+  if (meta != nullptr && first_.ok() && !unread_.ok()) NoteTable(unread_, 0);
   if (meta != nullptr && first_.ok() && hash_.Digest() != meta->hash) {
     NoteTable(TableDamage(path, 0, "whole-file hash is not what the manifest says"), 0);
   }

@@ -73,6 +73,27 @@ TEST_F(TableCheckTest, EachFlippedByteIsReportedWithinTheTablesKeys) {
   }
 }
 
+TEST_F(TableCheckTest, EachDamagedBlockIsReportedWithItsOwnKeys) {
+  const size_t first_value = whole_.find("value");
+  const size_t last_value = whole_.rfind("value");
+  db_.Flip(name_, first_value);
+  db_.Flip(name_, last_value);
+  const Status status = Check();
+  ASSERT_EQ(found_.size(), 2u);
+  EXPECT_EQ(found_[0].first_keyspace, "default");
+  EXPECT_EQ(found_[0].first_key, "k100");
+  EXPECT_LT(found_[0].last_key, "k140");
+  EXPECT_GT(found_[1].first_key, "k120");
+  EXPECT_EQ(found_[1].last_key, "k159");
+  EXPECT_LT(found_[0].offset, found_[1].offset);
+  // Of positions only those of the whole table are known; the answer is the first damage.
+  EXPECT_EQ(found_[1].first_position, 1u);
+  EXPECT_EQ(found_[1].last_position, 60u);
+  EXPECT_NE(status.message().find(name_ + ":" + std::to_string(found_[0].offset) + ":"),
+            std::string_view::npos)
+      << status.ToString();
+}
+
 TEST_F(TableCheckTest, WithoutNamesKeyspacesHaveTheirNumbers) {
   db_.Flip(name_, 70);
   EXPECT_STATUS(kCorruption, Check(nullptr));
@@ -96,6 +117,47 @@ TEST_F(TableCheckTest, AnotherTableUnderItsNameIsDamage) {
   ASSERT_EQ(found_.size(), 1u);
   EXPECT_EQ(found_[0].first_key, "k100");
   EXPECT_EQ(found_[0].last_key, "k159");
+}
+
+TEST_F(TableCheckTest, WhatKeepsAFileFromBeingOpenedIsNoDamage) {
+  files_.SetFault([](FileOp op, const std::string&) {
+    return op == FileOp::kOpen ? Status::IoError("no descriptors") : Status();
+  });
+  EXPECT_STATUS(kIoError, Check());
+  EXPECT_TRUE(found_.empty());
+}
+
+TEST_F(TableCheckTest, EachFailedReadIsTheAnswer) {
+  files_.ResetCounts();
+  ASSERT_OK(Check());
+  const uint64_t operations = files_.total();
+  ASSERT_GT(operations, 2u);
+  for (uint64_t n = 1; n <= operations; ++n) {
+    SCOPED_TRACE("operation " + std::to_string(n));
+    files_.FailOperation(n);
+    EXPECT_STATUS(kIoError, Check());
+  }
+}
+
+TEST_F(TableCheckTest, DamageWeighsMoreThanAReadThatFailedBefore) {
+  files_.ResetCounts();
+  ASSERT_OK(Check());
+  const uint64_t operations = files_.total();
+  db_.Flip(name_, whole_.rfind("value"));
+  int met_both = 0;
+  for (uint64_t n = 1; n <= operations; ++n) {
+    files_.FailOperation(n);
+    const Status status = Check();
+    bool damage = false, failure = false;
+    for (const Damage& found : found_) {
+      (found.what.find("injected") != std::string::npos ? failure : damage) = true;
+    }
+    met_both += damage && failure;
+    if (damage) {
+      EXPECT_STATUS(kCorruption, status);
+    }
+  }
+  EXPECT_GT(met_both, 0);
 }
 
 }  // namespace
