@@ -1,6 +1,6 @@
 // GuardedFileSystem: a file system on which a failed directory sync stays failed, and which makes,
-// renames and removes files only as long as their directory is the one it was: where somebody moved
-// it away, another database may have its path.
+// links, renames and removes files only as long as their directory is the one it was: where
+// somebody moved it away, another database may have its path.
 //
 // After a failed sync the kernel may have dropped the names it was to write and call the directory
 // clean: a later sync that succeeds proves nothing about them (docs/decisions, 0009).
@@ -44,6 +44,10 @@ class GuardedFileSystem final : public ForwardingFileSystem {
   Status Rename(const std::string& from, const std::string& to) override {
     RETURN_IF_ERROR(CheckPath());
     return base()->Rename(from, to);
+  }
+  Status Link(const std::string& from, const std::string& to) override {
+    RETURN_IF_ERROR(CheckPath());
+    return base()->Link(from, to);
   }
 
   // The first failure, for ever after.
