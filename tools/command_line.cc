@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <new>
 #include <string>
 
 #include "tools/command.h"
@@ -80,7 +81,7 @@ ExitCode HelpOn(CLI::App& app, int argc, char** argv) {
 
 ExitCode Parse(CLI::App& app, int argc, char** argv) {
   try {
-    app.parse(argc, argv);
+    app.parse(argc, argv);  // runs the command
     return ExitCode::kOk;
   } catch (const CLI::CallForHelp&) {
     return PrintHelp(app.help());
@@ -92,6 +93,9 @@ ExitCode Parse(CLI::App& app, int argc, char** argv) {
     PrintError("usage", "more than it takes:" + extras, "see `" + CommandName(app) + " --help`");
   } catch (const CLI::ParseError& error) {
     PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
+  } catch (const std::bad_alloc&) {  // invariant 28: where nothing has happened yet
+    std::fputs("logwood: out of memory: the system gives no more\n", stderr);
+    return ExitCode::kIo;
   }
   return ExitCode::kUsage;
 }

@@ -108,6 +108,11 @@ std::string Json(const LoadArguments& arguments, const LoadReport& report, const
   return json.Finish() + "\n";
 }
 
+ExitCode FailLoad(const Target& target, const Status& status) {
+  if (!IsOutOfMemory(status)) return FailAt(target, "cannot load", status);
+  return Fail("cannot load", status, "less --memory needs less");
+}
+
 ExitCode RunLoad(LoadArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
   // Before the database: a wrong name must not leave an empty database behind.
@@ -132,8 +137,7 @@ ExitCode RunLoad(LoadArguments& arguments) {
                (*input)->name() + ": the last line has no newline: the input may be cut off");
   }
   code = ExitCodeOf(report);
-  if (report.end == LoadEnd::kFailed)
-    code = FailAt(arguments.target, "cannot load", loader.status());
+  if (report.end == LoadEnd::kFailed) code = FailLoad(arguments.target, loader.status());
   if (report.end == LoadEnd::kInterrupted) {
     PrintError("interrupted", (*input)->name(),
                "what is reported below is in the database; load the lines behind it, or all again");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <string>
 #include <utility>
 
 namespace logwood::tools {
@@ -12,9 +14,14 @@ LineReader::LineReader(Source source, size_t line_bytes_max, size_t read_bytes)
       read_bytes_(read_bytes),
       buffer_bytes_(line_bytes_max + read_bytes),
       // Not zeroed: what is never written takes no memory.
-      buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes_)) {}
+      buffer_(new (std::nothrow) char[buffer_bytes_]) {
+  if (buffer_ != nullptr) return;
+  status_ =
+      Status::Busy("no memory for lines of up to " + std::to_string(line_bytes_max_) + " bytes");
+}
 
 LineReader::Outcome LineReader::Next(std::span<char>* line) {
+  if (buffer_ == nullptr) return Outcome::kFailed;
   if (in_long_line_ && !StepOverLongLine()) return status_.ok() ? Outcome::kEnd : Outcome::kFailed;
   size_t searched = 0;  // bytes behind begin_ known to hold no newline
   while (true) {

@@ -30,7 +30,7 @@ class LineReader {
     kLine,     // *line is valid until the next call, and the caller's to change
     kEnd,      // nothing is left
     kTooLong,  // a line above the limit was stepped over
-    kFailed,   // the source failed: status()
+    kFailed,   // the source failed, or there is no memory for such lines (kBusy): status()
   };
 
   // Reads at most `read_bytes` at a time.
@@ -58,9 +58,9 @@ class LineReader {
   const size_t line_bytes_max_;
   const size_t read_bytes_;
   const size_t buffer_bytes_;
-  const std::unique_ptr<char[]> buffer_;
-  size_t begin_ = 0;  // of the bytes not yet given out
-  size_t end_ = 0;    // of the bytes read
+  const std::unique_ptr<char[]> buffer_;  // null: there is no memory
+  size_t begin_ = 0;                      // of the bytes not yet given out
+  size_t end_ = 0;                        // of the bytes read
   bool at_end_ = false;
   bool newline_missing_ = false;
   uint64_t line_number_ = 0;

@@ -152,6 +152,11 @@ bool Loader::AddRecord(std::string_view key, std::string_view value) {
     return BadLine(WhyRefused(key, value));
   }
   batch_.Put(keyspace_, key, value);
+  // An empty batch is not written, so Write would not say it.
+  if (!batch_.status().ok()) {
+    Fail(batch_.status());
+    return false;
+  }
   batch_data_bytes_ += bytes;
   taken_line_ = reader_.line_number();
   return batch_.count() < options_.batch_records || Commit();

@@ -69,12 +69,17 @@ ExitCode ExitCodeFor(StatusCode code) {
   }
 }
 
+bool IsOutOfMemory(const Status& status) {
+  return status.Is(StatusCode::kBusy) &&
+         status.message().find("no memory") != std::string_view::npos;
+}
+
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice) {
   const std::string_view message =
       status.message().empty() ? StatusCodeName(status.code()) : status.message();
   PrintError(what, InCommandWords(message),
              advice.empty() ? AdviceFor(status.code()) : std::string(advice));
-  return ExitCodeFor(status.code());
+  return IsOutOfMemory(status) ? ExitCode::kIo : ExitCodeFor(status.code());
 }
 
 }  // namespace logwood::tools

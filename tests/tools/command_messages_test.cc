@@ -1,8 +1,10 @@
-// What the logwood command says of damage and of directories without a database.
+// What the logwood command says of damage, of directories without a database and of memory that is
+// not to be had.
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "tests/support/sanitizers.h"
 #include "tests/tools/command_runner.h"
 
 namespace logwood::tools {
@@ -71,6 +73,28 @@ TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
   EXPECT_EQ(runner_.Run("get empty k").err,
             "logwood: cannot open empty: there is no database in it; `logwood put` and `logwood "
             "load` create a database\n");
+}
+
+// What the program itself takes of address space lies below, what the longest line of such a load
+// takes above.
+TEST_F(CommandMessages, ALoadThatFindsNoMemoryForItsLinesSaysSo) {
+  if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
+  const Ran ran =
+      runner_.Shell("echo 'k\tv' > in; ulimit -v 200000; logwood load db in --memory 1GiB");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_TRUE(ran.err.starts_with("logwood: cannot load: no memory for lines of up to "))
+      << ran.err;
+  EXPECT_TRUE(ran.err.ends_with("; less --memory needs less\n")) << ran.err;
+  EXPECT_EQ(CountOf("stopped before the first line", ran.out), 1U) << ran.out;
+}
+
+TEST_F(CommandMessages, ACommandWithoutMemoryEndsWithAMessage) {
+  if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
+  const Ran ran = runner_.Shell(
+      "head -c 60000000 /dev/zero > value; ulimit -v 50000; logwood put db k --value-file value");
+  EXPECT_EQ(ran.status, 3) << ran.err;
+  EXPECT_EQ(ran.err, "logwood: out of memory: the system gives no more\n");
+  EXPECT_EQ(runner_.Shell("test -e db").status, 1);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/sanitizers.h"
+
 namespace logwood::tools {
 namespace {
 
@@ -106,6 +108,24 @@ TEST(LineReader, AFailedSourceIsAnErrorAndNotAnEnd) {
   EXPECT_EQ(reader.Next(&line), Outcome::kLine);
   EXPECT_EQ(reader.Next(&line), Outcome::kFailed);
   EXPECT_EQ(reader.status().message(), "gone");
+}
+
+TEST(LineReader, NoMemoryForTheLongestLineIsAnErrorAndReadsNothing) {
+  if (test::kSanitized) GTEST_SKIP() << "sanitizers end the program where there is no memory";
+  bool read = false;
+  LineReader reader(
+      [&read](char*, size_t) -> Result<size_t> {
+        read = true;
+        return size_t{0};
+      },
+      size_t{1} << 62);
+  std::span<char> line;
+  for (int times = 0; times < 2; ++times) {
+    EXPECT_EQ(reader.Next(&line), Outcome::kFailed);
+    EXPECT_EQ(reader.status().code(), StatusCode::kBusy);
+    EXPECT_EQ(reader.status().message(), "no memory for lines of up to 4611686018427387904 bytes");
+  }
+  EXPECT_FALSE(read);
 }
 
 }  // namespace

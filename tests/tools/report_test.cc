@@ -79,6 +79,18 @@ TEST(Report, AdviceOnDamageNamesTheDirectoryAsAShellTakesIt) {
   EXPECT_EQ(AdviceFor(StatusCode::kCorruption), "") << "which directory is not known";
 }
 
+TEST(Report, NoMemoryIsNotTakenForADirectoryInUse) {
+  const Status no_memory = Status::Busy("batch: no memory for its 5 bytes");
+  const Status in_use = Status::Busy("db/LOCK: somebody holds it");
+  EXPECT_TRUE(IsOutOfMemory(no_memory));
+  EXPECT_FALSE(IsOutOfMemory(in_use));
+  EXPECT_FALSE(IsOutOfMemory(Status::Corruption("no memory")));
+  static_cast<void>(ErrorsOf([&] {
+    EXPECT_EQ(Fail("cannot load", no_memory), ExitCode::kIo);
+    EXPECT_EQ(Fail("cannot load", in_use), ExitCode::kProblem);
+  }));
+}
+
 TEST(Report, AStatusWithoutAMessageIsNamed) {
   const std::string said = ErrorsOf([] { static_cast<void>(Fail("wait", Status::Timeout(""))); });
   EXPECT_EQ(said, "logwood: wait: Timeout\n");
