@@ -35,9 +35,10 @@ struct LogRetention {
 struct Tuning {
   uint64_t memtable_bytes = 0;  // a memtable is sealed at this size; 4 KiB .. 1 GiB, at most half
                                 // of memory_budget_bytes
-  uint64_t table_bytes =
-      0;  // a table's data size at which compaction starts another; 1 KiB .. 4 GiB
-  uint32_t block_bytes = 0;                          // uncompressed data block; 256 .. 256 KiB
+  uint64_t table_bytes = 0;     // a table's data size at which compaction starts another; 1 KiB ..
+                                // 4 GiB. It does so earlier where filter and index reach their part
+                                // of memory_budget_bytes, as with many small records
+  uint32_t block_bytes = 0;     // uncompressed data block; 256 .. 256 KiB
   std::optional<uint64_t> cache_bytes = {};          // block cache; 0 .. memory_budget_bytes
   std::optional<uint32_t> filter_bits_per_key = {};  // 0 switches filters off; at most 32
   uint32_t level0_tables = 0;       // level-0 tables that start a compaction; 2 .. 64

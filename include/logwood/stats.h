@@ -37,7 +37,10 @@ struct MemoryStats {
   uint64_t memtable_bytes = 0;  // flushed ones that iterators still read included
   uint64_t cache_bytes = 0;     // blocks
   uint64_t table_bytes = 0;     // indexes and filters of open tables
-  // Held by iterators and pinned values: blocks, also of those in the cache, and the iterators.
+  // Held by iterators and pinned values: blocks, also of those in the cache, each once, and the
+  // iterators. No share of its own: a part of used_bytes. Beyond a third of the budget new
+  // iterators are kBusy and values are copied instead of pinned; for that a block counts for each
+  // iterator that stands on it, so it may come while this is less.
   uint64_t pinned_bytes = 0;
   uint64_t jobs_bytes = 0;  // buffers of running flushes and compactions
 };
