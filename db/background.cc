@@ -339,8 +339,8 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
   const Core& core = *parts_.core;
   const auto room = core.fs->FreeBytes(core.path);
   MutexLock lock(mutex_);
-  // What cannot be read is not picked again; the rest may go on.
-  if (!IsUnreadable(status)) {
+  // A compaction that cannot be read is not picked again; the rest may go on.
+  if (work != ErrorState::Work::kCompaction || !IsUnreadable(status)) {
     backoff_[static_cast<size_t>(work)].Failed(core.executor->NowNanos());
   }
   if (work == ErrorState::Work::kFlush) ++flush_failures_;

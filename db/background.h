@@ -7,9 +7,9 @@
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "compaction/backpressure.h"
@@ -91,7 +91,7 @@ class Background {
   static bool IsUnreadable(const Status& status) {
     return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotSupported);
   }
-  std::set<uint64_t> UnreadableInputs(const CompactionPlan& plan, const Status& status);
+  std::map<uint64_t, StatusCode> UnreadableInputs(const CompactionPlan& plan, const Status& status);
   Status QuarantinedLocked() const REQUIRES(mutex_);
   void ReportCompaction(const CompactionPlan& plan, const JobResult& result, uint64_t micros);
   Result<std::optional<CompactionPlan>> NextManual(const ManualRange& range);
@@ -145,7 +145,8 @@ class Background {
   uint32_t running_ GUARDED_BY(mutex_) = 0;     // plans under way, manual ones included
   uint64_t picks_ GUARDED_BY(mutex_) = 0;       // changes of busy_
   BusyTables busy_ GUARDED_BY(mutex_);
-  std::set<uint64_t> quarantine_ GUARDED_BY(mutex_);  // damaged tables; in busy_, too
+  // Tables that cannot be read, and why; in busy_, too.
+  std::map<uint64_t, StatusCode> quarantine_ GUARDED_BY(mutex_);
   std::string delay_reason_ GUARDED_BY(mutex_);
 };
 

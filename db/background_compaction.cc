@@ -123,7 +123,8 @@ Status Background::RunPlan(const CompactionPlan& plan) {
 
 // Reads the inputs of a compaction that met what it cannot read, reports the damage, and says which
 // cannot be read; all of them where none shows why.
-std::set<uint64_t> Background::UnreadableInputs(const CompactionPlan& plan, const Status& status) {
+std::map<uint64_t, StatusCode> Background::UnreadableInputs(const CompactionPlan& plan,
+                                                            const Status& status) {
   Core& core = *parts_.core;
   TableCheck check;
   check.fs = core.fs;
@@ -134,11 +135,12 @@ std::set<uint64_t> Background::UnreadableInputs(const CompactionPlan& plan, cons
     event.detail += "; compaction leaves the table alone until the next open";
     core.events->Emit(std::move(event));
   };
-  std::set<uint64_t> all, unreadable;
+  std::map<uint64_t, StatusCode> all, unreadable;
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
     for (const TableMetaPtr& table : *tables) {
-      all.insert(table->number);
-      if (!stopping() && IsUnreadable(CheckTable(check, *table))) unreadable.insert(table->number);
+      all[table->number] = status.code();
+      const Status checked = stopping() ? Status::Ok() : CheckTable(check, *table);
+      if (IsUnreadable(checked)) unreadable[table->number] = checked.code();
     }
   }
   if (!unreadable.empty() || stopping()) return unreadable;
@@ -146,21 +148,21 @@ std::set<uint64_t> Background::UnreadableInputs(const CompactionPlan& plan, cons
   event.kind = EventKind::kCorruption;
   event.status = status;
   event.detail =
-      "a compaction met damage that its tables do not show; they are left alone until "
+      "a compaction met what its tables do not show; they are left alone until "
       "the next open";
   core.events->Emit(std::move(event));
   return all;
 }
 
 void Background::Finish(const CompactionPlan& plan, const Status& status) {
-  std::set<uint64_t> unreadable;
+  std::map<uint64_t, StatusCode> unreadable;
   if (IsUnreadable(status)) unreadable = UnreadableInputs(plan, status);
   {
     MutexLock lock(mutex_);
     ClearBusy(plan);
     // These stay busy for ever: the rest of the tree is compacted around them.
-    busy_.tables.insert(unreadable.begin(), unreadable.end());
-    quarantine_.insert(unreadable.begin(), unreadable.end());
+    for (const auto& [number, why] : unreadable) busy_.tables.insert(number);
+    quarantine_.merge(unreadable);
     changed_.NotifyAll();
   }
   UpdateBacklog();
@@ -199,12 +201,14 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
 
 Status Background::QuarantinedLocked() const {
   std::string names;
-  for (const uint64_t number : quarantine_) {
+  bool damaged = false;
+  for (const auto& [number, why] : quarantine_) {
     names += (names.empty() ? "" : ", ") + TableFileName(number);
+    damaged |= why == StatusCode::kCorruption;
   }
-  return Status::Corruption(parts_.core->path +
-                            ": compaction leaves tables alone that it cannot read (" + names +
-                            "), and what they overlap");
+  return {damaged ? StatusCode::kCorruption : StatusCode::kNotSupported,
+          parts_.core->path + ": compaction leaves tables alone that it cannot read (" + names +
+              "), and what they overlap"};
 }
 
 Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range) {

@@ -201,7 +201,10 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
   damage.offset = flaw.offset;
   damage.what = flaw.what;
   bool certain = WasDurable(segment);
-  if (flaw.kind == Kind::kRecords) {
+  if (flaw.kind == Kind::kCommit) {
+    certain = true;  // no tear leaves a whole record, and opening refuses it
+    damage.first_position = damage.last_position = flaw.first_position;
+  } else if (flaw.kind == Kind::kRecords) {
     certain = certain && flaw.first_position <= durable_;
     // What is in tables needs no log: the rest of it was removed, and a crash brought this one
     // back.
@@ -306,7 +309,7 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
     if (!status.ok()) break;
     if (whole_looks == 0) summary = checker.summary();
     ++whole_looks;
-    not_opened = checker.not_opened();
+    if (not_opened.ok()) not_opened = checker.not_opened();
     confirmed.clear();
     for (const Damage& damage : found) {
       if (IsAmong(damage, last)) confirmed.push_back(damage);

@@ -136,7 +136,8 @@ Status InventoryTaker::ReadTreeFromRoot() {
         "clean close";
     inventory_.notes.push_back(std::move(note));
   }
-  // An open refuses them, unless its options say otherwise; all else is there.
+  // An open refuses them, unless they are only out of range and its options say otherwise; all else
+  // is there.
   const Status settings = SettingsOf(Options(), path_, tree).status();
   if (!settings.ok() && !IsDamage(settings)) return settings;
   if (!settings.ok()) AddDamage(DamageFrom(settings, path_, ManifestFileName(tree.root.manifest)));

@@ -12,9 +12,7 @@ SnapshotImpl::~SnapshotImpl() {
   if (!core_->in_child.load(std::memory_order_relaxed)) core_->snapshots.Release(this);
 }
 
-std::chrono::microseconds SnapshotImpl::age() const {
-  return std::chrono::duration_cast<std::chrono::microseconds>(core_->executor->Now() - made_);
-}
+std::chrono::microseconds SnapshotImpl::age() const { return AgeAt(core_->executor->Now()); }
 
 std::shared_ptr<const Snapshot> SnapshotList::Take(std::shared_ptr<Core> core,
                                                    std::string_view owner) {
@@ -24,20 +22,23 @@ std::shared_ptr<const Snapshot> SnapshotList::Take(std::shared_ptr<Core> core,
   snapshot->made_ = snapshot->core_->executor->Now();
   MutexLock lock(mutex_);
   snapshot->position_ = snapshot->core_->visible.load(std::memory_order_acquire);
-  live_.insert({snapshot->position_, snapshot.get()});
+  snapshot->number_ = ++taken_;
+  live_[{snapshot->position_, snapshot->number_}] = snapshot.get();
   return snapshot;
 }
 
 void SnapshotList::Release(SnapshotImpl* snapshot) {
   MutexLock lock(mutex_);
-  live_.erase({snapshot->position_, snapshot});
+  live_.erase({snapshot->position_, snapshot->number_});
 }
+
+Deadline SnapshotList::NowLocked() const { return live_.begin()->second->core_->executor->Now(); }
 
 std::vector<LogPos> SnapshotList::Positions() const {
   MutexLock lock(mutex_);
   std::vector<LogPos> positions;
-  for (const auto& [position, snapshot] : live_) {
-    if (positions.empty() || positions.back() != position) positions.push_back(position);
+  for (const auto& [place, snapshot] : live_) {
+    if (positions.empty() || positions.back() != place.first) positions.push_back(place.first);
   }
   return positions;
 }
@@ -49,19 +50,23 @@ size_t SnapshotList::count() const {
 
 LogPos SnapshotList::oldest() const {
   MutexLock lock(mutex_);
-  return live_.empty() ? 0 : live_.begin()->first;
+  return live_.empty() ? 0 : live_.begin()->first.first;
 }
 
 std::vector<std::string> SnapshotList::NewlyOlderThan(std::chrono::seconds age) {
   MutexLock lock(mutex_);
   std::vector<std::string> old;
-  for (const auto& [position, snapshot] : live_) {
+  if (live_.empty()) return old;
+  const Deadline now = NowLocked();
+  for (const auto& [place, snapshot] : live_) {
+    const std::chrono::microseconds own = snapshot->AgeAt(now);
     // In seconds: the largest age is more than microseconds can say.
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(snapshot->age());
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(own);
     if (snapshot->warned_ || seconds < age) continue;
     snapshot->warned_ = true;
-    old.push_back("position " + std::to_string(position) + ", owner \"" + Escape(snapshot->owner_) +
-                  "\", age " + HumanMicros(static_cast<uint64_t>(snapshot->age().count())));
+    old.push_back("position " + std::to_string(place.first) + ", owner \"" +
+                  Escape(snapshot->owner_) + "\", age " +
+                  HumanMicros(static_cast<uint64_t>(own.count())));
   }
   return old;
 }
@@ -74,9 +79,11 @@ std::optional<std::chrono::microseconds> SnapshotList::UntilOlderThan(
       std::min(age, std::chrono::duration_cast<std::chrono::seconds>(microseconds::max()));
   std::optional<microseconds> left;
   MutexLock lock(mutex_);
-  for (const auto& [position, snapshot] : live_) {
+  if (live_.empty()) return left;
+  const Deadline now = NowLocked();
+  for (const auto& [place, snapshot] : live_) {
     if (snapshot->warned_) continue;
-    const microseconds own = std::max(limit - snapshot->age(), microseconds(0));
+    const microseconds own = std::max(limit - snapshot->AgeAt(now), microseconds(0));
     left = std::min(left.value_or(own), own);
   }
   return left;

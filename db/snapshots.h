@@ -4,9 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -28,8 +28,13 @@ class SnapshotImpl final : public Snapshot {
 
  private:
   friend class SnapshotList;
+  std::chrono::microseconds AgeAt(Deadline now) const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(now - made_);
+  }
+
   std::shared_ptr<Core> core_;  // alive as long as its snapshots
   LogPos position_ = 0;
+  uint64_t number_ = 0;  // in the order in which they were taken
   std::string owner_;
   Deadline made_;
   bool warned_ = false;
@@ -52,9 +57,13 @@ class SnapshotList {
  private:
   friend class SnapshotImpl;
   void Release(SnapshotImpl* snapshot);
+  // REQUIRES: there are any.
+  Deadline NowLocked() const REQUIRES(mutex_);
 
   mutable Mutex mutex_;
-  std::set<std::pair<LogPos, SnapshotImpl*>> live_ GUARDED_BY(mutex_);
+  // By position and number: an order by addresses would be another one each time.
+  std::map<std::pair<LogPos, uint64_t>, SnapshotImpl*> live_ GUARDED_BY(mutex_);
+  uint64_t taken_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace logwood

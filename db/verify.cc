@@ -61,7 +61,7 @@ class Verifier {
       damage.what = flaw.what;
       damage.first_position = flaw.first_position;
       damage.last_position = flaw.last_position;
-      if (flaw.kind != Kind::kRecords) damage.what += "; no commit is affected";
+      if (flaw.first_position == 0) damage.what += "; no commit is affected";
       Found(damage);
     };
     for (const SegmentFlaw& flaw : (*survey)->head_flaws()) flaw_found(flaw);

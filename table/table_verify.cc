@@ -245,7 +245,7 @@ Status TableVerifier::Run(const TableMeta* meta) {
     NoteTable(TableDamage(path, std::min(*size, s_.file_bytes), "file size changed"), *size);
   }
   // A read may have failed once, and each block of it was read all the same.
-  if (meta != nullptr && first_.ok() && !unread_.ok()) NoteTable(unread_, 0);
+  if (meta != nullptr && first_.ok()) first_ = unread_;
   if (meta != nullptr && first_.ok() && hash_.Digest() != meta->hash) {
     NoteTable(TableDamage(path, 0, "whole-file hash is not what the manifest says"), 0);
   }

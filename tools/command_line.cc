@@ -30,8 +30,8 @@ constexpr const char* kLineExamples = R"(Examples:
   logwood salvage /tmp/db /tmp/saved          copy what can be read of a damaged one
 
 `logwood COMMAND --help` explains a command and shows examples of it.
-Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error or damage;
-130 interrupted.
+Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error, damage,
+or no memory; 130 interrupted.
 )";
 
 void AddCommands(CLI::App& app, ExitCode* exit_code) {
@@ -93,8 +93,9 @@ ExitCode Parse(CLI::App& app, int argc, char** argv) {
     PrintError("usage", "more than it takes:" + extras, "see `" + CommandName(app) + " --help`");
   } catch (const CLI::ParseError& error) {
     PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
-  } catch (const std::bad_alloc&) {  // invariant 28: where nothing has happened yet
-    std::fputs("logwood: out of memory: the system gives no more\n", stderr);
+  } catch (const std::bad_alloc&) {  // invariant 28
+    std::fputs("logwood: out of memory: the system gives no more; what was begun is not complete\n",
+               stderr);
     return ExitCode::kIo;
   }
   return ExitCode::kUsage;

@@ -109,7 +109,7 @@ std::string Json(const LoadArguments& arguments, const LoadReport& report, const
 }
 
 ExitCode FailLoad(const Target& target, const Status& status) {
-  if (!IsOutOfMemory(status)) return FailAt(target, "cannot load", status);
+  if (!status.Is(StatusCode::kBusy)) return FailAt(target, "cannot load", status);
   return Fail("cannot load", status, "less --memory needs less");
 }
 

@@ -88,9 +88,7 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
     return ExitCode::kOk;
   }
   std::string advice;
-  if (IsOutOfMemory(opened.status()))
-    return Fail("cannot open " + target.directory, opened.status());
-  if (opened.status().Is(StatusCode::kBusy) && !options.ignore_writer) {
+  if (IsInUse(opened.status()) && !options.ignore_writer) {
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
@@ -122,10 +120,10 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
   if (!opened.ok()) {
-    const bool in_use = opened.status().Is(StatusCode::kBusy) && !IsOutOfMemory(opened.status());
-    return FailOpening(
-        target, opened.status(),
-        in_use ? "another process has the directory open; end it, or wait for it" : "");
+    return FailOpening(target, opened.status(),
+                       IsInUse(opened.status())
+                           ? "another process has the directory open; end it, or wait for it"
+                           : "");
   }
   *db = std::move(*opened);
   return ExitCode::kOk;

@@ -84,7 +84,7 @@ ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bo
     return FailWithoutDatabase(arguments.target, "salvage");
   }
   std::string advice;
-  if (status.Is(StatusCode::kBusy)) {
+  if (IsInUse(status)) {
     advice =
         "another process has it open for writing; end it first, or copy what it has on disk "
         "with --ignore-writer";

@@ -69,9 +69,12 @@ ExitCode ExitCodeFor(StatusCode code) {
   }
 }
 
-bool IsOutOfMemory(const Status& status) {
+bool IsInUse(const Status& status) {
+  const auto says = [&status](const char* what) {
+    return status.message().find(what) != std::string_view::npos;
+  };
   return status.Is(StatusCode::kBusy) &&
-         status.message().find("no memory") != std::string_view::npos;
+         (says(": somebody else holds it") || says(": a writer removes files"));
 }
 
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice) {
@@ -79,7 +82,8 @@ ExitCode Fail(std::string_view what, const Status& status, std::string_view advi
       status.message().empty() ? StatusCodeName(status.code()) : status.message();
   PrintError(what, InCommandWords(message),
              advice.empty() ? AdviceFor(status.code()) : std::string(advice));
-  return IsOutOfMemory(status) ? ExitCode::kIo : ExitCodeFor(status.code());
+  const bool short_of_resources = status.Is(StatusCode::kBusy) && !IsInUse(status);
+  return short_of_resources ? ExitCode::kIo : ExitCodeFor(status.code());
 }
 
 }  // namespace logwood::tools

@@ -24,12 +24,12 @@ std::string AdviceFor(StatusCode code, std::string_view directory = "");
 // "`logwood check DIR` lists every damage", with the directory's own name.
 std::string CheckAdvice(std::string_view directory);
 ExitCode ExitCodeFor(StatusCode code);
-// Memory that is not to be had is kBusy, as a directory in use is (docs/invariants.md, 28); only
-// the message tells them apart.
-bool IsOutOfMemory(const Status& status);
+// A directory in use is kBusy, as memory and threads are that the system has not
+// (docs/invariants.md, 28 and 29); only the message tells them apart.
+bool IsInUse(const Status& status);
 
-// Prints `what: message; advice` and says how to exit: ExitCodeFor, but kIo where IsOutOfMemory. An
-// empty `advice` means AdviceFor.
+// Prints `what: message; advice` and says how to exit: ExitCodeFor, but kIo for a kBusy that is not
+// IsInUse. An empty `advice` means AdviceFor.
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice = "");
 
 }  // namespace logwood::tools

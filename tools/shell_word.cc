@@ -29,7 +29,8 @@ std::string ReplaceAll(std::string_view text, char from, std::string_view to) {
 }  // namespace
 
 std::string ShellPath(std::string_view path) {
-  const std::string word = (path.starts_with('-') ? "./" : "") + std::string(path);
+  const std::string word =
+      (path.starts_with('-') || path.starts_with('=') ? "./" : "") + std::string(path);
   if (!word.empty() && std::all_of(word.begin(), word.end(), NeedsNoQuotes)) return word;
   const std::string escaped = Encode(TextFormat::kAuto, word);
   if (escaped == ReplaceAll(word, '\\', "\\\\")) return "'" + ReplaceAll(word, '\'', "'\\''") + "'";

@@ -112,7 +112,7 @@ class RecordSurvey {
     RETURN_IF_ERROR(window_->Fetch(at, kFrameHeadBytes, end_, &bytes));
     const uint64_t end = at + kFrameHeadBytes + LoadFixed<uint32_t>(bytes.data());
     if (taken.Is(StatusCode::kCorruption)) {
-      flaw_({Kind::kRecords, at, end, std::string(taken.message()), position, position});
+      flaw_({Kind::kCommit, at, end, std::string(taken.message()), position, position});
     } else if (taken.Is(StatusCode::kNotSupported)) {
       return taken.WithContext(path_ + ":" + std::to_string(at) + ": position " +
                                std::to_string(position));

@@ -31,12 +31,14 @@ struct SegmentFlaw {
     kUnused,      // bytes that say nothing are not zero
     kCatalogue,
     kRecords,  // commits first_position to last_position are not there
+    kCommit,   // a whole record, of first_position, that its reader calls damaged
     kTrailer,  // the index of a sealed segment; no commit is affected
   };
   Kind kind = Kind::kRecords;
   uint64_t offset = 0, end = 0;  // end: behind the last byte concerned; at least offset
   std::string what;
-  LogPos first_position = 0, last_position = 0;  // kRecords; last kPositionMax: how many is unknown
+  // kRecords and kCommit; last kPositionMax: how many is unknown
+  LogPos first_position = 0, last_position = 0;
 };
 
 class SegmentSurvey {
@@ -73,7 +75,7 @@ class SegmentSurvey {
     bool sealed = false;
   };
   // All good records in order, and what is bad between them. A record that record() calls
-  // kCorruption is a flaw of its own; any other error of it ends the reading, kNotSupported with
+  // kCorruption is a kCommit flaw; any other error of it ends the reading, kNotSupported with
   // the place. The file is open only meanwhile: there may be more segments than descriptors.
   Result<Summary> Read(const Limits& limits,
                        const std::function<Status(const CommitRecord&)>& record,

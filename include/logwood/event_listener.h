@@ -28,7 +28,7 @@ enum class EventKind : uint8_t {
   kFlush,            // a memtable became a table
   kCompaction,       // tables were merged or moved
   kStall,            // writers are delayed: micros, detail says why
-  kCorruption,       // `status` says where: file and offset
+  kCorruption,       // where: `file` and `offset`; where `file` is empty, in `status`
   kBackgroundError,  // a flush, compaction or sync failed
   kResumed,          // work that had failed succeeds again
   kKeyspaceCreated,

@@ -33,16 +33,16 @@ enum class StatusCode : uint8_t {
   kCorruption = 3,       // bytes on disk are not what was written; the message names file:offset
   kIoError = 4,          // the file system said no; the message names the operation and the path
   kNoSpace = 5,          // the disk is full; make room, writes resume by themselves
-  kBusy = 6,             // somebody else has it: a second open, a lock, a limit of pins
-  kTimeout = 7,          // the deadline passed; try again
-  kCancelled = 8,        // (not used yet) another thread cancelled the call
-  kClosed = 9,           // the database (or the handle) is closed
-  kReadOnly = 10,        // opened read-only, or stopped accepting writes after a failed sync
-  kNotSupported = 11,    // a newer format or a feature this build does not have
-  kConflict = 12,        // (not used yet) a condition or transaction did not hold; read again
-  kAlreadyExists = 13,   // asked to create what is there
-  kTrimmed = 14,         // (not used yet) that position of the log is gone; bootstrap
-  kWrongHistory = 15,    // (not used yet) a cursor of another database, or of a fork of this one
+  kBusy = 6,     // somebody else has it (a lock, a limit of pins), or there is no memory or thread
+  kTimeout = 7,  // the deadline passed; try again
+  kCancelled = 8,       // (not used yet) another thread cancelled the call
+  kClosed = 9,          // the database (or the handle) is closed
+  kReadOnly = 10,       // opened read-only, or stopped accepting writes after a failed sync
+  kNotSupported = 11,   // a newer format or a feature this build does not have
+  kConflict = 12,       // (not used yet) a condition or transaction did not hold; read again
+  kAlreadyExists = 13,  // asked to create what is there
+  kTrimmed = 14,        // (not used yet) that position of the log is gone; bootstrap
+  kWrongHistory = 15,   // (not used yet) a cursor of another database, or of a fork of this one
 };
 
 // The code's name as written above without the k: "NotFound". Never null.

@@ -205,7 +205,7 @@ TEST_F(KilledDatabaseV1, HoldsWhatAKillLeaves) {
   EXPECT_EQ(root.history_id, kKilledHistory);
   ASSERT_OK_AND_ASSIGN(const ManifestContents manifest,
                        ReadManifest(fs_.get(), "db", root.manifest));
-  EXPECT_GE(manifest.edits.size(), 3u);
+  EXPECT_EQ(manifest.edits.size(), 3u);
   EXPECT_FALSE(manifest.edits.back().clean_close.has_value());
   ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
   ASSERT_OK_AND_ASSIGN(const DirectoryListing listing, ListDirectory(fs_.get(), "db"));

@@ -60,6 +60,20 @@ TEST_F(SnapshotsTest, AnOldOneIsReportedOnce) {
   EXPECT_TRUE(list().NewlyOlderThan(std::chrono::seconds(0)).empty());
 }
 
+// The memory of one that was released is used again: addresses are no order.
+TEST_F(SnapshotsTest, ThoseOfOnePositionAreToldInTheOrderTheyWereTaken) {
+  std::vector<std::shared_ptr<const Snapshot>> snapshots;
+  for (const char* owner : {"x1", "x2", "x3"}) snapshots.push_back(TakeAt(3, owner));
+  snapshots.push_back(TakeAt(3, "a"));
+  for (int i = 2; i >= 0; --i) snapshots[static_cast<size_t>(i)].reset();
+  for (const char* owner : {"b", "c", "d"}) snapshots.push_back(TakeAt(3, owner));
+  std::string order;
+  for (const std::string& told : list().NewlyOlderThan(std::chrono::seconds(0))) {
+    order += told.at(told.find('"') + 1);
+  }
+  EXPECT_EQ(order, "abcd");
+}
+
 TEST_F(SnapshotsTest, ConcurrentTakingAndReleasingLosesNone) {
   std::vector<std::thread> threads;
   auto kept = TakeAt(1);

@@ -121,6 +121,7 @@ TEST_P(UnknownKindTest, ACompactionThatMeetsItLeavesItsTableAlone) {
   ExpectRefused(opened_->CompactAll({true}));
   // Not met again; what it does not overlap is compacted.
   const Status again = opened_->CompactAll({true});
+  EXPECT_STATUS(kNotSupported, again);
   EXPECT_NE(again.message().find("leaves tables alone"), std::string_view::npos)
       << again.ToString();
   ASSERT_OK(opened_->Put({}, "zz", "new"));
@@ -208,6 +209,29 @@ TEST(UnreadableBatchTest, CheckAndVerifyTellItAndReadOn) {
   ASSERT_OK_AND_ASSIGN(const auto opened, DB::Open(opening, "db"));
   EXPECT_STATUS(kCorruption, opened->Verify(tell));
   EXPECT_EQ(told, expected);
+}
+
+// Nothing recorded it as durable, but no tear leaves such a thing, and opening refuses it.
+TEST(UnreadableBatchTest, ItIsDamageBehindTheDurablePointToo) {
+  HandmadeDatabase db;
+  Edit edit = HandmadeDatabase::FirstEdit();
+  edit.first_segment = 3;
+  db.BeginManifest(2, edit);
+  db.BeginSegment(3);
+  db.Put("a");
+  db.Commit("\x01");
+  db.CloseLog();
+  Options opening;
+  opening.file_system = db.fs();
+  EXPECT_STATUS(kCorruption, DB::Open(opening, "db"));
+  std::vector<LogPos> told;
+  DirectoryCheckOptions options;
+  options.fs = db.fs();
+  options.path = "db";
+  options.damage = [&](const Damage& damage) { told.push_back(damage.first_position); };
+  options.note = [](const Damage&) {};
+  EXPECT_OK(CheckDirectory(options));
+  EXPECT_EQ(told, std::vector<LogPos>{2});
 }
 
 // The reserved ones, and those nobody has thought of: all that an entry has room for.

@@ -81,10 +81,10 @@ TEST(Report, AdviceOnDamageNamesTheDirectoryAsAShellTakesIt) {
 
 TEST(Report, NoMemoryIsNotTakenForADirectoryInUse) {
   const Status no_memory = Status::Busy("batch: no memory for its 5 bytes");
-  const Status in_use = Status::Busy("db/LOCK: somebody holds it");
-  EXPECT_TRUE(IsOutOfMemory(no_memory));
-  EXPECT_FALSE(IsOutOfMemory(in_use));
-  EXPECT_FALSE(IsOutOfMemory(Status::Corruption("no memory")));
+  const Status in_use = Status::Busy("lock no memory/LOCK: somebody else holds it");
+  EXPECT_FALSE(IsInUse(no_memory));
+  EXPECT_FALSE(IsInUse(Status::Busy("start a thread: the system has none to give")));
+  EXPECT_TRUE(IsInUse(in_use));
   static_cast<void>(ErrorsOf([&] {
     EXPECT_EQ(Fail("cannot load", no_memory), ExitCode::kIo);
     EXPECT_EQ(Fail("cannot load", in_use), ExitCode::kProblem);

@@ -21,6 +21,7 @@ TEST(ShellWord, QuotesOnlyWhereTheyAreNeeded) {
   EXPECT_EQ(ShellPath("~"), "'~'");
   EXPECT_EQ(ShellPath(""), "''");
   EXPECT_EQ(ShellPath("-db"), "./-db");
+  EXPECT_EQ(ShellPath("=db"), "./=db");
   EXPECT_EQ(ShellPath("Datenb\xc3\xa4nke"), "'Datenb\xc3\xa4nke'");
   EXPECT_EQ(ShellPath("a\nb"), R"($'a\nb')");
 }

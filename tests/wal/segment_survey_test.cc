@@ -79,7 +79,7 @@ TEST_F(SegmentSurveyTest, ADamagedRecordIsToldAndThoseBehindItAreRead) {
 
 TEST_F(SegmentSurveyTest, ARecordThatItsReaderCallsDamagedIsAFlawOfItsOwn) {
   refused_ = 4;
-  ExpectFlaw(Kind::kRecords, log_.records()[3].begin, 4, 4);
+  ExpectFlaw(Kind::kCommit, log_.records()[3].begin, 4, 4);
   EXPECT_EQ(flaws_[0].end, log_.records()[3].end);
   EXPECT_EQ(flaws_[0].what, "no batch");
 }
