@@ -172,8 +172,11 @@ Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
       segment.survey
           ->Read(segment.limits, take, [&](const SegmentFlaw& flaw) { TellFlaw(segment, flaw); })
           .status();
-  if (!read.Is(StatusCode::kNotSupported)) RETURN_IF_ERROR(std::move(read));
-  if (not_opened_.ok()) not_opened_ = std::move(read);
+  if (!read.Is(StatusCode::kNotSupported)) {
+    RETURN_IF_ERROR(std::move(read));
+  } else if (not_opened_.ok()) {
+    not_opened_ = std::move(read);
+  }
   Advance(segment.survey->file_bytes());
   return Status::Ok();
 }
@@ -202,7 +205,8 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
   damage.what = flaw.what;
   bool certain = WasDurable(segment);
   if (flaw.kind == Kind::kCommit) {
-    certain = true;  // no tear leaves a whole record, and opening refuses it
+    // No tear leaves a whole record, and opening refuses one that it comes to.
+    certain = flaw.first_position <= std::max(summary_.last_position, durable_);
     damage.first_position = damage.last_position = flaw.first_position;
   } else if (flaw.kind == Kind::kRecords) {
     certain = certain && flaw.first_position <= durable_;

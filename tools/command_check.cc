@@ -81,7 +81,7 @@ ExitCode LockDirectory(const Target& target, std::unique_ptr<FileLock>* lock) {
   if (taken.status().Is(StatusCode::kNotFound)) return ExitCode::kOk;  // nobody holds it
   return Fail(
       "cannot check " + target.directory, taken.status(),
-      taken.status().Is(StatusCode::kBusy)
+      IsInUse(taken.status())
           ? "another process has it open for writing: --ignore-writer checks it all the same"
           : "");
 }

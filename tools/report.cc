@@ -74,7 +74,8 @@ bool IsInUse(const Status& status) {
     return status.message().find(what) != std::string_view::npos;
   };
   return status.Is(StatusCode::kBusy) &&
-         (says(": somebody else holds it") || says(": a writer removes files"));
+         (says(": somebody else holds it") || says(": it is removed and made again") ||
+          says(": a writer removes files"));
 }
 
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice) {
