@@ -127,6 +127,10 @@ ExitCode RunExport(const ExportArguments& arguments) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");
   }
   code = CloseAfter(*opened.db, code);
+  if (code == ExitCode::kOk && !read_to_the_end && arguments.file != "-") {
+    PrintError("cannot export all of it to " + arguments.file, "its reader went away", "");
+    return ExitCode::kProblem;
+  }
   if (code == ExitCode::kOk) {
     PrintSummary(arguments, exported, left_out, MonotonicMicros() - start_us);
   }

@@ -51,6 +51,19 @@ class WarnOfDamage final : public EventListener {
   const std::string directory_;
 };
 
+// Of what an open left out of the log, or a later one for writing will.
+void WarnOfTail(const Target& target, const DB& db, bool reading) {
+  const RecoveryInfo info = db.GetRecoveryInfo();
+  if (info.unproven_tail_bytes == 0) return;
+  PrintError("warning",
+             info.unproven_tail_file + ":" + std::to_string(info.unproven_tail_offset) + ": " +
+                 Counted(info.unproven_tail_bytes, "byte") +
+                 " behind the last good commit count no more; they were never known to be durable",
+             reading ? "before the first write, `logwood salvage " + ShellPath(target.directory) +
+                           " NEWDIR` copies what is whole among them"
+                     : "");
+}
+
 }  // namespace
 
 ExitCode FailAt(const Target& target, std::string_view what, const Status& status) {
@@ -85,6 +98,8 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
   Result<std::unique_ptr<DB>> opened = DB::OpenReadOnly(options, target.directory);
   if (opened.ok()) {
     *db = std::move(*opened);
+    if (!options.ignore_writer)
+      WarnOfTail(target, **db, true);  // a writer's store under way is no tail
     return ExitCode::kOk;
   }
   std::string advice;
@@ -126,6 +141,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
                            : "");
   }
   *db = std::move(*opened);
+  WarnOfTail(target, **db, false);
   return ExitCode::kOk;
 }
 

@@ -100,5 +100,24 @@ TEST_F(CommandMessages, ACommandWithoutMemoryEndsWithAMessage) {
   EXPECT_EQ(runner_.Shell("test -e db").status, 1);
 }
 
+// A tail is no damage, but rotten bytes in commits that were never synced look the same.
+TEST_F(CommandMessages, EachOpenTellsOfATailOfTheLog) {
+  runner_.Shell(
+      "mkfifo pipe; logwood load 'my db' --batch-records 1 -q pipe > /dev/null 2>&1 & exec 3> "
+      "pipe\n"
+      "printf 'a\\t1\\nb\\t2\\n' >&3\n"
+      "until [ \"$(logwood count 'my db' --ignore-writer 2> /dev/null)\" = 2 ]; do sleep 0.02; "
+      "done\n"
+      "kill -9 $!; wait; printf garbage >> 'my db'/*.log");
+  const Ran reading = runner_.Run("count 'my db'");
+  EXPECT_EQ(reading.out, "2\n") << reading.err;
+  EXPECT_EQ(CountOf(".log:", reading.err), 1U) << reading.err;
+  EXPECT_EQ(CountOf("`logwood salvage 'my db' NEWDIR`", reading.err), 1U) << reading.err;
+  const Ran writing = runner_.Run("put 'my db' c 3");
+  EXPECT_EQ(writing.status, 0);
+  EXPECT_EQ(CountOf("behind the last good commit", writing.err), 1U) << writing.err;
+  EXPECT_EQ(runner_.Run("count 'my db'").err, "") << "it was cut";
+}
+
 }  // namespace
 }  // namespace logwood::tools
