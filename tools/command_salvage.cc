@@ -100,6 +100,11 @@ ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bo
 
 ExitCode RunSalvage(const SalvageArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
+  if (LiesIn(arguments.new_directory, arguments.target.directory)) {
+    return Fail("cannot salvage",
+                Status::InvalidArgument(arguments.new_directory +
+                                        ": it lies in the source, which salvage does not change"));
+  }
   CatchInterrupts();
   Progress progress({.label = "salvage", .unit = "bytes", .total = 0, .wanted = !arguments.quiet});
   Output out(STDOUT_FILENO);

@@ -86,6 +86,12 @@ ExitCode Output::Finish(ExitCode code) {
 
 bool LiesIn(const std::string& file, const std::string& directory) {
   std::error_code error;
+  // One of its files may have a second name elsewhere.
+  if (std::filesystem::is_regular_file(file, error)) {
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+      if (std::filesystem::equivalent(entry.path(), file, error)) return true;
+    }
+  }
   std::filesystem::path at = std::filesystem::canonical(DirectoryOf(BehindLinks(file)), error);
   if (error) return false;
   while (true) {

@@ -59,7 +59,7 @@ class Output {
 };
 
 // True where the file, there or not, is in `directory` or below it, whatever links and dots lead
-// there.
+// there, or is a second name of a file in it.
 bool LiesIn(const std::string& file, const std::string& directory);
 
 // Writes a short report to standard output.

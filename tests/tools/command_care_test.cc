@@ -68,7 +68,15 @@ TEST(Care, AnExportIntoTheDatabaseItReadsIsRefused) {
     EXPECT_EQ(ran.status, 2) << arguments << ": " << ran.err;
     EXPECT_TRUE(Says(ran, ": it lies in the database's directory")) << ran.err;
   }
+  EXPECT_EQ(runner.Shell("ln db/*.log second; logwood export db second").status, 2);
   EXPECT_EQ(runner.Shell("ls db | cmp - before && cmp db/ROOT kept").status, 0);
+  EXPECT_EQ(runner.Run("count db").out, "1\n");
+  for (const std::string inside : {"db/new", "link/new", "./db/../db/new"}) {
+    const Ran ran = runner.Run("salvage db " + inside);
+    EXPECT_EQ(ran.status, 2) << inside << ": " << ran.err;
+    EXPECT_TRUE(Says(ran, "it lies in the source")) << ran.err;
+  }
+  EXPECT_EQ(runner.Shell("ls db | cmp - before").status, 0);
   EXPECT_EQ(runner.Run("export db dbx").status, 0) << "only begins like it";
 }
 
