@@ -26,9 +26,10 @@ constexpr const char* kCheckExamples = R"(  logwood check /tmp/db
   logwood check /tmp/db --json                           a JSON object a damage, then a summary
   logwood check /tmp/db --ignore-writer                  while an application has it open
 
-Reads only, also what does not open any more. Exit status 0: every byte is as it was written. 3:
-damage; each is printed with file, offset, and the keys and positions it may affect. A note is no
-damage: it tells what a crash may leave. `logwood salvage` copies what can still be read.)";
+Reads only, also what does not open any more. Exit status 0: no damage. 3: damage;
+each is printed with file, offset, and the keys and positions it may affect. A note is no damage: it
+tells what a crash may leave, and rotten bytes behind the last durable commit look the same.
+`logwood salvage` copies what can still be read.)";
 
 struct CheckArguments {
   Target target;
