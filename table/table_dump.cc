@@ -11,6 +11,13 @@ namespace logwood {
 
 namespace {
 
+// "kind 9" for what this build does not know.
+std::string EntryKindName(EntryKind kind) {
+  if (kind == EntryKind::kDelete) return "delete";
+  if (kind == EntryKind::kPut) return "put";
+  return "kind " + std::to_string(static_cast<unsigned>(kind));
+}
+
 using Numbers = std::vector<std::pair<std::string_view, uint64_t>>;
 
 Numbers NumbersOf(const TableReader& table) {
@@ -103,12 +110,6 @@ std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
 }
 
 }  // namespace
-
-std::string EntryKindName(EntryKind kind) {
-  if (kind == EntryKind::kDelete) return "delete";
-  if (kind == EntryKind::kPut) return "put";
-  return "kind " + std::to_string(static_cast<unsigned>(kind));
-}
 
 void DumpTableProperties(const TableReader& table, TableDumpFormat format, const LineSink& line) {
   if (format == TableDumpFormat::kJson) {

@@ -31,7 +31,4 @@ void DumpTableProperties(const TableReader& table, TableDumpFormat format, const
 Status DumpTableEntries(const TableReader& table, const TableDumpOptions& options,
                         const LineSink& line);
 
-// "put", "delete", ... ; "kind 9" for what this build does not know.
-std::string EntryKindName(EntryKind kind);
-
 }  // namespace logwood

@@ -14,7 +14,6 @@
 #include "tools/output.h"
 #include "tools/progress.h"
 #include "tools/report.h"
-#include "tools/shell_word.h"
 #include "util/escape.h"
 #include "util/json_writer.h"
 
@@ -64,8 +63,8 @@ std::string Summary(const CheckArguments& arguments, const DirectoryCheckSummary
   text += HumanBytes(found.bytes) + " read in " + HumanMicros(micros) + ", up to position " +
           std::to_string(found.last_position) + "\n";
   if (found.damages > 0) {
-    text += "`logwood salvage " + ShellPath(arguments.target.directory) +
-            " NEWDIR` copies what can be read; docs/recovery.md says what else can be done\n";
+    text += SalvageCommand(arguments.target.directory) +
+            " copies what can be read; docs/recovery.md says what else can be done\n";
   }
   return text;
 }

@@ -34,8 +34,8 @@ std::string ParentOf(std::string_view path) {
 }
 
 std::string DamageAdvice(const Target& target) {
-  return CheckAdvice(target.directory) + ", `logwood salvage " + ShellPath(target.directory) +
-         " NEWDIR` copies what can be read";
+  return CheckAdvice(target.directory) + ", " + SalvageCommand(target.directory) +
+         " copies what can be read";
 }
 
 // Opening bears with damage that only some reads would meet; who asked for a write learns of it.
@@ -59,8 +59,8 @@ void WarnOfTail(const Target& target, const DB& db, bool reading) {
              info.unproven_tail_file + ":" + std::to_string(info.unproven_tail_offset) + ": " +
                  Counted(info.unproven_tail_bytes, "byte") +
                  " behind the last good commit count no more; they were never known to be durable",
-             reading ? "before the first write, `logwood salvage " + ShellPath(target.directory) +
-                           " NEWDIR` copies what is whole among them"
+             reading ? "before the first write, " + SalvageCommand(target.directory) +
+                           " copies what is whole among them"
                      : "");
 }
 
@@ -107,8 +107,8 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
     advice =
         "another process has it open for writing: --ignore-writer reads the state found on disk";
   } else if (opened.status().Is(StatusCode::kCorruption) && options.allow_damaged_log) {
-    advice = "nothing can be read without this file: `logwood salvage " +
-             ShellPath(target.directory) + " NEWDIR` copies what is left";
+    advice = "nothing can be read without this file: " + SalvageCommand(target.directory) +
+             " copies what is left";
   } else if (opened.status().Is(StatusCode::kCorruption)) {
     advice = DamageAdvice(target);
     if (opened.status().message().find(".log:") != std::string_view::npos) {

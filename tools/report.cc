@@ -37,6 +37,10 @@ std::string CheckAdvice(std::string_view directory) {
   return "`logwood check " + ShellPath(directory) + "` lists every damage";
 }
 
+std::string SalvageCommand(std::string_view directory) {
+  return "`logwood salvage " + ShellPath(directory) + " NEWDIR`";
+}
+
 std::string AdviceFor(StatusCode code, std::string_view directory) {
   switch (code) {
     case StatusCode::kCorruption:

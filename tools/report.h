@@ -23,6 +23,8 @@ std::string InCommandWords(std::string_view message);
 std::string AdviceFor(StatusCode code, std::string_view directory = "");
 // "`logwood check DIR` lists every damage", with the directory's own name.
 std::string CheckAdvice(std::string_view directory);
+// "`logwood salvage DIR NEWDIR`"; what that does is the caller's sentence.
+std::string SalvageCommand(std::string_view directory);
 ExitCode ExitCodeFor(StatusCode code);
 // A directory in use is kBusy, as memory and threads are that the system has not
 // (docs/invariants.md, 28 and 29); only the message tells them apart.

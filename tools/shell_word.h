@@ -8,8 +8,7 @@ namespace logwood::tools {
 
 // `path` as it is where a shell would take it so; else quoted, and with "./" before a first "-",
 // which would make an option of it, or "=", which zsh expands. Always one line: what is not
-// printable becomes an escape in
-// $'...', as bash, zsh and ksh read it.
+// printable becomes an escape in $'...', as bash, zsh and ksh read it.
 std::string ShellPath(std::string_view path);
 
 }  // namespace logwood::tools

@@ -2,8 +2,10 @@
 // kNotSupported and where it lies, and nobody takes it for a value.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "db/directory_check.h"
@@ -15,6 +17,20 @@ namespace {
 
 using test::HandmadeDatabase;
 using Row = HandmadeDatabase::Row;
+
+using TellOfKinds = std::function<void(const Damage&)>;
+
+Status CheckKindsTelling(HandmadeDatabase* db, TellOfKinds damage, TellOfKinds note) {
+  DirectoryCheckOptions options;
+  options.fs = db->fs();
+  options.path = "db";
+  options.damage = std::move(damage);
+  options.note = std::move(note);
+  return CheckDirectory(options).status();
+}
+
+void ExpectNoKindDamage(const Damage& damage) { ADD_FAILURE() << damage.ToString(); }
+void IgnoreKindNote(const Damage&) {}
 
 // Table 10 of three blocks and more, of which only that of "m" has an entry of another kind.
 class UnknownKindTest : public testing::TestWithParam<int> {
@@ -61,14 +77,7 @@ class UnknownKindTest : public testing::TestWithParam<int> {
     EXPECT_NE(status.message().find(place_), std::string_view::npos)
         << status.ToString() << ", expected " << place_;
   }
-  Status Check() {
-    DirectoryCheckOptions options;
-    options.fs = db_.fs();
-    options.path = "db";
-    options.damage =
-        options.note = [](const Damage& damage) { ADD_FAILURE() << damage.ToString(); };
-    return CheckDirectory(options).status();
-  }
+  Status Check() { return CheckKindsTelling(&db_, ExpectNoKindDamage, ExpectNoKindDamage); }
   Status SalvageTo(const std::string& target) {
     SalvageOptions options;
     options.fs = db_.fs();
@@ -110,7 +119,7 @@ TEST_P(UnknownKindTest, VerifyCheckAndSalvageCallNothingDamaged) {
   ExpectRefused(Check());
   ExpectRefused(SalvageTo("saved"));
   OpenDatabase();
-  ExpectRefused(opened_->Verify([](const Damage& damage) { ADD_FAILURE() << damage.ToString(); }));
+  ExpectRefused(opened_->Verify(ExpectNoKindDamage));
 }
 
 TEST_P(UnknownKindTest, ACompactionThatMeetsItLeavesItsTableAlone) {
@@ -137,12 +146,8 @@ TEST_P(UnknownKindTest, ATableThatNoManifestNamesIsNoDamageEither) {
   db_.Remove("ROOT");
   db_.Remove("000002.manifest");
   place_ = "000050.table:";
-  DirectoryCheckOptions options;
-  options.fs = db_.fs();
-  options.path = "db";
-  options.damage = [](const Damage& damage) { EXPECT_NE(damage.file, "000050.table"); };
-  options.note = [](const Damage&) {};
-  ExpectRefused(CheckDirectory(options).status());
+  const auto tell = [](const Damage& damage) { EXPECT_NE(damage.file, "000050.table"); };
+  ExpectRefused(CheckKindsTelling(&db_, tell, IgnoreKindNote));
 }
 
 TEST_P(UnknownKindTest, AnOperationOfTheLogIsRefusedByWhoeverReadsTheLog) {
@@ -165,12 +170,8 @@ TEST_P(UnknownKindTest, CheckGoesOnBehindThem) {
   db_.Remove("ROOT");
   db_.Remove("000002.manifest");
   std::set<std::string> damaged;
-  DirectoryCheckOptions options;
-  options.fs = db_.fs();
-  options.path = "db";
-  options.damage = [&](const Damage& damage) { damaged.insert(damage.file); };
-  options.note = [](const Damage&) {};
-  ExpectRefused(CheckDirectory(options).status());
+  const auto tell = [&](const Damage& damage) { damaged.insert(damage.file); };
+  ExpectRefused(CheckKindsTelling(&db_, tell, IgnoreKindNote));
   EXPECT_TRUE(damaged.contains("000051.table"));
   EXPECT_FALSE(damaged.contains("000050.table"));
 }
@@ -195,12 +196,7 @@ TEST(UnreadableBatchTest, CheckAndVerifyTellItAndReadOn) {
                    std::to_string(damage.last_position));
   };
   const std::vector<std::string> expected = {"000003.log 2-2", "000003.log 4-4"};
-  DirectoryCheckOptions options;
-  options.fs = db.fs();
-  options.path = "db";
-  options.damage = tell;
-  options.note = [](const Damage& note) { ADD_FAILURE() << note.ToString(); };
-  EXPECT_OK(CheckDirectory(options));
+  EXPECT_OK(CheckKindsTelling(&db, tell, ExpectNoKindDamage));
   EXPECT_EQ(told, expected);
   told.clear();
   Options opening;
@@ -225,12 +221,8 @@ TEST(UnreadableBatchTest, ItIsDamageBehindTheDurablePointToo) {
   opening.file_system = db.fs();
   EXPECT_STATUS(kCorruption, DB::Open(opening, "db"));
   std::vector<LogPos> told;
-  DirectoryCheckOptions options;
-  options.fs = db.fs();
-  options.path = "db";
-  options.damage = [&](const Damage& damage) { told.push_back(damage.first_position); };
-  options.note = [](const Damage&) {};
-  EXPECT_OK(CheckDirectory(options));
+  const auto tell = [&](const Damage& damage) { told.push_back(damage.first_position); };
+  EXPECT_OK(CheckKindsTelling(&db, tell, IgnoreKindNote));
   EXPECT_EQ(told, std::vector<LogPos>{2});
 }
 

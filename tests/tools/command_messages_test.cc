@@ -75,13 +75,18 @@ TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
             "load` create a database\n");
 }
 
+// Runs it with so many KiB of address space.
+std::string Within(int kib, const std::string& command) {
+  return "export LC_ALL=C; ulimit -s 8192\n(ulimit -v " + std::to_string(kib) + " && exec " +
+         command + ")";
+}
+
 // What the program itself takes of address space lies below, what the longest line of such a load
 // takes above.
 TEST_F(CommandMessages, ALoadThatFindsNoMemoryForItsLinesSaysSo) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
-  const Ran ran = runner_.Shell(
-      "echo 'k\tv' > in; export LC_ALL=C; ulimit -s 8192\n"
-      "(ulimit -v 200000 && exec logwood load db in --memory 1GiB)");
+  const Ran ran =
+      runner_.Shell("echo 'k\tv' > in\n" + Within(200000, "logwood load db in --memory 1GiB"));
   EXPECT_EQ(ran.status, 3) << ran.err;
   EXPECT_TRUE(ran.err.starts_with("logwood: cannot load: no memory for lines of up to "))
       << ran.err;
@@ -91,9 +96,8 @@ TEST_F(CommandMessages, ALoadThatFindsNoMemoryForItsLinesSaysSo) {
 
 TEST_F(CommandMessages, ACommandWithoutMemoryEndsWithAMessage) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
-  const Ran ran = runner_.Shell(
-      "head -c 60000000 /dev/zero > value; export LC_ALL=C; ulimit -s 8192\n"
-      "(ulimit -v 50000 && exec logwood put db k --value-file value)");
+  const Ran ran = runner_.Shell("head -c 60000000 /dev/zero > value\n" +
+                                Within(50000, "logwood put db k --value-file value"));
   EXPECT_EQ(ran.status, 3) << ran.err;
   EXPECT_EQ(ran.err,
             "logwood: out of memory: the system gives no more; what was begun is not complete\n");
