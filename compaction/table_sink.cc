@@ -1,6 +1,7 @@
 #include "compaction/table_sink.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "util/check.h"
@@ -23,7 +24,12 @@ class TableSink {
 
   Status Drain(CompactionIterator* input) {
     input->set_cancelled(&options_.cancelled);
-    Status status = Copy(input);
+    Status status;
+    try {
+      status = Copy(input);
+    } catch (const std::bad_alloc&) {  // invariant 28
+      status = Status::Busy("no memory to write a table");
+    }
     input->set_cancelled(nullptr);
     return status;
   }

@@ -138,7 +138,12 @@ Status DirectoryChecker::JudgeLog() {
     note.what = std::to_string(replay.tail->bytes) +
                 " bytes behind the last good commit were never acknowledged as durable; opening "
                 "for writing leaves them behind";
-    note.first_position = note.last_position = replay.last_position + 1;
+    if (replay.tail->commits > 0) {
+      note.what += "; commits among them that are whole, which salvage copies: " +
+                   std::to_string(replay.tail->commits);
+    }
+    note.first_position = replay.last_position + 1;
+    note.last_position = std::max(note.first_position, replay.tail->last_position);
     summary_.unproven_tail_bytes = replay.tail->bytes;
     TellOnce(std::move(note), false);
   }

@@ -138,7 +138,7 @@ Status InventoryTaker::ReadTreeFromRoot() {
   }
   // An open refuses them, unless they are only out of range and its options say otherwise; all else
   // is there.
-  const Status settings = SettingsOf(Options(), path_, tree).status();
+  Status settings = SettingsOf(Options(), path_, tree).status();
   if (!settings.ok() && !IsDamage(settings)) return settings;
   if (!settings.ok()) AddDamage(DamageFrom(settings, path_, ManifestFileName(tree.root.manifest)));
   inventory_.tree = std::move(tree);

@@ -43,7 +43,8 @@ uint64_t FilterBuilder::memory_bytes() const {
 
 void FilterBuilder::Grow() {
   constexpr size_t kBytes = kPieceHashes * sizeof(uint64_t);
-  pieces_.emplace_back(new (AllocateBlockMemory(kBytes)) uint64_t[kPieceHashes]);
+  pieces_.emplace_back();
+  pieces_.back().reset(new (AllocateBlockMemory(kBytes)) uint64_t[kPieceHashes]);
 }
 
 void FilterBuilder::FreesPiece::operator()(uint64_t* piece) const {

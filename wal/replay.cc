@@ -36,6 +36,12 @@ class Replay {
     uint64_t offset = 0;
     std::string reason;  // with file:offset
   };
+  // What lies behind it.
+  struct Behind {
+    uint64_t bytes = 0;
+    uint64_t commits = 0;
+    LogPos last_position = 0;
+  };
 
   std::string Path(uint64_t number) const { return options_.directory + "/" + LogFileName(number); }
   bool readable(size_t link) const { return chain_[link].kind == LinkKind::kReadable; }
@@ -61,8 +67,8 @@ class Replay {
   void ForgetRemainsBelowTables();
   void ConcludeDamage();
   Status Conclude();
-  Status GatherBehind(const Stop& stop, uint64_t* bytes);
-  Status GatherFile(size_t link, uint64_t begin, uint64_t* bytes);
+  Status GatherBehind(const Stop& stop, Behind* behind);
+  Status GatherFile(size_t link, uint64_t begin, Behind* behind);
   void Discard();
   void StopAt(size_t link, uint64_t offset, std::string reason) {
     stop_ = Stop{link, offset, std::move(reason)};
@@ -133,9 +139,12 @@ size_t Replay::FirstNeeded() {
   return 0;
 }
 
+// The log has no gaps: where a segment is missing that nothing needs, those before it were removed
+// as well, and a crash took that back.
 void Replay::SummarizeOlder(size_t first) {
-  for (size_t i = 0; i < first; ++i) {
-    if (chain_[i].kind == LinkKind::kMissing) continue;
+  size_t oldest = first;
+  while (oldest > 0 && chain_[oldest - 1].kind != LinkKind::kMissing) --oldest;
+  for (size_t i = oldest; i < first; ++i) {
     SegmentSummary summary;
     summary.number = chain_[i].number;
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
@@ -277,8 +286,8 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
   return Status::Ok();
 }
 
-// Durable points recorded from `begin` of this file on, and how much data lies there.
-Status Replay::GatherFile(size_t link, uint64_t begin, uint64_t* bytes) {
+// Durable points recorded from `begin` of this file on, and what lies there.
+Status Replay::GatherFile(size_t link, uint64_t begin, Behind* behind) {
   if (chain_[link].kind == LinkKind::kMissing) return Status::Ok();
   const SegmentFile& file = files_[chain_[link].file];
   uint64_t end = std::min(file.probe.file_bytes, chain_[link].length_max);
@@ -301,17 +310,19 @@ Status Replay::GatherFile(size_t link, uint64_t begin, uint64_t* bytes) {
   }
   uint64_t data_end = 0;
   RETURN_IF_ERROR(window.FindDataEnd(begin, end, &data_end));
-  *bytes += data_end - std::min(begin, data_end);
+  behind->bytes += data_end - std::min(begin, data_end);
   if (context.first_position == 0) return Status::Ok();
   ASSIGN_OR_RETURN(DamageEvidence evidence, ScanForFrames(&window, context, records_offset,
                                                           std::max(begin, records_offset), end));
   durable_ = std::max(durable_, evidence.durable);
+  behind->commits += evidence.records;
+  behind->last_position = std::max(behind->last_position, evidence.last_position);
   return Status::Ok();
 }
 
-Status Replay::GatherBehind(const Stop& stop, uint64_t* bytes) {
+Status Replay::GatherBehind(const Stop& stop, Behind* behind) {
   for (size_t i = stop.link; i < chain_.size(); ++i) {
-    RETURN_IF_ERROR(GatherFile(i, i == stop.link ? stop.offset : 0, bytes));
+    RETURN_IF_ERROR(GatherFile(i, i == stop.link ? stop.offset : 0, behind));
   }
   return Status::Ok();
 }
@@ -434,8 +445,8 @@ void Replay::ConcludeDamage() {
 }
 
 Status Replay::Conclude() {
-  uint64_t bytes = 0;
-  if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &bytes));
+  Behind behind;
+  if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &behind));
   ForgetRemainsBelowTables();
   result_.last_position = next_position_ - 1;
   result_.history_hash_known = any_read_;
@@ -462,10 +473,14 @@ Status Replay::Conclude() {
     return Status::Ok();
   }
   // Blank files behind the end hold nothing that could have been cut off.
-  bool is_blank = stop_.has_value() && bytes == 0 && stop_->offset == 0 &&
+  bool is_blank = stop_.has_value() && behind.bytes == 0 && stop_->offset == 0 &&
                   chain_[stop_->link].kind == LinkKind::kUnreadable;
   if (stop_.has_value() && !is_blank) {
-    result_.tail = ReplayResult::Tail{LogFileName(chain_[stop_->link].number), stop_->offset, bytes,
+    result_.tail = ReplayResult::Tail{LogFileName(chain_[stop_->link].number),
+                                      stop_->offset,
+                                      behind.bytes,
+                                      behind.commits,
+                                      behind.last_position,
                                       stop_->reason};
   }
   Discard();

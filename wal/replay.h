@@ -77,8 +77,10 @@ struct ReplayResult {
   struct Tail {
     std::string file;  // name within the directory
     uint64_t offset = 0;
-    uint64_t bytes = 0;  // cut off, in this file and in those behind it
-    std::string reason;  // begins with file:offset
+    uint64_t bytes = 0;        // cut off, in this file and in those behind it
+    uint64_t commits = 0;      // whole ones found in them
+    LogPos last_position = 0;  // of these
+    std::string reason;        // begins with file:offset
   };
   std::optional<Tail> tail;  // an unproven tail was cut
   Status damage;             // proven damage: the log ends before it

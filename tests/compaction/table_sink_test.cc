@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+
 #include "table/block_cache.h"
 #include "table/table_reader.h"
 #include "tests/compaction/compaction_test_support.h"
@@ -152,6 +154,18 @@ TEST_F(TableSinkTest, TheFirstErrorIsReturnedWhenTheFilesCannotBeRemovedEither) 
     return Status();
   });
   EXPECT_STATUS(kNoSpace, Write(Rows(200)));
+}
+
+TEST_F(TableSinkTest, MemoryThatIsNotToBeHadIsAnAnswerAndLeavesNothing) {
+  options_.table_bytes_max = 4000;
+  int appends = 0;
+  files_.SetFault([&appends](FileOp op, const std::string&) -> Status {
+    if (op == FileOp::kAppend && ++appends == 2) throw std::bad_alloc();
+    return Status();
+  });
+  EXPECT_STATUS(kBusy, Write(Rows(200)));
+  EXPECT_GT(next_number_, 8u) << "some were finished before";
+  EXPECT_TRUE(Files().empty());
 }
 
 TEST_F(TableSinkTest, CancelledLeavesNothingAndDoesNotOutliveTheCall) {

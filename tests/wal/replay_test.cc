@@ -85,6 +85,23 @@ TEST(ReplayTest, FiguresDescribeTheEnd) {
   EXPECT_EQ(result->segments[1].last_time_us, kTestTimeUs + 60);
 }
 
+// Removals are not durable at once, and a crash takes back those it likes.
+TEST(ReplayTest, WhatLiesBeforeAMissingSegmentThatNothingNeedsIsNoLongerTheLog) {
+  TestLog log;
+  BuildThree(&log);
+  ASSERT_OK(log.fs()->Remove(LogPath(2)));
+  ReplayOptions options = log.Options();
+  options.segments = {1, 3};
+  options.from = 8;
+  Result<ReplayResult> result = ReplayLog(log.fs(), options, IgnoreCommit);
+  ASSERT_TRUE(result.ok());
+  EXPECT_OK(result->damage);
+  EXPECT_EQ(result->last_position, 9u);
+  ASSERT_EQ(result->segments.size(), 1u);
+  EXPECT_EQ(result->segments[0].number, 3u);
+  EXPECT_EQ(result->discarded, std::vector<uint64_t>{1});
+}
+
 TEST(ReplayTest, EmptyDirectoryEndsBeforeTheFirstPosition) {
   TestLog log;
   ReplayOptions options = log.Options();
