@@ -321,6 +321,8 @@ Status Background::CommitEdit(Edit edit, size_t flushed) {
   RETURN_IF_ERROR(std::move(synced));
   Status status = parts_.tree->Commit(std::move(edit), flushed);
   if (status.Is(StatusCode::kIoError)) StopWrites(status, "commit of an edit");
+  const Status shortened = parts_.tree->versions().TakeShorteningFailure();
+  if (shortened.Is(StatusCode::kIoError)) StopWrites(shortened, "shortening of the manifest");
   return status;
 }
 

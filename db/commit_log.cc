@@ -191,9 +191,10 @@ Status CommitLog::SyncTo(LogPos position, Deadline deadline) {
   MutexLock lock(mutex_);
   while (durable() < position) {
     RETURN_IF_ERROR(Status(failure_));
-    if (!syncing_) {
+    const bool in_time = deadline == kNoDeadline || options_.executor->Now() < deadline;
+    if (!syncing_ && in_time) {
       RETURN_IF_ERROR(SyncOnce(Mark::kNowAndThen));
-    } else if (!synced_.WaitUntil(mutex_, deadline) && durable() < position) {
+    } else if (!in_time || (!synced_.WaitUntil(mutex_, deadline) && durable() < position)) {
       return Status::Timeout("the log is durable up to position " + std::to_string(durable()) +
                              ", asked for " + std::to_string(position));
     }

@@ -117,7 +117,12 @@ void DirectoryChecker::LoadNames() {
 
 // The verdict of an open: how far the log goes, and whether what ends it is damage or a tail.
 Status DirectoryChecker::JudgeLog() {
-  const TreeState& tree = inventory_.tree;
+  TreeState tree = inventory_.tree;
+  if (inventory_.manifest == 0 && !inventory_.segments.empty()) {
+    // How far the tables reach is not known; that older segments are gone is how it should be.
+    const LogPos first = inventory_.segments.front().survey->first_position();
+    tree.tables.position = std::max<LogPos>(first, 1) - 1;
+  }
   ASSIGN_OR_RETURN(const ReplayResult replay,
                    ReplayTree(options_.fs, options_.path, inventory_.listing, tree,
                               [](const CommitRecord&) { return Status::Ok(); }));

@@ -157,16 +157,13 @@ Status InventoryTaker::ReadTreeAround() {
   if (!root.ok() && !IsDamage(root.status())) return root.status();
   if (root.ok()) prefer(root->manifest);
   prefer(NewestManifest().number);
+  // Whose the segments are, ROOT says all the same.
+  if (root.ok()) inventory_.tree.root = *root;
   for (uint64_t number : candidates) {
     ASSIGN_OR_RETURN(const bool used, TryManifest(number));
     if (used) return Status::Ok();
   }
-  // Whose the segments are, ROOT says all the same.
-  if (root.ok()) {
-    inventory_.tree.root = *root;
-  } else if (candidates.empty()) {
-    AddDamage("manifest", 0, "no manifest is there");
-  }
+  if (!root.ok() && candidates.empty()) AddDamage("manifest", 0, "no manifest is there");
   return Status::Ok();
 }
 
@@ -221,13 +218,17 @@ void InventoryTaker::AddUp(const Edit& edit) {
   }
 }
 
-// Which segments are this database's: those of its instance under their own number. Without a
-// manifest the newest segment decides which instance that is.
+// Which segments are this database's: those of its instance under their own number. Where neither
+// ROOT nor manifest say which instance and history that is, the newest segment does.
 Status InventoryTaker::SortOutSegments() {
   Id128& instance = inventory_.tree.root.instance_id;
-  for (auto it = inventory_.segments.rbegin();
-       instance == Id128{} && it != inventory_.segments.rend(); ++it) {
-    if (it->survey->identified()) instance = it->survey->instance_id();
+  Id128& history = inventory_.tree.root.history_id;
+  for (auto it = inventory_.segments.rbegin(); it != inventory_.segments.rend(); ++it) {
+    const SegmentSurvey& survey = *it->survey;
+    if (instance == Id128{} && survey.identified()) instance = survey.instance_id();
+    if (history == Id128{} && survey.has_header() && survey.instance_id() == instance) {
+      history = survey.probe().header().history_id;
+    }
   }
   std::vector<Inventory::Segment> own, misnamed;
   for (Inventory::Segment& segment : inventory_.segments) {

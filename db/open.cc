@@ -53,9 +53,11 @@ class Opener {
       return replayed;
     }
     RETURN_IF_ERROR(StartEpochAndManifest());
-    damages_ = CheckTableFiles(fs_, path_, *live_tree_->version());
+    Result<std::vector<Damage>> tables = CheckTableFiles(fs_, path_, *live_tree_->version());
+    tables_are_there_ = tables.ok() && tables->empty();
+    if (tables.ok()) damages_ = std::move(*tables);
     // With tables missing, ROOT may be an older copy, and another manifest the only one that knows.
-    if (damages_.empty()) RemoveOldManifests();
+    if (tables_are_there_) RemoveOldManifests();
     RETURN_IF_ERROR(StartLog());
     RemoveObsoleteFiles();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
@@ -103,7 +105,8 @@ class Opener {
   std::unique_ptr<Tree> live_tree_;
   std::unique_ptr<CommitLog> log_;
   std::vector<Damage> damages_;  // of table files, as seen from outside
-  Status catalogue_damage_;      // the keyspaces were read from the log instead
+  bool tables_are_there_ = false;
+  Status catalogue_damage_;  // the keyspaces were read from the log instead
 };
 
 Status Opener::PrepareDirectory() {
@@ -439,7 +442,7 @@ void Opener::RemoveObsoleteFiles() {
   for (uint64_t number : listing_.tables) {
     // Invariant 17. The manifest may be an older copy; then what it does not know is the newer
     // data.
-    if (!damages_.empty()) break;
+    if (!tables_are_there_) break;
     bool live = false;
     for (const auto& level : shape.levels) {
       live |= std::any_of(level.begin(), level.end(),

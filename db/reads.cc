@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "db/db_iterator.h"
 #include "util/hash.h"
@@ -11,8 +12,10 @@ namespace logwood {
 
 namespace {
 
-// Entries of a memtable's range are counted one by one up to this many.
+// For estimates, entries of a range are counted one by one: of a memtable up to so many, of a table
+// when they lie in so few blocks.
 constexpr uint64_t kCountedEntriesMax = 100'000;
+constexpr uint64_t kCountedBlocks = 16;
 
 const SnapshotImpl* Impl(const Snapshot* snapshot) {
   return static_cast<const SnapshotImpl*>(snapshot);
@@ -51,7 +54,19 @@ uint64_t IteratorBytes(const View& view) {
   return kOwnBytes + children * kChildBytes;
 }
 
-// What a table's share of [from, to) is, by offsets of its index.
+// How many entries of [from, to) the table has; nullopt: more than `most`, or they cannot be read.
+std::optional<uint64_t> CountFew(TableReader& table, std::string_view from, std::string_view to,
+                                 uint64_t most) {
+  const std::unique_ptr<InternalIterator> it = table.NewIterator({});
+  uint64_t count = 0;
+  for (it->Seek(from, SeekTrailer(kPositionMax)); it->Valid() && it->entry().key < to; it->Next()) {
+    if (++count > most) return std::nullopt;
+  }
+  return it->status().ok() ? std::optional(count) : std::nullopt;
+}
+
+// What a table's share of [from, to) is: by offsets of its index, and counted where it is no more
+// than a few blocks, of which the first and the last may belong to the range in part.
 void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from, std::string_view to,
                       RangeEstimate* sum) {
   uint64_t bytes = meta.size;
@@ -61,6 +76,13 @@ void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from, 
     uint64_t end = to >= meta.end ? meta.size : (*reader)->ApproximateOffset(to);
     uint64_t begin = from <= meta.begin ? 0 : (*reader)->ApproximateOffset(from);
     bytes = end > begin ? end - begin : 0;
+    if (bytes <= kCountedBlocks * core.settings.block_bytes) {
+      if (const auto few = CountFew(**reader, from, to, kCountedEntriesMax)) {
+        sum->entries += *few;
+        sum->bytes += *few * meta.size / std::max<uint64_t>(meta.entries, 1);
+        return;
+      }
+    }
   }
   sum->bytes += bytes;
   sum->entries +=
@@ -120,6 +142,10 @@ Status Reads::Begin(const ReadOptions& options, Keyspace keyspace) const {
   if (options.at_least > core_->visible.load(std::memory_order_acquire)) {
     RETURN_IF_ERROR(core_->WaitVisible(options.at_least, options.deadline));
   }
+  return CheckKeyspaceOf(options, keyspace);
+}
+
+Status Reads::CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const {
   if (keyspace == Keyspace()) [[likely]]
     return Status::Ok();
   return CheckKeyspace(keyspace, options.snapshot ? options.snapshot->position() : kPositionMax);
@@ -178,6 +204,7 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
     begun = Status::InvalidArgument("MultiGet: values and keys have different sizes");
   }
   if (!begun.ok()) {
+    for (PinnedValue& value : values) value.Reset();
     std::fill(statuses.begin(), statuses.end(), begun);
     return statuses;
   }
@@ -245,6 +272,9 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
     source.view = core_->views.Share();
     source.position = ReadPosition(*core_, reading);
   } while (core_->views.Share() != source.view);
+  // One that was dropped meanwhile may be gone in part.
+  begun = CheckKeyspaceOf(reading, keyspace);
+  if (!begun.ok()) return NewErrorIterator(std::move(begun));
   source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();
   StoredBounds bounds = ResolveBounds(options, keyspace.number());
   source.lower = std::move(bounds.lower);

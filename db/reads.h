@@ -31,6 +31,7 @@ class Reads {
 
   // kInvalidArgument when the handle is of another database or (for `at` or later) dropped.
   Status CheckKeyspace(Keyspace keyspace, LogPos at) const;
+  Status CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const;
 
  private:
   // Open, right owner, right snapshot, waited for at_least.

@@ -58,6 +58,10 @@ Status AddUp(const Edit& edit, TreeState* tree,
   if (edit.settings) tree->settings = *edit.settings;
   tree->epochs.insert(tree->epochs.end(), edit.epochs.begin(), edit.epochs.end());
   if (edit.next_file_number) tree->next_file_number = *edit.next_file_number;
+  if (edit.tables && edit.tables->position > kPositionsUsableMax) {
+    return Status::Corruption("the tables reach to position " +
+                              std::to_string(edit.tables->position) + ", which no log gives");
+  }
   if (edit.tables) tree->tables = *edit.tables;
   if (edit.first_segment) tree->first_segment = *edit.first_segment;
   if (edit.durable) tree->durable = std::max(tree->durable, *edit.durable);
@@ -84,7 +88,7 @@ Status AddUp(const Edit& edit, TreeState* tree,
 // is gone, what looks like a torn append was whole once, and what it added is the newer state.
 Status CheckTailWasTorn(FileSystem* fs, const std::string& path, const TreeState& tree) {
   if (tree.manifest_tail_bytes == 0) return Status::Ok();
-  const std::vector<Damage> gone = CheckTableFiles(fs, path, *tree.version);
+  ASSIGN_OR_RETURN(const std::vector<Damage> gone, CheckTableFiles(fs, path, *tree.version));
   if (gone.empty()) return Status::Ok();
   return Status::Corruption(JoinPath(path, ManifestFileName(tree.root.manifest)) + ":" +
                             std::to_string(tree.manifest_tail_offset) +
@@ -264,13 +268,14 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
   return state;
 }
 
-std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
-                                    const Version& version) {
+Result<std::vector<Damage>> CheckTableFiles(FileSystem* fs, const std::string& path,
+                                            const Version& version) {
   std::vector<Damage> damages;
   for (int level = 0; level < kLevels; ++level) {
     for (const TableMetaPtr& meta : version.shape().levels[level]) {
       auto size = fs->FileSize(JoinPath(path, TableFileName(meta->number)));
       if (size.ok() && *size == meta->size) continue;
+      if (!size.ok() && !IsDamage(size.status())) return size.status();
       Damage damage;
       damage.file = TableFileName(meta->number);
       damage.what = size.ok() ? "the table has " + std::to_string(*size) +

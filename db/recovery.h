@@ -87,9 +87,10 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                                      const DirectoryListing& listing, const TreeState& tree,
                                      const ReplayIntoOptions& options);
 
-// Tables of the version whose file is missing or has another size: "file: what is wrong".
-std::vector<Damage> CheckTableFiles(FileSystem* fs, const std::string& path,
-                                    const Version& version);
+// Tables of the version whose file is missing or has another size: "file: what is wrong". An error
+// where that could not be found out.
+Result<std::vector<Damage>> CheckTableFiles(FileSystem* fs, const std::string& path,
+                                            const Version& version);
 
 // For people: what was found.
 RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log);

@@ -146,7 +146,9 @@ Status VersionSet::Commit(
       manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
     // Failing to shorten it is no failure of this commit, which is durable; the next one tries
     // again.
-    static_cast<void>(NewManifest());
+    Status shortened = NewManifest();
+    MutexLock lock(mutex_);
+    shortening_failure_ = std::move(shortened);
   }
   return Status::Ok();
 }
@@ -180,6 +182,11 @@ std::vector<uint64_t> VersionSet::TakeUnusedTables() {
     return true;
   });
   return unused;
+}
+
+Status VersionSet::TakeShorteningFailure() {
+  MutexLock lock(mutex_);
+  return std::exchange(shortening_failure_, Status::Ok());
 }
 
 uint64_t VersionSet::obsolete_bytes() const {

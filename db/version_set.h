@@ -47,6 +47,10 @@ class VersionSet {
   Status Commit(Edit edit,
                 const std::function<void(std::shared_ptr<const Version>)>& install) noexcept;
 
+  // Why the manifest could not be shortened behind the last commit, once; ok: it could, or was
+  // short.
+  Status TakeShorteningFailure();
+
   std::shared_ptr<const Version> current() const;
   ManifestState manifest_state() const;
   TablesState tables_state() const;
@@ -95,6 +99,7 @@ class VersionSet {
   ManifestState manifest_state_ GUARDED_BY(mutex_);
   std::vector<uint64_t> obsolete_manifests_ GUARDED_BY(mutex_);
   std::vector<Removed> removed_ GUARDED_BY(mutex_);
+  Status shortening_failure_ GUARDED_BY(mutex_);
 };
 
 }  // namespace logwood

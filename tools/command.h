@@ -10,6 +10,9 @@ class App;
 
 namespace logwood::tools {
 
+inline constexpr char kOutOfMemory[] =
+    "logwood: out of memory: the system gives no more; what was begun is not complete\n";
+
 // Parses the arguments, runs the subcommand, returns what the process exits with.
 int RunCommandLine(int argc, char** argv);
 

@@ -94,6 +94,11 @@ ExitCode RunKeyspaces(const KeyspacesArguments& arguments) {
                "see `logwood keyspaces --help`");
     return ExitCode::kUsage;
   }
+  if (!list && arguments.target.ignore_writer) {
+    PrintError("usage", "--ignore-writer reads only, " + arguments.action + " writes",
+               "leave it out");
+    return ExitCode::kUsage;
+  }
   return list ? RunList(arguments) : RunChange(arguments);
 }
 

@@ -94,8 +94,7 @@ ExitCode Parse(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
   } catch (const std::bad_alloc&) {  // invariant 28
-    std::fputs("logwood: out of memory: the system gives no more; what was begun is not complete\n",
-               stderr);
+    std::fputs(kOutOfMemory, stderr);
     return ExitCode::kIo;
   }
   return ExitCode::kUsage;
@@ -119,6 +118,12 @@ int RunCommandLine(int argc, char** argv) {
   const std::string first = argv[1];
   if (first == "help") return static_cast<int>(HelpOn(app, argc, argv));
   if (first[0] != '-' && !HasCommand(app, first)) return static_cast<int>(NoCommand(first));
+  if (first[0] == '-' && argc > 2 && HasCommand(app, argv[2])) {
+    PrintError("usage",
+               "options come behind the command: logwood " + std::string(argv[2]) + " " + first,
+               "see `logwood " + std::string(argv[2]) + " --help`");
+    return static_cast<int>(ExitCode::kUsage);
+  }
   const ExitCode parsed = Parse(app, argc, argv);
   return static_cast<int>(parsed == ExitCode::kOk ? exit_code : parsed);
 }

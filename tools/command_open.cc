@@ -1,9 +1,14 @@
 #include "tools/command_open.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
+#include "db/file_names.h"
 #include "tools/damage_format.h"
 #include "tools/report.h"
 #include "tools/shell_word.h"
@@ -18,11 +23,22 @@ namespace {
 constexpr size_t kNamedKeyspacesMax = 5;
 // Four start a compaction, each short command leaves a part of one.
 constexpr uint32_t kLevel0TablesMax = 12;
-constexpr const char* kNoDatabase = "there is no database in it";
+constexpr const char* kDanglingLink = "it is a link to what is not there";
 
 bool IsThere(const std::string& path) {
   const Result<bool> there = FileSystem::Posix()->Exists(path);
   return !there.ok() || *there;  // what cannot be looked at: opening will say why
+}
+
+bool IsDanglingLink(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  std::error_code error;
+  return std::filesystem::is_symlink(path, error) && !std::filesystem::exists(path, error);
+}
+
+const char* WhatIsMissing(const std::string& directory) {
+  if (IsThere(directory)) return "there is no database in it";
+  return IsDanglingLink(directory) ? kDanglingLink : "there is no such directory";
 }
 
 // The part of a path before its last one; empty: the working directory.
@@ -51,6 +67,23 @@ class WarnOfDamage final : public EventListener {
   const std::string directory_;
 };
 
+// A database that is to be made lies alone: in somebody's directory it could not be told from the
+// rest any more.
+ExitCode CheckHoldsNothingElse(const std::string& directory) {
+  const Result<std::vector<std::string>> names = FileSystem::Posix()->List(directory);
+  if (!names.ok()) return ExitCode::kOk;  // opening says why
+  std::string other;
+  for (const std::string& name : *names) {
+    const std::optional<ParsedName> ours = ParseFileName(name);
+    if (ours && ours->kind == NameKind::kRoot) return ExitCode::kOk;
+    if (!ours && name != "lost+found" && (other.empty() || name < other)) other = name;
+  }
+  if (other.empty()) return ExitCode::kOk;
+  PrintError("cannot create a database in " + directory, "it holds other files (" + other + ")",
+             "name a new or an empty directory");
+  return ExitCode::kIo;
+}
+
 // Of what an open left out of the log, or a later one for writing will.
 void WarnOfTail(const Target& target, const DB& db, bool reading) {
   const RecoveryInfo info = db.GetRecoveryInfo();
@@ -70,11 +103,22 @@ ExitCode FailAt(const Target& target, std::string_view what, const Status& statu
   return Fail(what, status, AdviceFor(status.code(), target.directory));
 }
 
+ExitCode CheckMayBeMade(const std::string& directory) {
+  if (IsThere(directory)) return ExitCode::kOk;
+  const std::string what = "cannot create " + directory;
+  if (IsDanglingLink(directory)) {
+    PrintError(what, kDanglingLink, "mend the link, or remove it");
+    return ExitCode::kIo;
+  }
+  const std::string parent = ParentOf(directory);
+  if (parent.empty() || IsThere(parent)) return ExitCode::kOk;
+  PrintError(what, "there is no directory " + parent, "make it first, or mend the path");
+  return ExitCode::kIo;
+}
+
 ExitCode FailWithoutDatabase(const Target& target, std::string_view verb) {
-  PrintError(
-      "cannot " + std::string(verb) + " " + target.directory,
-      IsThere(target.directory) ? kNoDatabase : "there is no such directory, and so no database",
-      "mend the path");
+  PrintError("cannot " + std::string(verb) + " " + target.directory,
+             WhatIsMissing(target.directory), "mend the path");
   return ExitCode::kIo;
 }
 
@@ -82,8 +126,7 @@ ExitCode FailWithoutDatabase(const Target& target, std::string_view verb) {
 // absent key.
 ExitCode FailOpening(const Target& target, const Status& status, std::string advice) {
   if (status.Is(StatusCode::kNotFound)) {
-    PrintError("cannot open " + target.directory,
-               IsThere(target.directory) ? kNoDatabase : "there is no such directory",
+    PrintError("cannot open " + target.directory, WhatIsMissing(target.directory),
                "`logwood put` and `logwood load` create a database");
     return ExitCode::kIo;
   }
@@ -120,13 +163,10 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
 
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
                                  std::shared_ptr<EventListener> listener) {
-  if (missing == Missing::kCreate && !IsThere(target.directory)) {
-    const std::string parent = ParentOf(target.directory);
-    if (!parent.empty() && !IsThere(parent)) {
-      PrintError("cannot create " + target.directory, "there is no directory " + parent,
-                 "make it first, or mend the path");
-      return ExitCode::kIo;
-    }
+  if (missing == Missing::kCreate) {
+    ExitCode code = CheckMayBeMade(target.directory);
+    if (code == ExitCode::kOk) code = CheckHoldsNothingElse(target.directory);
+    if (code != ExitCode::kOk) return code;
   }
   Options options;
   options.create_if_missing = missing == Missing::kCreate;

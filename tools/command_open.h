@@ -29,6 +29,8 @@ ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened);
 ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db);
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
                                  std::shared_ptr<EventListener> listener = nullptr);
+// Whether a directory of this name is there or can be made.
+ExitCode CheckMayBeMade(const std::string& directory);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);
 // The keyspaces a command is about, by name: all of them, or the one `opened` has.
 ExitCode ChosenKeyspaces(const Target& target, const Opened& opened,

@@ -83,6 +83,11 @@ ExitCode ReadValue(const PutArguments& arguments, std::string* value) {
     *value = std::move(*bytes);
     return ExitCode::kOk;
   }
+  if (arguments.value_format != TextFormat::kAuto) {
+    PrintError("usage", "--value-format is of VALUE; the bytes of a file are stored as they are",
+               "leave it out");
+    return ExitCode::kUsage;
+  }
   Result<std::unique_ptr<Input>> input = Input::Open(arguments.value_file);
   if (!input.ok()) return Fail("cannot read the value", input.status());
   Result<std::string> bytes = (*input)->ReadAll(kBatchBytesMax);

@@ -105,6 +105,8 @@ ExitCode RunSalvage(const SalvageArguments& arguments) {
                 Status::InvalidArgument(arguments.new_directory +
                                         ": it lies in the source, which salvage does not change"));
   }
+  const ExitCode code = CheckMayBeMade(arguments.new_directory);
+  if (code != ExitCode::kOk) return code;
   CatchInterrupts();
   Progress progress({.label = "salvage", .unit = "bytes", .total = 0, .wanted = !arguments.quiet});
   Output out(STDOUT_FILENO);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "util/internal_key.h"
 #include "util/status_macros.h"
 #include "wal/segment_chain.h"
 #include "wal/segment_reader.h"
@@ -140,11 +141,13 @@ size_t Replay::FirstNeeded() {
 }
 
 // The log has no gaps: where a segment is missing that nothing needs, those before it were removed
-// as well, and a crash took that back.
+// as well, and a crash took that back. A clean close made removals durable: then it is damage, and
+// those before it stay.
 void Replay::SummarizeOlder(size_t first) {
-  size_t oldest = first;
+  size_t oldest = options_.clean_end ? 0 : first;
   while (oldest > 0 && chain_[oldest - 1].kind != LinkKind::kMissing) --oldest;
   for (size_t i = oldest; i < first; ++i) {
+    if (chain_[i].kind == LinkKind::kMissing) continue;
     SegmentSummary summary;
     summary.number = chain_[i].number;
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
@@ -267,6 +270,10 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
            Where(chain_[link].number, reader.offset()) + "time " + std::to_string(record.time_us) +
                " is before the previous segment's " + std::to_string(last_record_time_us_));
     return Status::Ok();
+  }
+  if (record.position > kPositionsUsableMax) {
+    return Status::Corruption(Where(chain_[link].number, reader.offset()) + "position " +
+                              std::to_string(record.position) + ", which no log gives");
   }
   if (record.position >= options_.from) {
     Status applied = apply_(record);

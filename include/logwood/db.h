@@ -124,7 +124,8 @@ class LOGWOOD_EXPORT DB {
   // ---- Writing. Each returns the position of its commit. Cost without sync: one to two
   // microseconds for a small value, most of it the write to the log file. An empty batch is a
   // commit too. kInvalidArgument: a key, value or batch beyond its limit, or a keyspace that was
-  // dropped.
+  // dropped. Where memory ends behind the write to the log the program does, too: the next open has
+  // the commit.
   virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
   virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                              std::string_view value) = 0;
@@ -138,7 +139,8 @@ class LOGWOOD_EXPORT DB {
   }
   // Returns once the commit at `position` and all before it survive power loss. kInvalidArgument:
   // no commit has this position yet (ReadOptions::at_least waits for one); kReadOnly: opened
-  // read-only.
+  // read-only. The first to wait runs the sync itself, and a sync that began is not given up: only
+  // before it, and while another thread runs it, does `deadline` end the wait.
   virtual Status WaitDurable(LogPos position, Deadline deadline = kNoDeadline) = 0;
   // The newest commit visible to reads / the newest that survives power loss.
   virtual LogPos LastPosition() const = 0;

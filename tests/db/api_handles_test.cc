@@ -35,9 +35,12 @@ TEST_F(Handles, SnapshotOfAnotherDatabaseIsRefused) {
   EXPECT_STATUS(kInvalidArgument, db_->Contains(options, Keyspace(), "key"));
   const std::vector<std::string_view> keys = {"key"};
   std::vector<PinnedValue> values(1);
+  ASSERT_OK(db_->MultiGet({}, Keyspace(), keys, values).at(0));
+  EXPECT_EQ(values[0].view(), "value");
   const std::vector<Status> statuses = db_->MultiGet(options, Keyspace(), keys, values);
   ASSERT_EQ(statuses.size(), 1u);
   EXPECT_STATUS(kInvalidArgument, statuses[0]);
+  EXPECT_TRUE(values[0].view().empty()) << "of the call before";
   const auto iterator = db_->NewIterator(
       {.snapshot = options.snapshot, .at_least = options.at_least, .deadline = options.deadline});
   iterator->SeekToFirst();

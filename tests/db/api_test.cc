@@ -324,6 +324,23 @@ TEST_F(Api, EstimateFollowsTheData) {
   EXPECT_EQ(none.entries, 0u);
 }
 
+TEST_F(Api, EstimatesOfFewRecordsAreRightThoughABlockHoldsManyRanges) {
+  std::vector<Keyspace> small;
+  for (uint32_t i = 0; i < 12; ++i) {
+    ASSERT_OK_AND_ASSIGN(small.emplace_back(), db_->CreateKeyspace("s" + std::to_string(i)));
+    for (uint32_t k = 0; k <= i; ++k) ASSERT_OK(db_->Put({}, small[i], std::to_string(k), "v"));
+  }
+  ASSERT_OK(db_->Put({}, "alone", "v"));
+  ASSERT_OK(db_->Flush());
+  for (uint32_t i = 0; i < 12; ++i) {
+    const RangeEstimate found = db_->Estimate(small[i], {});
+    EXPECT_EQ(found.entries, i + 1);
+    EXPECT_GT(found.bytes, 0u);
+  }
+  EXPECT_EQ(db_->Estimate(Keyspace(), {}).entries, 1u);
+  EXPECT_EQ(db_->Estimate(small[11], {.begin = "3", .end = "5"}).entries, 2u);
+}
+
 TEST_F(Api, DestroyRemovesADatabaseThatIsClosed) {
   ASSERT_OK(db_->Put({}, "k", "v"));
   EXPECT_STATUS(kBusy, DB::Destroy(options_, path_));

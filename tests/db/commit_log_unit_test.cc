@@ -412,6 +412,16 @@ TEST_F(CommitLogTest, ConcurrentDurableIsNeverBeyondWhatWasSynced) {
   EXPECT_EQ(replay.last_position, 2000u);
 }
 
+TEST_F(CommitLogTest, NoSyncBeginsBehindTheDeadline) {
+  Open();
+  ASSERT_OK(Commit());
+  fs_.Clear();
+  EXPECT_STATUS(kTimeout, log_->SyncTo(1, executor_->Now()));
+  EXPECT_EQ(fs_.Syncs(), "");
+  ASSERT_OK(log_->SyncTo(1, kNoDeadline));
+  ASSERT_OK(log_->SyncTo(1, executor_->Now())) << "it is durable already";
+}
+
 TEST_F(CommitLogTest, ConcurrentWaitersGiveUpAtTheirDeadline) {
   Open();
   ASSERT_OK(Commit());

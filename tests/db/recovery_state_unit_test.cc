@@ -6,6 +6,7 @@
 #include "db/file_names.h"
 #include "db/manifest.h"
 #include "tests/db/recovery_fixture.h"
+#include "util/internal_key.h"
 
 namespace logwood {
 namespace {
@@ -57,11 +58,13 @@ TEST_F(RecoveryStateTest, ManifestWhoseEditsContradictTheTreeIsCorruption) {
   ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
   const auto& last_level = tree.version->shape().levels[kLevels - 1];
   ASSERT_EQ(last_level.size(), 1u) << "moved there";
-  Edit unknown, elsewhere, twice;
+  Edit unknown, elsewhere, twice, endless;
   unknown.removed.emplace_back(kLevels - 1, 4711);
   elsewhere.removed.emplace_back(0, last_level[0]->number);
   twice.added.emplace_back(0, *last_level[0]);
-  for (const Edit& wrong : {unknown, elsewhere, twice}) {
+  endless.tables = tree.tables;
+  endless.tables->position = kPositionMax;
+  for (const Edit& wrong : {unknown, elsewhere, twice, endless}) {
     ASSERT_OK(fs_->Remove("db/" + ManifestFileName(root.manifest)));
     ASSERT_OK_AND_ASSIGN(
         auto writer, ManifestWriter::Create(fs_.get(), "db", root.manifest, whole.edits.front()));

@@ -3,8 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
+#include "db/directory_check.h"
 #include "db/file_names.h"
 #include "tests/db/recovery_fixture.h"
+#include "util/faulty_file_system.h"
 #include "wal/segments.h"
 
 namespace logwood {
@@ -47,6 +52,37 @@ TEST_F(RecoveryTest, MissingManifestIsDamage) {
   Close();
   Remove(Names(".manifest").at(0));
   ExpectDamage("000001.manifest");
+}
+
+// Where the manifest says nothing any more, the log is still known for this database's, and that
+// its beginning went into tables is no damage.
+TEST_F(RecoveryTest, WithoutAManifestTheCheckAccusesNoSegment) {
+  Open();
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  Put("b");
+  Close();
+  const std::string manifest = Names(".manifest").at(0);
+  const std::string root = Bytes("ROOT");
+  std::string rotten = Bytes(manifest);
+  rotten.replace(100, 4, "rotten");
+  for (const bool has_root : {true, false}) {
+    for (const bool has_manifest : {true, false}) {
+      Replace("ROOT", root);
+      Replace(manifest, rotten);
+      if (!has_root) Remove("ROOT");
+      if (!has_manifest) Remove(manifest);
+      std::set<std::string> files;
+      DirectoryCheckOptions options;
+      options.fs = fs_.get();
+      options.path = "db";
+      options.damage = [&files](const Damage& damage) { files.insert(damage.file); };
+      options.note = [](const Damage&) {};
+      ASSERT_OK(CheckDirectory(options));
+      EXPECT_FALSE(files.empty());
+      for (const std::string& file : files) EXPECT_FALSE(file.ends_with(".log")) << file;
+    }
+  }
 }
 
 TEST_F(RecoveryTest, AnOlderRootIsDamage) {
@@ -230,6 +266,29 @@ TEST_F(RecoveryTest, NoiseBehindTheLogsEndIsAnUnprovenTailAndSaidSo) {
   EXPECT_EQ(tail.bytes_in, 50u);
   EXPECT_EQ(tail.position, 2u);
   EXPECT_NE(Bytes("EVENTS").find("unproven_tail"), std::string::npos);
+}
+
+// Behind a torn edit an open looks whether the tables of the state before it are there.
+TEST_F(RecoveryTest, ALookAtATableThatFailsOnceIsNoDamage) {
+  Open();
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  Kill();
+  const std::string manifest = Names(".manifest").back();
+  Replace(manifest, Bytes(manifest) + std::string(40, 'n'));
+  FaultyFileSystem faulty(fs_.get());
+  int looks = 0;
+  faulty.SetFault([&looks](FileOp op, const std::string& path) {
+    return op == FileOp::kSize && path.ends_with(".table") && ++looks == 1
+               ? Status::IoError("injected " + path)
+               : Status();
+  });
+  Options options = TinyOptions(&faulty);
+  EXPECT_STATUS(kIoError, DB::Open(options, "db"));
+  EXPECT_EQ(looks, 1);
+  ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, "db"));
+  EXPECT_EQ(db->LastPosition(), 1u);
+  ASSERT_OK(db->Close());
 }
 
 TEST_F(RecoveryTest, DamageBelowTheDurablePointIsRefusedWithItsPlace) {

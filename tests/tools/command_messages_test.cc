@@ -62,8 +62,7 @@ TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
   for (const std::string verb : {"check", "salvage"}) {
     const std::string target = verb == "salvage" ? " new" : "";
     EXPECT_EQ(runner_.Run(verb + " none" + target).err,
-              "logwood: cannot " + verb +
-                  " none: there is no such directory, and so no database; mend the path\n");
+              "logwood: cannot " + verb + " none: there is no such directory; mend the path\n");
     EXPECT_EQ(runner_.Run(verb + " empty" + target).err,
               "logwood: cannot " + verb + " empty: there is no database in it; mend the path\n");
   }
@@ -83,6 +82,45 @@ std::string Within(int kib, const std::string& command) {
 
 // What the program itself takes of address space lies below, what the longest line of such a load
 // takes above.
+TEST_F(CommandMessages, ADatabaseIsMadeInANewOrAnEmptyDirectoryOnly) {
+  const Ran ran = runner_.Shell(
+      "mkdir full empty mount; echo > full/notes; mkdir mount/lost+found\n"
+      "logwood put full k v; echo \"status $?\"; ls full\n"
+      "logwood put empty k v; logwood put mount k v; echo > empty/notes; logwood put empty k w");
+  EXPECT_EQ(ran.out, "status 3\nnotes\nposition 1\nposition 1\nposition 2\n");
+  EXPECT_EQ(
+      ran.err,
+      "logwood: cannot create a database in full: it holds other files (notes); name a new or "
+      "an empty directory\n");
+}
+
+TEST_F(CommandMessages, SalvageMakesNoParentsEither) {
+  const Ran ran = runner_.Shell("logwood put db k v; logwood salvage db no/new; echo $?; ls");
+  EXPECT_EQ(ran.out, "position 1\n3\ndb\n");
+  EXPECT_EQ(ran.err,
+            "logwood: cannot create no/new: there is no directory no; make it first, or mend the "
+            "path\n");
+}
+
+TEST_F(CommandMessages, ALinkToNowhereIsCalledThat) {
+  const Ran ran =
+      runner_.Shell("ln -s nowhere link; logwood put link k v; logwood get link/ k; ls");
+  EXPECT_EQ(ran.out, "link\n");
+  EXPECT_EQ(CountOf("it is a link to what is not there; ", ran.err), 2U) << ran.err;
+}
+
+TEST_F(CommandMessages, OptionsThatWouldDoNothingAreRefused) {
+  runner_.Run("put db k v");
+  for (const std::string command : {"put db k --value-file /dev/null --value-format hex",
+                                    "--json get db k", "keyspaces db create x --ignore-writer"}) {
+    const Ran ran = runner_.Run(command);
+    EXPECT_EQ(ran.status, 2) << command;
+    EXPECT_TRUE(ran.err.starts_with("logwood: usage: ")) << ran.err;
+  }
+  EXPECT_EQ(runner_.Run("get db k").out, "v\n");
+  EXPECT_EQ(runner_.Run("keyspaces db list").out.find("\nx\t"), std::string::npos);
+}
+
 TEST_F(CommandMessages, ALoadThatFindsNoMemoryForItsLinesSaysSo) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
   const Ran ran =

@@ -107,6 +107,7 @@ class TestLog {
   SegmentWriter& writer() { return *writer_; }
   LogPos last_position() const { return last_position_; }
   void set_durable(LogPos durable) { durable_ = durable; }
+  void set_last_position(LogPos position) { last_position_ = position; }
   void set_time(uint64_t time_us) { time_us_ = time_us; }
 
   SegmentHeader NextHeader(uint64_t number) const {

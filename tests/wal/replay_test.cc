@@ -4,6 +4,7 @@
 #include "tests/wal/log_test_support.h"
 #include "util/faulty_file_system.h"
 #include "util/file_header.h"
+#include "util/internal_key.h"
 #include "util/random.h"
 
 namespace logwood {
@@ -100,6 +101,33 @@ TEST(ReplayTest, WhatLiesBeforeAMissingSegmentThatNothingNeedsIsNoLongerTheLog) 
   ASSERT_EQ(result->segments.size(), 1u);
   EXPECT_EQ(result->segments[0].number, 3u);
   EXPECT_EQ(result->discarded, std::vector<uint64_t>{1});
+}
+
+TEST(ReplayTest, WhatLiesBeforeAMissingSegmentStaysBehindACleanClose) {
+  TestLog log;
+  BuildThree(&log);
+  ASSERT_OK(log.fs()->Remove(LogPath(2)));
+  ReplayOptions options = log.Options();
+  options.segments = {1, 3};
+  options.from = 8;
+  options.clean_end = LogEnd{3, log.writer().length(), 9};
+  Result<ReplayResult> result = ReplayLog(log.fs(), options, IgnoreCommit);
+  ASSERT_TRUE(result.ok());
+  EXPECT_OK(result->damage);
+  EXPECT_EQ(result->segments.size(), 2u);
+  EXPECT_TRUE(result->discarded.empty());
+}
+
+TEST(ReplayTest, APositionThatNoLogReachesIsCorruption) {
+  TestLog log;
+  log.set_last_position(kPositionsUsableMax - 1);
+  log.Begin(1);
+  log.Append(2);
+  ReplayOptions options = log.Options();
+  options.from = kPositionsUsableMax;
+  const Result<ReplayResult> result = ReplayLog(log.fs(), options, IgnoreCommit);
+  EXPECT_TRUE(result.status().Is(StatusCode::kCorruption)) << result.status().ToString();
+  EXPECT_NE(result.status().message().find(LogFileName(1) + ":"), std::string_view::npos);
 }
 
 TEST(ReplayTest, EmptyDirectoryEndsBeforeTheFirstPosition) {
