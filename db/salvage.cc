@@ -47,6 +47,7 @@ class Salvager {
   void TellInventory();
   Status Survey();
   void TellTableLosses();
+  void TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere);
   bool IsElsewhere(const SalvageTables::Loss& loss) const;
   Status Write();
   void RemoveSpilled();
@@ -152,24 +153,29 @@ bool Salvager::IsElsewhere(const SalvageTables::Loss& loss) const {
 
 void Salvager::TellTableLosses() {
   for (const SalvageTables::Loss& found : tables_->losses()) {
-    SalvageLoss loss = found.loss;
-    if (!found.entries) {
-      loss.lost = false;
-      loss.damage.what += "; no entry is lost by it";
-      Tell(loss);
+    if (found.entries) {
+      lost_.push_back(found.keys);
+      TellTableLoss(found, IsElsewhere(found));
       continue;
     }
-    lost_.push_back(found.keys);
-    loss.lost = !IsElsewhere(found);
-    if (!loss.lost) loss.damage.what += "; the log has the same";
-    SetDamagedKeys(found.keys.first.value_or(""), found.keys.last.value_or(""), &catalogue_,
-                   &loss.damage);
-    if (!found.keys.first) loss.damage.first_keyspace = "?";
-    if (!found.keys.last) loss.damage.last_keyspace = "?";
-    loss.damage.first_position = found.first_position;
-    loss.damage.last_position = found.last_position.value_or(0);
+    SalvageLoss loss = found.loss;
+    loss.lost = false;
+    loss.damage.what += "; no entry is lost by it";
     Tell(loss);
   }
+}
+
+void Salvager::TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere) {
+  SalvageLoss loss = found.loss;
+  loss.lost = !is_elsewhere;
+  if (!loss.lost) loss.damage.what += "; the log has the same";
+  SetDamagedKeys(found.keys.first.value_or(""), found.keys.last.value_or(""), &catalogue_,
+                 &loss.damage);
+  if (!found.keys.first) loss.damage.first_keyspace = "?";
+  if (!found.keys.last) loss.damage.last_keyspace = "?";
+  loss.damage.first_position = found.first_position;
+  loss.damage.last_position = found.last_position.value_or(0);
+  Tell(loss);
 }
 
 Status Salvager::Write() {
@@ -177,7 +183,10 @@ Status Salvager::Write() {
   const uint64_t record_bytes_max = std::max(tables_->record_bytes_max(), log_->record_bytes_max());
   RETURN_IF_ERROR(target.Open(record_bytes_max));
   std::vector<std::unique_ptr<SalvageStream>> streams;
-  tables_->AddStreams([this](uint64_t bytes) { Progress("writing", bytes); }, &streams);
+  // What only this reading loses no other file was asked for.
+  tables_->AddStreams([this](uint64_t bytes) { Progress("writing", bytes); },
+                      [this](const SalvageTables::Loss& loss) { TellTableLoss(loss, false); },
+                      &streams);
   RETURN_IF_ERROR(log_->Collect(
       lost_, options_.memory_bytes / 4, SpillDirectory(),
       [this](const SalvageLoss& loss) { Tell(loss); }, &streams));

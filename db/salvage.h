@@ -3,7 +3,8 @@
 // Trusts no file of the source and changes none. Tables are read block by block (those the manifest
 // names; all there are where it cannot be read), log segments record by record, also behind damage.
 // Of each key the version with the highest position counts. The new database has a history of its
-// own: one commit after the other in key order. Memory stays within the budget.
+// own: one commit after the other in key order. Memory stays within the budget. Everything is read
+// twice; what either reading cannot read is lost, unless another file has it.
 //
 // What the report says: a *loss* is a stretch of a file whose entries are nowhere else, with the
 // keys and the commits concerned. A key within a lost range may be missing, or have an older value
