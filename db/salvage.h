@@ -33,8 +33,9 @@ struct SalvageOptions {
   FileSystem* fs = nullptr;
   std::string source, target;  // directories
   uint64_t memory_bytes = 256ULL << 20;
-  // Read although a process has the source open for writing: what it does meanwhile may look like
-  // damage.
+  // Read although a process has the source open for writing: what it does while the directory is
+  // looked at may look like damage. The files found are held open, so what it removes later is
+  // read.
   bool ignore_writer = false;
   std::function<void(const SalvageLoss&)> report;
   // `phase`: "reading", "writing"; bytes of the source done and in all. May be empty.

@@ -1,4 +1,5 @@
-// Salvage reads everything twice: what only the second reading meets is told.
+// Salvage reads everything twice: what only the second reading meets is told, and what a writer
+// removes in between stays readable.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 
 #include "db/salvage.h"
 #include "tests/db/db_test_support.h"
+#include "util/faulty_file_system.h"
+#include "util/forwarding_file_system.h"
 
 namespace logwood {
 namespace {
@@ -17,6 +20,13 @@ namespace {
 constexpr int kReadingKeys = 200;
 
 std::string ReadingKey(int i) { return "key" + std::to_string(1000 + i); }
+
+// Lets no file be held.
+class NoDescriptors final : public ForwardingFileSystem {
+ public:
+  using ForwardingFileSystem::ForwardingFileSystem;
+  uint64_t OpenFilesMax() const override { return 0; }
+};
 
 class SalvageReadingsTest : public testing::Test {
  protected:
@@ -102,9 +112,58 @@ class SalvageReadingsTest : public testing::Test {
   std::vector<SalvageLoss> losses_;
 };
 
-TEST_F(SalvageReadingsTest, SegmentsThatAreGoneInBetweenAreLost) {
+TEST_F(SalvageReadingsTest, SegmentsThatAWriterRemovesInBetweenStayReadable) {
   Open();
   PutAll("of the log");
+  salvage_.ignore_writer = true;
+  salvage_.target_begun = [this] { ASSERT_OK(db_->Flush()); };
+  SalvageIt();
+  EXPECT_TRUE(losses_.empty());
+  EXPECT_EQ(Saved().size(), static_cast<size_t>(kReadingKeys));
+}
+
+TEST_F(SalvageReadingsTest, TablesThatAWriterRemovesInBetweenStayReadable) {
+  Open();
+  for (const char* value : {"older", "newer"}) {
+    PutAll(value);
+    ASSERT_OK(db_->Flush());
+  }
+  salvage_.ignore_writer = true;
+  salvage_.target_begun = [this] { ASSERT_OK(db_->CompactAll({})); };
+  SalvageIt();
+  EXPECT_TRUE(losses_.empty());
+  const auto saved = Saved();
+  EXPECT_EQ(saved.size(), static_cast<size_t>(kReadingKeys));
+  for (const auto& [key, value] : saved) EXPECT_TRUE(value.starts_with("newer")) << key;
+}
+
+TEST_F(SalvageReadingsTest, WhereAWriterRemovesFilesBeforeTheyAreHeldTheDirectoryIsLookedAtAgain) {
+  Open();
+  for (const char* value : {"older", "newer"}) {
+    PutAll(value);
+    ASSERT_OK(db_->Flush());
+  }
+  FaultyFileSystem files(fs_.get());
+  bool removed = false;
+  files.SetFault([&](FileOp op, const std::string& path) {
+    if (op == FileOp::kOpen && path.ends_with(".table") && !std::exchange(removed, true)) {
+      EXPECT_OK(db_->CompactAll({}));
+    }
+    return Status::Ok();
+  });
+  salvage_.fs = &files;
+  salvage_.ignore_writer = true;
+  SalvageIt();
+  EXPECT_TRUE(removed);
+  EXPECT_TRUE(losses_.empty());
+  EXPECT_EQ(Saved().size(), static_cast<size_t>(kReadingKeys));
+}
+
+TEST_F(SalvageReadingsTest, SegmentsThatCouldNotBeHeldAndAreGoneAreLost) {
+  Open();
+  PutAll("of the log");
+  NoDescriptors none(fs_.get());
+  salvage_.fs = &none;
   salvage_.ignore_writer = true;
   salvage_.target_begun = [this] { ASSERT_OK(db_->Flush()); };
   SalvageIt();
