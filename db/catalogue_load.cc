@@ -1,5 +1,6 @@
 #include "db/catalogue_load.h"
 
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "util/batch_codec.h"
 #include "util/status_macros.h"
@@ -48,6 +49,7 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
     const SegmentSummary& segment = segments[--from];
     auto reader = SegmentReader::Open(fs, JoinPath(path, LogFileName(segment.number)));
     why = reader.ok() ? (*reader)->catalogue_status() : reader.status();
+    if (!why.ok() && !IsDamage(why)) return why;
     if (!why.ok()) continue;
     const SegmentHeader& header = (*reader)->header();
     RETURN_IF_ERROR(
@@ -76,7 +78,7 @@ Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSumm
   *damage = core->catalogue.Load(tree.get(), last);
   if (damage->ok() || !damage->Is(StatusCode::kCorruption)) return *damage;
   Status from_log = ReadCatalogueFromLog(core->fs, core->path, segments, last, &core->catalogue);
-  if (from_log.ok()) return from_log;
+  if (from_log.ok() || !IsDamage(from_log)) return from_log;
   return Status::Corruption(
       std::string(damage->message()) + ": the keyspaces cannot be read here, nor from the log (" +
       std::string(from_log.message()) + "); `logwood salvage` copies what can be read");

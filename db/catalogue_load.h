@@ -12,7 +12,8 @@
 namespace logwood {
 
 // Fills core->catalogue with the state at `last`. `segments`: those that count, ascending. Ok with
-// *damage set: the tree could not be read, and why; the log had it all. Not ok: neither had it.
+// *damage set: the tree could not be read, and why; the log had it all. Not ok: neither had it, or
+// a read failed that is no damage.
 Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSummary>& segments,
                      LogPos last, Status* damage);
 

@@ -26,7 +26,10 @@ class PositionSet {
   // Those of [first, last] that are not in it, as ranges. An empty range has none.
   std::vector<std::pair<LogPos, LogPos>> Missing(LogPos first, LogPos last) const {
     std::vector<std::pair<LogPos, LogPos>> missing;
-    for (const auto& [begin, end] : ranges_) {
+    auto at = ranges_.upper_bound(first);
+    if (at != ranges_.begin()) --at;
+    for (; at != ranges_.end(); ++at) {
+      const auto& [begin, end] = *at;
       if (end < first) continue;
       if (begin > last || first > last) break;
       if (begin > first) missing.emplace_back(first, begin - 1);
@@ -34,6 +37,14 @@ class PositionSet {
     }
     if (first <= last) missing.emplace_back(first, last);
     return missing;
+  }
+  // Those of it that are not in `other`, as ranges.
+  std::vector<std::pair<LogPos, LogPos>> Lacking(const PositionSet& other) const {
+    std::vector<std::pair<LogPos, LogPos>> lacking;
+    for (const auto& [begin, end] : ranges_) {
+      for (const auto& range : other.Missing(begin, end)) lacking.push_back(range);
+    }
+    return lacking;
   }
   LogPos last() const { return ranges_.empty() ? 0 : ranges_.rbegin()->second; }
 

@@ -22,6 +22,7 @@ struct DirectoryListing {
   std::vector<uint64_t> logs, tables, manifests;  // ascending
   bool has_root = false, has_root_new = false;
   uint64_t largest_number = 0;
+  bool operator==(const DirectoryListing&) const = default;
 };
 // Whether no database ever was there, at most a creation that was cut short: making a database
 // begins with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.

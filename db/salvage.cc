@@ -8,6 +8,7 @@
 
 #include "db/damage.h"
 #include "db/file_names.h"
+#include "db/held_files.h"
 #include "db/inventory.h"
 #include "db/salvage_catalogue.h"
 #include "db/salvage_log.h"
@@ -22,16 +23,20 @@ namespace logwood {
 namespace {
 
 constexpr char kSpillDirectory[] = "salvage.tmp";
+// How often a directory is looked at whose writer adds or removes files meanwhile; time between
+// looks, twice as much each time.
+constexpr int kSalvageLooks = 7;
+constexpr uint64_t kFirstLookPauseMicros = 5'000;
 
 // One salvage, step by step. Each step's result is a member the next one uses.
 class Salvager {
  public:
-  explicit Salvager(const SalvageOptions& options) : options_(options) {}
+  explicit Salvager(const SalvageOptions& options) : fs_(options.fs), options_(options) {}
 
   Result<SalvageSummary> Run() {
     RETURN_IF_ERROR(CheckTarget());
     RETURN_IF_ERROR(LockSource());
-    ASSIGN_OR_RETURN(inventory_, TakeInventory(options_.fs, options_.source));
+    RETURN_IF_ERROR(options_.ignore_writer ? LookBesideWriter() : Look());
     RETURN_IF_ERROR(Survey());
     TellTableLosses();
     TellInventory();
@@ -44,9 +49,13 @@ class Salvager {
  private:
   Status CheckTarget() const;
   Status LockSource();
+  Status Look();
+  Status LookBesideWriter();
+  Status LookAndHold(bool* stood_still);
   void TellInventory();
   Status Survey();
   void TellTableLosses();
+  void TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere);
   bool IsElsewhere(const SalvageTables::Loss& loss) const;
   Status Write();
   void RemoveSpilled();
@@ -63,7 +72,9 @@ class Salvager {
   }
   std::string SpillDirectory() const { return JoinPath(options_.target, kSpillDirectory); }
 
-  const SalvageOptions& options_;
+  FileSystem* const fs_;
+  std::unique_ptr<HeldFiles> held_;
+  SalvageOptions options_;  // its file system: with a writer at work held_
   std::unique_ptr<FileLock> lock_;
   Inventory inventory_;
   SalvageCatalogue parts_;
@@ -98,6 +109,47 @@ Status Salvager::LockSource() {
     return Status::Ok();
   }
   return lock.status().Is(StatusCode::kNotFound) ? Status::Ok() : lock.status();
+}
+
+Status Salvager::Look() {
+  ASSIGN_OR_RETURN(inventory_, TakeInventory(options_.fs, options_.source));
+  return Status::Ok();
+}
+
+// What goes while it is looked at would seem lost, so it is looked at again; in the end what is
+// there then is taken.
+Status Salvager::LookBesideWriter() {
+  const std::unique_ptr<Executor> clock = NewThreadPool(1);
+  uint64_t pause = kFirstLookPauseMicros;
+  for (int look = 1;; ++look, pause *= 2) {
+    bool stood_still = false;
+    RETURN_IF_ERROR(LookAndHold(&stood_still));
+    if (stood_still || look == kSalvageLooks) return Status::Ok();
+    clock->SleepMicros(pause);
+  }
+}
+
+// Whatever the writer removes from now on stays readable, for both readings.
+Status Salvager::LookAndHold(bool* stood_still) {
+  inventory_ = Inventory();  // its segments read through the files held before
+  held_ = std::make_unique<HeldFiles>(fs_);
+  options_.fs = held_.get();
+  const auto hold = [this](const std::string& name) {
+    Status status = held_->Hold(JoinPath(options_.source, name));
+    return status.Is(StatusCode::kNotFound) ? Status::Ok() : status;
+  };
+  ASSIGN_OR_RETURN(const DirectoryListing before, ListDirectory(fs_, options_.source));
+  for (uint64_t number : before.logs) RETURN_IF_ERROR(hold(LogFileName(number)));
+  RETURN_IF_ERROR(Look());
+  for (const auto& [level, meta] : inventory_.tables) {
+    RETURN_IF_ERROR(hold(TableFileName(meta.number)));
+  }
+  for (uint64_t number : inventory_.unknown_tables) {
+    RETURN_IF_ERROR(hold(TableFileName(number)));
+  }
+  ASSIGN_OR_RETURN(const DirectoryListing after, ListDirectory(fs_, options_.source));
+  *stood_still = before == after;
+  return Status::Ok();
 }
 
 // Of ROOT and manifest. Where it is not certain which tables count, any key may be stale.
@@ -152,24 +204,29 @@ bool Salvager::IsElsewhere(const SalvageTables::Loss& loss) const {
 
 void Salvager::TellTableLosses() {
   for (const SalvageTables::Loss& found : tables_->losses()) {
-    SalvageLoss loss = found.loss;
-    if (!found.entries) {
-      loss.lost = false;
-      loss.damage.what += "; no entry is lost by it";
-      Tell(loss);
+    if (found.entries) {
+      lost_.push_back(found.keys);
+      TellTableLoss(found, IsElsewhere(found));
       continue;
     }
-    lost_.push_back(found.keys);
-    loss.lost = !IsElsewhere(found);
-    if (!loss.lost) loss.damage.what += "; the log has the same";
-    SetDamagedKeys(found.keys.first.value_or(""), found.keys.last.value_or(""), &catalogue_,
-                   &loss.damage);
-    if (!found.keys.first) loss.damage.first_keyspace = "?";
-    if (!found.keys.last) loss.damage.last_keyspace = "?";
-    loss.damage.first_position = found.first_position;
-    loss.damage.last_position = found.last_position.value_or(0);
+    SalvageLoss loss = found.loss;
+    loss.lost = false;
+    loss.damage.what += "; no entry is lost by it";
     Tell(loss);
   }
+}
+
+void Salvager::TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere) {
+  SalvageLoss loss = found.loss;
+  loss.lost = !is_elsewhere;
+  if (!loss.lost) loss.damage.what += "; the log has the same";
+  SetDamagedKeys(found.keys.first.value_or(""), found.keys.last.value_or(""), &catalogue_,
+                 &loss.damage);
+  if (!found.keys.first) loss.damage.first_keyspace = "?";
+  if (!found.keys.last) loss.damage.last_keyspace = "?";
+  loss.damage.first_position = found.first_position;
+  loss.damage.last_position = found.last_position.value_or(0);
+  Tell(loss);
 }
 
 Status Salvager::Write() {
@@ -177,7 +234,10 @@ Status Salvager::Write() {
   const uint64_t record_bytes_max = std::max(tables_->record_bytes_max(), log_->record_bytes_max());
   RETURN_IF_ERROR(target.Open(record_bytes_max));
   std::vector<std::unique_ptr<SalvageStream>> streams;
-  tables_->AddStreams([this](uint64_t bytes) { Progress("writing", bytes); }, &streams);
+  // What only this reading loses no other file was asked for.
+  tables_->AddStreams([this](uint64_t bytes) { Progress("writing", bytes); },
+                      [this](const SalvageTables::Loss& loss) { TellTableLoss(loss, false); },
+                      &streams);
   RETURN_IF_ERROR(log_->Collect(
       lost_, options_.memory_bytes / 4, SpillDirectory(),
       [this](const SalvageLoss& loss) { Tell(loss); }, &streams));

@@ -3,7 +3,8 @@
 // Trusts no file of the source and changes none. Tables are read block by block (those the manifest
 // names; all there are where it cannot be read), log segments record by record, also behind damage.
 // Of each key the version with the highest position counts. The new database has a history of its
-// own: one commit after the other in key order. Memory stays within the budget.
+// own: one commit after the other in key order. Memory stays within the budget. Everything is read
+// twice; what either reading cannot read is lost, unless another file has it.
 //
 // What the report says: a *loss* is a stretch of a file whose entries are nowhere else, with the
 // keys and the commits concerned. A key within a lost range may be missing, or have an older value
@@ -32,8 +33,9 @@ struct SalvageOptions {
   FileSystem* fs = nullptr;
   std::string source, target;  // directories
   uint64_t memory_bytes = 256ULL << 20;
-  // Read although a process has the source open for writing: what it does meanwhile may look like
-  // damage.
+  // Read although a process has the source open for writing: what it does while the directory is
+  // looked at may look like damage. The files found are held open, so what it removes later is
+  // read.
   bool ignore_writer = false;
   std::function<void(const SalvageLoss&)> report;
   // `phase`: "reading", "writing"; bytes of the source done and in all. May be empty.

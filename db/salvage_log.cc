@@ -65,6 +65,12 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
 }
 
 void SalvageLog::AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw) {
+  losses_.push_back(LossOf(segment, flaw));
+  const SalvageLoss& loss = losses_.back();
+  if (loss.lost) told_.Add(loss.damage.first_position, loss.damage.last_position);
+}
+
+SalvageLoss SalvageLog::LossOf(const Inventory::Segment& segment, const SegmentFlaw& flaw) {
   SalvageLoss loss;
   loss.damage.file = LogFileName(segment.number);
   loss.damage.offset = flaw.offset;
@@ -74,9 +80,8 @@ void SalvageLog::AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& f
   if (loss.lost) {
     loss.damage.first_position = flaw.first_position;
     loss.damage.last_position = flaw.last_position;
-    told_.Add(flaw.first_position, flaw.last_position);
   }
-  losses_.push_back(std::move(loss));
+  return loss;
 }
 
 // The file that held the commit: the header of the segment behind it says it, or the manifest, or
@@ -113,6 +118,30 @@ void SalvageLog::AddMissing() {
   }
 }
 
+// Commits that were read once and not again, at the flaw that took them where there is one.
+// `any_counts`: also those in tables, which lost keys of theirs.
+void SalvageLog::AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws,
+                             bool any_counts) {
+  for (const auto& [first, last] : readable_.Lacking(read)) {
+    for (LogPos at = first; at <= last; at = losses_.back().damage.last_position + 1) {
+      const auto flaw = std::find_if(flaws.begin(), flaws.end(), [at](const SalvageLoss& f) {
+        return f.damage.first_position <= at && at <= f.damage.last_position;
+      });
+      SalvageLoss loss = flaw != flaws.end() ? *flaw : SalvageLoss();
+      if (flaw == flaws.end()) {
+        loss.damage.file = FileOf(at);
+        loss.damage.what = "the commits are gone";
+        loss.damage.last_position = last;
+      }
+      loss.damage.what += kFirstReadingHadIt;
+      loss.damage.first_position = at;
+      loss.damage.last_position = std::min(loss.damage.last_position, last);
+      if (!any_counts) Judge(&loss);
+      losses_.push_back(std::move(loss));
+    }
+  }
+}
+
 // Lost is what no table has, and what is not a tail that was never durable.
 void SalvageLog::Judge(SalvageLoss* loss) const {
   Damage& damage = loss->damage;
@@ -136,17 +165,21 @@ Status SalvageLog::Collect(const std::vector<LostKeys>& lost, uint64_t memory_by
                            const std::string& directory,
                            const std::function<void(const SalvageLoss&)>& report,
                            std::vector<std::unique_ptr<SalvageStream>>* streams) {
+  PositionSet read;
+  std::vector<SalvageLoss> flaws;
   for (const Inventory::Segment& segment : inventory_.segments) {
-    const auto read = segment.survey->Read(
+    const auto summary = segment.survey->Read(
         segment.limits,
         [&](const CommitRecord& record) {
           if (options_.cancelled && options_.cancelled()) return Status::Cancelled("salvage");
+          read.Add(record.position, record.position);
           RETURN_IF_ERROR(Take(record, lost));
           return memtable_->bytes_used() < memory_bytes ? Status::Ok() : Spill(directory);
         },
-        [](const SegmentFlaw&) {});
-    RETURN_IF_ERROR(read.status());
+        [&](const SegmentFlaw& flaw) { flaws.push_back(LossOf(segment, flaw)); });
+    RETURN_IF_ERROR(summary.status());
   }
+  AddVanished(read, flaws, /*any_counts=*/!lost.empty());
   for (const SalvageLoss& loss : losses_) report(loss);
   for (const TableMeta& meta : spilled_) {
     const std::string path = JoinPath(directory, TableFileName(meta.number));

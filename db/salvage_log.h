@@ -15,6 +15,9 @@
 
 namespace logwood {
 
+// What is added to a loss that only the second reading met.
+inline constexpr char kFirstReadingHadIt[] = "; the first reading could read it";
+
 // Stored keys, both ends inclusive; an absent end: no bound.
 struct LostKeys {
   std::optional<std::string> first, last;
@@ -41,7 +44,7 @@ class SalvageLog {
 
   // Streams of the commits behind the tables, and of older ones whose keys the tables lost. At most
   // `memory_bytes` of them stay in memory; the rest goes into tables in `directory`, made when it
-  // is needed.
+  // is needed. Reports commits that Survey could read and this reading cannot.
   Status Collect(const std::vector<LostKeys>& lost, uint64_t memory_bytes,
                  const std::string& directory,
                  const std::function<void(const SalvageLoss&)>& report,
@@ -50,7 +53,9 @@ class SalvageLog {
  private:
   Status SurveySegment(const Inventory::Segment& segment, SalvageCatalogue* catalogue);
   void AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
+  static SalvageLoss LossOf(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   void AddMissing();
+  void AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws, bool any_counts);
   std::string FileOf(LogPos position) const;
   void Judge(SalvageLoss* loss) const;
   Status Take(const CommitRecord& record, const std::vector<LostKeys>& lost);

@@ -10,15 +10,13 @@ namespace {
 
 class TableStream final : public SalvageStream {
  public:
-  TableStream(FileSystem* fs, std::vector<SalvageTable> tables,
-              std::function<void(uint64_t)> advance)
-      : fs_(fs), tables_(std::move(tables)), advance_(std::move(advance)) {}
+  TableStream(FileSystem* fs, std::vector<SalvageTable> tables, SalvageTableRead read)
+      : fs_(fs), tables_(std::move(tables)), read_(std::move(read)) {}
 
   bool Next() override {
     while (status_.ok()) {
-      if (open_ != nullptr && open_->Next()) return true;
-      if (open_ != nullptr) status_ = open_->status();
-      Advance();
+      if (NextInRange()) return true;
+      EndTable();
       if (!status_.ok() || next_ == tables_.size()) return false;
       const SalvageTable& table = tables_[next_++];
       auto opened = DamagedTable::Open(fs_, table.path, table.meta ? &*table.meta : nullptr);
@@ -35,15 +33,25 @@ class TableStream final : public SalvageStream {
   Status status() const override { return status_; }
 
  private:
-  void Advance() {
+  bool NextInRange() {
+    if (open_ == nullptr) return false;
+    const SalvageTable& table = tables_[next_ - 1];
+    while (open_->Next()) {
+      const std::string_view key = open_->entry().key;
+      if (table.smallest <= key && key <= table.largest) return true;
+    }
+    return false;
+  }
+  void EndTable() {
     if (open_ == nullptr) return;
-    if (advance_) advance_(open_->bytes_read());
+    status_ = open_->status();
+    if (status_.ok() && read_) read_(tables_[next_ - 1], *open_);
     open_.reset();
   }
 
   FileSystem* const fs_;
   const std::vector<SalvageTable> tables_;
-  const std::function<void(uint64_t)> advance_;
+  const SalvageTableRead read_;
   size_t next_ = 0;
   std::unique_ptr<DamagedTable> open_;
   Status status_;
@@ -85,8 +93,8 @@ bool ComesLater(const SalvageStream* a, const SalvageStream* b) {
 }  // namespace
 
 std::unique_ptr<SalvageStream> NewTableStream(FileSystem* fs, std::vector<SalvageTable> tables,
-                                              std::function<void(uint64_t)> advance) {
-  return std::make_unique<TableStream>(fs, std::move(tables), std::move(advance));
+                                              SalvageTableRead read) {
+  return std::make_unique<TableStream>(fs, std::move(tables), std::move(read));
 }
 
 std::unique_ptr<SalvageStream> NewIteratorStream(std::unique_ptr<InternalIterator> iterator,

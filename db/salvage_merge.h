@@ -34,9 +34,13 @@ struct SalvageTable {
   std::string smallest, largest;  // stored keys
 };
 
-// Tables whose ranges do not overlap, one after the other; one is open at a time.
+// Called when a table was read to its end.
+using SalvageTableRead = std::function<void(const SalvageTable&, const DamagedTable&)>;
+
+// Tables whose ranges do not overlap, one after the other; one is open at a time. What lies outside
+// of its table's range is passed over: it was not there when the ranges were told.
 std::unique_ptr<SalvageStream> NewTableStream(FileSystem* fs, std::vector<SalvageTable> tables,
-                                              std::function<void(uint64_t bytes)> advance);
+                                              SalvageTableRead read);
 // Above all tables in rank; `owner` lives as long.
 std::unique_ptr<SalvageStream> NewIteratorStream(std::unique_ptr<InternalIterator> iterator,
                                                  std::shared_ptr<const void> owner);

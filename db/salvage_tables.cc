@@ -57,12 +57,12 @@ Result<std::unique_ptr<DamagedTable>> SalvageTables::Find(uint64_t number, const
   TableLoss renamed;
   renamed.entries_lost = false;
   renamed.what = "the table lies in " + **other + ": files were swapped or renamed";
-  AddLoss(number, meta, nullptr, renamed);
+  losses_.push_back(LossOf(number, meta, nullptr, renamed));
   return DamagedTable::Open(options_.fs, *path, meta);
 }
 
-void SalvageTables::AddLoss(uint64_t number, const TableMeta* meta, const DamagedTable* table,
-                            const TableLoss& found) {
+SalvageTables::Loss SalvageTables::LossOf(uint64_t number, const TableMeta* meta,
+                                          const DamagedTable* table, const TableLoss& found) {
   Loss loss;
   loss.loss.damage.file = TableFileName(number);
   loss.loss.damage.offset = found.offset;
@@ -78,7 +78,15 @@ void SalvageTables::AddLoss(uint64_t number, const TableMeta* meta, const Damage
     loss.first_position = table->properties()->min_position;
     if (loss.first_position != 0) loss.last_position = table->properties()->max_position;
   }
-  losses_.push_back(std::move(loss));
+  return loss;
+}
+
+// Whether the survey told of these bytes.
+bool SalvageTables::IsKnown(const Loss& loss) const {
+  return std::any_of(losses_.begin(), losses_.end(), [&loss](const Loss& known) {
+    return known.entries && known.loss.damage.file == loss.loss.damage.file &&
+           known.loss.damage.offset <= loss.loss.damage.offset && loss.loss.end <= known.loss.end;
+  });
 }
 
 Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
@@ -95,7 +103,7 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
       whole.first_key = meta->begin;
       whole.last_key = meta->end.substr(0, meta->end.size() - 1);
     }
-    AddLoss(number, meta, nullptr, whole);
+    losses_.push_back(LossOf(number, meta, nullptr, whole));
     return Status::Ok();
   }
   DamagedTable& table = **opened;
@@ -112,7 +120,9 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
     catalogue->AddEntry(entry);
   }
   RETURN_IF_ERROR(table.status());
-  for (const TableLoss& loss : table.losses()) AddLoss(number, meta, &table, loss);
+  for (const TableLoss& loss : table.losses()) {
+    losses_.push_back(LossOf(number, meta, &table, loss));
+  }
   if (entries == 0) return Status::Ok();
   found.number = number;
   if (meta != nullptr) found.meta = *meta;
@@ -121,9 +131,19 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
 }
 
 void SalvageTables::AddStreams(const std::function<void(uint64_t)>& advance,
+                               const std::function<void(const Loss&)>& report,
                                std::vector<std::unique_ptr<SalvageStream>>* streams) const {
+  const auto read = [this, advance, report](const SalvageTable& of, const DamagedTable& table) {
+    advance(table.bytes_read());
+    for (const TableLoss& found : table.losses()) {
+      Loss loss = LossOf(of.number, of.meta ? &*of.meta : nullptr, &table, found);
+      if (!loss.entries || IsKnown(loss)) continue;
+      loss.loss.damage.what += kFirstReadingHadIt;
+      report(loss);
+    }
+  };
   for (std::vector<SalvageTable>& row : GroupTables(tables_)) {
-    streams->push_back(NewTableStream(options_.fs, std::move(row), advance));
+    streams->push_back(NewTableStream(options_.fs, std::move(row), read));
   }
 }
 

@@ -34,16 +34,19 @@ class SalvageTables {
   const std::vector<Loss>& losses() const { return losses_; }
   uint64_t tables() const { return tables_.size(); }
   uint64_t record_bytes_max() const { return record_bytes_max_; }
-  // Their entries, as few streams as there can be.
+  // Their entries, as few streams as there can be. They read the tables once more; `report` gets
+  // what only this reading loses.
   void AddStreams(const std::function<void(uint64_t)>& advance,
+                  const std::function<void(const Loss&)>& report,
                   std::vector<std::unique_ptr<SalvageStream>>* streams) const;
 
  private:
   Status SurveyTable(uint64_t number, const TableMeta* meta, SalvageCatalogue* catalogue);
   Result<std::unique_ptr<DamagedTable>> Find(uint64_t number, const TableMeta* meta,
                                              std::string* path);
-  void AddLoss(uint64_t number, const TableMeta* meta, const DamagedTable* table,
-               const TableLoss& found);
+  static Loss LossOf(uint64_t number, const TableMeta* meta, const DamagedTable* table,
+                     const TableLoss& found);
+  bool IsKnown(const Loss& loss) const;
   // The file that holds the table with this id, whatever its name; null: there is none.
   Result<const std::string*> FileOf(const Id128& id);
 

@@ -1,6 +1,7 @@
 #include "db/segment_head.h"
 
 #include "db/catalogue_load.h"
+#include "db/damage.h"
 #include "db/file_names.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
@@ -28,7 +29,8 @@ Status MendHeaders(const SegmentProbe& probe, const RandomAccessFile& reader, Lo
 }
 
 // From the segments before it, which say what changed; else from the tree, which may have forgotten
-// a keyspace dropped since. The checksum in the header tells whether it is the one.
+// a keyspace dropped since. The checksum in the header tells whether it is the one. Where a failed
+// read hides it, it must not be made durable as it is: another try may find it.
 Status MendCatalogue(const SegmentHeadMend& mend, const SegmentProbe& probe,
                      const RandomAccessFile& reader, LogFile* file) {
   const Id128& id = probe.header().file_id;
@@ -42,15 +44,19 @@ Status MendCatalogue(const SegmentHeadMend& mend, const SegmentProbe& probe,
     *done = read.ok() && CatalogueChecksum(id, bytes) == wanted;
     return *done ? file->Store(kCatalogueOffset, bytes) : Status::Ok();
   };
+  const auto failure = [](const Status& read) { return IsDamage(read) ? Status::Ok() : read; };
   bool done = false;
   Catalogue from_log;
   const std::vector<SegmentSummary> before(mend.segments.begin(), mend.segments.end() - 1);
-  Status read = ReadCatalogueFromLog(mend.fs, mend.directory, before, position, &from_log);
-  RETURN_IF_ERROR(store_if_right(read, from_log, &done));
+  const Status log = ReadCatalogueFromLog(mend.fs, mend.directory, before, position, &from_log);
+  RETURN_IF_ERROR(store_if_right(log, from_log, &done));
   if (done) return Status::Ok();
   Catalogue from_tree;
-  read = mend.load(position, &from_tree);
-  return store_if_right(read, from_tree, &done);
+  const Status tree = mend.load(position, &from_tree);
+  RETURN_IF_ERROR(store_if_right(tree, from_tree, &done));
+  if (done) return Status::Ok();
+  RETURN_IF_ERROR(failure(log));
+  return failure(tree);
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ struct SegmentHeadMend {
   std::function<Status(LogPos position, Catalogue* catalogue)> load;
 };
 
-// Stores what can be proven by checksums, in `file`; what cannot stays as it is. The caller syncs.
+// Stores what can be proven by checksums, in `file`; what cannot stays as it is, but where a read
+// failed that might prove it that is the answer. The caller syncs.
 Status MendSegmentHead(const SegmentHeadMend& mend, LogFile* file);
 
 }  // namespace logwood

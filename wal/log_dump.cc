@@ -132,7 +132,9 @@ Result<DumpSummary> DumpSegment(FileSystem* fs, const std::string& path, const D
   Result<std::unique_ptr<SegmentReader>> opened = SegmentReader::Open(fs, path);
   if (!opened.ok()) {
     const Status& why = opened.status();
-    if (why.Is(StatusCode::kIoError)) return why;
+    const bool says_of_file = why.Is(StatusCode::kCorruption) || why.Is(StatusCode::kNotFound) ||
+                              why.Is(StatusCode::kNotSupported);
+    if (!says_of_file) return why;
     summary.damage = why;
     print(DamageLine(options, why));
     RETURN_IF_ERROR(PrintSlots(fs, path, options, print));

@@ -184,5 +184,17 @@ TEST_F(LoadCatalogueTest, AFailedReadIsNoDamage) {
   EXPECT_STATUS(kIoError, Load());
 }
 
+TEST_F(LoadCatalogueTest, AFailedReadOfTheLogIsNoDamageEither) {
+  DamageTable(11);
+  log_.db().Remove("000003.log");
+  files_.SetFault([](FileOp, const std::string& path) {
+    return path.ends_with(".log") ? Status::IoError("injected") : Status::Ok();
+  });
+  EXPECT_STATUS(kIoError, Load());
+  files_.SetFault({});
+  ASSERT_OK(Load());
+  EXPECT_EQ(ShowKeyspaces(core_->catalogue), "a=4 | dropped 2 3");
+}
+
 }  // namespace
 }  // namespace logwood

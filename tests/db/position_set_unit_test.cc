@@ -84,6 +84,10 @@ TEST(PositionSetTest, AgreesWithASetOfSinglePositions) {
         }
       }
       ASSERT_EQ(set.Missing(from, kEnd - 1), missing);
+      PositionSet whole;
+      whole.Add(from, kEnd - 1);
+      ASSERT_EQ(whole.Lacking(set), missing);
+      ASSERT_EQ(PositionSet().Lacking(set), PositionRanges());
     }
   }
 }

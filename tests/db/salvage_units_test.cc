@@ -168,9 +168,13 @@ TEST(SalvageMergeTest, AStreamOfTablesGoesFromOneToTheNextAndTellsTheBytesRead) 
   for (SalvageTable& table : tables) {
     table.number = table.meta->number;
     table.path = db.Path(TableFileName(table.number));
+    table.smallest = StoredKey("a");
+    table.largest = StoredKey("c");
   }
   uint64_t bytes = 0;
-  const auto stream = NewTableStream(db.fs(), tables, [&](uint64_t more) { bytes += more; });
+  const auto stream = NewTableStream(
+      db.fs(), tables,
+      [&](const SalvageTable&, const DamagedTable& table) { bytes += table.bytes_read(); });
   Shown shown;
   std::vector<uint64_t> ranks;
   while (stream->Next()) {
@@ -188,6 +192,24 @@ TEST(SalvageMergeTest, AStreamOfTablesGoesFromOneToTheNextAndTellsTheBytesRead) 
   const auto broken = NewTableStream(db.fs(), tables, nullptr);
   while (broken->Next()) EXPECT_EQ(broken->rank(), 30u);
   EXPECT_STATUS(kNotFound, broken->status());
+}
+
+// A block that could not be read when the rows were made, and now can, does not break their order.
+TEST(SalvageMergeTest, AStreamOfTablesKeepsToTheRangesThatWereSeen) {
+  HandmadeDatabase db;
+  std::vector<SalvageTable> tables(2);
+  tables[0].meta = db.AddTable(30, {{"a", 1, "x"}, {"b", 2, "y"}, {"d", 9, "newer"}});
+  tables[1].meta = db.AddTable(20, {{"c", 3, "z"}, {"d", 4, "older"}});
+  for (SalvageTable& table : tables) {
+    table.number = table.meta->number;
+    table.path = db.Path(TableFileName(table.number));
+  }
+  tables[0].smallest = tables[0].largest = StoredKey("b");
+  tables[1].smallest = StoredKey("c");
+  tables[1].largest = StoredKey("d");
+  Streams streams;
+  streams.push_back(NewTableStream(db.fs(), tables, nullptr));
+  EXPECT_EQ(Drain(streams), (Shown{"b@2=y", "c@3=z", "d@4=older"}));
 }
 
 TEST(SalvageMergeTest, AnIteratorsStreamIsAboveAllTablesAndKeepsItsOwner) {
@@ -526,7 +548,8 @@ class SalvageTablesTest : public testing::Test {
     tables_ = std::make_unique<SalvageTables>(options_, inventory_);
     EXPECT_OK(tables_->Survey(&parts_, [this](uint64_t bytes) { bytes_ += bytes; }));
     streams_.clear();
-    tables_->AddStreams(IgnoreBytes, &streams_);
+    tables_->AddStreams(
+        IgnoreBytes, [](const SalvageTables::Loss&) {}, &streams_);
     return Drain(streams_);
   }
   const SalvageTables::Loss& loss(size_t at) const { return tables_->losses().at(at); }

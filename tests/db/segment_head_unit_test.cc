@@ -159,5 +159,23 @@ TEST_F(SegmentHeadTest, AFailedStoreOrReadOfTheSegmentIsTheAnswer) {
   ExpectWhole();
 }
 
+// A catalogue left torn would be made durable, and damage from then on.
+TEST_F(SegmentHeadTest, AFailedReadOfWhatProvesTheCatalogueIsTheAnswerAndASecondTryMendsIt) {
+  Overwrite(kCatalogueOffset, "torn");
+  files_.SetFault([](FileOp op, const std::string& path) {
+    return op == FileOp::kRead && path.ends_with("000003.log") ? Status::IoError("injected")
+                                                               : Status::Ok();
+  });
+  EXPECT_STATUS(kIoError, Mend());
+  EXPECT_EQ(loads_, 1) << "the tree may prove it all the same";
+  files_.SetFault({});
+  ExpectWhole();
+
+  log_.db().Remove("000003.log");
+  Overwrite(kCatalogueOffset, "torn");
+  mend_.load = [](LogPos, Catalogue*) { return Status::Busy("no memory"); };
+  EXPECT_STATUS(kBusy, Mend());
+}
+
 }  // namespace
 }  // namespace logwood
