@@ -152,7 +152,8 @@ Status Salvager::LookAndHold(bool* stood_still) {
   return Status::Ok();
 }
 
-// Of ROOT and manifest. Where it is not certain which tables count, any key may be stale.
+// Of ROOT and manifest. Where it is not certain which tables count, any key may be stale or
+// missing.
 void Salvager::TellInventory() {
   for (const Damage& damage : inventory_.damages) Tell({damage, 0, false});
   for (const Damage& note : inventory_.notes) Tell({note, 0, false});
@@ -161,8 +162,21 @@ void Salvager::TellInventory() {
   loss.damage.file = inventory_.manifest != 0 ? ManifestFileName(inventory_.manifest) : "manifest";
   loss.damage.what =
       "which tables count is not certain: a key that was overwritten or deleted shortly before may "
-      "be back with an older value";
+      "be back with an older value, and what a table held that is gone is missing";
   Tell(loss);
+  // Of tables that are gone nothing speaks but the positions that are nowhere.
+  const LogPos log_begin =
+      inventory_.segments.empty() ? 0 : inventory_.segments.front().survey->first_position();
+  const LogPos end = std::max(log_begin, tables_->positions().last() + 1);
+  PositionSet held = tables_->positions();
+  if (log_begin != 0) held.Add(log_begin, end);
+  for (const auto& [first, last] : held.Missing(1, end - 1)) {
+    loss.damage.what =
+        "no file that is there has these commits: overwritten since, or lost with a table";
+    loss.damage.first_position = first;
+    loss.damage.last_position = last;
+    Tell(loss);
+  }
 }
 
 Status Salvager::Survey() {

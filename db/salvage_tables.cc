@@ -89,6 +89,20 @@ bool SalvageTables::IsKnown(const Loss& loss) const {
   });
 }
 
+// Where positions were dropped, or nothing says which they are, any.
+void SalvageTables::AddPositions(const TableMeta* meta, const TableProperties* properties) {
+  LogPos first = 1, last = kPositionMax;
+  if (meta != nullptr) {
+    first = meta->min_position;
+    last = meta->max_position;
+  } else if (properties != nullptr) {
+    first = properties->min_position;
+    last = properties->max_position;
+  }
+  first = std::max<LogPos>(first, 1);
+  if (first <= last) positions_.Add(first, last);
+}
+
 Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
                                   SalvageCatalogue* catalogue) {
   SalvageTable found;
@@ -107,6 +121,7 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
     return Status::Ok();
   }
   DamagedTable& table = **opened;
+  AddPositions(meta, table.properties());
   uint64_t entries = 0;
   while (table.Next()) {
     const Entry& entry = table.entry();

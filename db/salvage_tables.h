@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "db/inventory.h"
+#include "db/position_set.h"
 #include "db/salvage.h"
 #include "db/salvage_catalogue.h"
 #include "db/salvage_log.h"
@@ -33,6 +34,8 @@ class SalvageTables {
   Status Survey(SalvageCatalogue* catalogue, const std::function<void(uint64_t)>& advance);
   const std::vector<Loss>& losses() const { return losses_; }
   uint64_t tables() const { return tables_.size(); }
+  // That their entries may have, by their properties.
+  const PositionSet& positions() const { return positions_; }
   uint64_t record_bytes_max() const { return record_bytes_max_; }
   // Their entries, as few streams as there can be. They read the tables once more; `report` gets
   // what only this reading loses.
@@ -44,6 +47,7 @@ class SalvageTables {
   Status SurveyTable(uint64_t number, const TableMeta* meta, SalvageCatalogue* catalogue);
   Result<std::unique_ptr<DamagedTable>> Find(uint64_t number, const TableMeta* meta,
                                              std::string* path);
+  void AddPositions(const TableMeta* meta, const TableProperties* properties);
   static Loss LossOf(uint64_t number, const TableMeta* meta, const DamagedTable* table,
                      const TableLoss& found);
   bool IsKnown(const Loss& loss) const;
@@ -54,6 +58,7 @@ class SalvageTables {
   const Inventory& inventory_;
   std::vector<SalvageTable> tables_;
   std::vector<Loss> losses_;
+  PositionSet positions_;
   uint64_t record_bytes_max_ = 0;
   std::optional<std::map<std::string, std::string>> files_;  // by id
 };

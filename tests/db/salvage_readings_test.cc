@@ -137,6 +137,30 @@ TEST_F(SalvageReadingsTest, TablesThatAWriterRemovesInBetweenStayReadable) {
   for (const auto& [key, value] : saved) EXPECT_TRUE(value.starts_with("newer")) << key;
 }
 
+// Nothing names a table that is gone with the manifest; that its commits are nowhere is seen.
+TEST_F(SalvageReadingsTest, ATableThatIsGoneWithTheManifestIsMissedByItsPositions) {
+  Open();
+  PutAll("first");
+  ASSERT_OK(db_->Flush());
+  const LogPos first_end = db_->LastPosition();
+  ASSERT_OK_AND_ASSIGN(const auto before, fs_->List("db"));
+  ASSERT_OK(db_->Put({}, "other", "x"));
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->Put({}, "last", "x"));
+  ASSERT_OK(db_->Close());
+  db_.reset();
+  for (const std::string& name : before) {
+    if (name.ends_with(".table") || name.ends_with(".manifest"))
+      ASSERT_OK(fs_->Remove("db/" + name));
+  }
+  SalvageIt();
+  EXPECT_EQ(Saved(), (std::map<std::string, std::string>{{"other", "x"}, {"last", "x"}}));
+  const bool told = std::any_of(losses_.begin(), losses_.end(), [&](const SalvageLoss& loss) {
+    return loss.lost && loss.damage.first_position == 1 && loss.damage.last_position == first_end;
+  });
+  EXPECT_TRUE(told);
+}
+
 TEST_F(SalvageReadingsTest, WhereAWriterRemovesFilesBeforeTheyAreHeldTheDirectoryIsLookedAtAgain) {
   Open();
   for (const char* value : {"older", "newer"}) {
