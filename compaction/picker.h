@@ -120,11 +120,13 @@ std::optional<CompactionPlan> PickCompaction(const LevelShape& shape,
 // level down at a time until it is all in the last level that has data; call again until nullopt.
 // With `force_last_level` the last level's tables whose number is below `rewrite_below` are
 // rewritten in place once. Level-0 tables from number `rewrite_below` on (0: no limit) start no
-// step, so that writers going on do not keep it alive.
+// step, nor do deeper ones that hold only what is newer than `up_to`, so that writers going on do
+// not keep it alive.
 struct ManualRange {
   std::string begin, end;
   bool force_last_level = false;
   uint64_t rewrite_below = 0;
+  LogPos up_to = kPositionMax;
   CompactionReason reason = CompactionReason::kManual;
 };
 // `blocked` is set when work remains but is busy now.

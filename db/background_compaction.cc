@@ -242,6 +242,7 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
 }
 
 Status Background::CompactManually(ManualRange range) {
+  range.up_to = parts_.tree->versions().tables_state().position;
   range.rewrite_below = parts_.tree->versions().NewFileNumber();
   while (true) {
     ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range));

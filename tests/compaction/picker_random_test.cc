@@ -162,6 +162,44 @@ TEST(PickerRandom, InvariantsHoldWithJobsInParallel) {
   }
 }
 
+// Flushes of random keys, and the compactions that they make due, beside each step.
+TEST(PickerRandom, ManualCompactionEndsWhileWritersGoOn) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomTree tree(seed, SmallSettings());
+    const auto write = [&](int flushes) {
+      for (int i = 0; i < flushes; ++i) {
+        tree.FlushSome(3000, 60, 4);
+        while (tree.Start()) tree.FinishOne();
+      }
+    };
+    write(200);
+    const LevelShape& shape = tree.tree_.shape();
+    ASSERT_LE(ComputeTargets(shape, tree.settings_).base_level, 5);
+    ManualRange range;
+    range.up_to = tree.position_;
+    for (const auto& tables : shape.levels) {
+      for (const auto& table : tables) {
+        range.rewrite_below = std::max(range.rewrite_below, table->number + 1);
+      }
+    }
+    bool blocked = false;
+    int steps = 0;
+    while (const auto plan = PickManual(shape, tree.settings_, {}, range, &blocked)) {
+      ASSERT_LT(++steps, 300) << ToText(shape);
+      tree.tree_.Apply(*plan);
+      write(static_cast<int>(tree.settings_.level0_tables));
+    }
+    EXPECT_FALSE(blocked);
+    for (int level = 0; level < shape.LastLevel(); ++level) {
+      for (const auto& table : shape.levels[static_cast<size_t>(level)]) {
+        EXPECT_GT(table->min_position, range.up_to) << "level " << level;
+      }
+    }
+    tree.CheckContents(1);
+  }
+}
+
 TEST(PickerRandom, ManualCompactionEndsWithOneLevel) {
   for (uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

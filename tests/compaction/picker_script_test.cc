@@ -160,6 +160,7 @@ class Script {
     std::tie(range.begin, range.end) = SplitRange(word);
     range.force_last_level = command.find(" force") != std::string::npos;
     range.rewrite_below = Named(command, "below", 0);
+    range.up_to = Named(command, "up_to", kPositionMax);
     LevelShape shape = shape_;
     uint64_t next_number = 100;
     for (int step = 0; step < 50; ++step) {
