@@ -18,7 +18,8 @@ void Background::CompactLoop() {
       Wake();  // another thread may find something beside this plan
       status = RunPlan(*plan);
       if (status.ok()) continue;
-      Fail(ErrorState::Work::kCompaction, status, "compaction");
+      Fail(ErrorState::Work::kCompaction, status, "compaction", &*plan);
+      if (!status.Is(StatusCode::kNoSpace)) continue;  // with what does not need its tables
     }
     CollectTables();  // what a look at an older version kept from going
     MutexLock lock(mutex_);
@@ -35,11 +36,13 @@ std::optional<CompactionPlan> Background::PickNext() {
   while (true) {
     BusyTables busy;
     uint64_t picks = 0;
+    bool aside = false;
     {
       MutexLock lock(mutex_);
       if (stopping() || parts_.errors->stopped()) return std::nullopt;
       busy = busy_;
       picks = picks_;
+      aside = SetAsideLocked(&busy);
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
     CompactionSettings settings = MakeSettings();
@@ -53,9 +56,16 @@ std::optional<CompactionPlan> Background::PickNext() {
     MutexLock lock(mutex_);
     if (stopping()) return std::nullopt;
     if (picks != picks_ || parts_.tree->version() != version) continue;  // decided on old facts
-    if (!plan) return std::nullopt;
-    MarkBusy(*plan);
-    return plan;
+    if (plan) {
+      MarkBusy(*plan);
+      return plan;
+    }
+    if (aside || running_ != 0 || failed_.empty()) return std::nullopt;
+    failed_.clear();  // nothing is due any more
+    const bool resumed = NoneFailsLocked();
+    lock.Unlock();
+    if (resumed) TellResumed();
+    return std::nullopt;
   }
 }
 
@@ -115,7 +125,7 @@ Status Background::RunPlan(const CompactionPlan& plan) {
     parts_.core->statistics.compaction_time.Add(nanos);
     compaction_throughput_.Add(result.output.bytes_written, nanos);
     ReportCompaction(plan, result, nanos / 1000);
-    Succeed(ErrorState::Work::kCompaction);
+    CompactionSucceeded(plan);
   }
   Finish(plan, status);
   return status;
@@ -165,6 +175,9 @@ void Background::Finish(const CompactionPlan& plan, const Status& status) {
     // These stay busy for ever: the rest of the tree is compacted around them.
     for (const auto& [number, why] : unreadable) busy_.tables.insert(number);
     quarantine_.merge(unreadable);
+    if (!quarantine_.empty() && IsUnreadable(status)) {
+      parts_.errors->SetFailure(ErrorState::Work::kCompaction, QuarantinedLocked());
+    }
     changed_.NotifyAll();
   }
   UpdateBacklog();

@@ -1,0 +1,142 @@
+// What one compaction that cannot be done means for the others: they go on, and neither hide its
+// failure nor wait for it.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/db/background_fixture.h"
+#include "tests/db/recovery_fixture.h"
+#include "util/faulty_file_system.h"
+#include "util/random.h"
+#include "util/sync.h"
+
+namespace logwood {
+namespace {
+
+using test::TinyOptions;
+
+// Two groups of tables that do not overlap, "a" and "z". What the compaction of "a" reads fails.
+class FailingCompactionTest : public testing::Test {
+ protected:
+  struct Listener : EventListener {
+    void OnEvent(const Event& event) override {
+      failures.fetch_add(event.kind == EventKind::kBackgroundError);
+      resumed.fetch_add(event.kind == EventKind::kResumed);
+    }
+    std::atomic<int> failures{0}, resumed{0};
+  };
+
+  void SetUp() override {
+    faulty_.SetFault([this](FileOp op, const std::string& path) { return Before(op, path); });
+    Options options = TinyOptions(&faulty_);
+    options.tuning.background_threads = 1;
+    options.listeners = {listener_};
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+    WriteTable("a", "first");
+    ASSERT_OK(db_->WaitForCompaction());
+    ASSERT_OK_AND_ASSIGN(const std::vector<std::string> names, fs_->List("db"));
+    for (const std::string& name : names) {
+      if (name.ends_with(".table")) first_table_ = name;
+    }
+    WriteTable("z", "first");
+    ASSERT_OK(db_->WaitForCompaction());
+    ASSERT_EQ(db_->GetStats().levels[0].tables, 0u);
+  }
+  void TearDown() override {
+    Release();
+    db_.reset();
+  }
+
+  Status Before(FileOp op, const std::string& path) {
+    MutexLock lock(mutex_);
+    if (fails_ && op == FileOp::kRead && path.ends_with(first_table_)) {
+      return Status::IoError("injected");
+    }
+    if (holds_ && op == FileOp::kCreate && path.ends_with(".table")) {
+      held_ = true;
+      changed_.NotifyAll();
+      while (holds_) changed_.Wait(mutex_);
+    }
+    return Status::Ok();
+  }
+  void FailReads(bool fails) {
+    MutexLock lock(mutex_);
+    fails_ = fails;
+  }
+  void HoldNextTable() {
+    MutexLock lock(mutex_);
+    holds_ = true;
+  }
+  void WaitUntilHeld() {
+    MutexLock lock(mutex_);
+    while (!held_) changed_.Wait(mutex_);
+  }
+  void Release() {
+    MutexLock lock(mutex_);
+    holds_ = false;
+    changed_.NotifyAll();
+  }
+  void WriteTable(const std::string& prefix, const std::string& value) {
+    ASSERT_OK(db_->Put({}, prefix + "1", value));
+    ASSERT_OK(db_->Put({}, prefix + "2", value));
+    ASSERT_OK(db_->Flush());
+  }
+  void MakeCompactionFail() {
+    FailReads(true);
+    WriteTable("a", "second");
+    WriteTable("a", "third");
+    EXPECT_STATUS(kIoError, db_->WaitForCompaction());
+    EXPECT_NE(db_->GetStats().background_error, "");
+  }
+
+  std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();
+  FaultyFileSystem faulty_{fs_.get()};
+  const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  Mutex mutex_;
+  CondVar changed_;
+  bool fails_ GUARDED_BY(mutex_) = false;
+  bool holds_ GUARDED_BY(mutex_) = false;
+  bool held_ GUARDED_BY(mutex_) = false;
+  std::string first_table_ = "none yet";
+  std::unique_ptr<DB> db_;
+};
+
+TEST_F(FailingCompactionTest, IsNotHiddenByAnotherThatSucceeds) {
+  MakeCompactionFail();
+  const Keyspace keyspace;
+  ASSERT_OK(db_->CompactRange({.force_last_level = true}, keyspace, {.begin = "z", .end = "zz"}));
+  EXPECT_EQ(listener_->resumed.load(), 0);
+  EXPECT_NE(db_->GetStats().background_error, "");
+  FailReads(false);
+  EXPECT_OK(db_->WaitForCompaction());
+  EXPECT_EQ(listener_->resumed.load(), 1);
+  EXPECT_EQ(db_->GetStats().background_error, "");
+  EXPECT_EQ(db_->GetStats().levels[0].tables, 0u);
+}
+
+TEST_F(FailingCompactionTest, KeepsNoOtherFromGoingOn) {
+  MakeCompactionFail();
+  for (int round = 0; round < 4; ++round) WriteTable("z", std::to_string(round));
+  EXPECT_STATUS(kIoError, db_->WaitForCompaction());
+  // Those of the one that fails, and one that alone makes nothing due.
+  EXPECT_LE(db_->GetStats().levels[0].tables, 3u);
+  FailReads(false);
+  EXPECT_OK(db_->WaitForCompaction());
+  EXPECT_LE(db_->GetStats().levels[0].tables, 1u);
+}
+
+TEST_F(FailingCompactionTest, IsForgottenOnceItIsNotDueAnyMore) {
+  MakeCompactionFail();
+  FailReads(false);
+  ASSERT_OK(db_->CompactAll({}));
+  EXPECT_OK(db_->WaitForCompaction());
+  EXPECT_EQ(listener_->resumed.load(), 1);
+  EXPECT_EQ(db_->GetStats().background_error, "");
+}
+
+}  // namespace
+}  // namespace logwood
