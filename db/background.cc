@@ -29,9 +29,19 @@ void Background::Start() {
   UpdateBacklog();
   CollectLog();
   // Most opens find nothing to do: then no thread is made for it.
-  const bool compacts =
-      PickCompaction(parts_.tree->version()->shape(), MakeSettings(), {}).has_value();
-  if (compacts || parts_.tree->HasSealed()) Wake();
+  if (SomethingDue()) Wake();
+}
+
+// Beside what runs.
+bool Background::SomethingDue() const {
+  if (parts_.tree->HasSealed()) return true;
+  BusyTables busy;
+  {
+    MutexLock lock(mutex_);
+    if (!failed_.empty()) return true;
+    busy = busy_;
+  }
+  return PickCompaction(parts_.tree->version()->shape(), MakeSettings(), busy).has_value();
 }
 
 void Background::Wake() {
@@ -237,14 +247,19 @@ Status Background::WaitIdle(Deadline deadline) {
     MutexLock lock(mutex_);
     for (Backoff& backoff : backoff_) backoff.Reset();
   }
-  Wake();
-  MutexLock lock(mutex_);
-  while (flushing_ || compactors_ != 0 || running_ != 0) {
-    if (stopping()) return ClosedError(*parts_.core);
-    if (!changed_.WaitUntil(mutex_, deadline) && deadline != kNoDeadline) {
-      return Status::Timeout("compaction is still at work");
+  if (SomethingDue()) Wake();
+  bool in_time = true, works = false;
+  {
+    MutexLock lock(mutex_);
+    while (in_time && (flushing_ || compactors_ != 0 || running_ != 0)) {
+      if (stopping()) return ClosedError(*parts_.core);
+      in_time = changed_.WaitUntil(mutex_, deadline) || deadline == kNoDeadline;
     }
+    works = flushing_ || running_ != 0;
   }
+  // A compactor that will find nothing is no work.
+  if (works || (!in_time && SomethingDue())) return Status::Timeout("compaction is still at work");
+  CollectTables();
   return parts_.errors->any_failure();
 }
 

@@ -109,6 +109,7 @@ class Background {
   void FlushSucceeded();
   void CompactionSucceeded(const CompactionPlan& plan);
   void TellResumed();
+  bool SomethingDue() const;
   void Retry();
   bool MayCompactLocked() const REQUIRES(mutex_);
   bool MayTryLocked(ErrorState::Work work) const REQUIRES(mutex_);

@@ -19,6 +19,29 @@ namespace {
 
 using test::TinyOptions;
 
+TEST(IdleBackground, WaitingForItSucceedsWhateverTheDeadline) {
+  auto fs = FileSystem::InMemory();
+  ASSERT_OK_AND_ASSIGN(auto db, DB::Open(TinyOptions(fs.get()), "db"));
+  ASSERT_OK(db->Put({}, "a", "1"));
+  ASSERT_OK(db->Flush());
+  ASSERT_OK(db->WaitForCompaction());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_OK(db->WaitForCompaction(DeadlineAfter(std::chrono::seconds(0))));
+  }
+}
+
+// Jobs that nobody runs.
+class UnrunBackground : public test::BackgroundFixture {};
+
+TEST_F(UnrunBackground, IsIdleWhereNothingIsDue) {
+  Start();
+  EXPECT_OK(background_->WaitIdle(DeadlineAfter(std::chrono::seconds(0))));
+  background_->Wake();
+  EXPECT_OK(background_->WaitIdle(DeadlineAfter(std::chrono::seconds(0))))
+      << "a compactor that has not looked yet is no work";
+  executor_->RunJobs();
+}
+
 // Two groups of tables that do not overlap, "a" and "z". What the compaction of "a" reads fails.
 class FailingCompactionTest : public testing::Test {
  protected:
