@@ -266,11 +266,21 @@ Status Background::WaitIdle(Deadline deadline) {
 void Background::UpdateBacklog() {
   {
     // Whoever comes last has the newest version.
-    MutexLock lock(backlog_mutex_);
+    MutexLock backlog(backlog_mutex_);
     std::shared_ptr<const Version> version = parts_.tree->version();
-    debt_.store(CompactionDebt(version->shape(), parts_.core->settings.compaction()),
+    const LevelShape& shape = version->shape();
+    std::set<uint64_t> stuck;
+    {
+      MutexLock lock(mutex_);
+      stuck = busy_.quarantined;
+    }
+    // What no compaction can do away with, no waiting of writers can.
+    stuck = StuckTables(shape, stuck);
+    debt_.store(CompactionDebt(shape, parts_.core->settings.compaction(), stuck),
                 std::memory_order_relaxed);
-    level0_tables_.store(static_cast<uint32_t>(version->shape().levels[0].size()),
+    const auto counts = [&](const auto& table) { return stuck.count(table->number) == 0; };
+    level0_tables_.store(static_cast<uint32_t>(
+                             std::count_if(shape.levels[0].begin(), shape.levels[0].end(), counts)),
                          std::memory_order_relaxed);
   }
   UpdateDelay();

@@ -163,7 +163,7 @@ class Background {
     bool Shares(const CompactionPlan& plan) const;
   };
   std::vector<FailedPlan> failed_ GUARDED_BY(mutex_);
-  // Tables that cannot be read, and why; in busy_, too.
+  // Why those of busy_.quarantined cannot be read.
   std::map<uint64_t, StatusCode> quarantine_ GUARDED_BY(mutex_);
   std::string delay_reason_ GUARDED_BY(mutex_);
 };

@@ -172,8 +172,8 @@ void Background::Finish(const CompactionPlan& plan, const Status& status) {
   {
     MutexLock lock(mutex_);
     ClearBusy(plan);
-    // These stay busy for ever: the rest of the tree is compacted around them.
-    for (const auto& [number, why] : unreadable) busy_.tables.insert(number);
+    // The rest of the tree is compacted around them.
+    for (const auto& [number, why] : unreadable) busy_.quarantined.insert(number);
     quarantine_.merge(unreadable);
     if (!quarantine_.empty() && IsUnreadable(status)) {
       parts_.errors->SetFailure(ErrorState::Work::kCompaction, QuarantinedLocked());

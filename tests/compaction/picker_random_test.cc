@@ -36,6 +36,7 @@ void CheckPlan(const LevelShape& shape, const BusyTables& busy, const Compaction
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
     for (const TableMetaPtr& table : *tables) {
       EXPECT_EQ(busy.tables.count(table->number), 0u);
+      EXPECT_TRUE(plan.trivial_move || busy.quarantined.count(table->number) == 0);
       EXPECT_GE(table->begin, plan.begin);
       EXPECT_LE(table->end, plan.end);
     }
@@ -100,6 +101,17 @@ class RandomTree {
     ASSERT_TRUE(status.ok()) << status.ToString() << "\n" << ToText(plan);
   }
 
+  // One table more that cannot be read, of those that no job holds.
+  void Quarantine() {
+    std::vector<uint64_t> idle;
+    for (const auto& tables : tree_.shape().levels) {
+      for (const auto& table : tables) {
+        if (busy_.tables.count(table->number) == 0) idle.push_back(table->number);
+      }
+    }
+    if (!idle.empty()) busy_.quarantined.insert(idle[random_.Uniform(idle.size())]);
+  }
+
   // As if it were opened with other options: the base level moves, level-0 jobs are cut short.
   void ChangeSettings() {
     settings_.level0_tables = static_cast<uint32_t>(2 + random_.Uniform(4));
@@ -158,6 +170,31 @@ TEST(PickerRandom, InvariantsHoldWithJobsInParallel) {
     tree.CheckContents(1);
     EXPECT_EQ(CompactionDebt(tree.tree_.shape(), tree.settings_), 0u);
     EXPECT_LT(tree.tree_.shape().levels[0].size(), tree.settings_.level0_tables);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(PickerRandom, WhatCannotBeReadIsCompactedAround) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomTree tree(seed, SmallSettings());
+    const uint64_t keys = 500 + tree.random_.Skewed(11);
+    for (int round = 0; round < 200 && !::testing::Test::HasFatalFailure(); ++round) {
+      if (tree.random_.OneIn(2)) tree.FlushSome(keys, 1 + tree.random_.Uniform(60), 6);
+      if (round == 60 || round == 120) tree.Quarantine();
+      if (tree.running_.size() < 3) tree.Start();
+      if (tree.random_.OneIn(2)) tree.FinishOne();
+      tree.CheckContents(10);
+    }
+    tree.Settle();
+    tree.CheckContents(1);
+    EXPECT_LT(tree.tree_.shape().levels[0].size(), tree.settings_.level0_tables)
+        << ToText(tree.tree_.shape());
+    size_t found = 0;
+    for (const auto& tables : tree.tree_.shape().levels) {
+      for (const auto& table : tables) found += tree.busy_.quarantined.count(table->number);
+    }
+    EXPECT_EQ(found, tree.busy_.quarantined.size());
     if (::testing::Test::HasFailure()) return;
   }
 }

@@ -19,6 +19,85 @@ namespace {
 
 using test::TinyOptions;
 
+// Some rows lie in a table that cannot be read, all others are overwritten again and again.
+class UnreadableTableTest : public test::RecoveryFixture {
+ protected:
+  static std::string Key(int i) { return "k" + std::to_string(1000 + i); }
+
+  // A row in ten, other ones each time; one table.
+  void WriteRound(int round) {
+    for (int i = round % 10; i < 1000; i += 10) {
+      std::string& value = rows_[Key(i)];
+      value = std::to_string(round) + " ";
+      while (value.size() < 60) value += static_cast<char>('!' + random_.Uniform(90));
+      ASSERT_OK(db_->Put({}, Key(i), rows_[Key(i)]));
+    }
+    ASSERT_OK(db_->Flush());
+  }
+  void OpenWith(uint32_t level0_tables) {
+    Options options = TinyOptions(fs_.get());
+    options.tuning.level0_tables = level0_tables;
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+  }
+  void Damage(const std::string& table) {
+    std::string bytes = Bytes(table);
+    bytes[100] ^= 0x10;
+    Replace(table, bytes);
+  }
+  // Level 0 stays short, writers are not delayed, and what is outside of the damage is exact.
+  void ExpectThatWritersGoOn() {
+    for (int round = 0; round < 40; ++round) {
+      WriteRound(round);
+      static_cast<void>(db_->WaitForCompaction());
+    }
+    const Stats stats = db_->GetStats();
+    EXPECT_LE(stats.levels[0].tables, 4u);
+    for (const Setting& setting : stats.settings) EXPECT_NE(setting.name, "write_delay");
+    EXPECT_NE(stats.background_error, "") << "a table is in quarantine";
+    EXPECT_STATUS(kCorruption, db_->WaitForCompaction());
+    size_t unreadable = 0;
+    for (const auto& [key, value] : rows_) {
+      std::string found;
+      const Status status = db_->Get({}, key, &found);
+      unreadable += status.Is(StatusCode::kCorruption);
+      if (status.ok()) {
+        EXPECT_EQ(found, value);
+      }
+    }
+    EXPECT_EQ(unreadable, 0u) << "all rows were written anew";
+  }
+
+  Random random_{301};
+  std::map<std::string, std::string> rows_;
+};
+
+TEST_F(UnreadableTableTest, OfTheLastLevelIsCompactedAround) {
+  OpenWith(2);
+  for (int round = 0; round < 10; ++round) WriteRound(round);
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  ASSERT_OK(db_->WaitForCompaction());
+  Close();
+  const std::vector<std::string> tables = Names(".table");
+  ASSERT_GT(tables.size(), 4u);
+  Damage(tables[tables.size() / 2]);
+  OpenWith(2);
+  ExpectThatWritersGoOn();
+}
+
+TEST_F(UnreadableTableTest, OfLevel0IsCompactedAround) {
+  OpenWith(64);
+  for (int round = 0; round < 10; ++round) WriteRound(round);
+  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->WaitForCompaction());
+  WriteRound(0);
+  WriteRound(1);
+  const std::vector<std::string> tables = Names(".table");
+  Close();
+  Damage(tables.back());
+  OpenWith(2);
+  ExpectThatWritersGoOn();
+}
+
 TEST(IdleBackground, WaitingForItSucceedsWhateverTheDeadline) {
   auto fs = FileSystem::InMemory();
   ASSERT_OK_AND_ASSIGN(auto db, DB::Open(TinyOptions(fs.get()), "db"));
