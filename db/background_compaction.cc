@@ -239,7 +239,14 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
     bool blocked = false;
-    auto plan = PickManual(version->shape(), MakeSettings(), busy, range, &blocked);
+    const CompactionSettings settings = MakeSettings();
+    auto plan = PickManual(version->shape(), settings, busy, range, &blocked);
+    bool for_good = false;
+    if (blocked) {
+      BusyTables quarantine;
+      quarantine.quarantined = std::move(busy.quarantined);
+      PickManual(version->shape(), settings, quarantine, range, &for_good);
+    }
     MutexLock lock(mutex_);
     if (picks != picks_ || parts_.tree->version() != version) continue;
     if (plan) {
@@ -247,9 +254,7 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
       return plan;
     }
     if (!blocked) return plan;
-    if (running_ == 0) {
-      return QuarantinedLocked();
-    }
+    if (for_good) return QuarantinedLocked();
     changed_.Wait(mutex_);
   }
 }

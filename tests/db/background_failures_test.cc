@@ -240,5 +240,30 @@ TEST_F(FailingCompactionTest, IsForgottenOnceItIsNotDueAnyMore) {
   EXPECT_EQ(db_->GetStats().background_error, "");
 }
 
+// The one under way elsewhere changes nothing about the table in quarantine.
+TEST_F(FailingCompactionTest, OnCallIsRefusedAtOnceWhereATableIsInQuarantine) {
+  ASSERT_OK(db_->Close());
+  db_.reset();
+  const std::string path = "db/" + first_table_;
+  ASSERT_OK_AND_ASSIGN(std::string bytes, test::ReadFile(fs_.get(), path));
+  bytes[80] ^= 0x10;
+  ASSERT_OK(test::WriteFile(fs_.get(), path, bytes));
+  Options options = TinyOptions(&faulty_);
+  options.tuning.level0_tables = 64;
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
+  WriteTable("a", "second");
+  const Keyspace keyspace;
+  ASSERT_STATUS(kCorruption, db_->CompactRange({}, keyspace, {.begin = "a", .end = "b"}));
+  EXPECT_NE(db_->GetStats().background_error, "") << "until the next open";
+  HoldNextTable();
+  std::thread other([&] {
+    EXPECT_OK(db_->CompactRange({.force_last_level = true}, keyspace, {.begin = "z", .end = "zz"}));
+  });
+  WaitUntilHeld();
+  EXPECT_STATUS(kCorruption, db_->CompactRange({}, keyspace, {.begin = "a", .end = "b"}));
+  Release();
+  other.join();
+}
+
 }  // namespace
 }  // namespace logwood
