@@ -26,8 +26,7 @@ class ManualPicker {
     *blocked = false;
     const int last = shape_.LastLevel();
     for (int level = 0; level < std::max(last, 1); ++level) {
-      std::vector<TableMetaPtr> tables = shape_.Overlapping(level, range_.begin, range_.end);
-      if (level == 0) KeepAsked(&tables);
+      const std::vector<TableMetaPtr> tables = Wanted(level, level + 1);
       if (tables.empty()) continue;
       auto plan = level == 0 ? StepLevel0(tables) : Step(level, level + 1, tables);
       // What is below waits for what is above: it would be rewritten twice.
@@ -35,21 +34,27 @@ class ManualPicker {
       return plan;
     }
     if (!range_.force_last_level || last == 0) return std::nullopt;
-    std::vector<TableMetaPtr> tables = shape_.Overlapping(last, range_.begin, range_.end);
-    if (std::none_of(tables.begin(), tables.end(), [&](const auto& t) { return ToRewrite(*t); })) {
-      return std::nullopt;
-    }
+    const std::vector<TableMetaPtr> tables = Wanted(last, last);
+    if (tables.empty()) return std::nullopt;
     auto plan = Step(last, last, tables);
     *blocked = !plan.has_value();
     return plan;
   }
 
  private:
-  bool ToRewrite(const TableMeta& table) const { return table.number < range_.rewrite_below; }
+  // Between the first and the last level each compaction gives new numbers, what was asked for
+  // comes with what is newer, and only positions tell them apart.
+  bool IsWanted(const TableMeta& table, int level, int output_level) const {
+    const bool old = table.number < range_.rewrite_below;
+    if (level == output_level) return old;
+    return level == 0 ? old || range_.rewrite_below == 0 : table.min_position <= range_.up_to;
+  }
 
-  void KeepAsked(std::vector<TableMetaPtr>* tables) const {
-    if (range_.rewrite_below == 0) return;
-    std::erase_if(*tables, [&](const TableMetaPtr& table) { return !ToRewrite(*table); });
+  std::vector<TableMetaPtr> Wanted(int level, int output_level) const {
+    std::vector<TableMetaPtr> tables = shape_.Overlapping(level, range_.begin, range_.end);
+    std::erase_if(tables,
+                  [&](const auto& table) { return !IsWanted(*table, level, output_level); });
+    return tables;
   }
 
   std::optional<CompactionPlan> StepLevel0(const std::vector<TableMetaPtr>& tables) const {
@@ -64,8 +69,7 @@ class ManualPicker {
   // The first run of neighbours that may go, up to the size of a job.
   std::optional<CompactionPlan> Step(int level, int output_level,
                                      const std::vector<TableMetaPtr>& tables) const {
-    const bool in_place = level == output_level;
-    if (!in_place) {
+    if (level != output_level) {
       if (auto move = builder_.MoveDown(range_.reason, level, tables)) return move;
     }
     for (size_t first = 0; first < tables.size(); ++first) {
@@ -73,7 +77,7 @@ class ManualPicker {
       uint64_t bytes = 0;
       for (size_t i = first; i < tables.size(); ++i) {
         const TableMeta& table = *tables[i];
-        if (builder_.IsBusy(table) || (in_place && !ToRewrite(table))) break;
+        if (builder_.IsBusy(table) || (!run.empty() && !Adjacent(level, *run.back(), table))) break;
         bytes += Cost(table, level, output_level);
         if (!run.empty() && bytes > settings_.job_bytes_max) break;
         run.push_back(tables[i]);
@@ -84,6 +88,10 @@ class ManualPicker {
       }
     }
     return std::nullopt;
+  }
+
+  bool Adjacent(int level, const TableMeta& left, const TableMeta& right) const {
+    return shape_.Overlapping(level, left.begin, right.end).size() == 2;
   }
 
   uint64_t Cost(const TableMeta& table, int level, int output_level) const {

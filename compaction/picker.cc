@@ -23,11 +23,13 @@ class Picker {
   Picker(const LevelShape& shape, const CompactionSettings& settings, const BusyTables& busy)
       : settings_(settings),
         builder_(shape, settings, busy),
+        stuck_(StuckTables(shape, busy.quarantined)),
         targets_(ComputeTargets(shape, settings)) {}
 
   std::optional<CompactionPlan> Pick() {
     // Moves cost an edit and keep level 0 short: always due.
     if (auto move = builder_.MoveLevel0(targets_.base_level)) return move;
+    if (auto plan = builder_.SinkQuarantined(targets_.base_level)) return plan;
     if (auto plan = PickDue()) return plan;
     if (auto plan = PickTombstones()) return plan;
     if (auto plan = PickLastLevelTombstones()) return plan;
@@ -35,10 +37,15 @@ class Picker {
   }
 
  private:
+  // What counts for a level to be due: it may go, or could if nothing ran.
+  bool IsIdle(const TableMeta& table) const {
+    return !builder_.IsBusy(table) && stuck_.count(table.number) == 0;
+  }
+
   uint64_t IdleBytes(int level) const {
     uint64_t bytes = 0;
     for (const TableMetaPtr& table : builder_.Tables(level)) {
-      if (!builder_.IsBusy(*table)) bytes += table->size;
+      if (IsIdle(*table)) bytes += table->size;
     }
     return bytes;
   }
@@ -54,7 +61,7 @@ class Picker {
                  : 1 + bytes / static_cast<double>(std::max<uint64_t>(settings_.base_bytes, 1));
     }
     size_t count = 0;
-    for (const TableMetaPtr& table : builder_.Tables(0)) count += !builder_.IsBusy(*table);
+    for (const TableMetaPtr& table : builder_.Tables(0)) count += IsIdle(*table);
     const double tables = std::max<uint32_t>(settings_.level0_tables, 1);
     const double by_count = static_cast<double>(count) / tables;
     const double by_bytes =
@@ -210,6 +217,7 @@ class Picker {
 
   const CompactionSettings& settings_;
   const PlanBuilder builder_;
+  const std::set<uint64_t> stuck_;
   const LevelTargets targets_;
 };
 

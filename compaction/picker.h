@@ -18,6 +18,11 @@
 // job that starts later can not slip anything newer below: it would have to pass a level in which
 // the running job's inputs or outputs overlap it. So jobs out of level 0 need no lock of their own:
 // two of them run at once exactly when their ranges are disjoint.
+//
+// Quarantine. A table that cannot be read is never rewritten, so (c) keeps what lies right above it
+// there. Level 0 is compacted around it: into the level above the one whose overlap holds it, which
+// is empty in the range; what comes later is merged there, and what does not lie over the table
+// goes on down. One in level 0 itself goes down unread, as deep as it can, after what is older.
 #pragma once
 
 #include <array>
@@ -93,6 +98,8 @@ std::string ToText(const CompactionPlan& plan);
 // crossed within the level they write into. Moves count as running until their edit is committed.
 struct BusyTables {
   std::set<uint64_t> tables;
+  // Cannot be read: no plan rewrites them, whatever runs.
+  std::set<uint64_t> quarantined;
   struct Range {
     int level;
     std::string begin, end;
@@ -104,6 +111,10 @@ struct BusyTables {
   // REQUIRES: the plan was added.
   void Remove(const CompactionPlan& plan);
 };
+
+// What is in quarantine, and the tables that cannot leave their level because of it, whatever runs:
+// they make nothing due, and are no debt.
+std::set<uint64_t> StuckTables(const LevelShape& shape, const std::set<uint64_t>& quarantined);
 
 struct LevelTargets {
   int base_level = kLevels - 1;
@@ -120,11 +131,13 @@ std::optional<CompactionPlan> PickCompaction(const LevelShape& shape,
 // level down at a time until it is all in the last level that has data; call again until nullopt.
 // With `force_last_level` the last level's tables whose number is below `rewrite_below` are
 // rewritten in place once. Level-0 tables from number `rewrite_below` on (0: no limit) start no
-// step, so that writers going on do not keep it alive.
+// step, nor do deeper ones that hold only what is newer than `up_to`, so that writers going on do
+// not keep it alive.
 struct ManualRange {
   std::string begin, end;
   bool force_last_level = false;
   uint64_t rewrite_below = 0;
+  LogPos up_to = kPositionMax;
   CompactionReason reason = CompactionReason::kManual;
 };
 // `blocked` is set when work remains but is busy now.
@@ -141,6 +154,8 @@ std::optional<CompactionPlan> PickManual(const LevelShape& shape,
 //
 // where the second term, and x(i) itself when level i+1 is empty (its tables move), is 0. Levels
 // above the base level have target 0. 0 for a balanced shape, monotone in the bytes of level 0.
-uint64_t CompactionDebt(const LevelShape& shape, const CompactionSettings& settings);
+// Tables that are `stuck` (StuckTables) are left out.
+uint64_t CompactionDebt(const LevelShape& shape, const CompactionSettings& settings,
+                        const std::set<uint64_t>& stuck = {});
 
 }  // namespace logwood

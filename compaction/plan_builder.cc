@@ -42,6 +42,11 @@ bool PlanBuilder::AnyBusy(const std::vector<TableMetaPtr>& tables) const {
                      [&](const TableMetaPtr& table) { return IsBusy(*table); });
 }
 
+bool PlanBuilder::AnyQuarantined(const std::vector<TableMetaPtr>& tables) const {
+  return std::any_of(tables.begin(), tables.end(),
+                     [&](const TableMetaPtr& table) { return IsQuarantined(*table); });
+}
+
 // Level 0 is ordered newest first: what stands behind an input is older.
 bool PlanBuilder::OlderLevel0Missing(const std::vector<TableMetaPtr>& inputs) const {
   std::set<uint64_t> numbers;
@@ -183,7 +188,8 @@ int PlanBuilder::ReachFromLevel0(int deepest, std::string_view begin, std::strin
 }
 
 // The tables of level 0 that overlap the range and may leave it now: from the oldest on, without
-// those that are busy, those beyond the job's size, and those above one that stays.
+// those that are busy or right over quarantine, those beyond the job's size, and those above one
+// that stays.
 std::vector<TableMetaPtr> PlanBuilder::ClosedLevel0(const KeyHull& range) const {
   const std::vector<TableMetaPtr> tied = shape_.Overlapping(0, range.begin, range.end);
   std::vector<TableMetaPtr> chosen;
@@ -191,8 +197,9 @@ std::vector<TableMetaPtr> PlanBuilder::ClosedLevel0(const KeyHull& range) const 
   uint64_t bytes = 0;
   for (auto it = tied.rbegin(); it != tied.rend(); ++it) {
     const TableMeta& table = **it;
-    bool stays = IsBusy(table) || (chosen.size() >= settings_.level0_tables &&
-                                   bytes + table.size > settings_.job_bytes_max);
+    bool stays =
+        IsBusy(table) || AnyQuarantined(shape_.Overlapping(1, table.begin, table.end)) ||
+        (chosen.size() >= settings_.level0_tables && bytes + table.size > settings_.job_bytes_max);
     for (const TableMeta* below : staying) stays |= below->Overlaps(table.begin, table.end);
     if (stays) {
       staying.push_back(&table);
@@ -215,14 +222,25 @@ std::optional<CompactionPlan> PlanBuilder::MakeLevel0(CompactionReason reason, i
     if (inputs.empty()) return std::nullopt;
     KeyHull hull;
     hull.Add(inputs);
-    const int output_level = ReachFromLevel0(base_level, hull.begin, hull.end);
-    hull.Add(shape_.Overlapping(output_level, hull.begin, hull.end));
+    int output_level = ReachFromLevel0(base_level, hull.begin, hull.end);
+    const auto overlap = shape_.Overlapping(output_level, hull.begin, hull.end);
+    if (output_level > 1 && AnyQuarantined(overlap)) {
+      --output_level;  // nothing is in its way there: what lies over the table stays above it
+    } else {
+      hull.Add(overlap);
+    }
     const bool inside = hull.begin >= range.begin && (range.empty() || hull.end <= range.end);
     if (inside) return Make(reason, 0, output_level, std::move(inputs));
     if (hull.begin < range.begin) range.begin = hull.begin;
     if (!range.empty() && hull.end > range.end) range.end = hull.end;
   }
   return std::nullopt;
+}
+
+int PlanBuilder::Reach(const TableMeta& table) const {
+  int reach = 0;
+  while (reach + 1 < kLevels && !Occupied(reach + 1, table.begin, table.end)) ++reach;
+  return reach;
 }
 
 std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
@@ -232,8 +250,7 @@ std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
   for (auto it = tables.rbegin(); it != tables.rend(); ++it) {
     const TableMeta& table = **it;
     if (IsBusy(table) || shape_.Overlapping(0, table.begin, table.end).size() != 1) continue;
-    int reach = 0;
-    while (reach + 1 < kLevels && !Occupied(reach + 1, table.begin, table.end)) ++reach;
+    const int reach = Reach(table);
     if (reach < base_level || (output_level != 0 && reach != output_level)) continue;
     if (!MayMove(table, reach)) continue;
     output_level = reach;
@@ -242,6 +259,19 @@ std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
   if (movable.empty()) return std::nullopt;
   std::reverse(movable.begin(), movable.end());
   return MakeMove(CompactionReason::kLevel0Tables, 0, output_level, std::move(movable));
+}
+
+std::optional<CompactionPlan> PlanBuilder::SinkQuarantined(int base_level) const {
+  const CompactionReason reason = CompactionReason::kLevel0Tables;
+  for (const TableMetaPtr& table : Tables(0)) {
+    if (!IsQuarantined(*table) || IsRunning(*table)) continue;
+    if (OlderLevel0Missing({table})) {
+      if (auto plan = MakeLevel0(reason, base_level, table->begin, table->end)) return plan;
+    } else if (const int reach = Reach(*table); reach > 0) {
+      return MakeMove(reason, 0, reach, {table});
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<CompactionPlan> PlanBuilder::MoveDown(CompactionReason reason, int level,

@@ -29,7 +29,8 @@ class PlanBuilder {
   PlanBuilder(const LevelShape& shape, const CompactionSettings& settings, const BusyTables& busy)
       : shape_(shape), settings_(settings), busy_(busy) {}
 
-  bool IsBusy(const TableMeta& table) const { return busy_.tables.count(table.number) != 0; }
+  // Not to be rewritten now.
+  bool IsBusy(const TableMeta& table) const { return IsRunning(table) || IsQuarantined(table); }
   const std::vector<TableMetaPtr>& Tables(int level) const {
     return shape_.levels[static_cast<size_t>(level)];
   }
@@ -45,12 +46,14 @@ class PlanBuilder {
 
   // A plan out of level 0 for all that is tied to [from, to) by overlap (empty `to`: no end),
   // oldest first up to job_bytes_max, into the deepest level down to `base_level` that it can
-  // reach.
+  // reach; one level higher where a quarantined table is in the way.
   std::optional<CompactionPlan> MakeLevel0(CompactionReason reason, int base_level,
                                            std::string_view from, std::string_view to) const;
 
   // Level-0 tables that overlap nothing on their way to the same level, at or below `base_level`.
   std::optional<CompactionPlan> MoveLevel0(int base_level) const;
+  // The next step that brings a quarantined table of level 0 out of the way of what is newer.
+  std::optional<CompactionPlan> SinkQuarantined(int base_level) const;
   // Those of `tables`, of `level` >= 1, that overlap nothing in the next one, until they add up to
   // `bytes`.
   std::optional<CompactionPlan> MoveDown(CompactionReason reason, int level,
@@ -65,12 +68,19 @@ class PlanBuilder {
   bool ManyTombstones(const TableMeta& table) const;
 
  private:
+  bool IsRunning(const TableMeta& table) const { return busy_.tables.count(table.number) != 0; }
+  bool IsQuarantined(const TableMeta& table) const {
+    return busy_.quarantined.count(table.number) != 0;
+  }
   bool OutputBusy(int level, std::string_view begin, std::string_view end) const;
   bool Occupied(int level, std::string_view begin, std::string_view end) const;
   bool OlderLevel0Missing(const std::vector<TableMetaPtr>& inputs) const;
+  bool AnyQuarantined(const std::vector<TableMetaPtr>& tables) const;
   bool AnyBusy(const std::vector<TableMetaPtr>& tables) const;
   bool IsBottom(int output_level, std::string_view begin, std::string_view end) const;
   int ReachFromLevel0(int deepest, std::string_view begin, std::string_view end) const;
+  // The deepest level it can go to without meeting anything.
+  int Reach(const TableMeta& table) const;
   bool MayMove(const TableMeta& table, int output_level) const;
   std::vector<TableMetaPtr> ClosedLevel0(const KeyHull& range) const;
   void TakeNeighbours(int input_level, int output_level, std::vector<TableMetaPtr>* inputs,

@@ -10,10 +10,6 @@ namespace logwood {
 
 namespace {
 
-// Failed work is looked at again so often; it is tried again as its Backoff says.
-constexpr uint64_t kRetryPollUs = 500'000;
-// Work that a full disk stopped is tried at once when so much room was made.
-constexpr uint64_t kRoomMadeBytes = 1 << 20;
 constexpr uint64_t kTendDelayUs = 20'000;
 constexpr uint64_t kTrimDelayUs = 1'000'000;
 // The log is synced behind the writers about every so many bytes, so that a flush or a durable
@@ -33,9 +29,19 @@ void Background::Start() {
   UpdateBacklog();
   CollectLog();
   // Most opens find nothing to do: then no thread is made for it.
-  const bool compacts =
-      PickCompaction(parts_.tree->version()->shape(), MakeSettings(), {}).has_value();
-  if (compacts || parts_.tree->HasSealed()) Wake();
+  if (SomethingDue()) Wake();
+}
+
+// Beside what runs.
+bool Background::SomethingDue() const {
+  if (parts_.tree->HasSealed()) return true;
+  BusyTables busy;
+  {
+    MutexLock lock(mutex_);
+    if (!failed_.empty()) return true;
+    busy = busy_;
+  }
+  return PickCompaction(parts_.tree->version()->shape(), MakeSettings(), busy).has_value();
 }
 
 void Background::Wake() {
@@ -47,8 +53,7 @@ void Background::Wake() {
     flushing_ = true;
     executor->Schedule(JobPriority::kHigh, [this] { FlushLoop(); });
   }
-  if (compactors_ < parts_.core->settings.background_threads &&
-      MayTryLocked(ErrorState::Work::kCompaction)) {
+  if (compactors_ < parts_.core->settings.background_threads && MayCompactLocked()) {
     ++compactors_;
     executor->Schedule(JobPriority::kLow, [this] { CompactLoop(); });
   }
@@ -98,7 +103,7 @@ void Background::FlushLoop() {
     Status status;
     while (status.ok() && parts_.tree->HasSealed() && !stopping()) {
       status = FlushOnce();
-      if (status.ok()) Succeed(ErrorState::Work::kFlush);
+      if (status.ok()) FlushSucceeded();
     }
     if (status.ok()) {
       Wake();  // the compactions that it made due, before anybody sees it end
@@ -242,25 +247,40 @@ Status Background::WaitIdle(Deadline deadline) {
     MutexLock lock(mutex_);
     for (Backoff& backoff : backoff_) backoff.Reset();
   }
-  Wake();
-  MutexLock lock(mutex_);
-  while (flushing_ || compactors_ != 0 || running_ != 0) {
-    if (stopping()) return ClosedError(*parts_.core);
-    if (!changed_.WaitUntil(mutex_, deadline) && deadline != kNoDeadline) {
-      return Status::Timeout("compaction is still at work");
+  if (SomethingDue()) Wake();
+  bool in_time = true, works = false;
+  {
+    MutexLock lock(mutex_);
+    while (in_time && (flushing_ || compactors_ != 0 || running_ != 0)) {
+      if (stopping()) return ClosedError(*parts_.core);
+      in_time = changed_.WaitUntil(mutex_, deadline) || deadline == kNoDeadline;
     }
+    works = flushing_ || running_ != 0;
   }
+  // A compactor that will find nothing is no work.
+  if (works || (!in_time && SomethingDue())) return Status::Timeout("compaction is still at work");
+  CollectTables();
   return parts_.errors->any_failure();
 }
 
 void Background::UpdateBacklog() {
   {
     // Whoever comes last has the newest version.
-    MutexLock lock(backlog_mutex_);
+    MutexLock backlog(backlog_mutex_);
     std::shared_ptr<const Version> version = parts_.tree->version();
-    debt_.store(CompactionDebt(version->shape(), parts_.core->settings.compaction()),
+    const LevelShape& shape = version->shape();
+    std::set<uint64_t> stuck;
+    {
+      MutexLock lock(mutex_);
+      stuck = busy_.quarantined;
+    }
+    // What no compaction can do away with, no waiting of writers can.
+    stuck = StuckTables(shape, stuck);
+    debt_.store(CompactionDebt(shape, parts_.core->settings.compaction(), stuck),
                 std::memory_order_relaxed);
-    level0_tables_.store(static_cast<uint32_t>(version->shape().levels[0].size()),
+    const auto counts = [&](const auto& table) { return stuck.count(table->number) == 0; };
+    level0_tables_.store(static_cast<uint32_t>(
+                             std::count_if(shape.levels[0].begin(), shape.levels[0].end(), counts)),
                          std::memory_order_relaxed);
   }
   UpdateDelay();
@@ -328,87 +348,6 @@ Status Background::CommitEdit(Edit edit, size_t flushed) {
 
 void Background::StopWrites(const Status& cause, const char* what) {
   if (parts_.errors->StopWrites(cause)) Fail(ErrorState::Work::kFlush, cause, what);
-}
-
-void Background::Fail(ErrorState::Work work, const Status& status, const char* what) {
-  if (stopping() || status.Is(StatusCode::kCancelled)) return;
-  parts_.errors->SetFailure(work, status);
-  Event event;
-  event.kind = EventKind::kBackgroundError;
-  event.status = status;
-  event.detail = what;
-  parts_.core->events->Emit(std::move(event));
-  const Core& core = *parts_.core;
-  const auto room = core.fs->FreeBytes(core.path);
-  MutexLock lock(mutex_);
-  // A compaction that cannot be read is not picked again; the rest may go on.
-  if (work != ErrorState::Work::kCompaction || !IsUnreadable(status)) {
-    backoff_[static_cast<size_t>(work)].Failed(core.executor->NowNanos());
-  }
-  if (work == ErrorState::Work::kFlush) ++flush_failures_;
-  free_bytes_at_failure_[static_cast<size_t>(work)] =
-      status.Is(StatusCode::kNoSpace) && room.ok() ? *room : ~uint64_t{0} - kRoomMadeBytes;
-  changed_.NotifyAll();
-  if (retry_armed_ || stopping()) return;
-  retry_armed_ = true;
-  core.executor->ScheduleAfter(kRetryPollUs, [this] { Retry(); });
-}
-
-bool Background::MayTryLocked(ErrorState::Work work) const {
-  const Backoff& backoff = backoff_[static_cast<size_t>(work)];
-  return !backoff.waiting() || backoff.MayTry(parts_.core->executor->NowNanos());
-}
-
-// Looks every so often while something failed; most times it only looks.
-void Background::Retry() {
-  const auto room = parts_.core->fs->FreeBytes(parts_.core->path);
-  {
-    MutexLock lock(mutex_);
-    retry_armed_ = false;
-    bool any = false;
-    for (size_t work = 0; work < backoff_.size(); ++work) {
-      any |= backoff_[work].waiting();
-      if (room.ok() && *room >= free_bytes_at_failure_[work] + kRoomMadeBytes) {
-        backoff_[work].Reset();
-      }
-    }
-    if (stopping() || parts_.errors->stopped()) return;
-    if (any) {
-      retry_armed_ = true;
-      parts_.core->executor->ScheduleAfter(kRetryPollUs, [this] { Retry(); });
-    }
-  }
-  Wake();
-}
-
-// A compaction that cannot end must not take the room that commits and flushes live on: what all
-// memtables can grow to, on a small disk a quarter of what is free.
-uint64_t Background::RoomForCompaction() const {
-  const Core& core = *parts_.core;
-  const auto free = core.fs->FreeBytes(core.path);
-  if (!free.ok()) return ~uint64_t{0};
-  return *free - std::min(core.settings.memtables_bytes_max, *free / 4);
-}
-
-Status Background::CheckRoom(uint64_t bytes) const {
-  const uint64_t room = RoomForCompaction();
-  if (bytes <= room) return Status::Ok();
-  return Status::NoSpace(
-      parts_.core->path + ": a compaction writes up to " + std::to_string(bytes) +
-      " bytes before it removes what it read; the disk has room for " + std::to_string(room));
-}
-
-void Background::Succeed(ErrorState::Work work) {
-  if (!parts_.errors->ClearFailure(work)) return;
-  {
-    MutexLock lock(mutex_);
-    backoff_[static_cast<size_t>(work)].Reset();
-    changed_.NotifyAll();
-  }
-  Event event;
-  event.kind = EventKind::kResumed;
-  event.detail = "background work succeeds again";
-  parts_.core->events->Emit(std::move(event));
 }
 
 // At most one such job waits: it takes the flag back when it runs.

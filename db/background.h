@@ -10,7 +10,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "compaction/backpressure.h"
 #include "compaction/job.h"
@@ -98,9 +100,18 @@ class Background {
   void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
   void ClearBusy(const CompactionPlan& plan) REQUIRES(mutex_);
 
-  void Fail(ErrorState::Work work, const Status& status, const char* what);
-  void Succeed(ErrorState::Work work);
+  // `plan`: the compaction's.
+  void Fail(ErrorState::Work work, const Status& status, const char* what,
+            const CompactionPlan* plan = nullptr);
+  void NoteFailedLocked(const CompactionPlan& plan) REQUIRES(mutex_);
+  bool SetAsideLocked(BusyTables* busy) REQUIRES(mutex_);
+  bool NoneFailsLocked() REQUIRES(mutex_);
+  void FlushSucceeded();
+  void CompactionSucceeded(const CompactionPlan& plan);
+  void TellResumed();
+  bool SomethingDue() const;
   void Retry();
+  bool MayCompactLocked() const REQUIRES(mutex_);
   bool MayTryLocked(ErrorState::Work work) const REQUIRES(mutex_);
   uint64_t RoomForCompaction() const;
   Status CheckRoom(uint64_t bytes) const;
@@ -145,7 +156,14 @@ class Background {
   uint32_t running_ GUARDED_BY(mutex_) = 0;     // plans under way, manual ones included
   uint64_t picks_ GUARDED_BY(mutex_) = 0;       // changes of busy_
   BusyTables busy_ GUARDED_BY(mutex_);
-  // Tables that cannot be read, and why; in busy_, too.
+  // Compactions that failed and may succeed later. No success of another says that they will.
+  struct FailedPlan {
+    std::set<uint64_t> tables;
+    bool aside;  // left alone until compaction may be tried again
+    bool Shares(const CompactionPlan& plan) const;
+  };
+  std::vector<FailedPlan> failed_ GUARDED_BY(mutex_);
+  // Why those of busy_.quarantined cannot be read.
   std::map<uint64_t, StatusCode> quarantine_ GUARDED_BY(mutex_);
   std::string delay_reason_ GUARDED_BY(mutex_);
 };

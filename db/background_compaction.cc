@@ -18,7 +18,8 @@ void Background::CompactLoop() {
       Wake();  // another thread may find something beside this plan
       status = RunPlan(*plan);
       if (status.ok()) continue;
-      Fail(ErrorState::Work::kCompaction, status, "compaction");
+      Fail(ErrorState::Work::kCompaction, status, "compaction", &*plan);
+      if (!status.Is(StatusCode::kNoSpace)) continue;  // with what does not need its tables
     }
     CollectTables();  // what a look at an older version kept from going
     MutexLock lock(mutex_);
@@ -35,11 +36,13 @@ std::optional<CompactionPlan> Background::PickNext() {
   while (true) {
     BusyTables busy;
     uint64_t picks = 0;
+    bool aside = false;
     {
       MutexLock lock(mutex_);
       if (stopping() || parts_.errors->stopped()) return std::nullopt;
       busy = busy_;
       picks = picks_;
+      aside = SetAsideLocked(&busy);
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
     CompactionSettings settings = MakeSettings();
@@ -53,9 +56,16 @@ std::optional<CompactionPlan> Background::PickNext() {
     MutexLock lock(mutex_);
     if (stopping()) return std::nullopt;
     if (picks != picks_ || parts_.tree->version() != version) continue;  // decided on old facts
-    if (!plan) return std::nullopt;
-    MarkBusy(*plan);
-    return plan;
+    if (plan) {
+      MarkBusy(*plan);
+      return plan;
+    }
+    if (aside || running_ != 0 || failed_.empty()) return std::nullopt;
+    failed_.clear();  // nothing is due any more
+    const bool resumed = NoneFailsLocked();
+    lock.Unlock();
+    if (resumed) TellResumed();
+    return std::nullopt;
   }
 }
 
@@ -115,7 +125,7 @@ Status Background::RunPlan(const CompactionPlan& plan) {
     parts_.core->statistics.compaction_time.Add(nanos);
     compaction_throughput_.Add(result.output.bytes_written, nanos);
     ReportCompaction(plan, result, nanos / 1000);
-    Succeed(ErrorState::Work::kCompaction);
+    CompactionSucceeded(plan);
   }
   Finish(plan, status);
   return status;
@@ -162,9 +172,12 @@ void Background::Finish(const CompactionPlan& plan, const Status& status) {
   {
     MutexLock lock(mutex_);
     ClearBusy(plan);
-    // These stay busy for ever: the rest of the tree is compacted around them.
-    for (const auto& [number, why] : unreadable) busy_.tables.insert(number);
+    // The rest of the tree is compacted around them.
+    for (const auto& [number, why] : unreadable) busy_.quarantined.insert(number);
     quarantine_.merge(unreadable);
+    if (!quarantine_.empty() && IsUnreadable(status)) {
+      parts_.errors->SetFailure(ErrorState::Work::kCompaction, QuarantinedLocked());
+    }
     changed_.NotifyAll();
   }
   UpdateBacklog();
@@ -226,7 +239,14 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
     bool blocked = false;
-    auto plan = PickManual(version->shape(), MakeSettings(), busy, range, &blocked);
+    const CompactionSettings settings = MakeSettings();
+    auto plan = PickManual(version->shape(), settings, busy, range, &blocked);
+    bool for_good = false;
+    if (blocked) {
+      BusyTables quarantine;
+      quarantine.quarantined = std::move(busy.quarantined);
+      PickManual(version->shape(), settings, quarantine, range, &for_good);
+    }
     MutexLock lock(mutex_);
     if (picks != picks_ || parts_.tree->version() != version) continue;
     if (plan) {
@@ -234,14 +254,13 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
       return plan;
     }
     if (!blocked) return plan;
-    if (running_ == 0) {
-      return QuarantinedLocked();
-    }
+    if (for_good) return QuarantinedLocked();
     changed_.Wait(mutex_);
   }
 }
 
 Status Background::CompactManually(ManualRange range) {
+  range.up_to = parts_.tree->versions().tables_state().position;
   range.rewrite_below = parts_.tree->versions().NewFileNumber();
   while (true) {
     ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range));

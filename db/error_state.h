@@ -2,7 +2,8 @@
 //
 // Stopped: for good, until the next open; after a failed sync of any file nothing written since
 // can be trusted. Background failure: passing; the work is tried again, and writes go
-// on until they need what failed (memory that only a flush can free).
+// on until they need what failed (memory that only a flush can free). Tables in quarantine are told
+// as one of compaction until the next open.
 #pragma once
 
 #include <array>

@@ -190,7 +190,8 @@ class LOGWOOD_EXPORT DB {
                               const KeyRange& range) = 0;
   // Every keyspace, every key.
   virtual Status CompactAll(const CompactOptions& options) = 0;
-  // Returns when no flush and no compaction is due.
+  // Returns when no flush and no compaction is due; an error when one failed since, or a table
+  // cannot be read. Where nothing is due it never says kTimeout, whatever the deadline.
   virtual Status WaitForCompaction(Deadline deadline = kNoDeadline) = 0;
   // Reads every byte the database consists of and reports each damage; kCorruption if any.
   // `progress` (may be empty) is told bytes done and bytes in all.

@@ -89,7 +89,7 @@ struct LOGWOOD_EXPORT Stats {
   uint64_t stall_us = 0;  // writers' time spent delayed
   uint64_t compaction_debt_bytes = 0;
   bool writes_stopped = false;   // after an error
-  std::string background_error;  // empty: none
+  std::string background_error;  // empty: none; names tables that compaction cannot read, too
 
   MemoryStats memory;
   // Of writes one in 16 of each thread is measured, and counted as 16.

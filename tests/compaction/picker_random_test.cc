@@ -36,6 +36,7 @@ void CheckPlan(const LevelShape& shape, const BusyTables& busy, const Compaction
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
     for (const TableMetaPtr& table : *tables) {
       EXPECT_EQ(busy.tables.count(table->number), 0u);
+      EXPECT_TRUE(plan.trivial_move || busy.quarantined.count(table->number) == 0);
       EXPECT_GE(table->begin, plan.begin);
       EXPECT_LE(table->end, plan.end);
     }
@@ -100,6 +101,17 @@ class RandomTree {
     ASSERT_TRUE(status.ok()) << status.ToString() << "\n" << ToText(plan);
   }
 
+  // One table more that cannot be read, of those that no job holds.
+  void Quarantine() {
+    std::vector<uint64_t> idle;
+    for (const auto& tables : tree_.shape().levels) {
+      for (const auto& table : tables) {
+        if (busy_.tables.count(table->number) == 0) idle.push_back(table->number);
+      }
+    }
+    if (!idle.empty()) busy_.quarantined.insert(idle[random_.Uniform(idle.size())]);
+  }
+
   // As if it were opened with other options: the base level moves, level-0 jobs are cut short.
   void ChangeSettings() {
     settings_.level0_tables = static_cast<uint32_t>(2 + random_.Uniform(4));
@@ -159,6 +171,69 @@ TEST(PickerRandom, InvariantsHoldWithJobsInParallel) {
     EXPECT_EQ(CompactionDebt(tree.tree_.shape(), tree.settings_), 0u);
     EXPECT_LT(tree.tree_.shape().levels[0].size(), tree.settings_.level0_tables);
     if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(PickerRandom, WhatCannotBeReadIsCompactedAround) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomTree tree(seed, SmallSettings());
+    const uint64_t keys = 500 + tree.random_.Skewed(11);
+    for (int round = 0; round < 200 && !::testing::Test::HasFatalFailure(); ++round) {
+      if (tree.random_.OneIn(2)) tree.FlushSome(keys, 1 + tree.random_.Uniform(60), 6);
+      if (round == 60 || round == 120) tree.Quarantine();
+      if (tree.running_.size() < 3) tree.Start();
+      if (tree.random_.OneIn(2)) tree.FinishOne();
+      tree.CheckContents(10);
+    }
+    tree.Settle();
+    tree.CheckContents(1);
+    EXPECT_LT(tree.tree_.shape().levels[0].size(), tree.settings_.level0_tables)
+        << ToText(tree.tree_.shape());
+    size_t found = 0;
+    for (const auto& tables : tree.tree_.shape().levels) {
+      for (const auto& table : tables) found += tree.busy_.quarantined.count(table->number);
+    }
+    EXPECT_EQ(found, tree.busy_.quarantined.size());
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// Flushes of random keys, and the compactions that they make due, beside each step.
+TEST(PickerRandom, ManualCompactionEndsWhileWritersGoOn) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomTree tree(seed, SmallSettings());
+    const auto write = [&](int flushes) {
+      for (int i = 0; i < flushes; ++i) {
+        tree.FlushSome(3000, 60, 4);
+        while (tree.Start()) tree.FinishOne();
+      }
+    };
+    write(200);
+    const LevelShape& shape = tree.tree_.shape();
+    ASSERT_LE(ComputeTargets(shape, tree.settings_).base_level, 5);
+    ManualRange range;
+    range.up_to = tree.position_;
+    for (const auto& tables : shape.levels) {
+      for (const auto& table : tables) {
+        range.rewrite_below = std::max(range.rewrite_below, table->number + 1);
+      }
+    }
+    bool blocked = false;
+    int steps = 0;
+    while (const auto plan = PickManual(shape, tree.settings_, {}, range, &blocked)) {
+      ASSERT_LT(++steps, 300) << ToText(shape);
+      tree.tree_.Apply(*plan);
+      write(static_cast<int>(tree.settings_.level0_tables));
+    }
+    EXPECT_FALSE(blocked);
+    for (int level = 0; level < shape.LastLevel(); ++level) {
+      for (const auto& table : shape.levels[static_cast<size_t>(level)]) {
+        EXPECT_GT(table->min_position, range.up_to) << "level " << level;
+      }
+    }
+    tree.CheckContents(1);
   }
 }
 

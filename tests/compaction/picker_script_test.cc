@@ -5,10 +5,13 @@
 //                   set level0=4 multiplier=10 base=64 table=32 grandparent=320 job=512 snapshot=7
 //                   L0 12 a..f 10 @5-9 entries=100 tombstones=40     (bytes; positions optional)
 //                   busy 12                                          (a table)
+//                   quarantined 12                                   (a table)
 //                   output 6 a..f                                    (a running job's range)
 //                 prints what Validate finds and the shape
-//   targets, debt, pick
-//   pick-manual   FROM..TO [force below=N] (".." everything): all steps until the end, each applied
+//   targets, debt, stuck, pick
+//   settle        picks until nothing is due, each plan applied; prints the shape, too
+//   pick-manual   FROM..TO [force below=N up_to=P] (".." everything): all steps until the end, each
+//                 applied
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -70,8 +73,10 @@ class Script {
     words >> command;
     if (command == "define") return Define(one.body);
     if (command == "targets") return Targets();
-    if (command == "debt") return std::to_string(CompactionDebt(shape_, settings_)) + "\n";
+    if (command == "debt") return Debt();
+    if (command == "stuck") return Stuck();
     if (command == "pick") return Pick();
+    if (command == "settle") return Settle();
     if (command == "pick-manual") return PickManually(one.command);
     return "unknown command\n";
   }
@@ -111,6 +116,9 @@ class Script {
     } else if (word == "busy") {
       uint64_t number = 0;
       while (words >> number) busy_.tables.insert(number);
+    } else if (word == "quarantined") {
+      uint64_t number = 0;
+      while (words >> number) busy_.quarantined.insert(number);
     } else if (word == "output") {
       int level = 0;
       words >> level >> range;
@@ -138,6 +146,19 @@ class Script {
     return text + "\n";
   }
 
+  std::string Debt() const {
+    const auto stuck = StuckTables(shape_, busy_.quarantined);
+    return std::to_string(CompactionDebt(shape_, settings_, stuck)) + "\n";
+  }
+
+  std::string Stuck() const {
+    std::string text;
+    for (const uint64_t number : StuckTables(shape_, busy_.quarantined)) {
+      text += (text.empty() ? "" : " ") + std::to_string(number);
+    }
+    return text + "\n";
+  }
+
   static std::string Show(const CompactionPlan& plan) {
     std::string text = ToText(plan);
     if (!plan.grandparents.empty()) {
@@ -152,6 +173,19 @@ class Script {
     return plan ? Show(*plan) : "nothing\n";
   }
 
+  std::string Settle() const {
+    std::string text;
+    LevelShape shape = shape_;
+    uint64_t next_number = 100;
+    for (int step = 0; step < 50; ++step) {
+      const auto plan = PickCompaction(shape, settings_, busy_);
+      if (!plan) return text + ToText(shape);
+      text += Show(*plan);
+      shape = testing::ApplyBySizes(shape, *plan, settings_, &next_number);
+    }
+    return text + "does not end\n";
+  }
+
   std::string PickManually(const std::string& command) const {
     std::istringstream words(command);
     std::string word, text;
@@ -160,6 +194,7 @@ class Script {
     std::tie(range.begin, range.end) = SplitRange(word);
     range.force_last_level = command.find(" force") != std::string::npos;
     range.rewrite_below = Named(command, "below", 0);
+    range.up_to = Named(command, "up_to", kPositionMax);
     LevelShape shape = shape_;
     uint64_t next_number = 100;
     for (int step = 0; step < 50; ++step) {

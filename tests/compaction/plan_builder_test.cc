@@ -217,6 +217,23 @@ TEST_F(PlanBuilderTest, MovesOutOfLevel0TakeOnlyWhatOverlapsNothingOnTheWay) {
   EXPECT_FALSE(builder_.MoveLevel0(5));
 }
 
+TEST_F(PlanBuilderTest, FromLevel0AQuarantinedTableIsPassedOneLevelHigher) {
+  Add(0, 1, "a", "m");
+  Add(3, 2, "a", "c");
+  Add(3, 3, "e", "f");
+  busy_.quarantined = {3};
+  auto plan = MakeLevel0(6, "", "");
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->output_level, 2);
+  EXPECT_TRUE(plan->output_overlap.empty());
+  EXPECT_FALSE(plan->bottom);
+  RunInto(2, "k", "n");
+  EXPECT_FALSE(MakeLevel0(6, "", "")) << "into what a running job writes";
+  busy_ = {};
+  busy_.tables = {3};
+  EXPECT_FALSE(MakeLevel0(6, "", "")) << "what is merely busy is waited for";
+}
+
 TEST_F(PlanBuilderTest, MovesDownStopOnceTheyAddUp) {
   std::vector<TableMetaPtr> tables = {Add(2, 1, "a", "b"), Add(2, 2, "c", "d"), Add(2, 3, "e", "f"),
                                       Add(2, 4, "g", "h")};
