@@ -53,6 +53,7 @@ class Salvager {
   Status LookBesideWriter();
   Status LookAndHold(bool* stood_still);
   void TellInventory();
+  std::string WhatNoFileHas() const;
   Status Survey();
   void TellTableLosses();
   void TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere);
@@ -163,20 +164,26 @@ void Salvager::TellInventory() {
   loss.damage.what =
       "which tables count is not certain: a key that was overwritten or deleted shortly before may "
       "be back with an older value, and what a table held that is gone is missing";
+  if (inventory_.manifest == 0) loss.damage.what += WhatNoFileHas();
   Tell(loss);
-  // Of tables that are gone nothing speaks but the positions that are nowhere.
-  const LogPos log_begin =
-      inventory_.segments.empty() ? 0 : inventory_.segments.front().survey->first_position();
-  const LogPos end = std::max(log_begin, tables_->positions().last() + 1);
+}
+
+// Of tables that are gone with the manifest nothing speaks but the positions that are nowhere.
+std::string Salvager::WhatNoFileHas() const {
+  constexpr size_t kNamedRangesMax = 20;
   PositionSet held = tables_->positions();
-  if (log_begin != 0) held.Add(log_begin, end);
-  for (const auto& [first, last] : held.Missing(1, end - 1)) {
-    loss.damage.what =
-        "no file that is there has these commits: overwritten since, or lost with a table";
-    loss.damage.first_position = first;
-    loss.damage.last_position = last;
-    Tell(loss);
+  if (!inventory_.segments.empty()) {
+    const LogPos begin = inventory_.segments.front().survey->first_position();
+    held.Add(begin, std::max(begin, held.last()));
   }
+  const auto missing = held.Missing(1, held.last());
+  std::string text;
+  for (size_t i = 0; i < std::min(missing.size(), kNamedRangesMax); ++i) {
+    text +=
+        (i == 0 ? "; commits that no file has, overwritten since or lost with a table: " : ", ") +
+        std::to_string(missing[i].first) + " to " + std::to_string(missing[i].second);
+  }
+  return text + (missing.size() > kNamedRangesMax ? " and more" : "");
 }
 
 Status Salvager::Survey() {

@@ -95,17 +95,19 @@ TEST_F(CommandMessages, ADatabaseIsMadeInANewOrAnEmptyDirectoryOnly) {
 }
 
 TEST_F(CommandMessages, SalvageMakesNoParentsEither) {
-  const Ran ran = runner_.Shell("logwood put db k v; logwood salvage db no/new; echo $?; ls");
-  EXPECT_EQ(ran.out, "position 1\n3\ndb\n");
+  const Ran ran = runner_.Shell(
+      "logwood put db k v; logwood salvage db no/new; echo $?; test -e no || echo none");
+  EXPECT_EQ(ran.out, "position 1\n3\nnone\n");
   EXPECT_EQ(ran.err,
             "logwood: cannot create no/new: there is no directory no; make it first, or mend the "
             "path\n");
 }
 
 TEST_F(CommandMessages, ALinkToNowhereIsCalledThat) {
-  const Ran ran =
-      runner_.Shell("ln -s nowhere link; logwood put link k v; logwood get link/ k; ls");
-  EXPECT_EQ(ran.out, "link\n");
+  const Ran ran = runner_.Shell(
+      "ln -s nowhere link; logwood put link k v; logwood get link/ k; test -e nowhere || echo "
+      "none");
+  EXPECT_EQ(ran.out, "none\n");
   EXPECT_EQ(CountOf("it is a link to what is not there; ", ran.err), 2U) << ran.err;
 }
 
