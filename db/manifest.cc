@@ -44,9 +44,11 @@ Result<std::string> ReadWholeFile(FileSystem* fs, const std::string& path, uint6
 
 Result<std::unique_ptr<ManifestWriter>> ManifestWriter::Create(FileSystem* fs,
                                                                const std::string& directory,
-                                                               uint64_t number, const Edit& first) {
+                                                               uint64_t number, const Edit& first,
+                                                               bool* began) {
   std::string path = JoinPath(directory, ManifestFileName(number));
   ASSIGN_OR_RETURN(auto file, fs->CreateWritable(path));
+  if (began != nullptr) *began = true;
   std::unique_ptr<ManifestWriter> writer(new ManifestWriter(std::move(file), path));
   FileHeader header;
   header.kind = FileKind::kManifest;
@@ -130,7 +132,8 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
   return contents;
 }
 
-Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root, bool* may_show) {
+Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root, bool* may_show,
+                 bool* began) {
   FileHeader header;
   header.kind = FileKind::kRoot;
   header.id = NewId();
@@ -144,6 +147,7 @@ Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root,
 
   std::string fresh = JoinPath(directory, kRootNewFileName);
   ASSIGN_OR_RETURN(auto file, fs->CreateWritable(fresh));
+  if (began != nullptr) *began = true;
   RETURN_IF_ERROR(file->Append(bytes));
   RETURN_IF_ERROR(file->Sync());
   RETURN_IF_ERROR(file->Close());

@@ -23,9 +23,11 @@ namespace logwood {
 class ManifestWriter {
  public:
   // Creates the file, writes `first` (a whole state) and syncs the file; not the directory.
+  // `began`: set once the file is made; what fails then is the disk.
   static Result<std::unique_ptr<ManifestWriter>> Create(FileSystem* fs,
                                                         const std::string& directory,
-                                                        uint64_t number, const Edit& first);
+                                                        uint64_t number, const Edit& first,
+                                                        bool* began = nullptr);
   // Writes and syncs. After a failure the file's end is unknown: every later call returns the
   // first failure.
   Status Append(const Edit& edit);
@@ -68,7 +70,7 @@ struct Root {
 
 // Write-new, sync, rename, sync-directory.
 Status WriteRoot(FileSystem* fs, const std::string& directory, const Root& root,
-                 bool* may_show = nullptr);
+                 bool* may_show = nullptr, bool* began = nullptr);
 // kNotFound when there is none.
 Result<Root> ReadRoot(FileSystem* fs, const std::string& directory, bool for_writing = true);
 

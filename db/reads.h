@@ -31,9 +31,9 @@ class Reads {
 
   // kInvalidArgument when the handle is of another database or (for `at` or later) dropped.
   Status CheckKeyspace(Keyspace keyspace, LogPos at) const;
-  Status CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const;
 
  private:
+  Status CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const;
   // Open, right owner, right snapshot, waited for at_least.
   Status Begin(const ReadOptions& options, Keyspace keyspace) const;
   // kNotFound without allocating a message.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "db/damage.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -22,6 +23,8 @@ class TableStream final : public SalvageStream {
       auto opened = DamagedTable::Open(fs_, table.path, table.meta ? &*table.meta : nullptr);
       if (opened.ok()) {
         open_ = std::move(*opened);
+      } else if (read_ && IsDamage(opened.status())) {
+        read_(table, nullptr, opened.status());
       } else {
         status_ = opened.status();
       }
@@ -45,7 +48,7 @@ class TableStream final : public SalvageStream {
   void EndTable() {
     if (open_ == nullptr) return;
     status_ = open_->status();
-    if (status_.ok() && read_) read_(tables_[next_ - 1], *open_);
+    if (status_.ok() && read_) read_(tables_[next_ - 1], open_.get(), Status::Ok());
     open_.reset();
   }
 

@@ -34,8 +34,9 @@ struct SalvageTable {
   std::string smallest, largest;  // stored keys
 };
 
-// Called when a table was read to its end.
-using SalvageTableRead = std::function<void(const SalvageTable&, const DamagedTable&)>;
+// Called when a table was read to its end; null: it cannot be read any more, and why.
+using SalvageTableRead =
+    std::function<void(const SalvageTable&, const DamagedTable* table, const Status& why)>;
 
 // Tables whose ranges do not overlap, one after the other; one is open at a time. What lies outside
 // of its table's range is passed over: it was not there when the ranges were told.

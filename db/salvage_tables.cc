@@ -103,16 +103,21 @@ void SalvageTables::AddPositions(const TableMeta* meta, const TableProperties* p
   if (first <= last) positions_.Add(first, last);
 }
 
+// Of one that cannot be read at all.
+TableLoss SalvageTables::WholeTable(const Status& why) const {
+  TableLoss whole;
+  whole.what = why.Is(StatusCode::kNotFound) ? "the table is missing"
+                                             : DamageFrom(why, options_.source, "").what;
+  return whole;
+}
+
 Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
                                   SalvageCatalogue* catalogue) {
   SalvageTable found;
   auto opened = Find(number, meta, &found.path);
   if (!opened.ok()) {
     if (!IsDamage(opened.status())) return opened.status();
-    TableLoss whole;
-    whole.what = opened.status().Is(StatusCode::kNotFound)
-                     ? "the table is missing"
-                     : DamageFrom(opened.status(), options_.source, "").what;
+    TableLoss whole = WholeTable(opened.status());
     if (meta != nullptr) {
       whole.first_key = meta->begin;
       whole.last_key = meta->end.substr(0, meta->end.size() - 1);
@@ -148,10 +153,19 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
 void SalvageTables::AddStreams(const std::function<void(uint64_t)>& advance,
                                const std::function<void(const Loss&)>& report,
                                std::vector<std::unique_ptr<SalvageStream>>* streams) const {
-  const auto read = [this, advance, report](const SalvageTable& of, const DamagedTable& table) {
-    advance(table.bytes_read());
-    for (const TableLoss& found : table.losses()) {
-      Loss loss = LossOf(of.number, of.meta ? &*of.meta : nullptr, &table, found);
+  const auto read = [this, advance, report](const SalvageTable& of, const DamagedTable* table,
+                                            const Status& why) {
+    std::vector<TableLoss> losses;
+    if (table != nullptr) {
+      advance(table->bytes_read());
+      losses = table->losses();
+    } else {
+      losses.push_back(WholeTable(why));
+      losses.back().first_key = of.smallest;
+      losses.back().last_key = of.largest;
+    }
+    for (const TableLoss& found : losses) {
+      Loss loss = LossOf(of.number, of.meta ? &*of.meta : nullptr, table, found);
       if (!loss.entries || IsKnown(loss)) continue;
       loss.loss.damage.what += kFirstReadingHadIt;
       report(loss);

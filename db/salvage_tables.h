@@ -51,6 +51,7 @@ class SalvageTables {
   static Loss LossOf(uint64_t number, const TableMeta* meta, const DamagedTable* table,
                      const TableLoss& found);
   bool IsKnown(const Loss& loss) const;
+  TableLoss WholeTable(const Status& why) const;
   // The file that holds the table with this id, whatever its name; null: there is none.
   Result<const std::string*> FileOf(const Id128& id);
 

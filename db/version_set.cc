@@ -51,7 +51,7 @@ Edit VersionSet::WholeState() const {
   return edit;
 }
 
-Status VersionSet::NewManifest() {
+Status VersionSet::NewManifest(bool* began) {
   uint64_t number = NewFileNumber();
   Edit whole;
   {
@@ -59,11 +59,13 @@ Status VersionSet::NewManifest() {
     whole = WholeState();
   }
   // Order: new manifest and its name durable, then ROOT (WriteRoot), then the old one may go.
-  ASSIGN_OR_RETURN(auto writer, ManifestWriter::Create(start_.fs, start_.directory, number, whole));
+  ASSIGN_OR_RETURN(auto writer,
+                   ManifestWriter::Create(start_.fs, start_.directory, number, whole, began));
+  if (began != nullptr) *began = false;
   Root next = start_.root;
   next.manifest = number;
   bool may_show = false;
-  Status written = WriteRoot(start_.fs, start_.directory, next, &may_show);
+  Status written = WriteRoot(start_.fs, start_.directory, next, &may_show, began);
   if (!may_show) {
     // Nothing names the new one: the old one stays what it was.
     static_cast<void>(writer->Close());
@@ -146,9 +148,10 @@ Status VersionSet::Commit(
       manifest_->bytes() > std::max(kManifestBytesMin, kManifestGrowth * manifest_base_bytes_)) {
     // Failing to shorten it is no failure of this commit, which is durable; the next one tries
     // again.
-    Status shortened = NewManifest();
+    bool began = false;
+    Status shortened = NewManifest(&began);
     MutexLock lock(mutex_);
-    shortening_failure_ = std::move(shortened);
+    shortening_failure_ = began ? std::move(shortened) : Status::Ok();
   }
   return Status::Ok();
 }

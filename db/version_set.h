@@ -47,8 +47,7 @@ class VersionSet {
   Status Commit(Edit edit,
                 const std::function<void(std::shared_ptr<const Version>)>& install) noexcept;
 
-  // Why the manifest could not be shortened behind the last commit, once; ok: it could, or was
-  // short.
+  // Why a disk that took a new file could not shorten the manifest behind the last commit, once.
   Status TakeShorteningFailure();
 
   std::shared_ptr<const Version> current() const;
@@ -77,7 +76,8 @@ class VersionSet {
       : start_(std::move(start)), next_file_number_(start_.next_file_number) {}
   Edit WholeState() const REQUIRES(mutex_);
   static std::vector<Removed> MadeTables(const Edit& edit);
-  Status NewManifest() REQUIRES(commit_mutex_);
+  // `began`: for a failure, whether the file it is about could be made at least.
+  Status NewManifest(bool* began = nullptr) REQUIRES(commit_mutex_);
 
   Start start_;  // fields below `version` are the state at start; kept for WholeState
   std::atomic<uint64_t> next_file_number_;

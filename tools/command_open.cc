@@ -75,7 +75,10 @@ ExitCode CheckHoldsNothingElse(const std::string& directory) {
   std::string other;
   for (const std::string& name : *names) {
     const std::optional<ParsedName> ours = ParseFileName(name);
-    if (ours && ours->kind == NameKind::kRoot) return ExitCode::kOk;
+    // One is there, or what is left of one: opening says what is wrong with it.
+    if (ours && ours->kind != NameKind::kLock && ours->kind != NameKind::kEvents) {
+      return ExitCode::kOk;
+    }
     if (!ours && name != "lost+found" && (other.empty() || name < other)) other = name;
   }
   if (other.empty()) return ExitCode::kOk;

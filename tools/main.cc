@@ -8,16 +8,18 @@
 
 namespace {
 
+std::terminate_handler end = nullptr;
+
 // Where the library has no other answer than to end the program (invariant 28). Nothing that was
 // acknowledged is lost by it.
-[[noreturn]] void End() {
+[[noreturn]] void EndWithoutMemory() {
   try {
     if (const std::exception_ptr why = std::current_exception()) std::rethrow_exception(why);
   } catch (const std::bad_alloc&) {
     std::fputs(logwood::tools::kOutOfMemory, stderr);
     std::_Exit(static_cast<int>(logwood::tools::ExitCode::kIo));
   } catch (...) {
-    std::abort();
+    end();
   }
   std::abort();
 }
@@ -25,6 +27,6 @@ namespace {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::set_terminate(End);
+  end = std::set_terminate(EndWithoutMemory);
   return logwood::tools::RunCommandLine(argc, argv);
 }

@@ -241,6 +241,34 @@ TEST_F(BackgroundTest, AFailedSyncOfDirectoryOrManifestStopsWritesUntilTheNextOp
   }
 }
 
+// The manifest is written anew when it has grown. A disk that fails at it is trusted with nothing
+// more; that no file can be made is tried again.
+TEST_F(BackgroundTest, AFailedSyncOfAManifestWrittenAnewStopsWrites) {
+  for (const FileOp broken : {FileOp::kCreate, FileOp::kSync}) {
+    SCOPED_TRACE(FileOpName(broken));
+    fs_ = FileSystem::InMemory();
+    FaultyFileSystem faulty(fs_.get());
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
+    ASSERT_OK_AND_ASSIGN(const std::vector<std::string> before, fs_->List("db"));
+    std::atomic<int> hits{0};
+    faulty.SetFault([&](FileOp op, const std::string& path) {
+      const bool is_new = std::find(before.begin(), before.end(), path.substr(3)) == before.end();
+      const bool hit = op == broken && is_new && path.ends_with(".manifest");
+      return hit && ++hits > 0 ? Status::IoError("injected") : Status::Ok();
+    });
+    for (int i = 0; i < 100 && hits.load() < 3; ++i) {
+      // Edits name the first and the last key of each table.
+      const std::string key = std::to_string(1000 + i) + std::string(60'000, 'k');
+      if (!db_->Put({}, key + "a", "v").ok() || !db_->Put({}, key + "b", "v").ok()) break;
+      if (!db_->Flush().ok()) break;
+    }
+    EXPECT_GT(hits.load(), 0) << "the manifest stayed short";
+    EXPECT_EQ(db_->GetStats().writes_stopped, broken == FileOp::kSync);
+    static_cast<void>(db_->Close());
+    db_.reset();
+  }
+}
+
 uint64_t FilesEndingWith(FileSystem* fs, std::string_view suffix) {
   const auto names = fs->List("db");
   EXPECT_OK(names);

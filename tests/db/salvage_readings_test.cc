@@ -197,6 +197,19 @@ TEST_F(SalvageReadingsTest, SegmentsThatCouldNotBeHeldAndAreGoneAreLost) {
   ExpectEachKeyIsThereOrExcused();
 }
 
+TEST_F(SalvageReadingsTest, TablesThatCouldNotBeHeldAndAreGoneAreLost) {
+  Open();
+  PutAll("of a table");
+  ASSERT_OK(db_->Flush());
+  NoDescriptors none(fs_.get());
+  salvage_.fs = &none;
+  salvage_.ignore_writer = true;
+  salvage_.target_begun = [this] { ASSERT_OK(db_->CompactAll({.force_last_level = true})); };
+  SalvageIt();
+  EXPECT_FALSE(losses_.empty());
+  ExpectEachKeyIsThereOrExcused();
+}
+
 TEST_F(SalvageReadingsTest, ABlockThatRotsInBetweenIsLost) {
   Open();
   PutAll("of a table");

@@ -173,8 +173,9 @@ TEST(SalvageMergeTest, AStreamOfTablesGoesFromOneToTheNextAndTellsTheBytesRead) 
   }
   uint64_t bytes = 0;
   const auto stream = NewTableStream(
-      db.fs(), tables,
-      [&](const SalvageTable&, const DamagedTable& table) { bytes += table.bytes_read(); });
+      db.fs(), tables, [&](const SalvageTable&, const DamagedTable* table, const Status&) {
+        bytes += table->bytes_read();
+      });
   Shown shown;
   std::vector<uint64_t> ranks;
   while (stream->Next()) {

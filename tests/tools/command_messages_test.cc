@@ -74,20 +74,14 @@ TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
             "load` create a database\n");
 }
 
-// Runs it with so many KiB of address space.
-std::string Within(int kib, const std::string& command) {
-  return "export LC_ALL=C; ulimit -s 8192\n(ulimit -v " + std::to_string(kib) + " && exec " +
-         command + ")";
-}
-
-// What the program itself takes of address space lies below, what the longest line of such a load
-// takes above.
 TEST_F(CommandMessages, ADatabaseIsMadeInANewOrAnEmptyDirectoryOnly) {
   const Ran ran = runner_.Shell(
       "mkdir full empty mount; echo > full/notes; mkdir mount/lost+found\n"
       "logwood put full k v; echo \"status $?\"; ls full\n"
       "logwood put empty k v; logwood put mount k v; echo > empty/notes; logwood put empty k w");
   EXPECT_EQ(ran.out, "status 3\nnotes\nposition 1\nposition 1\nposition 2\n");
+  const Ran damaged = runner_.Shell("rm empty/ROOT; logwood put empty k w");
+  EXPECT_NE(damaged.err.find("ROOT"), std::string::npos) << damaged.err;
   EXPECT_EQ(
       ran.err,
       "logwood: cannot create a database in full: it holds other files (notes); name a new or "
@@ -123,6 +117,14 @@ TEST_F(CommandMessages, OptionsThatWouldDoNothingAreRefused) {
   EXPECT_EQ(runner_.Run("keyspaces db list").out.find("\nx\t"), std::string::npos);
 }
 
+// Runs it with so many KiB of address space.
+std::string Within(int kib, const std::string& command) {
+  return "export LC_ALL=C; ulimit -s 8192\n(ulimit -v " + std::to_string(kib) + " && exec " +
+         command + ")";
+}
+
+// What the program itself takes of address space lies below, what the longest line of such a load
+// takes above.
 TEST_F(CommandMessages, ALoadThatFindsNoMemoryForItsLinesSaysSo) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
   const Ran ran =
