@@ -15,8 +15,10 @@
 #include "db/salvage_merge.h"
 #include "db/salvage_tables.h"
 #include "db/salvage_target.h"
+#include "util/executor.h"
 #include "util/path.h"
 #include "util/status_macros.h"
+#include "wal/segments.h"
 
 namespace logwood {
 

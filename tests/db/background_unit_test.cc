@@ -252,8 +252,10 @@ TEST_F(BackgroundTest, AFailedSyncOfAManifestWrittenAnewStopsWrites) {
     ASSERT_OK_AND_ASSIGN(const std::vector<std::string> before, fs_->List("db"));
     std::atomic<int> hits{0};
     faulty.SetFault([&](FileOp op, const std::string& path) {
-      const bool is_new = std::find(before.begin(), before.end(), path.substr(3)) == before.end();
-      const bool hit = op == broken && is_new && path.ends_with(".manifest");
+      const bool is_old = std::any_of(before.begin(), before.end(), [&](const std::string& name) {
+        return path.ends_with(name);
+      });
+      const bool hit = op == broken && !is_old && path.ends_with(".manifest");
       return hit && ++hits > 0 ? Status::IoError("injected") : Status::Ok();
     });
     for (int i = 0; i < 100 && hits.load() < 3; ++i) {

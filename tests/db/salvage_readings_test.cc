@@ -54,6 +54,10 @@ class SalvageReadingsTest : public testing::Test {
       ASSERT_OK(db_->Put({.durability = Durability::kPower}, ReadingKey(i), padded));
     }
   }
+  void FlushTillSegmentsAreGone() {
+    ASSERT_OK(db_->Flush());
+    ASSERT_OK(db_->WaitForCompaction());
+  }
   void SalvageIt() {
     auto saved = Salvage(salvage_);
     ASSERT_OK(saved);
@@ -116,7 +120,7 @@ TEST_F(SalvageReadingsTest, SegmentsThatAWriterRemovesInBetweenStayReadable) {
   Open();
   PutAll("of the log");
   salvage_.ignore_writer = true;
-  salvage_.target_begun = [this] { ASSERT_OK(db_->Flush()); };
+  salvage_.target_begun = [this] { FlushTillSegmentsAreGone(); };
   SalvageIt();
   EXPECT_TRUE(losses_.empty());
   EXPECT_EQ(Saved().size(), static_cast<size_t>(kReadingKeys));
@@ -191,7 +195,7 @@ TEST_F(SalvageReadingsTest, SegmentsThatCouldNotBeHeldAndAreGoneAreLost) {
   NoDescriptors none(fs_.get());
   salvage_.fs = &none;
   salvage_.ignore_writer = true;
-  salvage_.target_begun = [this] { ASSERT_OK(db_->Flush()); };
+  salvage_.target_begun = [this] { FlushTillSegmentsAreGone(); };
   SalvageIt();
   ASSERT_EQ(CountFiles(".table"), 1u);
   ExpectEachKeyIsThereOrExcused();
