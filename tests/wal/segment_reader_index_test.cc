@@ -219,6 +219,41 @@ TEST_F(SegmentReaderIndexTest, ASealedSegmentThatBecomesShorterWhileItIsSoughtHa
   }
 }
 
+// Whether it looks for an index, for data behind zeros, or at a few last bytes.
+TEST_F(SegmentReaderIndexTest, EachFailedReadOfASeekIsAnErrorAndTheNextOneFinds) {
+  log_.Append(400, 1000);
+  const uint64_t end = log_.writer().length();
+  for (const std::string& behind :
+       {std::string(), std::string(600'000, '\0'), std::string(9, '\0'), std::string("trailer")}) {
+    SCOPED_TRACE(behind.size());
+    Cut(log_.fs(), LogPath(1), end);
+    if (behind == "trailer") {
+      log_.Seal();
+    } else if (!behind.empty()) {
+      Poke(log_.fs(), LogPath(1), end, behind);
+    }
+    const std::string_view last = behind == "trailer" ? "trailer" : "end";
+    int failures = 0;
+    for (int n = 0; failures == n; ++n) {
+      ASSERT_LT(n, 100);
+      Open();
+      int left = n;
+      files_.SetFault([&left](FileOp op, const std::string&) {
+        return op == FileOp::kRead && left-- == 0 ? Status::IoError("injected") : Status::Ok();
+      });
+      std::string_view outcome = SeekTo(401);
+      if (outcome == "error") {
+        EXPECT_TRUE(reader_->status().Is(StatusCode::kIoError));
+        ++failures;
+        outcome = SeekTo(401);
+      }
+      EXPECT_EQ(outcome, last) << reader_->status().ToString();
+      files_.SetFault({});
+    }
+    EXPECT_GE(failures, 2);
+  }
+}
+
 TEST_F(SegmentReaderIndexTest, ASeekJumpsOverDamageWhereAnIndexLeadsBehindIt) {
   log_.Append(400, 1000);
   log_.Seal();

@@ -211,6 +211,42 @@ TEST_F(SegmentSurveyGapsTest, ASlotOfAnotherSegmentIsAFlawAndProvesNothing) {
   EXPECT_EQ(durable_, 8u);
 }
 
+TEST_F(SegmentSurveyGapsTest, OfAFileCutBeforeItsRecordsAllOfThemAreMissed) {
+  const uint64_t begin = log_.records()[0].begin;
+  for (const uint64_t length : {begin, begin - 1, kCatalogueOffset, kSlotBOffset, kSlotAOffset,
+                                kHeaderCopyOffset + 9, uint64_t{kSegmentHeaderBytes}}) {
+    SCOPED_TRACE(length);
+    Cut(log_.fs(), LogPath(5), length);
+    ASSERT_OK(Survey({.last_position = 8}));
+    EXPECT_TRUE(positions_.empty());
+    ASSERT_FALSE(flaws_.empty());
+    ExpectRecordsFlaw(flaws_.back(), begin, begin, 1, 8);
+    EXPECT_EQ(flaws_.back().what, "the segment ends here");
+    // Besides, what else is no longer there.
+    for (const SegmentFlaw& flaw : flaws_) {
+      const bool is_catalogue = flaw.kind == SegmentFlaw::Kind::kCatalogue;
+      EXPECT_TRUE(is_catalogue ? length < begin
+                               : flaw.kind == SegmentFlaw::Kind::kRecords ||
+                                     length < kHeaderCopyOffset + kSegmentHeaderBytes);
+    }
+  }
+}
+
+TEST_F(SegmentSurveyGapsTest, AFileThatGoesAwayBetweenHeadAndRecordsCostsAllOfThem) {
+  for (const SegmentSurvey::Limits& limits :
+       {SegmentSurvey::Limits{.last_position = 8}, SegmentSurvey::Limits{}}) {
+    int opens = 0;
+    files_.SetFault([&opens](FileOp op, const std::string&) {
+      return op == FileOp::kOpen && ++opens == 2 ? Status::NotFound("gone") : Status::Ok();
+    });
+    ASSERT_OK(Survey(limits));
+    ASSERT_EQ(flaws_.size(), 1u);
+    ExpectRecordsFlaw(flaws_[0], 0, ReadWhole(log_.fs(), LogPath(5)).size(), 1,
+                      limits.last_position.value_or(kPositionMax));
+    EXPECT_EQ(summary_.last_position, 0u);
+  }
+}
+
 TEST_F(SegmentSurveyGapsTest, EachFailedOperationIsTheAnswer) {
   DamageRecord(4);
   uint64_t failures = 0;
