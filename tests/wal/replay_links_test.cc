@@ -134,6 +134,43 @@ TEST_F(ReplayLinksTest, WhereTheLogWasDurableAndNoFileIsThereEachPlaceThatIsKnow
   EXPECT_EQ(known.damage_file, LogFileName(3));
 }
 
+// What a caller refuses of a commit has its place; its other errors are its own.
+TEST_F(ReplayLinksTest, ACommitThatItsCallerRefusesHasItsPlace) {
+  log_.Begin(1);
+  log_.Append(3);
+  for (const Status& refusal : {Status::Corruption("no batch"), Status::NotSupported("newer")}) {
+    const Status status = ReplayLog(log_.fs(), log_.Options(), [&](const CommitRecord& record) {
+                            return record.position == 2 ? refusal : Status::Ok();
+                          }).status();
+    EXPECT_EQ(status.code(), refusal.code());
+    const std::string where =
+        "000001.log:" + std::to_string(log_.records()[1].begin) + ": position 2";
+    EXPECT_TRUE(status.message().starts_with(where)) << status.ToString();
+  }
+}
+
+// Without its header a slot says what its records are relative to; one of another segment does not.
+TEST_F(ReplayLinksTest, WithoutAHeaderTheSlotsOfItsOwnSegmentAloneTellOfWhatLiesThere) {
+  log_.Begin(1);
+  log_.Append(3);
+  log_.MarkDurable(1);
+  const SegmentHeader header = log_.writer().header();
+  DamageHeaders(1);
+  for (const uint64_t number : {1, 7}) {
+    SCOPED_TRACE(number);
+    const DurableSlot slot = {header.file_id, kTestInstance, number, 1, 2};
+    Poke(log_.fs(), LogPath(1), kSlotAOffset, EncodeSlot(slot, kSlotAOffset));
+    const ReplayResult result = Replay(log_.Options());
+    EXPECT_EQ(result.last_position, 0u);
+    EXPECT_EQ(result.durable_point, number == 1 ? 2u : 0u);
+    EXPECT_EQ(result.damage.ok(), number != 1) << result.damage.ToString();
+    if (number == 1) continue;
+    ASSERT_TRUE(result.tail.has_value());
+    EXPECT_EQ(result.tail->commits, 0u) << "nobody can tell what they are";
+    EXPECT_GT(result.tail->bytes, 0u);
+  }
+}
+
 // More than one chunk lies behind the damage.
 TEST_F(ReplayLinksTest, EachFailedReadBehindDamageFailsTheReplay) {
   log_.Begin(1);
