@@ -53,6 +53,16 @@ TEST(Catalogue, CreateAndDropAtPositions) {
   EXPECT_EQ(catalogue.position(), 12u);
 }
 
+TEST(Catalogue, ANumberHasTheNameOfItsKeyspaceAlsoBehindADrop) {
+  Catalogue catalogue;
+  catalogue.Apply(Catalogue::CreateOperations("users", 2), 7);
+  EXPECT_EQ(catalogue.NameOf(kDefaultKeyspace), "default");
+  EXPECT_EQ(catalogue.NameOf(2), "users");
+  EXPECT_EQ(catalogue.NameOf(3), std::nullopt);
+  catalogue.Apply(Catalogue::DropOperations("users", 2), 8);
+  EXPECT_EQ(catalogue.NameOf(2), "users (dropped)");
+}
+
 TEST(Catalogue, NumbersAreNeverUsedAgain) {
   Catalogue catalogue;
   for (uint32_t round = 0; round < 50; ++round) {
@@ -91,6 +101,8 @@ TEST(Catalogue, BytesThatMakeNoSenseAreIgnored) {
   AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "d12", "short");
   AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "d\xff\xff\xff\xff", "huge");
   AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "zfuture", "later kinds");
+  AppendOperation(&operations, EntryKind::kDelete, kCatalogueKeyspace, std::string("d\0\0\0\1", 5),
+                  "");
   catalogue.Apply(operations, 5);
   EXPECT_EQ(Show(catalogue), "default=1@0 | next 2");
 }

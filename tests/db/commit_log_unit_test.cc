@@ -8,6 +8,7 @@
 
 #include "db/file_names.h"
 #include "tests/db/recording_file_system.h"
+#include "tests/support/directory.h"
 #include "tests/support/status_assert.h"
 #include "util/batch_codec.h"
 #include "util/random.h"
@@ -174,6 +175,42 @@ TEST_F(CommitLogTest, RotationSyncsWhereManySegmentsAreNot) {
   EXPECT_GT(log_->stored(), log_->durable());
 }
 
+TEST_F(CommitLogTest, WhereThatSyncFailsNoSegmentIsBegun) {
+  Open();
+  fs_.FailSyncs(true);
+  Status rotated;
+  int rotations = 0;
+  for (; rotated.ok() && rotations < 100; ++rotations) {
+    ASSERT_OK(Commit());
+    rotated = log_->Rotate();
+  }
+  EXPECT_STATUS(kIoError, rotated);
+  EXPECT_EQ(log_->Segments().size(), static_cast<size_t>(rotations));
+  EXPECT_EQ(log_->failure().ToString(), rotated.ToString());
+}
+
+TEST_F(CommitLogTest, ConcurrentlyRotationWaitsForTheSyncUnderWay) {
+  Open();
+  ASSERT_OK(Commit());
+  fs_.HoldSyncs(true);
+  std::thread syncer([&] { EXPECT_OK(log_->SyncTo(1, kNoDeadline)); });
+  fs_.WaitUntilHeld();
+  std::thread writer([&] {
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_OK(log_->Rotate());
+      EXPECT_OK(Commit());
+    }
+  });
+  while (log_->Segments().size() < 64) std::this_thread::yield();
+  EXPECT_EQ(log_->Segments().size(), 64u);
+  EXPECT_EQ(log_->durable(), 0u);
+  fs_.HoldSyncs(false);
+  syncer.join();
+  writer.join();
+  EXPECT_EQ(log_->stored(), 101u);
+  EXPECT_GT(log_->durable(), 1u) << "more than that sync covers";
+}
+
 TEST_F(CommitLogTest, SegmentsFollowEachOtherWithoutAHole) {
   Open();
   for (int i = 0; i < 20; ++i) {
@@ -329,6 +366,7 @@ TEST_F(CommitLogTest, ConcurrentlyASyncThatTakesLongIsToldOnceUnderWayAndAtItsEn
   fs_.HoldSyncs(true);
   std::thread syncer([&] { EXPECT_OK(log_->SyncTo(1, kNoDeadline)); });
   fs_.WaitUntilHeld();
+  EXPECT_EQ(log_->LookAtSync(), 0u) << "no time has passed";
   nanos += 999'999'000;
   EXPECT_EQ(log_->LookAtSync(), 999'999u);
   EXPECT_TRUE(slow_syncs_.empty());
@@ -357,6 +395,22 @@ TEST_F(CommitLogTest, RemoveBeforeTakesFilesFromTheFront) {
   EXPECT_FALSE(*fs_.Exists("db/000006.log"));
   EXPECT_TRUE(*fs_.Exists("db/000007.log"));
   ASSERT_OK(log_->SyncTo(3, kNoDeadline));
+}
+
+TEST_F(CommitLogTest, ASegmentWhoseFileCannotGoStaysAndOneThatIsGoneDoesNot) {
+  Open();
+  ASSERT_OK(Commit());
+  ASSERT_OK(log_->Rotate());
+  ASSERT_OK(log_->SyncTo(1, kNoDeadline));
+  ASSERT_OK(fs_.Remove("db/000005.log"));
+  ASSERT_OK(fs_.CreateDirectory("db/000005.log"));
+  ASSERT_OK(test::WriteFile(&fs_, "db/000005.log/in the way", ""));
+  EXPECT_FALSE(log_->RemoveBefore(6).ok());
+  EXPECT_EQ(log_->Segments().front().number, 5u);
+  ASSERT_OK(fs_.Remove("db/000005.log/in the way"));
+  ASSERT_OK(fs_.Remove("db/000005.log"));
+  EXPECT_OK(log_->RemoveBefore(6));
+  EXPECT_EQ(log_->Segments().front().number, 6u);
 }
 
 TEST_F(CommitLogTest, CloseSealsAndSaysWhereTheLogEnds) {

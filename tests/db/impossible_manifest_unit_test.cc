@@ -126,6 +126,29 @@ TEST_F(ImpossibleManifestTest, TablesThatCannotStandBesideEachOtherAreTheManifes
   ExpectDamageAt(0);
 }
 
+TEST_F(ImpossibleManifestTest, OneOfAnotherHistoryThanRootIsRefused) {
+  first_.history_id = Id128{9, 9};
+  Make();
+  ExpectPlace(StatusCode::kCorruption, 0, Open());
+  ExpectPlace(StatusCode::kCorruption, 0, OpenReadOnly());
+  std::vector<Damage> damages;
+  EXPECT_OK(Check(&damages));
+  ASSERT_FALSE(damages.empty());
+  EXPECT_EQ(damages[0].file, "000012.manifest");
+}
+
+TEST_F(ImpossibleManifestTest, OneOfAnotherInstanceThanRootIsRefused) {
+  first_.instance_id = Id128{9, 9};
+  Make();
+  ExpectDamageAt(0);
+}
+
+TEST_F(ImpossibleManifestTest, OneWithoutAnEpochIsRefused) {
+  first_.epochs.clear();
+  Make();
+  ExpectDamageAt(0);
+}
+
 TEST_F(ImpossibleManifestTest, SettingsThatCannotBeReadCostASalvageNoData) {
   first_.settings = "block_bytes\n";
   Make();

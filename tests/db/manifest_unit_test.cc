@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "db/file_names.h"
+#include "db/manifest_frame.h"
 #include "tests/db/db_test_support.h"
 #include "util/coding.h"
 #include "util/faulty_file_system.h"
@@ -287,6 +288,34 @@ TEST_F(ManifestTest, ReadErrorsAreReportedAsWhatTheyAre) {
   }
 }
 
+// No file of its kind is like this: nothing is read of one that is too large.
+TEST_F(ManifestTest, AFileTooLargeOrShorterThanItWasHasAPlace) {
+  Write(3);
+  EXPECT_OK(ReadWholeFile(fs_.get(), Path(), bytes_.size()));
+  FaultyFileSystem counting(fs_.get());
+  ExpectDamageAt(ReadWholeFile(&counting, Path(), bytes_.size() - 1).status(), 0);
+  EXPECT_EQ(counting.count(FileOp::kRead), 0u);
+  counting.SetFault([this](FileOp op, const std::string&) {
+    return op == FileOp::kRead
+               ? test::WriteFile(fs_.get(), Path(), bytes_.substr(0, bytes_.size() - 9))
+               : Status::Ok();
+  });
+  ExpectDamageAt(ReadManifest(&counting, "db", kNumber).status(), bytes_.size() - 9);
+}
+
+// A whole frame that follows, of bytes that are no edit.
+TEST_F(ManifestTest, AnEditThatCannotBeReadHasItsPlace) {
+  Write(2);
+  std::string length, chain;
+  const std::string body = "\xff\xff no edit";
+  PutFixed32(&length, static_cast<uint32_t>(body.size()));
+  PutFixed64(&chain, NextManifestChain(states_[1].chain, length, body));
+  const Status status = ReadWith(bytes_ + length + chain + body).status();
+  EXPECT_FALSE(status.ok());
+  const std::string where = Path() + ":" + std::to_string(ends_[1]) + ": edit";
+  EXPECT_NE(status.message().find(where), std::string_view::npos) << status.ToString();
+}
+
 class RootTest : public testing::Test {
  protected:
   RootTest() { EXPECT_OK(fs_->CreateDirectory("db")); }
@@ -331,6 +360,15 @@ TEST_F(RootTest, EveryOtherLengthIsRefused) {
     ASSERT_OK(test::WriteFile(fs_.get(), "db/ROOT", other));
     EXPECT_STATUS(kCorruption, ReadRoot(fs_.get(), "db")) << length;
   }
+}
+
+TEST_F(RootTest, OneOfManyMegabytesIsNotRead) {
+  ASSERT_OK(test::WriteFile(fs_.get(), "db/ROOT", std::string((1 << 20) + 1, '\0')));
+  FaultyFileSystem counting(fs_.get());
+  const Status status = ReadRoot(&counting, "db").status();
+  EXPECT_STATUS(kCorruption, status);
+  EXPECT_NE(status.message().find("db/ROOT:0: "), std::string_view::npos) << status.ToString();
+  EXPECT_EQ(counting.count(FileOp::kRead), 0u);
 }
 
 TEST_F(RootTest, CutShortAtEachOperationNamesTheOldOrTheNewManifest) {

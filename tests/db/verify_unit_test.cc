@@ -187,6 +187,31 @@ TEST_F(VerifyTest, WhatTheOpenBoreWithIsToldAgain) {
   EXPECT_EQ(found_[0].what, "it was cut");
 }
 
+TEST_F(VerifyTest, ASegmentWithoutAHeaderCostsItsCommitsUnlessNothingNeedsIt) {
+  db_.Flip("000003.log", 100);
+  db_.Flip("000003.log", kHeaderCopyOffset + 100);
+  ExpectDamage("000003.log");
+  ExpectPositions(3, 5);
+  EXPECT_EQ(done_, bytes_) << "its bytes count as read";
+  input_.collected = [](uint64_t number) { return number == 3; };
+  ExpectWhole();
+}
+
+// A crash may tear it, and no commit is lost with it.
+TEST_F(VerifyTest, AMissingTrailerIsNoDamage) {
+  input_.segments[0].bytes += 50;
+  bytes_ += 50;
+  ExpectWhole();
+}
+
+TEST_F(VerifyTest, WhereNobodyKnowsTheLengthAllOfASegmentIsRead) {
+  bytes_ -= std::exchange(input_.segments[0].bytes, 0);
+  ExpectWhole();
+  db_.DamageCommit(5);
+  ExpectDamage("000003.log");
+  ExpectPositions(5, 5);
+}
+
 // A live database may change to another one between ROOT and manifest.
 TEST_F(VerifyTest, AManifestThatIsThereAtAnotherLookIsWhole) {
   int looks = 0;
@@ -196,6 +221,11 @@ TEST_F(VerifyTest, AManifestThatIsThereAtAnotherLookIsWhole) {
   });
   ExpectWhole();
   EXPECT_GT(looks, 2);
+}
+
+TEST_F(VerifyTest, AManifestThatIsNeverThereIsDamage) {
+  db_.Remove("000002.manifest");
+  ExpectDamage("000002.manifest");
 }
 
 TEST_F(VerifyTest, WhatCannotBeReadIsNoDamage) {

@@ -1,9 +1,11 @@
 #include "wal/log_format.h"
 
 #include "tests/wal/log_test_support.h"
+#include "util/coding.h"
 #include "util/escape.h"
 #include "util/file_header.h"
 #include "util/hash.h"
+#include "util/internal_key.h"
 #include "wal/log_dump.h"
 #include "wal/record_codec.h"
 
@@ -91,11 +93,57 @@ TEST(LogFormatTest, HeadersThatContradictThemselvesAreNamed) {
   };
   EXPECT_STREQ(with([](SegmentHeader* h) { h->number = 0; }), "number 0");
   EXPECT_STREQ(with([](SegmentHeader* h) { h->first_position = 0; }), "first position");
+  EXPECT_STREQ(with([](SegmentHeader* h) { h->first_position = kPositionMax + 1; }),
+               "first position");
   EXPECT_STREQ(with([](SegmentHeader* h) { h->durable = 1000; }), "durable point in the future");
   EXPECT_STREQ(with([](SegmentHeader* h) { h->predecessor = 12; }), "predecessor is not older");
   EXPECT_STREQ(with([](SegmentHeader* h) { h->predecessor_last_position = 998; }),
                "predecessor's last position");
   EXPECT_STREQ(with([](SegmentHeader* h) { h->predecessor_length = 5; }), "predecessor's length");
+}
+
+// A good checksum over fields that cannot be true.
+TEST(LogFormatTest, AHeaderThatContradictsItselfIsRefusedByNameAndItsCopyStandsIn) {
+  const std::string good = EncodeSegmentHeader(ExampleHeader()).substr(0, kSlotAOffset);
+  struct Case {
+    size_t at;
+    uint64_t value;
+    const char* what;
+  };
+  constexpr size_t kFields = kFileHeaderBytes;
+  for (const Case& c : {Case{kFields, 0, "number 0"}, Case{kFields + 56, 0, "first position"},
+                        Case{kFields + 56, kPositionMax + 1, "first position"},
+                        Case{kFields + 80, 1000, "durable point in the future"},
+                        Case{kFields + 88, 12, "predecessor is not older"},
+                        Case{kFields + 96, kCatalogueOffset - 1, "predecessor's length"},
+                        Case{kFields + 104, 998, "predecessor's last position"},
+                        Case{208, kCatalogueBytesMax + 1, "catalogue length"}}) {
+    SCOPED_TRACE(c.what);
+    std::string fields = good.substr(0, kSegmentHeaderBytes - 8);
+    StoreFixed(fields.data() + c.at, c.value);
+    PutFixed64(&fields, Hash64(fields, ChecksumSeed(ExampleHeader().file_id, fields.size())));
+    std::string page = good;
+    page.replace(0, fields.size(), fields);
+    auto decoded = DecodeSegmentHeader(page, "f");
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    EXPECT_TRUE(decoded->from_copy);
+    page.replace(kHeaderCopyOffset, fields.size(), fields);
+    decoded = DecodeSegmentHeader(page, "f");
+    EXPECT_TRUE(decoded.status().Is(StatusCode::kCorruption));
+    EXPECT_EQ(decoded.status().message(),
+              std::string("f:0: segment header contradicts itself: ") + c.what);
+  }
+}
+
+TEST(LogFormatTest, BehindADamagedHeaderACopyOfANewerFormatIsNoDamage) {
+  std::string page = EncodeSegmentHeader(ExampleHeader()).substr(0, kSlotAOffset);
+  FileHeader newer;
+  newer.kind = FileKind::kLog;
+  newer.version = kFormatVersion + 1;
+  page.replace(kHeaderCopyOffset, kFileHeaderBytes, newer.Encode());
+  EXPECT_TRUE(DecodeSegmentHeader(page, "f").ok());
+  page[100] = static_cast<char>(page[100] ^ 1);
+  EXPECT_TRUE(DecodeSegmentHeader(page, "f").status().Is(StatusCode::kNotSupported));
 }
 
 TEST(LogFormatTest, SlotSpeaksForItsOwnPlaceOnly) {
@@ -107,6 +155,10 @@ TEST(LogFormatTest, SlotSpeaksForItsOwnPlaceOnly) {
   EXPECT_EQ(slot->number, 12u);
   EXPECT_FALSE(DecodeSlot(bytes, kSlotBOffset).has_value());
   EXPECT_FALSE(DecodeSlot(std::string(kSlotBytes, '\0'), kSlotAOffset).has_value());
+  for (const LogPos durable : {kPositionMax, kPositionMax + 1}) {
+    const std::string far = EncodeSlot({{1, 2}, {5, 6}, 12, 1000, durable}, kSlotAOffset);
+    EXPECT_EQ(DecodeSlot(far, kSlotAOffset).has_value(), durable == kPositionMax);
+  }
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::string bad = bytes;
     bad[i] = static_cast<char>(bad[i] ^ 1);
@@ -146,6 +198,67 @@ TEST(LogFormatTest, FrameComesBackAndEveryFlippedBitIsNoticed) {
     bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << (bit % 8)));
     EXPECT_NE(DecodeFrame(bad, context, 777, &read, &body_hash), nullptr) << bit;
   }
+}
+
+// Deltas that lead out of their range, under a good checksum.
+TEST(LogFormatTest, AFrameWhoseFieldsLeaveTheirRangeIsRefusedByName) {
+  const FrameContext context = {{1, 2}, 1000, kTestTimeUs};
+  struct Case {
+    uint64_t position, time, durable;
+    const char* what;  // null: it is good
+  };
+  for (const Case& c : {Case{0, 0, 1, nullptr}, Case{kPositionMax - 1000, 0, 1, nullptr},
+                        Case{kPositionMax - 999, 0, 1, "position out of range"},
+                        Case{0, ~uint64_t{0} - kTestTimeUs, 1, nullptr},
+                        Case{0, ~uint64_t{0} - kTestTimeUs + 1, 1, "time out of range"},
+                        Case{0, 0, 1000, nullptr}, Case{0, 0, 0, "durable point out of range"},
+                        Case{0, 0, 1001, "durable point out of range"}}) {
+    std::string fields;
+    PutFixed64(&fields, 42);  // history hash
+    for (const uint64_t value : {c.position, c.time, c.durable, uint64_t{0}, uint64_t{1}}) {
+      PutVarint(&fields, value);
+    }
+    PutVarint(&fields, 0);  // note
+    const std::string body = "operations";
+    std::string frame, hashed;
+    PutFixed32(&frame, static_cast<uint32_t>(fields.size() + body.size()));
+    hashed = frame + fields;
+    PutFixed64(&hashed, Hash64(body));
+    PutFixed64(&frame, Hash64(hashed, ChecksumSeed(context.file_id, 777)));
+    frame += fields + body;
+    CommitRecord record;
+    uint64_t body_hash = 0;
+    EXPECT_STREQ(DecodeFrame(frame, context, 777, &record, &body_hash), c.what);
+  }
+}
+
+TEST(LogFormatTest, FramesOfAnotherSizeThanTheySayAreRefusedByName) {
+  CommitRecord record;
+  uint64_t body_hash = 0;
+  const FrameContext context = {{1, 2}, 1000, kTestTimeUs};
+  std::string frame(kFrameBytesMin, '\0');
+  EXPECT_STREQ(DecodeFrame(frame.substr(1), context, 0, &record, &body_hash),
+               "shorter than any record");
+  EXPECT_STREQ(DecodeFrame(frame, context, 0, &record, &body_hash), "length");
+}
+
+TEST(LogFormatTest, ATrailerWhoseIndexDoesNotAscendOrWhoseEndIsAnothersIsNone) {
+  const auto decodes = [](std::vector<IndexEntry> index, std::string_view more = {}) {
+    const std::string bytes = EncodeTrailer({3, 12, kTestTimeUs, std::move(index)}, 200'000);
+    return DecodeTrailer(bytes + std::string(more), 200'000).has_value();
+  };
+  EXPECT_TRUE(decodes({{10, 12300}, {12, 99999}}));
+  EXPECT_FALSE(decodes({{10, 12300}, {10, 99999}})) << "the same position";
+  EXPECT_FALSE(decodes({{10, 12300}, {9, 99999}})) << "an older position";
+  EXPECT_FALSE(decodes({{10, 12300}, {kPositionMax + 1, 99999}})) << "no position";
+  EXPECT_FALSE(decodes({{10, 12300}, {12, 12300}})) << "the same offset";
+  EXPECT_FALSE(decodes({{10, 12300}, {12, 12299}})) << "an offset before";
+  EXPECT_FALSE(decodes({{10, kCatalogueOffset - 1}})) << "an offset in the header";
+  EXPECT_FALSE(decodes({{10, 200'000}})) << "the trailer's own offset";
+  EXPECT_FALSE(decodes({{10, 12300}}, "more")) << "bytes behind its end";
+  std::string bytes = EncodeTrailer({3, 12, kTestTimeUs, {{10, 12300}}}, 200'000);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  EXPECT_FALSE(DecodeTrailer(bytes, 200'000).has_value()) << "another end";
 }
 
 TEST(LogFormatTest, TrailerComesBackAndHostileOnesDoNot) {

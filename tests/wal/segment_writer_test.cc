@@ -127,6 +127,30 @@ TEST_F(SegmentWriterTest, FailedCreateLeavesNoFileBehind) {
   }
 }
 
+TEST_F(SegmentWriterTest, AFileThatCannotBeLookedAtIsNeitherTakenNorRemoved) {
+  const std::string bytes(100, '\0');
+  WriteWhole(&fs_, LogPath(9), bytes);
+  for (const FileOp op : {FileOp::kSize, FileOp::kOpen, FileOp::kRead}) {
+    SCOPED_TRACE(static_cast<int>(op));
+    FailNext(op, 1);
+    EXPECT_TRUE(SegmentWriter::Create(&fs_, LogPath(9), log_.NextHeader(9))
+                    .status()
+                    .Is(StatusCode::kNoSpace));
+    EXPECT_EQ(ReadWhole(&fs_, LogPath(9)), bytes);
+  }
+}
+
+TEST_F(SegmentWriterTest, SealingAgainStoresNothing) {
+  log_.Begin(1);
+  log_.Append(1);
+  log_.Seal();
+  const std::string bytes = ReadWhole(&fs_, LogPath(1));
+  fs_.ResetCounts();
+  EXPECT_OK(log_.writer().Seal());
+  EXPECT_EQ(fs_.total(), 0u);
+  EXPECT_EQ(log_.writer().length(), bytes.size());
+}
+
 TEST_F(SegmentWriterTest, FailedStoreDropsTheGroupAndTheNextOneTakesItsPlace) {
   for (FileOp op : {FileOp::kReserve, FileOp::kStore}) {
     LogPos next = log_.last_position() + 1;
