@@ -173,7 +173,7 @@ Status CommitLog::SyncOnce(Mark mark) noexcept {
     if (directory && segments_.back().info.number == last_number) directory_changed_ = false;
     unsynced_bytes_.fetch_sub(std::min(bytes, unsynced_bytes()), std::memory_order_relaxed);
     durable_.store(target, std::memory_order_release);
-  } else if (failure_.ok()) {
+  } else {
     failure_ = status;
     failed_.store(true, std::memory_order_release);
   }

@@ -198,8 +198,9 @@ void InventoryTaker::AddUp(const ManifestScan& scan) {
 
 void InventoryTaker::AddUp(const Edit& edit) {
   TreeState& tree = inventory_.tree;
-  if (edit.history_id) tree.root.history_id = *edit.history_id;
-  if (edit.instance_id) tree.root.instance_id = *edit.instance_id;
+  // What ROOT says of these stands.
+  if (edit.history_id && tree.root.manifest == 0) tree.root.history_id = *edit.history_id;
+  if (edit.instance_id && tree.root.manifest == 0) tree.root.instance_id = *edit.instance_id;
   if (edit.settings) tree.settings = *edit.settings;
   tree.epochs.insert(tree.epochs.end(), edit.epochs.begin(), edit.epochs.end());
   if (edit.next_file_number) tree.next_file_number = *edit.next_file_number;

@@ -199,7 +199,6 @@ Status Replay::ReadLink(size_t link) {
   if (!readable(link)) {
     // A segment in which nothing was written costs nothing.
     bool nothing_lost = any_read_ && link + 1 < chain_.size() && readable(link + 1) &&
-                        header(link + 1).predecessor == chain_[link].number &&
                         header(link + 1).first_position == next_position_;
     if (!nothing_lost) StopAt(link, 0, std::string(chain_[link].reason.message()));
     return Status::Ok();

@@ -51,7 +51,7 @@ struct SegmentReader::State {
   Outcome Bad(StatusCode code, std::string_view what);
   Outcome Error(Status error);
   Outcome EndOrHole();
-  bool Grew();
+  Result<bool> Grew();
   Outcome TooFewBytes(uint64_t left);
   Outcome Accept(const CommitRecord& record, uint64_t body_hash, uint64_t frame_bytes);
   Outcome Next(CommitRecord* record);
@@ -117,10 +117,10 @@ Outcome SegmentReader::State::TooFewBytes(uint64_t left) {
 }
 
 // Whether a writer has made the file longer since its size was taken.
-bool SegmentReader::State::Grew() {
-  Result<uint64_t> size = file->Size();
-  if (!size.ok() || *size <= probe.file_bytes || probe.file_bytes >= limit) return false;
-  probe.file_bytes = *size;
+Result<bool> SegmentReader::State::Grew() {
+  ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  if (size <= probe.file_bytes || probe.file_bytes >= limit) return false;
+  probe.file_bytes = size;
   window.Drop();
   return true;
 }
@@ -141,14 +141,22 @@ Outcome SegmentReader::State::Next(CommitRecord* record) {
   }
   uint64_t left = end() - next_offset;
   if (left == 0) return EndOrHole();
-  if (left < kFrameBytesMin) return Grew() ? Next(record) : TooFewBytes(left);
+  if (left < kFrameBytesMin) {
+    const Result<bool> grew = Grew();
+    if (!grew.ok()) return Error(grew.status());
+    return *grew ? Next(record) : TooFewBytes(left);
+  }
   std::string_view bytes;
   Status read = window.Fetch(next_offset, kFrameBytesMin, end(), &bytes);
   if (!read.ok()) return Error(std::move(read));
   if (bytes.size() < kFrameBytesMin) return Bad(StatusCode::kCorruption, "the file became shorter");
   uint64_t length = LoadFixed<uint32_t>(bytes.data());
   if (length == 0) return EndOrHole();
-  if (length > left - kFrameHeadBytes && length <= kRecordBytesMax && Grew()) return Next(record);
+  if (length > left - kFrameHeadBytes && length <= kRecordBytesMax) {
+    const Result<bool> grew = Grew();
+    if (!grew.ok()) return Error(grew.status());
+    if (*grew) return Next(record);
+  }
   if (length > left - kFrameHeadBytes || length > kRecordBytesMax) {
     return Bad(StatusCode::kCorruption, "record length " + std::to_string(length) +
                                             " does not fit the " + std::to_string(left) +

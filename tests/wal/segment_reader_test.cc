@@ -313,5 +313,29 @@ TEST(SegmentReaderTest, FailedReadIsAnErrorAndNeverAnEnd) {
   }
 }
 
+TEST(SegmentReaderTest, ThatAFileCannotBeAskedWhetherItGrewIsNoDamage) {
+  for (const uint64_t there : {uint64_t{10}, uint64_t{60}}) {  // a record's begin, or most of it
+    TestLog log;
+    log.Begin(1);
+    log.Append(2, 100);
+    const std::string whole = ReadWhole(log.fs(), LogPath(1));
+    const uint64_t begin = log.records()[1].begin;
+    Cut(log.fs(), LogPath(1), begin + there);
+    FaultyFileSystem files(log.fs());
+    auto reader = SegmentReader::Open(&files, LogPath(1));
+    ASSERT_TRUE(reader.ok());
+    CommitRecord record;
+    ASSERT_EQ((*reader)->Next(&record), SegmentReader::Outcome::kRecord);
+    Poke(log.fs(), LogPath(1), begin, whole.substr(begin));
+    files.SetFault([](FileOp op, const std::string&) {
+      return op == FileOp::kSize ? Status::IoError("injected") : Status::Ok();
+    });
+    EXPECT_EQ((*reader)->Next(&record), SegmentReader::Outcome::kError);
+    files.SetFault({});
+    EXPECT_EQ((*reader)->Next(&record), SegmentReader::Outcome::kRecord);
+    EXPECT_EQ(record.position, 2u);
+  }
+}
+
 }  // namespace
 }  // namespace logwood
