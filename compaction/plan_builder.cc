@@ -237,8 +237,8 @@ std::optional<CompactionPlan> PlanBuilder::MakeLevel0(CompactionReason reason, i
   return std::nullopt;
 }
 
-int PlanBuilder::Reach(const TableMeta& table) const {
-  int reach = 0;
+int PlanBuilder::Reach(int level, const TableMeta& table) const {
+  int reach = level;
   while (reach + 1 < kLevels && !Occupied(reach + 1, table.begin, table.end)) ++reach;
   return reach;
 }
@@ -250,7 +250,7 @@ std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
   for (auto it = tables.rbegin(); it != tables.rend(); ++it) {
     const TableMeta& table = **it;
     if (IsBusy(table) || shape_.Overlapping(0, table.begin, table.end).size() != 1) continue;
-    const int reach = Reach(table);
+    const int reach = Reach(0, table);
     if (reach < base_level || (output_level != 0 && reach != output_level)) continue;
     if (!MayMove(table, reach)) continue;
     output_level = reach;
@@ -262,13 +262,15 @@ std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
 }
 
 std::optional<CompactionPlan> PlanBuilder::SinkQuarantined(int base_level) const {
-  const CompactionReason reason = CompactionReason::kLevel0Tables;
-  for (const TableMetaPtr& table : Tables(0)) {
-    if (!IsQuarantined(*table) || IsRunning(*table)) continue;
-    if (OlderLevel0Missing({table})) {
-      if (auto plan = MakeLevel0(reason, base_level, table->begin, table->end)) return plan;
-    } else if (const int reach = Reach(*table); reach > 0) {
-      return MakeMove(reason, 0, reach, {table});
+  for (int level = kLevels - 2; level >= 0; --level) {  // the lower one makes way first
+    const auto reason = level == 0 ? CompactionReason::kLevel0Tables : CompactionReason::kLevelSize;
+    for (const TableMetaPtr& table : Tables(level)) {
+      if (!IsQuarantined(*table) || IsRunning(*table)) continue;
+      if (level == 0 && OlderLevel0Missing({table})) {
+        if (auto plan = MakeLevel0(reason, base_level, table->begin, table->end)) return plan;
+      } else if (const int reach = Reach(level, *table); reach > level) {
+        return MakeMove(reason, level, reach, {table});
+      }
     }
   }
   return std::nullopt;
