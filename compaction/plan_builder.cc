@@ -223,12 +223,15 @@ std::optional<CompactionPlan> PlanBuilder::MakeLevel0(CompactionReason reason, i
     KeyHull hull;
     hull.Add(inputs);
     int output_level = ReachFromLevel0(base_level, hull.begin, hull.end);
+    KeyHull wide = hull;
     const auto overlap = shape_.Overlapping(output_level, hull.begin, hull.end);
     if (output_level > 1 && AnyQuarantined(overlap)) {
       --output_level;  // nothing is in its way there: what lies over the table stays above it
     } else {
-      hull.Add(overlap);
+      wide.Add(overlap);
     }
+    // All that ties in would have to pass the table, one side of it need not.
+    if (!AnyQuarantined(shape_.Overlapping(1, wide.begin, wide.end))) hull = wide;
     const bool inside = hull.begin >= range.begin && (range.empty() || hull.end <= range.end);
     if (inside) return Make(reason, 0, output_level, std::move(inputs));
     if (hull.begin < range.begin) range.begin = hull.begin;
