@@ -22,8 +22,8 @@
 // Quarantine. A table that cannot be read is never rewritten, so (c) keeps what lies right above it
 // there. Level 0 is compacted around it: into the level above the one whose overlap holds it, which
 // is empty in the range; what comes later is merged there, and what does not lie over the table
-// goes on down. The table itself goes down unread, as deep as it can, as what is older makes way: so
-// level 0 is stuck for long only over one that level 1 cannot be rid of.
+// goes on down. The table itself goes down unread, as deep as it can, as what is older makes way:
+// so level 0 is stuck for long only over one that level 1 cannot be rid of.
 #pragma once
 
 #include <array>
