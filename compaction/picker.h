@@ -22,7 +22,8 @@
 // Quarantine. A table that cannot be read is never rewritten, so (c) keeps what lies right above it
 // there. Level 0 is compacted around it: into the level above the one whose overlap holds it, which
 // is empty in the range; what comes later is merged there, and what does not lie over the table
-// goes on down. One in level 0 itself goes down unread, as deep as it can, after what is older.
+// goes on down. The table itself goes down unread, as deep as it can, as what is older makes way:
+// so level 0 is stuck for long only over one that level 1 cannot be rid of.
 #pragma once
 
 #include <array>
@@ -115,6 +116,11 @@ struct BusyTables {
 // What is in quarantine, and the tables that cannot leave their level because of it, whatever runs:
 // they make nothing due, and are no debt.
 std::set<uint64_t> StuckTables(const LevelShape& shape, const std::set<uint64_t>& quarantined);
+
+// The tables of level 0 that press on writers: those that are not stuck, and, as each costs every
+// read, those that are beyond kStuckLevel0Max.
+inline constexpr size_t kStuckLevel0Max = 64;
+size_t PressingLevel0Tables(const LevelShape& shape, const std::set<uint64_t>& stuck);
 
 struct LevelTargets {
   int base_level = kLevels - 1;

@@ -223,12 +223,15 @@ std::optional<CompactionPlan> PlanBuilder::MakeLevel0(CompactionReason reason, i
     KeyHull hull;
     hull.Add(inputs);
     int output_level = ReachFromLevel0(base_level, hull.begin, hull.end);
+    KeyHull wide = hull;
     const auto overlap = shape_.Overlapping(output_level, hull.begin, hull.end);
     if (output_level > 1 && AnyQuarantined(overlap)) {
       --output_level;  // nothing is in its way there: what lies over the table stays above it
     } else {
-      hull.Add(overlap);
+      wide.Add(overlap);
     }
+    // All that ties in would have to pass the table, one side of it need not.
+    if (!AnyQuarantined(shape_.Overlapping(1, wide.begin, wide.end))) hull = wide;
     const bool inside = hull.begin >= range.begin && (range.empty() || hull.end <= range.end);
     if (inside) return Make(reason, 0, output_level, std::move(inputs));
     if (hull.begin < range.begin) range.begin = hull.begin;
@@ -237,8 +240,8 @@ std::optional<CompactionPlan> PlanBuilder::MakeLevel0(CompactionReason reason, i
   return std::nullopt;
 }
 
-int PlanBuilder::Reach(const TableMeta& table) const {
-  int reach = 0;
+int PlanBuilder::Reach(int level, const TableMeta& table) const {
+  int reach = level;
   while (reach + 1 < kLevels && !Occupied(reach + 1, table.begin, table.end)) ++reach;
   return reach;
 }
@@ -250,7 +253,7 @@ std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
   for (auto it = tables.rbegin(); it != tables.rend(); ++it) {
     const TableMeta& table = **it;
     if (IsBusy(table) || shape_.Overlapping(0, table.begin, table.end).size() != 1) continue;
-    const int reach = Reach(table);
+    const int reach = Reach(0, table);
     if (reach < base_level || (output_level != 0 && reach != output_level)) continue;
     if (!MayMove(table, reach)) continue;
     output_level = reach;
@@ -262,13 +265,15 @@ std::optional<CompactionPlan> PlanBuilder::MoveLevel0(int base_level) const {
 }
 
 std::optional<CompactionPlan> PlanBuilder::SinkQuarantined(int base_level) const {
-  const CompactionReason reason = CompactionReason::kLevel0Tables;
-  for (const TableMetaPtr& table : Tables(0)) {
-    if (!IsQuarantined(*table) || IsRunning(*table)) continue;
-    if (OlderLevel0Missing({table})) {
-      if (auto plan = MakeLevel0(reason, base_level, table->begin, table->end)) return plan;
-    } else if (const int reach = Reach(*table); reach > 0) {
-      return MakeMove(reason, 0, reach, {table});
+  for (int level = kLevels - 2; level >= 0; --level) {  // the lower one makes way first
+    const auto reason = level == 0 ? CompactionReason::kLevel0Tables : CompactionReason::kLevelSize;
+    for (const TableMetaPtr& table : Tables(level)) {
+      if (!IsQuarantined(*table) || IsRunning(*table)) continue;
+      if (level == 0 && OlderLevel0Missing({table})) {
+        if (auto plan = MakeLevel0(reason, base_level, table->begin, table->end)) return plan;
+      } else if (const int reach = Reach(level, *table); reach > level) {
+        return MakeMove(reason, level, reach, {table});
+      }
     }
   }
   return std::nullopt;

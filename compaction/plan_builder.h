@@ -52,7 +52,7 @@ class PlanBuilder {
 
   // Level-0 tables that overlap nothing on their way to the same level, at or below `base_level`.
   std::optional<CompactionPlan> MoveLevel0(int base_level) const;
-  // The next step that brings a quarantined table of level 0 out of the way of what is newer.
+  // The next step that brings a quarantined table down, out of the way of what is newer.
   std::optional<CompactionPlan> SinkQuarantined(int base_level) const;
   // Those of `tables`, of `level` >= 1, that overlap nothing in the next one, until they add up to
   // `bytes`.
@@ -79,8 +79,8 @@ class PlanBuilder {
   bool AnyBusy(const std::vector<TableMetaPtr>& tables) const;
   bool IsBottom(int output_level, std::string_view begin, std::string_view end) const;
   int ReachFromLevel0(int deepest, std::string_view begin, std::string_view end) const;
-  // The deepest level it can go to without meeting anything.
-  int Reach(const TableMeta& table) const;
+  // The deepest level it can go to from `level` without meeting anything.
+  int Reach(int level, const TableMeta& table) const;
   bool MayMove(const TableMeta& table, int output_level) const;
   std::vector<TableMetaPtr> ClosedLevel0(const KeyHull& range) const;
   void TakeNeighbours(int input_level, int output_level, std::vector<TableMetaPtr>* inputs,

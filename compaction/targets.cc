@@ -42,6 +42,14 @@ std::set<uint64_t> StuckTables(const LevelShape& shape, const std::set<uint64_t>
   return stuck;
 }
 
+size_t PressingLevel0Tables(const LevelShape& shape, const std::set<uint64_t>& stuck) {
+  const std::vector<TableMetaPtr>& tables = shape.levels[0];
+  const auto count = std::count_if(tables.begin(), tables.end(), [&](const auto& table) {
+    return stuck.count(table->number) != 0;
+  });
+  return tables.size() - std::min(static_cast<size_t>(count), kStuckLevel0Max);
+}
+
 LevelTargets ComputeTargets(const LevelShape& shape, const CompactionSettings& settings) {
   // All bytes below level 0, not only the last level's: draining a level into the next must not
   // change the targets, or the base level would swing to and fro.

@@ -278,9 +278,7 @@ void Background::UpdateBacklog() {
     stuck = StuckTables(shape, stuck);
     debt_.store(CompactionDebt(shape, parts_.core->settings.compaction(), stuck),
                 std::memory_order_relaxed);
-    const auto counts = [&](const auto& table) { return stuck.count(table->number) == 0; };
-    level0_tables_.store(static_cast<uint32_t>(
-                             std::count_if(shape.levels[0].begin(), shape.levels[0].end(), counts)),
+    level0_tables_.store(static_cast<uint32_t>(PressingLevel0Tables(shape, stuck)),
                          std::memory_order_relaxed);
   }
   UpdateDelay();

@@ -86,9 +86,10 @@ class Background {
   void CompactLoop();
   // What to run next, its tables marked busy; nullopt: nothing is due.
   std::optional<CompactionPlan> PickNext();
-  Status RunPlan(const CompactionPlan& plan);
+  // `again`: what fails is tried again.
+  Status RunPlan(const CompactionPlan& plan, bool again);
   Result<Edit> Execute(const CompactionPlan& plan, JobResult* result);
-  void Finish(const CompactionPlan& plan, const Status& status);
+  void Finish(const CompactionPlan& plan, const Status& status, bool again);
   // Damaged, or of a later version: trying again changes nothing.
   static bool IsUnreadable(const Status& status) {
     return status.Is(StatusCode::kCorruption) || status.Is(StatusCode::kNotSupported);
@@ -100,10 +101,9 @@ class Background {
   void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
   void ClearBusy(const CompactionPlan& plan) REQUIRES(mutex_);
 
-  // `plan`: the compaction's.
-  void Fail(ErrorState::Work work, const Status& status, const char* what,
-            const CompactionPlan* plan = nullptr);
-  void NoteFailedLocked(const CompactionPlan& plan) REQUIRES(mutex_);
+  void Fail(ErrorState::Work work, const Status& status, const char* what);
+  void NoteFailedLocked(const CompactionPlan& plan, const Status& status) REQUIRES(mutex_);
+  void SetCompactionFailureLocked() REQUIRES(mutex_);
   bool SetAsideLocked(BusyTables* busy) REQUIRES(mutex_);
   bool NoneFailsLocked() REQUIRES(mutex_);
   void FlushSucceeded();
@@ -159,6 +159,7 @@ class Background {
   // Compactions that failed and may succeed later. No success of another says that they will.
   struct FailedPlan {
     std::set<uint64_t> tables;
+    Status why;
     bool aside;  // left alone until compaction may be tried again
     bool Shares(const CompactionPlan& plan) const;
   };

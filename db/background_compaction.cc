@@ -16,9 +16,9 @@ void Background::CompactLoop() {
     Status status;
     if (std::optional<CompactionPlan> plan = PickNext()) {
       Wake();  // another thread may find something beside this plan
-      status = RunPlan(*plan);
+      status = RunPlan(*plan, true);
       if (status.ok()) continue;
-      Fail(ErrorState::Work::kCompaction, status, "compaction", &*plan);
+      Fail(ErrorState::Work::kCompaction, status, "compaction");
       if (!status.Is(StatusCode::kNoSpace)) continue;  // with what does not need its tables
     }
     CollectTables();  // what a look at an older version kept from going
@@ -114,7 +114,7 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   return edit;
 }
 
-Status Background::RunPlan(const CompactionPlan& plan) {
+Status Background::RunPlan(const CompactionPlan& plan, bool again) {
   uint64_t begin = parts_.core->executor->NowNanos();
   JobResult result;
   auto edit = Execute(plan, &result);
@@ -127,7 +127,7 @@ Status Background::RunPlan(const CompactionPlan& plan) {
     ReportCompaction(plan, result, nanos / 1000);
     CompactionSucceeded(plan);
   }
-  Finish(plan, status);
+  Finish(plan, status, again);
   return status;
 }
 
@@ -166,7 +166,8 @@ std::map<uint64_t, StatusCode> Background::UnreadableInputs(const CompactionPlan
   return all;
 }
 
-void Background::Finish(const CompactionPlan& plan, const Status& status) {
+// One lock lets go of the tables and notes what failed: nobody does the work in between.
+void Background::Finish(const CompactionPlan& plan, const Status& status, bool again) {
   std::map<uint64_t, StatusCode> unreadable;
   if (IsUnreadable(status)) unreadable = UnreadableInputs(plan, status);
   {
@@ -175,8 +176,9 @@ void Background::Finish(const CompactionPlan& plan, const Status& status) {
     // The rest of the tree is compacted around them.
     for (const auto& [number, why] : unreadable) busy_.quarantined.insert(number);
     quarantine_.merge(unreadable);
-    if (!quarantine_.empty() && IsUnreadable(status)) {
-      parts_.errors->SetFailure(ErrorState::Work::kCompaction, QuarantinedLocked());
+    if (!status.ok() && !stopping() && !status.Is(StatusCode::kCancelled)) {
+      if (again && !IsUnreadable(status)) NoteFailedLocked(plan, status);
+      SetCompactionFailureLocked();
     }
     changed_.NotifyAll();
   }
@@ -265,7 +267,7 @@ Status Background::CompactManually(ManualRange range) {
   while (true) {
     ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range));
     if (!plan) break;
-    Status status = RunPlan(*plan);
+    Status status = RunPlan(*plan, false);
     if (status.Is(StatusCode::kCancelled)) return ClosedError(*parts_.core);
     RETURN_IF_ERROR(std::move(status));
   }

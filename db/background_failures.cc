@@ -15,17 +15,12 @@ constexpr uint64_t kRoomMadeBytes = 1 << 20;
 
 }  // namespace
 
-void Background::Fail(ErrorState::Work work, const Status& status, const char* what,
-                      const CompactionPlan* plan) {
+void Background::Fail(ErrorState::Work work, const Status& status, const char* what) {
   if (stopping() || status.Is(StatusCode::kCancelled)) return;
-  {
+  if (work != ErrorState::Work::kCompaction) {  // Finish noted those
     MutexLock lock(mutex_);
     parts_.errors->SetFailure(work, status);
-    // A compaction that cannot be read is not picked again; the rest may go on.
-    if (work != ErrorState::Work::kCompaction || !IsUnreadable(status)) {
-      if (plan != nullptr) NoteFailedLocked(*plan);
-      backoff_[static_cast<size_t>(work)].Failed(parts_.core->executor->NowNanos());
-    }
+    backoff_[static_cast<size_t>(work)].Failed(parts_.core->executor->NowNanos());
   }
   Event event;
   event.kind = EventKind::kBackgroundError;
@@ -118,14 +113,27 @@ bool Background::FailedPlan::Shares(const CompactionPlan& plan) const {
          std::any_of(plan.output_overlap.begin(), plan.output_overlap.end(), has);
 }
 
-void Background::NoteFailedLocked(const CompactionPlan& plan) {
-  ++picks_;
-  FailedPlan failed{{}, true};
+void Background::NoteFailedLocked(const CompactionPlan& plan, const Status& status) {
+  FailedPlan failed{{}, status, true};
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
     for (const TableMetaPtr& table : *tables) failed.tables.insert(table->number);
   }
   std::erase_if(failed_, [&](const FailedPlan& before) { return before.Shares(plan); });
   failed_.push_back(std::move(failed));
+  const auto compaction = static_cast<size_t>(ErrorState::Work::kCompaction);
+  backoff_[compaction].Failed(parts_.core->executor->NowNanos());
+}
+
+// What failed last of what still fails, and the tables in quarantine.
+void Background::SetCompactionFailureLocked() {
+  Status failure = failed_.empty() ? Status::Ok() : failed_.back().why;
+  if (!quarantine_.empty()) {
+    const Status quarantined = QuarantinedLocked();
+    failure = failure.ok() ? quarantined
+                           : Status(failure.code(), std::string(failure.message()) + "; " +
+                                                        std::string(quarantined.message()));
+  }
+  parts_.errors->SetFailure(ErrorState::Work::kCompaction, failure);
 }
 
 // Tables of what failed count as busy, so that the rest goes on, until they are tried again: each
@@ -145,9 +153,8 @@ bool Background::SetAsideLocked(BusyTables* busy) {
 // Says so when no compaction fails any more, but for what is in quarantine: true when that is new.
 bool Background::NoneFailsLocked() {
   if (!failed_.empty()) return false;
-  const auto compaction = ErrorState::Work::kCompaction;
-  backoff_[static_cast<size_t>(compaction)].Reset();
-  parts_.errors->SetFailure(compaction, quarantine_.empty() ? Status::Ok() : QuarantinedLocked());
+  backoff_[static_cast<size_t>(ErrorState::Work::kCompaction)].Reset();
+  SetCompactionFailureLocked();
   changed_.NotifyAll();
   return true;
 }

@@ -234,6 +234,16 @@ TEST_F(PlanBuilderTest, FromLevel0AQuarantinedTableIsPassedOneLevelHigher) {
   EXPECT_FALSE(MakeLevel0(6, "", "")) << "what is merely busy is waited for";
 }
 
+TEST_F(PlanBuilderTest, StuckTablesOfLevel0PressOnceTheyAreTooMany) {
+  Add(1, 1, "a", "c");
+  Add(0, 2, "x", "y");
+  const auto pressing = [this] { return PressingLevel0Tables(shape_, StuckTables(shape_, {1})); };
+  for (size_t i = 0; i < kStuckLevel0Max; ++i) Add(0, 3 + i, "b", "d");
+  EXPECT_EQ(pressing(), 1u);
+  for (size_t i = 0; i < 5; ++i) Add(0, 3 + kStuckLevel0Max + i, "b", "d");
+  EXPECT_EQ(pressing(), 6u);
+}
+
 TEST_F(PlanBuilderTest, MovesDownStopOnceTheyAddUp) {
   std::vector<TableMetaPtr> tables = {Add(2, 1, "a", "b"), Add(2, 2, "c", "d"), Add(2, 3, "e", "f"),
                                       Add(2, 4, "g", "h")};

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/db/background_fixture.h"
@@ -43,6 +45,7 @@ class UnreadableTableTest : public test::RecoveryFixture {
     std::string bytes = Bytes(table);
     bytes[100] ^= 0x10;
     Replace(table, bytes);
+    damaged_.push_back(table);
   }
   // Level 0 stays short, writers are not delayed, and what is outside of the damage is exact.
   void ExpectThatWritersGoOn() {
@@ -53,7 +56,10 @@ class UnreadableTableTest : public test::RecoveryFixture {
     const Stats stats = db_->GetStats();
     EXPECT_LE(stats.levels[0].tables, 4u);
     for (const Setting& setting : stats.settings) EXPECT_NE(setting.name, "write_delay");
-    EXPECT_NE(stats.background_error, "") << "a table is in quarantine";
+    for (const std::string& table : damaged_) {
+      EXPECT_NE(stats.background_error.find(table), std::string::npos)
+          << table << " is in quarantine; " << stats.background_error;
+    }
     EXPECT_STATUS(kCorruption, db_->WaitForCompaction());
     size_t unreadable = 0;
     for (const auto& [key, value] : rows_) {
@@ -69,6 +75,7 @@ class UnreadableTableTest : public test::RecoveryFixture {
 
   Random random_{301};
   std::map<std::string, std::string> rows_;
+  std::vector<std::string> damaged_;
 };
 
 TEST_F(UnreadableTableTest, OfTheLastLevelIsCompactedAround) {
@@ -80,6 +87,7 @@ TEST_F(UnreadableTableTest, OfTheLastLevelIsCompactedAround) {
   const std::vector<std::string> tables = Names(".table");
   ASSERT_GT(tables.size(), 4u);
   Damage(tables[tables.size() / 2]);
+  Damage(tables[tables.size() / 2 + 1]);
   OpenWith(2);
   ExpectThatWritersGoOn();
 }
@@ -153,7 +161,16 @@ class FailingCompactionTest : public testing::Test {
     db_.reset();
   }
 
+  std::function<void()> TakeCall(FileOp op, const std::string& path) {
+    MutexLock lock(mutex_);
+    if (fails_ && op == FileOp::kRead && path.ends_with(first_table_)) {
+      return std::exchange(in_failing_read_, nullptr);
+    }
+    const bool table = op == FileOp::kRemove && path.ends_with(".table");
+    return table ? std::exchange(in_remove_, nullptr) : nullptr;
+  }
   Status Before(FileOp op, const std::string& path) {
+    if (const auto call = TakeCall(op, path)) call();
     MutexLock lock(mutex_);
     if (fails_ && op == FileOp::kRead && path.ends_with(first_table_)) {
       return Status::IoError("injected");
@@ -164,6 +181,10 @@ class FailingCompactionTest : public testing::Test {
       while (holds_) changed_.Wait(mutex_);
     }
     return Status::Ok();
+  }
+  void CallOnce(std::function<void()>* where, std::function<void()> call) {
+    MutexLock lock(mutex_);
+    *where = std::move(call);
   }
   void FailReads(bool fails) {
     MutexLock lock(mutex_);
@@ -200,6 +221,8 @@ class FailingCompactionTest : public testing::Test {
   const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
   Mutex mutex_;
   CondVar changed_;
+  std::function<void()> in_failing_read_ GUARDED_BY(mutex_);  // called once
+  std::function<void()> in_remove_ GUARDED_BY(mutex_);
   bool fails_ GUARDED_BY(mutex_) = false;
   bool holds_ GUARDED_BY(mutex_) = false;
   bool held_ GUARDED_BY(mutex_) = false;
@@ -238,6 +261,51 @@ TEST_F(FailingCompactionTest, IsForgottenOnceItIsNotDueAnyMore) {
   EXPECT_OK(db_->WaitForCompaction());
   EXPECT_EQ(listener_->resumed.load(), 1);
   EXPECT_EQ(db_->GetStats().background_error, "");
+}
+
+TEST_F(FailingCompactionTest, IsNotedBeforeAnotherMayDoItsWork) {
+  const Keyspace keyspace;
+  ASSERT_OK(db_->CompactRange({.force_last_level = true}, keyspace, {.begin = "z", .end = "zz"}));
+  // Tables that nobody needs any more: what failed removes them before it ends.
+  std::unique_ptr<Iterator> iterator = db_->NewIterator({}, keyspace);
+  CallOnce(&in_failing_read_, [&] { iterator.reset(); });
+  ASSERT_OK(db_->CompactRange({.force_last_level = true}, keyspace, {.begin = "z", .end = "zz"}));
+  bool called = false;
+  CallOnce(&in_remove_, [&] {
+    called = true;
+    FailReads(false);
+    EXPECT_OK(db_->CompactAll({}));
+    EXPECT_EQ(listener_->resumed.load(), 1);
+    EXPECT_EQ(db_->GetStats().background_error, "");
+  });
+  FailReads(true);
+  WriteTable("a", "second");
+  WriteTable("a", "third");
+  EXPECT_OK(db_->WaitForCompaction());
+  EXPECT_TRUE(called);
+}
+
+TEST_F(FailingCompactionTest, IsToldBesideTheTablesInQuarantine) {
+  ASSERT_OK(db_->Close());
+  db_.reset();
+  const std::string damaged = first_table_, path = "db/" + damaged;
+  ASSERT_OK_AND_ASSIGN(std::string bytes, test::ReadFile(fs_.get(), path));
+  bytes[80] ^= 0x10;
+  ASSERT_OK(test::WriteFile(fs_.get(), path, bytes));
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty_), "db"));
+  ASSERT_STATUS(kCorruption, db_->CompactRange({.force_last_level = true}, Keyspace(),
+                                               {.begin = "a", .end = "b"}));
+  first_table_ = ".table";
+  FailReads(true);
+  WriteTable("z", "second");
+  WriteTable("z", "third");
+  EXPECT_STATUS(kIoError, db_->WaitForCompaction());
+  const std::string error = db_->GetStats().background_error;
+  EXPECT_NE(error.find("injected"), std::string::npos) << error;
+  EXPECT_NE(error.find(damaged), std::string::npos) << error;
+  FailReads(false);
+  EXPECT_STATUS(kCorruption, db_->WaitForCompaction());
+  EXPECT_EQ(db_->GetStats().background_error.find("injected"), std::string::npos);
 }
 
 // The one under way elsewhere changes nothing about the table in quarantine.
