@@ -80,3 +80,10 @@ function(logwood_use_internals target)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE logwood)
 endfunction()
+
+# For folders that leave the work to the core: under a sanitizer most of their time is the compiler's.
+macro(logwood_compile_quickly)
+  if(LOGWOOD_SANITIZE)
+    add_compile_options(-O0)
+  endif()
+endmacro()
