@@ -86,14 +86,20 @@ TEST(ReplayTest, FiguresDescribeTheEnd) {
   EXPECT_EQ(result->segments[1].last_time_us, kTestTimeUs + 60);
 }
 
+// Of three segments; the third has all that is needed.
+void RemoveTheSecond(TestLog* log, ReplayOptions* options) {
+  BuildThree(log);
+  ASSERT_OK(log->fs()->Remove(LogPath(2)));
+  *options = log->Options();
+  options->segments = {1, 3};
+  options->from = 8;
+}
+
 // Removals are not durable at once, and a crash takes back those it likes.
 TEST(ReplayTest, WhatLiesBeforeAMissingSegmentThatNothingNeedsIsNoLongerTheLog) {
   TestLog log;
-  BuildThree(&log);
-  ASSERT_OK(log.fs()->Remove(LogPath(2)));
-  ReplayOptions options = log.Options();
-  options.segments = {1, 3};
-  options.from = 8;
+  ReplayOptions options;
+  RemoveTheSecond(&log, &options);
   Result<ReplayResult> result = ReplayLog(log.fs(), options, IgnoreCommit);
   ASSERT_TRUE(result.ok());
   EXPECT_OK(result->damage);
@@ -105,11 +111,8 @@ TEST(ReplayTest, WhatLiesBeforeAMissingSegmentThatNothingNeedsIsNoLongerTheLog) 
 
 TEST(ReplayTest, WhatLiesBeforeAMissingSegmentStaysBehindACleanClose) {
   TestLog log;
-  BuildThree(&log);
-  ASSERT_OK(log.fs()->Remove(LogPath(2)));
-  ReplayOptions options = log.Options();
-  options.segments = {1, 3};
-  options.from = 8;
+  ReplayOptions options;
+  RemoveTheSecond(&log, &options);
   options.clean_end = LogEnd{3, log.writer().length(), 9};
   Result<ReplayResult> result = ReplayLog(log.fs(), options, IgnoreCommit);
   ASSERT_TRUE(result.ok());
