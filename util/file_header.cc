@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "logwood/version.h"
 #include "util/check.h"
 #include "util/coding.h"
 #include "util/hash.h"
@@ -11,17 +12,37 @@ namespace logwood {
 namespace {
 
 constexpr std::string_view kMagic = "LOGWOOD";
-constexpr size_t kReservedBytes = 16;
+constexpr size_t kReservedBytes = 12;
 constexpr size_t kChecksumOffset = kFileHeaderBytes - sizeof(uint64_t);
 // The flags of version 1: none yet. A flag this build knows joins its mask.
 constexpr uint32_t kReadCompatibleFlagsKnown = 0;
 constexpr uint32_t kIncompatibleFlagsKnown = 0;
+static_assert(LOGWOOD_VERSION_MAJOR < 1 << 16 && LOGWOOD_VERSION_MINOR < 1 << 8 &&
+              LOGWOOD_VERSION_PATCH < 1 << 8);
 
 Status Fail(StatusCode code, std::string_view file, std::string_view what) {
   return Status(code, std::string(file).append(":0: file header: ").append(what));
 }
 
+std::string VersionText(uint32_t writer) {
+  return std::to_string(writer >> 16) + "." + std::to_string(writer >> 8 & 0xff) + "." +
+         std::to_string(writer & 0xff);
+}
+
+// `does` is what this build does with a file that has `what`.
+Status Refuse(const FileHeader& header, std::string_view file, std::string what,
+              std::string_view does) {
+  if (header.writer != 0) what += ", written by Logwood " + VersionText(header.writer);
+  what += "; this build (" + VersionText(WriterOfThisBuild()) + ") ";
+  return Fail(StatusCode::kNotSupported, file, what.append(does));
+}
+
 }  // namespace
+
+uint32_t WriterOfThisBuild() {
+  return uint32_t{LOGWOOD_VERSION_MAJOR} << 16 | uint32_t{LOGWOOD_VERSION_MINOR} << 8 |
+         uint32_t{LOGWOOD_VERSION_PATCH};
+}
 
 std::string FileHeader::Encode() const {
   std::string bytes(kMagic);
@@ -32,6 +53,7 @@ std::string FileHeader::Encode() const {
   PutFixed32(&bytes, incompatible_flags);
   PutFixed64(&bytes, id.high);
   PutFixed64(&bytes, id.low);
+  PutFixed32(&bytes, writer);
   bytes.append(kReservedBytes, '\0');
   CHECK(bytes.size() == kChecksumOffset);
   PutFixed64(&bytes, Hash64(bytes));
@@ -41,7 +63,6 @@ std::string FileHeader::Encode() const {
 Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::string_view file,
                                     bool for_writing) {
   constexpr auto kCorruption = StatusCode::kCorruption;
-  constexpr auto kNotSupported = StatusCode::kNotSupported;
   if (bytes.size() < kFileHeaderBytes) {
     return Fail(
         kCorruption, file,
@@ -59,6 +80,7 @@ Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::
   header.incompatible_flags = in.Fixed32();
   header.id.high = in.Fixed64();
   header.id.low = in.Fixed64();
+  header.writer = in.Fixed32();
   in.Bytes(kReservedBytes);
   // Before anything is believed: a flipped bit in the version is damage, not a newer format.
   if (!ChecksumMatches(in.Fixed64(), Hash64(bytes.substr(0, kChecksumOffset)))) {
@@ -70,19 +92,19 @@ Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::
                     static_cast<char>(kind));
   }
   if (header.version == 0 || header.version > kFormatVersion) {
-    return Fail(kNotSupported, file,
-                "format version " + std::to_string(header.version) + ", this build reads up to " +
-                    std::to_string(kFormatVersion));
+    return Refuse(header, file, "format version " + std::to_string(header.version),
+                  "reads up to " + std::to_string(kFormatVersion));
   }
   const uint32_t unknown = header.incompatible_flags & ~kIncompatibleFlagsKnown;
   if (unknown != 0) {
-    return Fail(kNotSupported, file, "unknown incompatible flags " + std::to_string(unknown));
+    return Refuse(header, file, "unknown incompatible flags " + std::to_string(unknown),
+                  "cannot read the file");
   }
   const uint32_t unknown_to_writers = header.read_compatible_flags & ~kReadCompatibleFlagsKnown;
   if (for_writing && unknown_to_writers != 0) {
-    return Fail(kNotSupported, file,
-                "flags " + std::to_string(unknown_to_writers) +
-                    " are unknown: this build may read the file and not write it");
+    return Refuse(header, file,
+                  "unknown read-compatible flags " + std::to_string(unknown_to_writers),
+                  "may read the file and not write it");
   }
   return header;
 }

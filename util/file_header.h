@@ -8,7 +8,8 @@
 //       16     4  feature flags a reader may ignore if it does not write
 //       20     4  feature flags a reader must know
 //       24    16  file id (high, low)
-//       40    16  reserved, zero
+//       40     4  the Logwood that wrote the file: major << 16 | minor << 8 | patch; 0: not said
+//       44    12  reserved, zero
 //       56     8  checksum: Hash64 of bytes 0-55, seed 0
 #pragma once
 
@@ -25,6 +26,9 @@ enum class FileKind : char { kLog = 'L', kTable = 'T', kManifest = 'M', kRoot = 
 inline constexpr size_t kFileHeaderBytes = 64;
 inline constexpr uint32_t kFormatVersion = 1;
 
+// Major << 16 | minor << 8 | patch of this Logwood.
+uint32_t WriterOfThisBuild();
+
 struct FileHeader {
   FileKind kind = FileKind::kLog;
   uint32_t version = kFormatVersion;
@@ -32,12 +36,14 @@ struct FileHeader {
   uint32_t read_compatible_flags = 0;
   uint32_t incompatible_flags = 0;
   Id128 id;
+  uint32_t writer = WriterOfThisBuild();  // only for messages; 0: not said
 
   std::string Encode() const;
 };
 
 // Decodes and checks kind, version, flags and checksum. kCorruption when these are not the bytes of
-// such a file, kNotSupported when a newer version or unknown flag says so; both name `file`.
+// such a file, kNotSupported when a newer version or unknown flag says so; both name `file`, the
+// latter also what wrote it.
 Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::string_view file,
                                     bool for_writing);
 

@@ -12,6 +12,7 @@
 #include "logwood/db.h"
 #include "tests/support/directory.h"
 #include "tests/support/status_assert.h"
+#include "tests/support/written_by.h"
 #include "util/random.h"
 
 namespace logwood {
@@ -97,8 +98,10 @@ void RegenerateManifestAndRoot() {
   ASSERT_OK(WriteRoot(fs.get(), "db", GoldenRoot()));
   ASSERT_OK_AND_ASSIGN(const std::string manifest, test::ReadFile(fs.get(), "db/000012.manifest"));
   ASSERT_OK_AND_ASSIGN(const std::string root, test::ReadFile(fs.get(), "db/ROOT"));
-  ASSERT_OK(test::WriteFile(FileSystem::Posix(), kGolden + "/manifest_v1.manifest", manifest));
-  ASSERT_OK(test::WriteFile(FileSystem::Posix(), kGolden + "/root_v1.root", root));
+  ASSERT_OK(test::WriteFile(FileSystem::Posix(), kGolden + "/manifest_v1.manifest",
+                            test::WrittenBy(0, manifest)));
+  ASSERT_OK(
+      test::WriteFile(FileSystem::Posix(), kGolden + "/root_v1.root", test::WrittenBy(0, root)));
 }
 
 void ExpectGoldenManifest(const std::string& bytes) {
@@ -118,7 +121,7 @@ TEST(DatabaseV1, TheGoldenManifestIsReadAndWrittenTheSame) {
   ASSERT_OK_AND_ASSIGN(const std::string bytes,
                        test::ReadFile(FileSystem::Posix(), kGolden + "/manifest_v1.manifest"));
   ExpectGoldenManifest(bytes);
-  // With the ids of then, this version writes the same bytes.
+  // With the ids of then, this version writes the same bytes; those of then named no writer.
   SeedIdsForTesting(1);
   auto fs = WithDirectory();
   auto writer = ManifestWriter::Create(fs.get(), "db", kManifest, GoldenFirst());
@@ -126,7 +129,7 @@ TEST(DatabaseV1, TheGoldenManifestIsReadAndWrittenTheSame) {
   ASSERT_OK((*writer)->Append(GoldenSecond()));
   ASSERT_OK((*writer)->Append(GoldenThird()));
   ASSERT_OK_AND_ASSIGN(const std::string now, test::ReadFile(fs.get(), "db/000012.manifest"));
-  EXPECT_EQ(now, bytes);
+  EXPECT_EQ(test::WrittenBy(0, now), bytes);
 }
 
 void ExpectGoldenRoot(const std::string& bytes) {

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
+#include <utility>
+
+#include "logwood/version.h"
 
 namespace logwood {
 namespace {
@@ -29,6 +33,25 @@ TEST(FileHeader, ReadsBackWhatWasWritten) {
   EXPECT_EQ(decoded->version, kFormatVersion);
   EXPECT_EQ(decoded->ignorable_flags, 0x80U);
   EXPECT_EQ(decoded->id, ExampleHeader().id);
+  EXPECT_EQ(decoded->writer, WriterOfThisBuild());
+}
+
+TEST(FileHeader, SaysWhichLogwoodWroteIt) {
+  EXPECT_EQ(FileHeader().writer, uint32_t{LOGWOOD_VERSION_MAJOR} << 16 |
+                                     uint32_t{LOGWOOD_VERSION_MINOR} << 8 |
+                                     uint32_t{LOGWOOD_VERSION_PATCH});
+  for (const uint32_t writer : {0U, 0x000100U, 0x010203U, 0xffffffffU}) {
+    FileHeader header = ExampleHeader();
+    header.writer = writer;
+    const auto decoded = DecodeFileHeader(header.Encode(), FileKind::kTable, "f", true);
+    ASSERT_TRUE(decoded.ok()) << decoded.status().ToString();
+    EXPECT_EQ(decoded->writer, writer);
+    EXPECT_EQ(decoded->Encode(), header.Encode());
+  }
+  FileHeader header = ExampleHeader();
+  header.writer = 0x010203;
+  // Little-endian behind the id; the rest of the reserved bytes stays zero.
+  EXPECT_EQ(header.Encode().substr(40, 16), std::string("\x03\x02\x01\0", 4) + std::string(12, 0));
 }
 
 TEST(FileHeader, AnyFlippedBitIsCorruption) {
@@ -72,6 +95,31 @@ TEST(FileHeader, UnknownFlagsStopThoseTheyConcern) {
   EXPECT_TRUE(Decode(header, true).Is(StatusCode::kNotSupported));
   header.incompatible_flags = 4;
   EXPECT_TRUE(Decode(header, false).Is(StatusCode::kNotSupported));
+}
+
+TEST(FileHeader, RefusalsNameWhatWroteTheFile) {
+  FileHeader version = ExampleHeader(), incompatible = version, read_compatible = version;
+  version.version = 2;
+  incompatible.incompatible_flags = 4;
+  read_compatible.read_compatible_flags = 5;
+  const std::string build = "; this build (" + std::string(Version()) + ") ";
+  for (const auto& [writer, by] : {std::pair{0U, ""},
+                                   {0x000200U, ", written by Logwood 0.2.0"},
+                                   {0x010203U, ", written by Logwood 1.2.3"},
+                                   {0xffffffffU, ", written by Logwood 65535.255.255"}}) {
+    for (const auto& [example, begin, end] :
+         {std::tuple{version, "format version 2", "reads up to 1"},
+          {incompatible, "unknown incompatible flags 4", "cannot read the file"},
+          {read_compatible, "unknown read-compatible flags 5",
+           "may read the file and not write it"}}) {
+      FileHeader header = example;
+      header.writer = writer;
+      const Status status = Decode(header, /*for_writing=*/true);
+      EXPECT_TRUE(status.Is(StatusCode::kNotSupported));
+      EXPECT_EQ(status.message(),
+                std::string("000007.table:0: file header: ") + begin + by + build + end);
+    }
+  }
 }
 
 }  // namespace

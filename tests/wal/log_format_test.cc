@@ -1,5 +1,6 @@
 #include "wal/log_format.h"
 
+#include "tests/support/written_by.h"
 #include "tests/wal/log_test_support.h"
 #include "util/coding.h"
 #include "util/escape.h"
@@ -309,6 +310,7 @@ TEST(LogFormatPageTest, FileHeaderExampleDecodes) {
   ASSERT_TRUE(header.ok()) << header.status().ToString();
   EXPECT_EQ(header->version, 1u);
   EXPECT_EQ(header->id, (Id128{0xabcd0001, 0x9876543211}));
+  EXPECT_EQ(header->writer, 0x000100u);
   EXPECT_EQ(header->Encode(), blocks[0]);
 }
 
@@ -317,7 +319,7 @@ TEST(LogFormatPageTest, LogExampleIsTheGoldenSegment) {
   std::vector<std::string> blocks =
       HexBlocks(ReadSourceFile(std::string(LOGWOOD_SOURCE_DIR) + "/docs/format/log.md"));
   ASSERT_EQ(blocks.size(), 4u);
-  std::string golden = ReadSourceFile(TestDataPath("golden/log_v1.log"));
+  std::string golden = ReadSourceFile(TestDataPath("golden/log_v1_writer.log"));
   ASSERT_GT(golden.size(), kCatalogueOffset);
   EXPECT_EQ(golden.substr(0, kSegmentHeaderBytes), blocks[0]);
   EXPECT_EQ(golden.substr(kSlotAOffset, kSlotBytes), blocks[1]);
@@ -349,7 +351,8 @@ TEST(LogFormatPageTest, LogExampleIsTheGoldenSegment) {
   EXPECT_EQ(trailer->records, 3u);
 }
 
-// Format version 1 as released: it must stay readable byte for byte, and be written like this.
+// Format version 1 as released: it must stay readable byte for byte, and be written like this by
+// every release but for its own name. The first of these files names none.
 TEST(LogGoldenTest, SegmentOfVersionOneStaysReadableAndIsWrittenTheSame) {
   TestLog log;
   log.Begin(1);
@@ -358,20 +361,25 @@ TEST(LogGoldenTest, SegmentOfVersionOneStaysReadableAndIsWrittenTheSame) {
   log.Append(1);
   log.Seal();
   std::string written = ReadWhole(log.fs(), LogPath(1));
-  std::string path = TestDataPath("golden/log_v1.log");
-  if (std::getenv("LOGWOOD_REGENERATE") != nullptr)
-    std::ofstream(path, std::ios::binary) << written;
-  std::string golden = ReadSourceFile(path);
-  EXPECT_TRUE(written == golden) << "the bytes on disk changed: that needs a new format version";
+  for (const auto& [name, writer] :
+       {std::pair{"log_v1.log", 0u}, {"log_v1_writer.log", 0x000100u}}) {
+    SCOPED_TRACE(name);
+    std::string expected = test::WrittenBy(writer, written);
+    std::string path = TestDataPath(std::string("golden/") + name);
+    if (std::getenv("LOGWOOD_REGENERATE") != nullptr)
+      std::ofstream(path, std::ios::binary) << expected;
+    std::string golden = ReadSourceFile(path);
+    EXPECT_TRUE(expected == golden) << "the bytes on disk changed: that needs a new format version";
 
-  WriteWhole(log.fs(), LogPath(1), golden);
-  std::string dump;
-  auto summary = DumpSegment(log.fs(), LogPath(1), {},
-                             [&](std::string_view line) { dump.append(line).append("\n"); });
-  ASSERT_TRUE(summary.ok());
-  EXPECT_OK(summary->damage);
-  EXPECT_EQ(summary->records, 3u);
-  EXPECT_TRUE(summary->sealed);
+    WriteWhole(log.fs(), LogPath(1), golden);
+    std::string dump;
+    auto summary = DumpSegment(log.fs(), LogPath(1), {},
+                               [&](std::string_view line) { dump.append(line).append("\n"); });
+    ASSERT_TRUE(summary.ok());
+    EXPECT_OK(summary->damage);
+    EXPECT_EQ(summary->records, 3u);
+    EXPECT_TRUE(summary->sealed);
+  }
 }
 
 }  // namespace
