@@ -33,6 +33,7 @@ bool IsOrdinary(EventKind kind) {
     case EventKind::kOldSnapshot:
     case EventKind::kSlowSync:
     case EventKind::kEventsDropped:
+    case EventKind::kFilesRemoved:
       return false;
   }
   return false;
@@ -123,26 +124,35 @@ Status EventLog::CheckNotTelling() const {
   return Status::Ok();
 }
 
+bool EventLog::OpenFile() {
+  const std::string path = JoinPath(directory_, kEventsFileName);
+  auto opened = fs_->OpenLogFile(path);
+  if (!opened.ok()) return false;
+  auto size = fs_->FileSize(path);
+  if (!size.ok()) return false;  // not known where to go on
+  file_ = std::move(*opened);
+  file_bytes_ = *size;
+  // A crash may have torn the last line: what follows begins on one of its own.
+  if (file_bytes_ != 0 && !EndsWithNewline(fs_, path, file_bytes_) &&
+      file_->Store(file_bytes_, "\n").ok()) {
+    ++file_bytes_;
+  }
+  return true;
+}
+
+bool EventLog::Rotate() {
+  static_cast<void>(file_->Close());
+  file_.reset();
+  const std::string path = JoinPath(directory_, kEventsFileName);
+  // Where something stands in the way, the older events go.
+  const bool moved =
+      fs_->Rename(path, JoinPath(directory_, kEventsOldFileName)).ok() || fs_->Remove(path).ok();
+  return moved && OpenFile();
+}
+
 void EventLog::Append(const Event& event) {
-  std::string path = JoinPath(directory_, kEventsFileName);
-  if (file_ != nullptr && file_bytes_ >= bytes_max_) {
-    static_cast<void>(file_->Close());
-    file_.reset();
-    static_cast<void>(fs_->Rename(path, JoinPath(directory_, kEventsOldFileName)));
-  }
-  if (file_ == nullptr) {
-    auto opened = fs_->OpenLogFile(path);
-    if (!opened.ok()) return;
-    auto size = fs_->FileSize(path);
-    if (!size.ok()) return;  // not known where to go on
-    file_ = std::move(*opened);
-    file_bytes_ = *size;
-    // A crash may have torn the last line: what follows begins on one of its own.
-    if (file_bytes_ != 0 && !EndsWithNewline(fs_, path, file_bytes_) &&
-        file_->Store(file_bytes_, "\n").ok()) {
-      ++file_bytes_;
-    }
-  }
+  if (file_ == nullptr && !OpenFile()) return;
+  if (file_bytes_ >= bytes_max_ && !Rotate()) return;
   std::string line = event.ToJson() + '\n';
   if (file_->Store(file_bytes_, line).ok()) file_bytes_ += line.size();
 }

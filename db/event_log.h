@@ -47,6 +47,8 @@ class EventLog {
   bool HasRoomLocked(EventKind kind) const REQUIRES(mutex_);
   void PutLocked(Event event) REQUIRES(mutex_);
   void TellDroppedLocked() REQUIRES(mutex_);
+  bool OpenFile();
+  bool Rotate();
   void Append(const Event& event);
 
   FileSystem* const fs_;

@@ -72,6 +72,7 @@ class InventoryTaker {
   std::map<uint64_t, std::pair<int, TableMeta>> live_;
   std::vector<uint64_t> removed_;
   std::map<uint64_t, std::string> unreadable_;  // segments, and why
+  LogPos marked_durable_ = 0;  // by any segment of this instance, under whatever name
 };
 
 // One place is told once.
@@ -242,10 +243,10 @@ Status InventoryTaker::SortOutSegments() {
               : "neither its header nor its slots say which segment it is";
     } else if (survey.instance_id() != instance) {
       AddDamage(name, 0, "a segment of another database or instance");
-    } else if (survey.number() != segment.number) {
-      misnamed.push_back(std::move(segment));
     } else {
-      own.push_back(std::move(segment));
+      marked_durable_ = std::max(marked_durable_, survey.durable_point());
+      auto& list = survey.number() != segment.number ? misnamed : own;
+      list.push_back(std::move(segment));
     }
   }
   inventory_.segments = std::move(own);
@@ -259,7 +260,8 @@ Status InventoryTaker::SortOutSegments() {
 }
 
 // A segment in a file of another's name. A crash may leave such bytes in a new file: of one that is
-// there under its own name, that nothing needs any more, or that was never durable.
+// there under its own name, that nothing needs any more, or that was never durable and a recovery
+// discarded. The writer of now has removed none that was needed.
 Status InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
   const uint64_t held = segment.survey->number();
   std::string what = "it holds segment " + std::to_string(held) + ": files were swapped or renamed";
@@ -267,9 +269,13 @@ Status InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
       std::any_of(inventory_.segments.begin(), inventory_.segments.end(),
                   [held](const Inventory::Segment& other) { return other.number == held; });
   ASSIGN_OR_RETURN(const LogPos last_position, LastPosition(segment));
-  const bool needed = last_position > inventory_.tree.tables.position &&
-                      (!inventory_.certain || held <= inventory_.tree.durable_segment ||
-                       segment.survey->first_position() <= Durable());
+  const TreeState& tree = inventory_.tree;
+  const bool was_durable =
+      held <= tree.durable_segment || segment.survey->first_position() <= Durable();
+  const bool is_of_now = segment.survey->has_header() && !tree.epochs.empty() &&
+                         segment.survey->probe().header().epoch == tree.epochs.back().number;
+  const bool needed =
+      last_position > tree.tables.position && (!inventory_.certain || was_durable || is_of_now);
   if (twice || !needed) {
     unreadable_[segment.number] = std::move(what);
     return Status::Ok();
@@ -379,11 +385,8 @@ Result<LogPos> InventoryTaker::LastPosition(const Inventory::Segment& segment) {
 
 // What was never durable, a crash may take away.
 LogPos InventoryTaker::Durable() const {
-  LogPos durable = std::max(inventory_.tree.durable, inventory_.tree.tables.position);
-  for (const Inventory::Segment& segment : inventory_.segments) {
-    durable = std::max(durable, segment.survey->durable_point());
-  }
-  return durable;
+  const TreeState& tree = inventory_.tree;
+  return std::max({tree.durable, tree.tables.position, marked_durable_});
 }
 
 // Where a table is missing the manifest may be an older copy: then those it does not know count.
@@ -399,11 +402,16 @@ void InventoryTaker::SortOutTables() {
     if (known) continue;
     const bool removed = std::find(removed_.begin(), removed_.end(), number) != removed_.end();
     if ((inventory_.tables_are_certain && !one_is_missing) || removed) {
-      continue;  // no longer part of the database
+      inventory_.leftovers.push_back(TableFileName(number));
+      continue;
     }
     inventory_.unknown_tables.push_back(number);
   }
   if (!inventory_.unknown_tables.empty()) inventory_.tables_are_certain = false;
+  if (!inventory_.certain) return;
+  for (uint64_t number : inventory_.listing.manifests) {
+    if (number != inventory_.manifest) inventory_.leftovers.push_back(ManifestFileName(number));
+  }
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ struct Inventory {
   TreeState tree;                                 // root, states and version only when certain
   std::vector<std::pair<int, TableMeta>> tables;  // that belong to it, with their level
   std::vector<uint64_t> unknown_tables;           // files of which no edit that was read speaks
-  std::vector<Segment> segments;                  // ascending
+  std::vector<std::string> leftovers;  // tables and manifests that nothing refers to, by name
+  std::vector<Segment> segments;       // ascending
   std::vector<Damage> damages;  // of ROOT, manifest, and segments that are no part of the log
   std::vector<Damage> notes;    // what is no damage and yet not as a clean close leaves it
 };

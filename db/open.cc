@@ -53,7 +53,8 @@ class Opener {
       return replayed;
     }
     RETURN_IF_ERROR(StartEpochAndManifest());
-    Result<std::vector<Damage>> tables = CheckTableFiles(fs_, path_, *live_tree_->version());
+    Result<std::vector<Damage>> tables =
+        CheckTableFiles(fs_, path_, *live_tree_->version(), &core_->catalogue);
     tables_are_there_ = tables.ok() && tables->empty();
     if (tables.ok()) damages_ = std::move(*tables);
     // With tables missing, ROOT may be an older copy, and another manifest the only one that knows.
@@ -82,6 +83,7 @@ class Opener {
   Status MendHead(size_t index, LogFile* file);
   Status StartEpochAndManifest();
   Status StartLog();
+  void Remove(const std::string& name, bool tell);
   void RemoveOldManifests();
   void RemoveObsoleteFiles();
   void ReportTails();
@@ -107,6 +109,7 @@ class Opener {
   std::vector<Damage> damages_;  // of table files, as seen from outside
   bool tables_are_there_ = false;
   Status catalogue_damage_;  // the keyspaces were read from the log instead
+  std::string removed_;      // names, for people
 };
 
 Status Opener::PrepareDirectory() {
@@ -423,21 +426,24 @@ Status Opener::StartLog() {
   return Status::Ok();
 }
 
-// Best effort: what stays is removed by a later open. Only now, when ROOT and the manifest are
-// durable, does nothing refer to these any more. Before anything else can fail: who is opened again
-// and again without success must not fill the disk.
+// Best effort: what stays is removed by a later open.
+void Opener::Remove(const std::string& name, bool tell) {
+  const bool removed = fs_->Remove(JoinPath(path_, name)).ok();
+  if (removed && tell) removed_ += (removed_.empty() ? "" : ", ") + name;
+}
+
+// Only now, when ROOT and the manifest are durable, does nothing refer to these any more. Before
+// anything else can fail: who is opened again and again without success must not fill the disk.
 void Opener::RemoveOldManifests() {
   for (uint64_t number : listing_.manifests) {
     if (number == live_tree_->versions().manifest_state().number) continue;
-    static_cast<void>(fs_->Remove(JoinPath(path_, ManifestFileName(number))));
+    // In the place of that of ROOT this open has put another.
+    Remove(ManifestFileName(number), /*tell=*/number != tree_.root.manifest);
   }
 }
 
-// Tables and segments that are left over; best effort as well.
+// Tables and segments that are left over.
 void Opener::RemoveObsoleteFiles() {
-  auto remove = [this](const std::string& name) {
-    static_cast<void>(fs_->Remove(JoinPath(path_, name)));
-  };
   const LevelShape& shape = live_tree_->version()->shape();
   for (uint64_t number : listing_.tables) {
     // Invariant 17. The manifest may be an older copy; then what it does not know is the newer
@@ -448,14 +454,15 @@ void Opener::RemoveObsoleteFiles() {
       live |= std::any_of(level.begin(), level.end(),
                           [number](const TableMetaPtr& m) { return m->number == number; });
     }
-    if (!live) remove(TableFileName(number));
+    if (!live) Remove(TableFileName(number), /*tell=*/true);
   }
-  // Segments that replay did not count: left over from a removal, or never written to.
+  // Segments that replay did not count: left over from a removal, or never written to. Of what was
+  // in them ReportTails told.
   std::vector<RetainedSegment> counted = log_->Segments();
   for (uint64_t number : listing_.logs) {
     bool kept = std::any_of(counted.begin(), counted.end(),
                             [number](const RetainedSegment& s) { return s.number == number; });
-    if (!kept) remove(LogFileName(number));
+    if (!kept) Remove(LogFileName(number), /*tell=*/false);
   }
 }
 
@@ -491,6 +498,12 @@ void Opener::Report() {
     event.kind = EventKind::kCorruption;
     event.status = catalogue_damage_;
     event.detail = "tables that hold the catalogue cannot be read; the log had it";
+    core_->events->Emit(std::move(event));
+  }
+  if (!removed_.empty()) {
+    Event event;
+    event.kind = EventKind::kFilesRemoved;
+    event.detail = std::move(removed_);
     core_->events->Emit(std::move(event));
   }
   Event opened;

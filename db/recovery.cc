@@ -88,7 +88,8 @@ Status AddUp(const Edit& edit, TreeState* tree,
 // is gone, what looks like a torn append was whole once, and what it added is the newer state.
 Status CheckTailWasTorn(FileSystem* fs, const std::string& path, const TreeState& tree) {
   if (tree.manifest_tail_bytes == 0) return Status::Ok();
-  ASSIGN_OR_RETURN(const std::vector<Damage> gone, CheckTableFiles(fs, path, *tree.version));
+  ASSIGN_OR_RETURN(const std::vector<Damage> gone,
+                   CheckTableFiles(fs, path, *tree.version, nullptr));
   if (gone.empty()) return Status::Ok();
   return Status::Corruption(JoinPath(path, ManifestFileName(tree.root.manifest)) + ":" +
                             std::to_string(tree.manifest_tail_offset) +
@@ -269,7 +270,7 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
 }
 
 Result<std::vector<Damage>> CheckTableFiles(FileSystem* fs, const std::string& path,
-                                            const Version& version) {
+                                            const Version& version, const Catalogue* names) {
   std::vector<Damage> damages;
   for (int level = 0; level < kLevels; ++level) {
     for (const TableMetaPtr& meta : version.shape().levels[level]) {
@@ -280,9 +281,9 @@ Result<std::vector<Damage>> CheckTableFiles(FileSystem* fs, const std::string& p
       damage.file = TableFileName(meta->number);
       damage.what = size.ok() ? "the table has " + std::to_string(*size) +
                                     " bytes, the manifest says " + std::to_string(meta->size)
-                              : size.status().ToString();
+                              : "the table is missing";
       damage.offset = size.ok() ? std::min(*size, meta->size) : 0;
-      SetDamagedTable(*meta, nullptr, &damage);
+      SetDamagedTable(*meta, names, &damage);
       damages.push_back(std::move(damage));
     }
   }

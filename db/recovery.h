@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "db/catalogue.h"
 #include "db/manifest.h"
 #include "db/settings.h"
 #include "db/version.h"
@@ -88,10 +89,10 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                                      const DirectoryListing& listing, const TreeState& tree,
                                      const ReplayIntoOptions& options);
 
-// Tables of the version whose file is missing or has another size: "file: what is wrong". An error
-// where that could not be found out.
+// Tables of the version whose file is missing or has another size: "file: what is wrong", with
+// the names of keyspaces where they are known. An error where that could not be found out.
 Result<std::vector<Damage>> CheckTableFiles(FileSystem* fs, const std::string& path,
-                                            const Version& version);
+                                            const Version& version, const Catalogue* names);
 
 // For people: what was found.
 RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log);

@@ -33,6 +33,8 @@ std::string_view EventKindName(EventKind kind) {
       return "slow_sync";
     case EventKind::kEventsDropped:
       return "events_dropped";
+    case EventKind::kFilesRemoved:
+      return "files_removed";
   }
   return "unknown";
 }

@@ -387,13 +387,16 @@ std::string Replay::WhyNameIsWrong() const {
   return stop_->reason + "; files were swapped or renamed";
 }
 
-// A whole segment of another database, under its own name, was put here: by no crash, which at most
-// shows stale bytes of one, under any name. It may be all that is left of that database.
+// A whole segment of another database was put here by no crash, and may be all that is left of that
+// database. But where a database was removed and another made in its place, a file that was never
+// synced may show the old one's bytes, even under their own number: then it is a tail.
 const SegmentFile* Replay::ForeignSegment() const {
   for (const SegmentFile& file : files_) {
     if (file.probe.kind != SegmentProbe::Kind::kReadable) continue;
     const SegmentHeader& h = file.probe.header();
-    if (h.history_id != options_.history_id && h.number == file.number) return &file;
+    const bool never_synced = !options_.clean_end && file.number > options_.durable_segment;
+    const bool is_whole = options_.clean_end || h.number == file.number;
+    if (h.history_id != options_.history_id && is_whole && !never_synced) return &file;
   }
   return nullptr;
 }
@@ -479,9 +482,7 @@ Status Replay::Conclude() {
     return Status::Ok();
   }
   // Blank files behind the end hold nothing that could have been cut off.
-  bool is_blank = stop_.has_value() && behind.bytes == 0 && stop_->offset == 0 &&
-                  chain_[stop_->link].kind == LinkKind::kUnreadable;
-  if (stop_.has_value() && !is_blank) {
+  if (stop_.has_value() && (behind.bytes > 0 || stop_->offset > 0)) {
     result_.tail = ReplayResult::Tail{LogFileName(chain_[stop_->link].number),
                                       stop_->offset,
                                       behind.bytes,

@@ -37,6 +37,7 @@ enum class EventKind : uint8_t {
   kSlowSync,       // a sync of the log took a second or more, or has done so without having ended:
                    // micros
   kEventsDropped,  // events came faster than the listeners took them: `dropped`
+  kFilesRemoved,   // an open removed files that are no part of the database: detail names them
 };
 
 LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);

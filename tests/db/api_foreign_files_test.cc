@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "db/directory_check.h"
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
 
@@ -31,6 +32,27 @@ class ForeignFiles : public DatabaseTest {
     return names.ok() ? *names : std::vector<std::string>();
   }
   std::string At(const std::string& name) const { return path_ + "/" + name; }
+
+  // With file numbers beyond ours.
+  void MakeOther() {
+    ASSERT_OK_AND_ASSIGN(auto other, DB::Open(options_, other_path_));
+    ASSERT_OK(other->Put({}, "theirs", "v"));
+    ASSERT_OK(other->Flush());
+    for (int i = 0; i < 9; ++i) {
+      ASSERT_OK(other->Put({}, "theirs", "v"));
+      ASSERT_OK(other->Close());
+      ASSERT_OK_AND_ASSIGN(other, DB::Open(options_, other_path_));
+    }
+  }
+  std::string NewestOfOther(const std::string& kind) const {
+    std::string name;
+    for (const auto& entry : std::filesystem::directory_iterator(other_path_)) {
+      const std::string each = entry.path().filename().string();
+      if (each.ends_with(kind)) name = std::max(name, each);
+    }
+    return name;
+  }
+  const std::string other_path_ = place_.Join("other");
 
   // What goes wrong with opening, or with reading what a table holds.
   static Status OpenAndGet(Result<std::unique_ptr<DB>> opened) {
@@ -94,38 +116,55 @@ TEST_F(ForeignFiles, WhatIsLeftOfRootNewGoes) {
   EXPECT_EQ(Value("in a table"), "v");
 }
 
-// It may be all that is left of that database.
+// It may be all that is left of that database. No crash left it there: ours was closed.
 TEST_F(ForeignFiles, ALogSegmentOfAnotherDatabaseIsNamedAndNeverRemoved) {
-  const std::string other_path = place_.Join("other");
-  {
-    ASSERT_OK_AND_ASSIGN(auto other, DB::Open(options_, other_path));
-    ASSERT_OK(other->Put({}, "theirs", "v"));
-    ASSERT_OK(other->Flush());
-    for (int i = 0; i < 9; ++i) {  // until its file numbers are beyond ours
-      ASSERT_OK(other->Put({}, "theirs", "v"));
-      ASSERT_OK(other->Close());
-      ASSERT_OK_AND_ASSIGN(other, DB::Open(options_, other_path));
+  MakeOther();
+  const std::string its_name = NewestOfOther(".log");
+  for (const std::string& name : {its_name, std::string("000979.log")}) {
+    ASSERT_FALSE(std::filesystem::exists(At(name)));
+    ASSERT_TRUE(std::filesystem::copy_file(other_path_ + "/" + its_name, At(name)));
+    const std::vector<std::string> before = Names();
+    for (const Status& status :
+         {DB::Open(options_, path_).status(), DB::OpenReadOnly(ReadOnly(), path_).status()}) {
+      EXPECT_STATUS(kCorruption, status);
+      EXPECT_NE(status.message().find(name + ":0: segment of another history"),
+                std::string_view::npos)
+          << status.ToString();
     }
+    EXPECT_EQ(Names(), before);
+    ASSERT_TRUE(std::filesystem::remove(At(name)));
   }
-  std::string name;
-  for (const auto& entry : std::filesystem::directory_iterator(other_path)) {
-    const std::string each = entry.path().filename().string();
-    if (each.ends_with(".log")) name = std::max(name, each);
-  }
-  ASSERT_FALSE(std::filesystem::exists(At(name)));
-  ASSERT_TRUE(std::filesystem::copy_file(other_path + "/" + name, At(name)));
-  const std::vector<std::string> before = Names();
-  for (const Status& status :
-       {DB::Open(options_, path_).status(), DB::OpenReadOnly(ReadOnly(), path_).status()}) {
-    EXPECT_STATUS(kCorruption, status);
-    EXPECT_NE(status.message().find(name + ":0: segment of another history"),
-              std::string_view::npos)
-        << status.ToString();
-  }
-  EXPECT_EQ(Names(), before);
-  ASSERT_TRUE(std::filesystem::remove(At(name)));
   Open();
   EXPECT_EQ(Value("in the log"), "v");
+}
+
+// Tables and manifests do not say whose they are.
+TEST_F(ForeignFiles, ATableAndAManifestThatNothingRefersToAreNotedAndToldWhenTheyGo) {
+  MakeOther();
+  const std::string table = "000977.table", manifest = "000978.manifest";
+  ASSERT_TRUE(std::filesystem::copy_file(other_path_ + "/" + NewestOfOther(".table"), At(table)));
+  ASSERT_TRUE(
+      std::filesystem::copy_file(other_path_ + "/" + NewestOfOther(".manifest"), At(manifest)));
+  DirectoryCheckOptions check;
+  check.fs = FileSystem::Posix();
+  check.path = path_;
+  std::vector<std::string> damaged, noted;
+  check.damage = [&](const Damage& damage) { damaged.push_back(damage.file); };
+  check.note = [&](const Damage& note) { noted.push_back(note.file); };
+  ASSERT_OK(CheckDirectory(check));
+  EXPECT_EQ(damaged, std::vector<std::string>());
+  EXPECT_EQ(noted, (std::vector<std::string>{table, manifest}));
+  Open();
+  EXPECT_EQ(Value("in a table"), "v");
+  EXPECT_FALSE(std::filesystem::exists(At(table)));
+  EXPECT_FALSE(std::filesystem::exists(At(manifest)));
+  Close();
+  ASSERT_OK_AND_ASSIGN(const std::string events, ReadFile(FileSystem::Posix(), At("EVENTS")));
+  const std::string told = "\"" + manifest + ", " + table + "\"";
+  EXPECT_NE(events.find(told), std::string::npos) << events;
+  ASSERT_OK(DB::Open(options_, path_)) << "and nothing the next time";
+  ASSERT_OK_AND_ASSIGN(const std::string later, ReadFile(FileSystem::Posix(), At("EVENTS")));
+  EXPECT_EQ(later.find("files_removed", events.size()), std::string::npos) << later;
 }
 
 TEST_F(ForeignFiles, ARootNewThatCannotGoIsNamedAndOpeningAgainLeavesNothingMore) {

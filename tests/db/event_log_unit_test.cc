@@ -127,6 +127,28 @@ TEST_F(EventLogTest, FailuresOfTheFileAreNoFailures) {
   EXPECT_EQ(kept.find('\0'), std::string::npos) << "a failed store left a hole";
 }
 
+// Whatever stands in the way of the old file's name, or keeps EVENTS itself from going.
+TEST_F(EventLogTest, WhereTheFilesCannotBeRotatedTheyAreBoundedAllTheSame) {
+  constexpr uint64_t kBytesMax = 4096;
+  FaultyFileSystem faulty(fs_.get());
+  for (const bool keeps_events : {false, true}) {
+    faulty.SetFault([keeps_events](FileOp op, const std::string&) {
+      const bool fails = op == FileOp::kRename || (keeps_events && op == FileOp::kRemove);
+      return fails ? Status::IoError("injected") : Status();
+    });
+    static_cast<void>(fs_->Remove("db/EVENTS"));
+    Make(kBytesMax, &faulty);
+    for (int i = 0; i < 500; ++i) {
+      Emit("event number " + std::to_string(i));
+      ASSERT_LE(Text("EVENTS").size(), kBytesMax + 200) << i;
+    }
+    EXPECT_EQ(Text("EVENTS").find("event number 499") != std::string::npos, !keeps_events);
+  }
+  faulty.SetFault({});
+  Emit("there is room again");
+  EXPECT_NE(Text("EVENTS").find("there is room again"), std::string::npos);
+}
+
 // A crash may tear the last line; what follows must not be glued to it.
 TEST_F(EventLogTest, ATornLastLineStaysALineOfItsOwn) {
   Make();
@@ -258,7 +280,7 @@ TEST(EventsPage, ItsFieldsAreThoseOfALineInOrder) {
 
 TEST(EventsPage, ItsKindsAreAllThereAreInOrder) {
   std::vector<std::string> kinds;
-  for (int kind = 0; kind <= static_cast<int>(EventKind::kEventsDropped); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(EventKind::kFilesRemoved); ++kind) {
     kinds.emplace_back(EventKindName(static_cast<EventKind>(kind)));
   }
   EXPECT_EQ(NamesInEventsTable("## Kinds"), kinds);

@@ -280,6 +280,42 @@ TEST_F(InventoryTest, SwappedSegmentsCountUnderTheNumberTheyHold) {
   ExpectDamages({"000003.log:0", "000004.log:0"});
 }
 
+// That they were durable nothing says but their own marks.
+TEST_F(InventoryTest, TheNewestTwoOfAKilledDatabaseSwappedCountUnderTheNumbersTheyHold) {
+  db_.BeginSegment(5);
+  for (int i = 0; i < 3; ++i) db_.Put("k");
+  db_.MarkDurable();
+  db_.CloseLog();
+  db_.Swap(LogFileName(4), LogFileName(5));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4, 5}));
+  ExpectDamages({"000004.log:0", "000005.log:0"});
+}
+
+// Unless a recovery discarded it, after which its bytes may show up in a new file.
+TEST_F(InventoryTest, AMisnamedSegmentThatWasNeverDurableCountsInItsOwnEpoch) {
+  db_.BeginSegment(5);
+  db_.Put("k");
+  db_.CloseLog();
+  db_.Replace(LogFileName(6), db_.Bytes(LogFileName(5)));
+  db_.Remove(LogFileName(5));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4, 5}));
+  Edit recovered;
+  recovered.epochs = {{2, 77, 10}};
+  db_.Append(recovered);
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+}
+
+TEST_F(InventoryTest, TablesAndManifestsThatNothingRefersToAreLeftovers) {
+  db_.AddTable(12, {{"b", 5, "z"}});
+  db_.Replace("000013.manifest", db_.Bytes("000002.manifest"));
+  Take();
+  EXPECT_EQ(found_.leftovers, (std::vector<std::string>{"000012.table", "000013.manifest"}));
+  ExpectDamages({});
+}
+
 TEST_F(InventoryTest, ASecondCopyOfASegmentCountsOnce) {
   db_.Replace(LogFileName(9), db_.Bytes(LogFileName(4)));
   Take();

@@ -95,6 +95,15 @@ TEST_F(DamageCommand, CheckBesideAWriterDoesNotTakeRemovedFilesForDamage) {
   EXPECT_EQ(ran.out.find("status"), std::string::npos) << ran.out << ran.err;
 }
 
+TEST_F(DamageCommand, CheckCountsNoBytesThatAreNotThere) {
+  Shell(std::string(kMakeDatabase) + "rm $(ls db/*.table | head -n 1)");
+  const std::vector<json> lines = LinesOf(Shell("logwood check db --json").out);
+  const Ran there = Shell("cat db/*.table db/*.log | wc -c");
+  ASSERT_FALSE(lines.empty());
+  EXPECT_EQ(lines.back()["damages"], 1);
+  EXPECT_LE(lines.back()["bytes"].get<uint64_t>(), std::stoull(there.out));
+}
+
 // A torn end is no damage; whoever wants to hear of nothing else says so.
 TEST_F(DamageCommand, NotesAreNotPrintedWhereQuietIsAskedFor) {
   Shell("logwood put db k v; printf 'a torn append' >> db/$(ls db | grep manifest)");

@@ -41,7 +41,7 @@ TEST(Event, TellsEverythingThatApplies) {
 
 TEST(Event, EveryKindHasItsOwnName) {
   std::string seen = " ";
-  for (int kind = 0; kind <= static_cast<int>(EventKind::kEventsDropped); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(EventKind::kFilesRemoved); ++kind) {
     const std::string name(EventKindName(static_cast<EventKind>(kind)));
     EXPECT_NE(name, "unknown");
     EXPECT_EQ(seen.find(" " + name + " "), std::string::npos) << name;
