@@ -84,8 +84,11 @@ class FailedSync : public testing::TestWithParam<SimulatedFileSystem::FailedSync
     SCOPED_TRACE("sync " + std::to_string(n) + " of seed " + std::to_string(seed_) + ", of " +
                  fault.path() + ", " + std::string(StatusCodeName(code)));
     if (!fault.failed()) {
-      EXPECT_OK(life.Close());
-      return false;
+      const Status closed = life.Close();  // which may be what meets it
+      if (!fault.failed()) {
+        EXPECT_OK(closed);
+        return false;
+      }
     }
     if (life.is_open()) LookAtWhatIsOpen(&life, fault, code);
     static_cast<void>(life.Close());
@@ -114,22 +117,26 @@ class FailedSync : public testing::TestWithParam<SimulatedFileSystem::FailedSync
   void LookAgain(Life* life, SimulatedFileSystem* disk) {
     disk->SetFault({});
     LookAfterPowerLoss(*life, *disk);
-    if (GetParam() == SimulatedFileSystem::FailedSync::kDrops) return;
-    ASSERT_OK(life->Open(TinyOptions(disk)));
-    ASSERT_OK(life->Write(Durability::kPower));
-    LookAfterPowerLoss(*life, *disk);
-    ASSERT_OK(life->db()->Flush());
-    ASSERT_OK(life->db()->CompactAll({}));
-    life->Check();
-    ASSERT_OK(life->Close());
-    LookAfterPowerLoss(*life, *disk);
+    // Where it drops what it could not write, a reopen finds no more than after a loss of power.
+    const bool drops = GetParam() == SimulatedFileSystem::FailedSync::kDrops;
+    Life again = drops ? life->AfterPowerLoss() : life->AfterKill();
+    ASSERT_OK(again.Open(TinyOptions(disk)));
+    ASSERT_OK(again.Write(Durability::kPower));
+    LookAfterPowerLoss(again, *disk);
+    ASSERT_OK(again.db()->Flush());
+    ASSERT_OK(again.db()->CompactAll({}));
+    again.Check();
+    ASSERT_OK(again.Close());
+    LookAfterPowerLoss(again, *disk);
   }
 
   void LookAfterPowerLoss(const Life& life, const SimulatedFileSystem& disk) const {
-    const auto after = disk.CrashState(seed_);
-    Life other = life.AfterPowerLoss();
-    ASSERT_OK(other.Open(TinyOptions(after.get())));
-    ASSERT_OK(other.Close());
+    for (uint64_t state = 0; state < 3; ++state) {
+      const auto after = disk.CrashState(seed_ + state);
+      Life other = life.AfterPowerLoss();
+      ASSERT_OK(other.Open(TinyOptions(after.get())));
+      ASSERT_OK(other.Close());
+    }
   }
 
   const uint64_t seed_ = EnvironmentNumber("LOGWOOD_SEED", 1);

@@ -27,32 +27,43 @@ struct PlannedFault {
   StatusCode code = StatusCode::kIoError;
 };
 
-PlannedFault Plan(Random* random, uint64_t operations) {
+// How many operations a life makes without faults, and how many of them are changes: where the
+// faults may lie.
+struct Length {
+  uint64_t operations = 0, changes = 0;
+};
+
+PlannedFault Plan(Random* random, const Length& length) {
   PlannedFault fault;
-  fault.at = 1 + random->Uniform(operations);
   fault.for_ever = random->OneIn(4);
   fault.only_changes = random->OneIn(2);
+  fault.at = 1 + random->Uniform(fault.only_changes ? length.changes : length.operations);
   fault.code = random->OneIn(3) ? StatusCode::kNoSpace : StatusCode::kIoError;
   return fault;
 }
 
 class FaultPairs : public testing::Test {
  protected:
-  // How many operations a life makes without faults: where the faults may lie.
-  uint64_t OperationsOfALife(uint64_t seed) {
+  static Length LengthOfALife(uint64_t seed) {
     auto base = FileSystem::InMemory();
     FaultyFileSystem files(base.get());
+    std::atomic<uint64_t> changes = 0;
+    files.SetFault([&](FileOp op, const std::string&) {
+      changes += IsChange(op);
+      return Status();
+    });
     Life life;
     Live(&life, TinyOptions(&files), seed);
     EXPECT_OK(life.Close());
-    return files.total();
+    return {files.total(), changes};
   }
 
-  void Try(uint64_t seed) {
+  // `both`: whether both faults were met.
+  void Try(uint64_t seed, bool* both) {
     SCOPED_TRACE("LOGWOOD_FAULT_PAIR=" + std::to_string(seed));
     Random random(seed);
     const uint64_t story = random.Uniform(8);  // few stories: their lengths are known
-    if (lengths_[story] == 0) lengths_[story] = OperationsOfALife(story);
+    if (lengths_[story].operations == 0) lengths_[story] = LengthOfALife(story);
     const std::array<PlannedFault, 2> faults = {Plan(&random, lengths_[story]),
                                                 Plan(&random, lengths_[story])};
     auto base = FileSystem::InMemory();
@@ -72,6 +83,7 @@ class FaultPairs : public testing::Test {
     Live(&life, TinyOptions(&files), story);
     static_cast<void>(life.Close());
     files.SetFault({});
+    *both = counts[0] >= faults[0].at && counts[1] >= faults[1].at;
     // Without faults, in the same kernel, whose failed syncs kept their pages.
     ASSERT_OK(life.Open(TinyOptions(base.get())));
     ASSERT_OK(life.Write(Durability::kPower));
@@ -106,17 +118,21 @@ class FaultPairs : public testing::Test {
     }
   }
 
-  std::array<uint64_t, 8> lengths_ = {};
+  std::array<Length, 8> lengths_ = {};
 };
 
 TEST_F(FaultPairs, LoseNothingAndNeverHang) {
   const uint64_t one = EnvironmentNumber("LOGWOOD_FAULT_PAIR", 0);
-  if (one != 0) return Try(one);
+  bool both = false;
+  if (one != 0) return Try(one, &both);
   const uint64_t pairs = EnvironmentNumber("LOGWOOD_FAULT_PAIRS", 400);
   const uint64_t seed = EnvironmentNumber("LOGWOOD_SEED", 1);
-  uint64_t tried = 0;
-  for (; tried < pairs && !HasFailure(); ++tried) Try(MixSeeds(seed, tried));
-  std::cout << "    fault pairs: " << tried << "\n";
+  uint64_t tried = 0, met = 0;
+  for (; met < pairs && !HasFailure(); ++tried) {
+    Try(MixSeeds(seed, tried), &both);
+    met += both;
+  }
+  std::cout << "    fault pairs: " << met << ", lives: " << tried << "\n";
 }
 
 }  // namespace

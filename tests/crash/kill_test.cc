@@ -262,6 +262,7 @@ TEST_P(KillShard, NothingAcknowledgedIsLostOnOneDirectory) {
     if (how != 3 || HasFailure()) Verify(*shared.get(), false);
     if (HasFailure()) return;
   }
+  EXPECT_GT(acknowledged_, 0u);
   std::cout << "    kills: " << kills << ", batches acknowledged: " << acknowledged_ << ", found: "
             << streams_[0].last() + streams_[1].last() + streams_[2].last() + streams_[3].last()
             << "\n";

@@ -33,6 +33,7 @@ struct SyncMutant {
   std::vector<std::string> stories;  // one of them must notice
   bool only_last_step = false;       // looks at no other: for long stories
 };
+void PrintTo(const SyncMutant& mutant, std::ostream* out) { *out << mutant.site; }
 
 constexpr char kLogSync[] = "db/commit_log.cc: writer->Sync()";
 constexpr char kLogNames[] = "db/commit_log.cc: SyncDirectory(options_.directory)";

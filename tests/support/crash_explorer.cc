@@ -39,7 +39,7 @@ void ExploreResult::Add(const ExploreResult& other) {
   stories += other.stories;
   changes += other.changes;
   states += other.states;
-  distinct += other.distinct;
+  contents.insert(other.contents.begin(), other.contents.end());
   repeated += other.repeated;
   nested += other.nested;
   lost += other.lost;
@@ -49,10 +49,15 @@ void ExploreResult::Add(const ExploreResult& other) {
 
 std::string ExploreResult::ToString() const {
   std::string text;
-  const std::pair<const char*, uint64_t> figures[] = {
-      {"stories", stories},   {"changes", changes},   {"states", states},
-      {"distinct", distinct}, {"recoveries", nested}, {"repeated", repeated},
-      {"lost", lost},         {"unopened", unopened}, {"failures", failures.size()}};
+  const std::pair<const char*, uint64_t> figures[] = {{"stories", stories},
+                                                      {"changes", changes},
+                                                      {"states", states},
+                                                      {"distinct", contents.size()},
+                                                      {"within recoveries", nested},
+                                                      {"repeated", repeated},
+                                                      {"lost", lost},
+                                                      {"unopened", unopened},
+                                                      {"failures", failures.size()}};
   for (const auto& [name, value] : figures)
     text.append(text.empty() ? "" : " ").append(name).append("=").append(std::to_string(value));
   return text;
@@ -94,9 +99,7 @@ ExploreResult CrashExplorer::Explore(const CrashScript& script) {
   MutexLock lock(mutex_);
   if (!ran.ok()) result_.failures.push_back(script.ToString() + ": " + ran.ToString());
   result_.stories = 1;
-  // Expectations are of this story; its bytes are few beside those of all others.
-  seen_.clear();
-  distinct_.clear();
+  seen_.clear();  // expectations are of this story
   return std::exchange(result_, {});
 }
 
@@ -142,7 +145,7 @@ bool CrashExplorer::IsNew(uint64_t hash, const Promise& promise) {
   MutexLock lock(mutex_);
   const bool is_new = seen_.insert(key).second;
   ++(is_new ? result_.states : result_.repeated);
-  if (is_new && distinct_.insert(hash).second) ++result_.distinct;
+  if (is_new) result_.contents.insert(hash);
   return is_new;
 }
 

@@ -42,9 +42,9 @@ struct ExploreResult {
   uint64_t stories = 0;
   uint64_t changes = 0;   // places at which the power was cut
   uint64_t states = 0;    // opened; none twice in a story with the same expectation
-  uint64_t distinct = 0;  // of those, with different bytes
   uint64_t repeated = 0;  // seen before
   uint64_t nested = 0;    // of states: within a recovery
+  std::unordered_set<uint64_t> contents = {};  // of the states, hashed: how many are distinct
   uint64_t lost = 0, unopened = 0;
   bool last_step_changed = false;          // anything, on the disk or for readers
   std::vector<std::string> failures = {};  // with the command that replays each
@@ -105,8 +105,7 @@ class CrashExplorer final : public CrashWatch {
   Mutex looks_[kDepthMax + 1];        // one look at a time; by depth, since recoveries have threads
   Mutex mutex_;
   ExploreResult result_ GUARDED_BY(mutex_);
-  std::unordered_set<uint64_t> seen_ GUARDED_BY(mutex_);      // with their expectation
-  std::unordered_set<uint64_t> distinct_ GUARDED_BY(mutex_);  // bytes alone
+  std::unordered_set<uint64_t> seen_ GUARDED_BY(mutex_);  // contents with their expectation
   uint64_t looked_ GUARDED_BY(mutex_) = 0;
 };
 
