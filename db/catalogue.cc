@@ -74,7 +74,7 @@ void Catalogue::Apply(std::string_view operations, LogPos position) {
   while (reader.Next(&operation)) {
     uint32_t keyspace = 0;
     std::string_view key;
-    if (!SplitStoredKey(operation.stored_key, &keyspace, &key)) continue;
+    SplitStoredKey(operation.stored_key, &keyspace, &key);  // the reader saw that it splits
     if (keyspace == kCatalogueKeyspace) ApplyOne(operation.kind, key, operation.value, position);
   }
 }

@@ -410,6 +410,7 @@ Stats Engine::GetStats() {
   stats.obsolete_bytes = tree_->versions().obsolete_bytes();
   core_->held.Recount();
   stats.memory.memtable_bytes = tree_->memtable_bytes() + core_->held.bytes();
+  stats.memory.spare_bytes = core_->memtable_pages->spare_bytes();
   stats.compaction_debt_bytes = background_.compaction_debt();
   stats.writes_stopped = errors_.stopped();
   Status background = errors_.any_failure();

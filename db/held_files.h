@@ -30,6 +30,13 @@ class HeldFiles final : public ForwardingFileSystem {
     held_[path] = std::move(file);
     return Status::Ok();
   }
+  // The same of a file that may be gone already; says whether it is there.
+  Result<bool> HoldIfThere(const std::string& path) {
+    Status status = Hold(path);
+    if (status.Is(StatusCode::kNotFound)) return false;
+    RETURN_IF_ERROR(status);
+    return true;
+  }
 
   Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path) override {
     auto held = held_.find(path);

@@ -69,15 +69,14 @@ Status HoldFiles(const std::string& path, const DirectoryListing& listing, const
                  HeldFiles* held, bool* tables_missing) {
   for (int level = 0; level < kLevels; ++level) {
     for (const TableMetaPtr& meta : tree.version->shape().levels[level]) {
-      Status status = held->Hold(JoinPath(path, TableFileName(meta->number)));
       // A table that is lost is met by the reads that need it, as without a writer.
-      *tables_missing |= status.Is(StatusCode::kNotFound);
-      if (!status.ok() && !status.Is(StatusCode::kNotFound)) return status;
+      ASSIGN_OR_RETURN(const bool is_there,
+                       held->HoldIfThere(JoinPath(path, TableFileName(meta->number))));
+      *tables_missing |= !is_there;
     }
   }
   for (uint64_t number : listing.logs) {
-    Status status = held->Hold(JoinPath(path, LogFileName(number)));
-    if (!status.ok() && !status.Is(StatusCode::kNotFound)) return status;
+    RETURN_IF_ERROR(held->HoldIfThere(JoinPath(path, LogFileName(number))).status());
   }
   return Status::Ok();
 }

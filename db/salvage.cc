@@ -138,8 +138,7 @@ Status Salvager::LookAndHold(bool* stood_still) {
   held_ = std::make_unique<HeldFiles>(fs_);
   options_.fs = held_.get();
   const auto hold = [this](const std::string& name) {
-    Status status = held_->Hold(JoinPath(options_.source, name));
-    return status.Is(StatusCode::kNotFound) ? Status::Ok() : status;
+    return held_->HoldIfThere(JoinPath(options_.source, name)).status();
   };
   ASSIGN_OR_RETURN(const DirectoryListing before, ListDirectory(fs_, options_.source));
   for (uint64_t number : before.logs) RETURN_IF_ERROR(hold(LogFileName(number)));

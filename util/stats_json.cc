@@ -39,6 +39,7 @@ std::string ToJson(const MemoryStats& memory) {
       .Field("table_bytes", memory.table_bytes)
       .Field("pinned_bytes", memory.pinned_bytes)
       .Field("jobs_bytes", memory.jobs_bytes)
+      .Field("spare_bytes", memory.spare_bytes)
       .Finish();
 }
 

@@ -124,6 +124,7 @@ void AddMemory(const MemoryStats& memory, Page* page) {
   use("tables", memory.table_bytes);
   use("pinned", memory.pinned_bytes);
   use("jobs", memory.jobs_bytes);
+  use("spare", memory.spare_bytes);
 }
 
 }  // namespace

@@ -124,10 +124,12 @@ void AddMemory(const MemoryStats& memory, std::string* to) {
   AppendFormat(to, "\nmemory         %s of %s (%s)\n", HumanBytes(memory.used_bytes).c_str(),
                HumanBytes(memory.budget_bytes).c_str(),
                Percent(memory.used_bytes, memory.budget_bytes).c_str());
-  AppendFormat(to, "               memtables %s, cache %s, tables %s, jobs %s; readers hold %s\n",
-               HumanBytes(memory.memtable_bytes).c_str(), HumanBytes(memory.cache_bytes).c_str(),
-               HumanBytes(memory.table_bytes).c_str(), HumanBytes(memory.jobs_bytes).c_str(),
-               HumanBytes(memory.pinned_bytes).c_str());
+  AppendFormat(to,
+               "               memtables %s (and %s for the next), cache %s, tables %s, jobs %s; "
+               "readers hold %s\n",
+               HumanBytes(memory.memtable_bytes).c_str(), HumanBytes(memory.spare_bytes).c_str(),
+               HumanBytes(memory.cache_bytes).c_str(), HumanBytes(memory.table_bytes).c_str(),
+               HumanBytes(memory.jobs_bytes).c_str(), HumanBytes(memory.pinned_bytes).c_str());
 }
 
 void AddLatencies(const Stats& stats, std::string* to) {

@@ -188,14 +188,14 @@ int Prepare(const Data& data, const RunOptions& options) {
   std::error_code error;
   const fs::path parent = fs::path(options.directory).parent_path();
   if (!parent.empty()) fs::create_directories(parent, error);
-  if (fs::exists(options.directory, error)) {
+  if (fs::exists(options.directory, error) && !fs::is_empty(options.directory, error)) {
     const std::string foreign = WhyNotOurs(options.directory);
     if (!foreign.empty()) {
       return Failed(options.directory + ": " + foreign + "; name another place with --dir");
     }
-    Say("it is there from an earlier run and is removed first");
     const Status removed = DB::Destroy({}, options.directory);
-    if (!removed.ok()) return Failed(removed.ToString());
+    if (!removed.ok()) return Failed(removed.ToString() + "; name another place with --dir");
+    Say("what an earlier run left there is removed");
   }
   fs::remove(AcknowledgementsOf(options.directory), error);
   return 0;

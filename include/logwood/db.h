@@ -121,11 +121,11 @@ class LOGWOOD_EXPORT DB {
   // they hold), syncs the log, marks a clean close. The second call returns kClosed.
   virtual Status Close() = 0;
 
-  // ---- Writing. Each returns the position of its commit. Cost without sync: one to two
-  // microseconds for a small value, most of it the write to the log file. An empty batch is a
-  // commit too. kInvalidArgument: a key, value or batch beyond its limit, or a keyspace that was
-  // dropped. Where memory ends behind the write to the log the program does, too: the next open has
-  // the commit.
+  // ---- Writing. Each returns the position of its commit. Cost without sync: one to four
+  // microseconds for a small value, most of it the kernel's write to the log file. An empty batch
+  // is a commit too. kInvalidArgument: a key, value or batch beyond its limit, or a keyspace that
+  // was dropped. Where memory ends behind the write to the log the program does, too: the next open
+  // has the commit.
   virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
   virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                              std::string_view value) = 0;

@@ -27,7 +27,8 @@ class LOGWOOD_EXPORT Iterator {
   virtual void Seek(std::string_view target) = 0;
   // The last key <= target.
   virtual void SeekForPrev(std::string_view target) = 0;
-  // REQUIRES: Valid(). Forward and backward cost alike; a change of direction costs a seek.
+  // REQUIRES: Valid(). A step backward costs a quarter to a half more than one
+  // forward; a change of direction costs a seek.
   virtual void Next() = 0;
   virtual void Prev() = 0;
 

@@ -101,6 +101,7 @@ struct ReadOptions {
   // False: blocks read for this call do not displace others in the cache.
   bool fill_cache = true;
   // Wait until the database is at this position (a read of your own write); 0: do not wait.
+  // kTimeout: it is not there by the deadline; kInvalidArgument: the snapshot is older.
   LogPos at_least = 0;
   Deadline deadline = kNoDeadline;
 };

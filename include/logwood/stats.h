@@ -42,7 +42,8 @@ struct MemoryStats {
   // iterators are kBusy and values are copied instead of pinned; for that a block counts for each
   // iterator that stands on it, so it may come while this is less.
   uint64_t pinned_bytes = 0;
-  uint64_t jobs_bytes = 0;  // buffers of running flushes and compactions
+  uint64_t jobs_bytes = 0;   // buffers of running flushes and compactions
+  uint64_t spare_bytes = 0;  // of memtables that were flushed, kept for the next ones for a while
 };
 
 struct Setting {

@@ -48,6 +48,25 @@ TEST_F(Handles, SnapshotOfAnotherDatabaseIsRefused) {
   EXPECT_STATUS(kInvalidArgument, iterator->status());
 }
 
+TEST_F(Handles, ASnapshotOlderThanWhatTheReadAsksForIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const auto snapshot, db_->GetSnapshot());
+  ASSERT_OK_AND_ASSIGN(const LogPos newer, db_->Put({}, "key", "newer"));
+  std::string value;
+  ReadOptions options{.snapshot = snapshot.get(), .at_least = snapshot->position()};
+  ASSERT_OK(db_->Get(options, "key", &value));
+  EXPECT_EQ(value, "value");
+  options.at_least = newer;
+  EXPECT_STATUS(kInvalidArgument, db_->Get(options, "key", &value));
+  EXPECT_STATUS(kInvalidArgument, db_->Contains(options, Keyspace(), "key"));
+  const std::vector<std::string_view> keys = {"key"};
+  std::vector<PinnedValue> values(1);
+  EXPECT_STATUS(kInvalidArgument, db_->MultiGet(options, Keyspace(), keys, values).at(0));
+  const auto iterator = db_->NewIterator({.snapshot = snapshot.get(), .at_least = newer});
+  iterator->SeekToFirst();
+  EXPECT_FALSE(iterator->Valid());
+  EXPECT_STATUS(kInvalidArgument, iterator->status());
+}
+
 TEST_F(Handles, KeyspaceOfAnotherDatabaseIsRefused) {
   ASSERT_OK_AND_ASSIGN(const Keyspace foreign, other_->CreateKeyspace("k"));
   ASSERT_OK_AND_ASSIGN(const Keyspace own, db_->CreateKeyspace("k"));

@@ -74,7 +74,7 @@ TEST_F(PackageIndex, IsKilledRecoveredAndVerifiedByOneRun) {
     const Ran ran = RunBeside(many, "run --dir db");
     EXPECT_EQ(ran.status, 0) << ran.out << ran.err;
     EXPECT_TRUE(Tells(ran, "the package index of this machine (apt-cache dumpavail): 120 records"));
-    EXPECT_EQ(bool(Tells(ran, "it is there from an earlier run and is removed first")), again);
+    EXPECT_EQ(bool(Tells(ran, "what an earlier run left there is removed")), again);
     EXPECT_TRUE(Tells(ran, "killed with SIGKILL"));
     EXPECT_TRUE(Tells(ran, "the last close was not a clean one"));
     EXPECT_TRUE(Tells(ran, "packages holds 120 records, sections 120; without a partner: 0 and 0"));

@@ -127,8 +127,8 @@ OperationStats NumberedOperation(uint64_t* next) {
 
 MemoryStats NumberedMemory(uint64_t* next) {
   MemoryStats memory;
-  auto& [budget, used, memtable, cache, table, pinned, jobs] = memory;
-  for (uint64_t* field : {&budget, &used, &memtable, &cache, &table, &pinned, &jobs}) {
+  auto& [budget, used, memtable, cache, table, pinned, jobs, spare] = memory;
+  for (uint64_t* field : {&budget, &used, &memtable, &cache, &table, &pinned, &jobs, &spare}) {
     *field = (*next)++;
   }
   return memory;

@@ -1,0 +1,217 @@
+// What the log still holds, and what of it is lost.
+#include "db/salvage_log.h"
+#include "tests/db/handmade_database.h"
+#include "tests/db/salvage_shown.h"
+#include "util/faulty_file_system.h"
+
+namespace logwood {
+namespace {
+
+using test::Drain;
+using test::EncodedWith;
+using test::HandmadeDatabase;
+using test::IgnoreBytes;
+using test::SalvageStreams;
+using test::ShowKeyspaces;
+using test::StoredKey;
+using Shown = std::vector<std::string>;
+
+void IgnoreLoss(const SalvageLoss&) {}
+
+// "000003.log 4-5", with "lost " before it where it is.
+std::string ShowLoss(const SalvageLoss& loss) {
+  EXPECT_FALSE(loss.damage.what.empty());
+  return (loss.lost ? "lost " : "") + loss.damage.file + " " +
+         std::to_string(loss.damage.first_position) + "-" +
+         std::to_string(loss.damage.last_position);
+}
+
+// Segment 3 holds commits 1 to 4, segment 4 holds 5 to 8; each commit puts the key of its position,
+// "1" to "8". Up to commit 6 they are durable.
+class SalvageLogTest : public testing::Test {
+ protected:
+  SalvageLogTest() {
+    options_.fs = db_.fs();
+    options_.source = "db";
+    db_.BeginSegment(3);
+    for (LogPos p = 1; p <= 4; ++p) db_.Put(std::to_string(p));
+    db_.BeginSegment(4);
+    for (LogPos p = 5; p <= 6; ++p) db_.Put(std::to_string(p));
+    db_.MarkDurable();
+    for (LogPos p = 7; p <= 8; ++p) db_.Put(std::to_string(p));
+    db_.CloseLog();
+  }
+  // The segment before `number` counts as far as this one's header says.
+  void Take(uint64_t number) {
+    auto survey = SegmentSurvey::Open(db_.fs(), db_.Path(LogFileName(number)));
+    ASSERT_OK(survey);
+    if (!inventory_.segments.empty()) {
+      Inventory::Segment& before = inventory_.segments.back();
+      const SegmentHeader& header = (*survey)->probe().header();
+      if (header.predecessor == before.number) {
+        before.limits = {header.predecessor_length, header.predecessor_last_position};
+      }
+    }
+    inventory_.segments.push_back({number, std::move(*survey), {}});
+  }
+  // Losses as text; the log that was surveyed is log_.
+  Shown Survey(LogPos in_tables = 0) {
+    if (inventory_.segments.empty()) {
+      Take(3);
+      Take(4);
+    }
+    losses_.clear();
+    log_ = std::make_unique<SalvageLog>(options_, inventory_, in_tables);
+    EXPECT_OK(log_->Survey(
+        &parts_, [this](uint64_t bytes) { bytes_ += bytes; },
+        [this](const SalvageLoss& loss) { losses_.push_back(loss); }));
+    Shown shown;
+    for (const SalvageLoss& loss : losses_) shown.push_back(ShowLoss(loss));
+    return shown;
+  }
+  Shown Collected(const std::vector<LostKeys>& lost = {}, uint64_t memory_bytes = 1 << 20) {
+    losses_.clear();
+    streams_.clear();
+    EXPECT_OK(log_->Collect(
+        lost, memory_bytes, "spilled", [this](const SalvageLoss& loss) { losses_.push_back(loss); },
+        &streams_));
+    return Drain(streams_);
+  }
+
+  HandmadeDatabase db_;
+  SalvageOptions options_;
+  Inventory inventory_;
+  SalvageCatalogue parts_;
+  std::unique_ptr<SalvageLog> log_;
+  std::vector<SalvageLoss> losses_;
+  SalvageStreams streams_;
+  uint64_t bytes_ = 0;
+};
+
+TEST_F(SalvageLogTest, AWholeLogIsReadableToItsEnd) {
+  EXPECT_EQ(Survey(), Shown{});
+  EXPECT_TRUE(log_->readable().Missing(1, 8).empty());
+  EXPECT_EQ(log_->commits(), 8u);
+  EXPECT_EQ(log_->durable_point(), 6u);
+  EXPECT_EQ(log_->last_position(), 8u);
+  EXPECT_GT(log_->record_bytes_max(), 4u);
+  EXPECT_EQ(bytes_, db_.Bytes(LogFileName(3)).size() + db_.Bytes(LogFileName(4)).size());
+}
+
+TEST_F(SalvageLogTest, ADamagedCommitIsLostUnlessTablesHoldIt) {
+  db_.DamageCommit(3);
+  db_.DamageCommit(4);
+  EXPECT_EQ(Survey(), Shown{"lost 000003.log 3-4"});
+  EXPECT_EQ(losses_[0].damage.offset, db_.records.at(3).begin);
+  EXPECT_EQ(losses_[0].end, db_.records.at(4).end);
+  EXPECT_EQ(log_->commits(), 6u);
+  EXPECT_EQ(Survey(/*in_tables=*/3), Shown{"lost 000003.log 4-4"});
+  EXPECT_EQ(Survey(/*in_tables=*/4), Shown{"000003.log 3-4"});
+}
+
+TEST_F(SalvageLogTest, ATailThatWasNeverDurableIsNoLossAndAHoleIs) {
+  db_.DamageCommit(8);
+  EXPECT_EQ(Survey(), Shown{"000004.log 8-8"});
+  inventory_.tree.durable = 8;
+  EXPECT_EQ(Survey(), Shown{"lost 000004.log 8-8"}) << "the manifest knows better";
+  inventory_ = Inventory();
+  db_.DamageCommit(8);  // whole again
+  db_.DamageCommit(7);
+  EXPECT_EQ(Survey(), Shown{"lost 000004.log 7-7"}) << "a later commit is there";
+}
+
+TEST_F(SalvageLogTest, CommitsThatNoFileHoldsAreLostInTheFileThatHeldThem) {
+  db_.BeginSegment(6);
+  db_.Put("9");
+  db_.CloseLog();
+  Take(3);
+  Take(6);
+  EXPECT_EQ(Survey(), Shown{"lost 000004.log 5-8"});
+  EXPECT_EQ(Survey(/*in_tables=*/6), Shown{"lost 000004.log 7-8"});
+  EXPECT_EQ(Survey(/*in_tables=*/8), Shown{});
+}
+
+TEST_F(SalvageLogTest, OlderSegmentsMayBeGoneUnlessTablesEndBeforeThoseThatAreThere) {
+  Take(4);
+  EXPECT_EQ(Survey(), Shown{}) << "how far tables reach is not known";
+  EXPECT_EQ(Survey(/*in_tables=*/4), Shown{});
+  EXPECT_EQ(Survey(/*in_tables=*/2), Shown{"lost 000003.log 3-4"});
+}
+
+TEST_F(SalvageLogTest, WhatACleanCloseSaysAndNobodyHoldsIsLost) {
+  inventory_.tree.clean_close = LogEnd{4, 99'999, 10};
+  EXPECT_EQ(Survey(), Shown{"lost 000004.log 9-10"});
+  EXPECT_EQ(log_->last_position(), 10u);
+}
+
+TEST_F(SalvageLogTest, TheCatalogueGetsWhatSegmentsBeginWithAndCommitsThatChangeIt) {
+  db_.catalogue = EncodedWith("first", 2);
+  db_.catalogue_position = 3;
+  db_.BeginSegment(5);
+  db_.Commit(Catalogue::CreateOperations("second", 3), kFlagCatalogue);
+  db_.CloseLog();
+  Take(5);
+  Survey(/*in_tables=*/8);
+  EXPECT_EQ(ShowKeyspaces(parts_), "first=2 second=3 ");
+  EXPECT_EQ(parts_.snapshot_end(), 9u);
+}
+
+TEST_F(SalvageLogTest, CommitsBehindTheTablesAreCollectedAndOfOlderOnesTheKeysThatTablesLost) {
+  Survey(/*in_tables=*/6);
+  EXPECT_EQ(Collected(), (Shown{"7@7=v7", "8@8=v8"}));
+  Survey(/*in_tables=*/6);
+  EXPECT_EQ(Collected({{StoredKey("2"), StoredKey("3")}, {StoredKey("6"), std::nullopt}}),
+            (Shown{"2@2=v2", "3@3=v3", "6@6=v6", "7@7=v7", "8@8=v8"}));
+  Survey(/*in_tables=*/6);
+  EXPECT_EQ(Collected({{std::nullopt, StoredKey("1")}}), (Shown{"1@1=v1", "7@7=v7", "8@8=v8"}));
+  Survey(/*in_tables=*/6);
+  EXPECT_EQ(Collected({LostKeys()}).size(), 8u);
+}
+
+TEST_F(SalvageLogTest, WhatMemoryDoesNotHoldGoesIntoTables) {
+  Survey();
+  const Shown wanted = Collected();
+  EXPECT_STATUS(kNotFound, db_.fs()->List("spilled")) << "made only when it is needed";
+  Survey();
+  EXPECT_EQ(Collected({}, /*memory_bytes=*/1), wanted);
+  EXPECT_GT(streams_.size(), 2u);
+  EXPECT_OK(db_.fs()->List("spilled"));
+}
+
+TEST_F(SalvageLogTest, ASecondCopyOfASegmentIsTakenOnce) {
+  Take(3);
+  Take(3);
+  Take(4);
+  EXPECT_EQ(Survey(), Shown{});
+  EXPECT_EQ(Collected().size(), 8u);
+}
+
+TEST_F(SalvageLogTest, AWholeRecordThatIsNoBatchIsALossOfItsOwn) {
+  db_.BeginSegment(5);
+  db_.Commit("\x01");
+  db_.Put("10");
+  db_.CloseLog();
+  for (const uint64_t number : {3, 4, 5}) Take(number);
+  EXPECT_EQ(Survey(), Shown{});
+  EXPECT_EQ(Collected().size(), 9u);
+  ASSERT_EQ(losses_.size(), 1u);
+  EXPECT_EQ(ShowLoss(losses_[0]), "lost the log 9-9");
+}
+
+TEST_F(SalvageLogTest, ItEndsWhereItIsCancelledOrTheFileSystemFails) {
+  Survey();
+  bool cancelled = true;
+  options_.cancelled = [&] { return cancelled; };
+  EXPECT_STATUS(kCancelled, log_->Survey(&parts_, IgnoreBytes, IgnoreLoss));
+  EXPECT_STATUS(kCancelled, log_->Collect({}, 1 << 20, "spilled", IgnoreLoss, &streams_));
+  cancelled = false;
+  FaultyFileSystem full(db_.fs());
+  full.SetFault([](FileOp op, const std::string&) {
+    return op == FileOp::kAppend ? Status::NoSpace("by order") : Status::Ok();
+  });
+  options_.fs = &full;
+  EXPECT_STATUS(kNoSpace, log_->Collect({}, 1, "spilled", IgnoreLoss, &streams_));
+}
+
+}  // namespace
+}  // namespace logwood
