@@ -96,7 +96,9 @@ class DirectoryChecker {
 
 // What there is to read: a table may be missing or cut.
 void DirectoryChecker::AddTotal(const std::set<std::string>* only) {
-  for (uint64_t number : inventory_.listing.tables) {
+  std::vector<uint64_t> tables = inventory_.unknown_tables;
+  for (const auto& [level, meta] : inventory_.tables) tables.push_back(meta.number);
+  for (uint64_t number : tables) {
     const auto size = options_.fs->FileSize(JoinPath(options_.path, TableFileName(number)));
     if (size.ok() && Wanted(only, number)) total_ += *size;
   }

@@ -144,10 +144,10 @@ bool EventLog::Rotate() {
   static_cast<void>(file_->Close());
   file_.reset();
   const std::string path = JoinPath(directory_, kEventsFileName);
-  // Where something stands in the way, the older events go.
-  const bool moved =
-      fs_->Rename(path, JoinPath(directory_, kEventsOldFileName)).ok() || fs_->Remove(path).ok();
-  return moved && OpenFile();
+  const Status moved = fs_->Rename(path, JoinPath(directory_, kEventsOldFileName));
+  // What stands in the way may go again. If it does not, what was told before does.
+  const bool waits = !moved.ok() && file_bytes_ < 2 * bytes_max_;
+  return (moved.ok() || waits || fs_->Remove(path).ok()) && OpenFile();
 }
 
 void EventLog::Append(const Event& event) {

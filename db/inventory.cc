@@ -242,7 +242,15 @@ Status InventoryTaker::SortOutSegments() {
               ? "the file is blank"
               : "neither its header nor its slots say which segment it is";
     } else if (survey.instance_id() != instance) {
-      AddDamage(name, 0, "a segment of another database or instance");
+      // Without a clean close a crash may have left it there; whether one did, replay knows.
+      Damage foreign;
+      foreign.file = name;
+      foreign.what = "a segment of another database or instance";
+      if (inventory_.tree.clean_close) {
+        AddDamage(std::move(foreign));
+      } else {
+        inventory_.notes.push_back(std::move(foreign));
+      }
     } else {
       marked_durable_ = std::max(marked_durable_, survey.durable_point());
       auto& list = survey.number() != segment.number ? misnamed : own;
@@ -260,8 +268,8 @@ Status InventoryTaker::SortOutSegments() {
 }
 
 // A segment in a file of another's name. A crash may leave such bytes in a new file: of one that is
-// there under its own name, that nothing needs any more, or that was never durable and a recovery
-// discarded. The writer of now has removed none that was needed.
+// there under its own name, that nothing needs any more, or that a recovery discarded, after which
+// its positions were given again in a later epoch.
 Status InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
   const uint64_t held = segment.survey->number();
   std::string what = "it holds segment " + std::to_string(held) + ": files were swapped or renamed";
@@ -269,13 +277,16 @@ Status InventoryTaker::SortInMisnamed(Inventory::Segment segment) {
       std::any_of(inventory_.segments.begin(), inventory_.segments.end(),
                   [held](const Inventory::Segment& other) { return other.number == held; });
   ASSIGN_OR_RETURN(const LogPos last_position, LastPosition(segment));
+  const LogPos first = segment.survey->first_position();
   const TreeState& tree = inventory_.tree;
-  const bool was_durable =
-      held <= tree.durable_segment || segment.survey->first_position() <= Durable();
-  const bool is_of_now = segment.survey->has_header() && !tree.epochs.empty() &&
-                         segment.survey->probe().header().epoch == tree.epochs.back().number;
-  const bool needed =
-      last_position > tree.tables.position && (!inventory_.certain || was_durable || is_of_now);
+  bool counts = !inventory_.certain || held <= tree.durable_segment || first <= Durable();
+  if (inventory_.certain && segment.survey->has_header()) {
+    const uint64_t epoch = segment.survey->probe().header().epoch;
+    counts = std::none_of(tree.epochs.begin(), tree.epochs.end(), [&](const Epoch& later) {
+      return later.number > epoch && later.first_position <= first;
+    });
+  }
+  const bool needed = counts && last_position >= first && last_position > tree.tables.position;
   if (twice || !needed) {
     unreadable_[segment.number] = std::move(what);
     return Status::Ok();
@@ -401,14 +412,15 @@ void InventoryTaker::SortOutTables() {
                                    [&](const auto& t) { return t.second.number == number; });
     if (known) continue;
     const bool removed = std::find(removed_.begin(), removed_.end(), number) != removed_.end();
-    if ((inventory_.tables_are_certain && !one_is_missing) || removed) {
+    const bool is_gone = removed || (inventory_.tables_are_certain && !one_is_missing);
+    if (!is_gone) inventory_.unknown_tables.push_back(number);
+    // Where a table is missing, an open keeps them.
+    if (is_gone && inventory_.certain && !one_is_missing) {
       inventory_.leftovers.push_back(TableFileName(number));
-      continue;
     }
-    inventory_.unknown_tables.push_back(number);
   }
   if (!inventory_.unknown_tables.empty()) inventory_.tables_are_certain = false;
-  if (!inventory_.certain) return;
+  if (!inventory_.certain || one_is_missing) return;
   for (uint64_t number : inventory_.listing.manifests) {
     if (number != inventory_.manifest) inventory_.leftovers.push_back(ManifestFileName(number));
   }

@@ -1,6 +1,7 @@
 // DB::Open: from a directory to a running engine, in the order that survives a crash at any step.
 #include <algorithm>
 #include <new>
+#include <set>
 
 #include "db/catalogue_load.h"
 #include "db/damage.h"
@@ -57,10 +58,9 @@ class Opener {
         CheckTableFiles(fs_, path_, *live_tree_->version(), &core_->catalogue);
     tables_are_there_ = tables.ok() && tables->empty();
     if (tables.ok()) damages_ = std::move(*tables);
-    // With tables missing, ROOT may be an older copy, and another manifest the only one that knows.
-    if (tables_are_there_) RemoveOldManifests();
+    RemoveLeftovers();
     RETURN_IF_ERROR(StartLog());
-    RemoveObsoleteFiles();
+    RemoveObsoleteSegments();
     core_->recovery.micros = (core_->executor->NowNanos() - begin) / 1000;
     Report();
     return Finish();
@@ -83,9 +83,9 @@ class Opener {
   Status MendHead(size_t index, LogFile* file);
   Status StartEpochAndManifest();
   Status StartLog();
-  void Remove(const std::string& name, bool tell);
-  void RemoveOldManifests();
-  void RemoveObsoleteFiles();
+  void TellRemoved(const std::vector<std::string>& names);
+  void RemoveLeftovers();
+  void RemoveObsoleteSegments();
   void ReportTails();
   void Report();
   Result<std::unique_ptr<DB>> Finish();
@@ -109,7 +109,6 @@ class Opener {
   std::vector<Damage> damages_;  // of table files, as seen from outside
   bool tables_are_there_ = false;
   Status catalogue_damage_;  // the keyspaces were read from the log instead
-  std::string removed_;      // names, for people
 };
 
 Status Opener::PrepareDirectory() {
@@ -426,43 +425,55 @@ Status Opener::StartLog() {
   return Status::Ok();
 }
 
-// Best effort: what stays is removed by a later open.
-void Opener::Remove(const std::string& name, bool tell) {
-  const bool removed = fs_->Remove(JoinPath(path_, name)).ok();
-  if (removed && tell) removed_ += (removed_.empty() ? "" : ", ") + name;
+// Before they are removed, as with tails.
+void Opener::TellRemoved(const std::vector<std::string>& names) {
+  constexpr size_t kNamedMax = 20;
+  if (names.empty()) return;
+  Event event;
+  event.kind = EventKind::kFilesRemoved;
+  for (size_t i = 0; i < std::min(names.size(), kNamedMax); ++i) {
+    event.detail += (i == 0 ? "" : ", ") + names[i];
+  }
+  if (names.size() > kNamedMax) {
+    event.detail += " and " + std::to_string(names.size() - kNamedMax) + " more";
+  }
+  core_->events->Emit(std::move(event));
 }
 
-// Only now, when ROOT and the manifest are durable, does nothing refer to these any more. Before
-// anything else can fail: who is opened again and again without success must not fill the disk.
-void Opener::RemoveOldManifests() {
+// Manifests and tables. Only now, when ROOT and the manifest are durable, does nothing refer to
+// these any more. Before anything else can fail: who is opened again and again without success must
+// not fill the disk. Best effort: what stays is removed by a later open.
+void Opener::RemoveLeftovers() {
+  // Invariant 17. With tables missing ROOT or the manifest may be an older copy; then another is
+  // the only one that knows, and tables that it does not know are the newer data.
+  if (!tables_are_there_) return;
+  std::vector<std::string> names;
   for (uint64_t number : listing_.manifests) {
-    if (number == live_tree_->versions().manifest_state().number) continue;
-    // In the place of that of ROOT this open has put another.
-    Remove(ManifestFileName(number), /*tell=*/number != tree_.root.manifest);
+    const bool counts = number == live_tree_->versions().manifest_state().number;
+    // That of before: this open has put another in its place.
+    if (!counts && number != tree_.root.manifest) names.push_back(ManifestFileName(number));
   }
+  std::set<uint64_t> live;
+  for (const auto& level : live_tree_->version()->shape().levels) {
+    for (const TableMetaPtr& meta : level) live.insert(meta->number);
+  }
+  for (uint64_t number : listing_.tables) {
+    if (!live.contains(number)) names.push_back(TableFileName(number));
+  }
+  TellRemoved(names);
+  if (tree_.root.manifest != live_tree_->versions().manifest_state().number) {
+    names.push_back(ManifestFileName(tree_.root.manifest));
+  }
+  for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
 }
 
-// Tables and segments that are left over.
-void Opener::RemoveObsoleteFiles() {
-  const LevelShape& shape = live_tree_->version()->shape();
-  for (uint64_t number : listing_.tables) {
-    // Invariant 17. The manifest may be an older copy; then what it does not know is the newer
-    // data.
-    if (!tables_are_there_) break;
-    bool live = false;
-    for (const auto& level : shape.levels) {
-      live |= std::any_of(level.begin(), level.end(),
-                          [number](const TableMetaPtr& m) { return m->number == number; });
-    }
-    if (!live) Remove(TableFileName(number), /*tell=*/true);
-  }
-  // Segments that replay did not count: left over from a removal, or never written to. Of what was
-  // in them ReportTails told.
+// Those that replay did not count: left over from a removal, or never written to. Best effort.
+void Opener::RemoveObsoleteSegments() {
   std::vector<RetainedSegment> counted = log_->Segments();
   for (uint64_t number : listing_.logs) {
     bool kept = std::any_of(counted.begin(), counted.end(),
                             [number](const RetainedSegment& s) { return s.number == number; });
-    if (!kept) Remove(LogFileName(number), /*tell=*/false);
+    if (!kept) static_cast<void>(fs_->Remove(JoinPath(path_, LogFileName(number))));
   }
 }
 
@@ -488,6 +499,11 @@ void Opener::ReportTails() {
     tail.detail = cut->reason;
     core_->events->Emit(std::move(tail));
   }
+  std::vector<std::string> foreign;
+  for (uint64_t number : log_state_.replay.foreign) {
+    foreign.push_back(LogFileName(number) + " (a segment of another database)");
+  }
+  TellRemoved(foreign);
 }
 
 void Opener::Report() {
@@ -498,12 +514,6 @@ void Opener::Report() {
     event.kind = EventKind::kCorruption;
     event.status = catalogue_damage_;
     event.detail = "tables that hold the catalogue cannot be read; the log had it";
-    core_->events->Emit(std::move(event));
-  }
-  if (!removed_.empty()) {
-    Event event;
-    event.kind = EventKind::kFilesRemoved;
-    event.detail = std::move(removed_);
     core_->events->Emit(std::move(event));
   }
   Event opened;

@@ -61,6 +61,7 @@ class Replay {
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
   std::string WhyNameIsWrong() const;
+  bool IsForeign(const SegmentFile& file) const;
   const SegmentFile* ForeignSegment() const;
   void ConcludeForeign(const SegmentFile& file);
   uint64_t MissingNewest() const;
@@ -337,7 +338,9 @@ void Replay::Discard() {
   for (const SegmentFile& file : files_) {
     bool counts = std::any_of(result_.segments.begin(), result_.segments.end(),
                               [&](const SegmentSummary& s) { return s.number == file.number; });
-    if (!counts) result_.discarded.push_back(file.number);
+    if (counts) continue;
+    result_.discarded.push_back(file.number);
+    if (IsForeign(file)) result_.foreign.push_back(file.number);
   }
 }
 
@@ -387,16 +390,20 @@ std::string Replay::WhyNameIsWrong() const {
   return stop_->reason + "; files were swapped or renamed";
 }
 
+bool Replay::IsForeign(const SegmentFile& file) const {
+  return file.probe.kind == SegmentProbe::Kind::kReadable &&
+         file.probe.header().history_id != options_.history_id;
+}
+
 // A whole segment of another database was put here by no crash, and may be all that is left of that
 // database. But where a database was removed and another made in its place, a file that was never
 // synced may show the old one's bytes, even under their own number: then it is a tail.
 const SegmentFile* Replay::ForeignSegment() const {
   for (const SegmentFile& file : files_) {
-    if (file.probe.kind != SegmentProbe::Kind::kReadable) continue;
-    const SegmentHeader& h = file.probe.header();
-    const bool never_synced = !options_.clean_end && file.number > options_.durable_segment;
-    const bool is_whole = options_.clean_end || h.number == file.number;
-    if (h.history_id != options_.history_id && is_whole && !never_synced) return &file;
+    if (!IsForeign(file)) continue;
+    const bool was_durable =
+        file.probe.header().number == file.number && file.number <= options_.durable_segment;
+    if (options_.clean_end || was_durable) return &file;
   }
   return nullptr;
 }

@@ -129,6 +129,7 @@ TEST_F(FaultPairs, LoseNothingAndNeverHang) {
   const uint64_t seed = EnvironmentNumber("LOGWOOD_SEED", 1);
   uint64_t tried = 0, met = 0;
   for (; met < pairs && !HasFailure(); ++tried) {
+    ASSERT_LT(tried, 100 * pairs) << "few lives meet both";
     Try(MixSeeds(seed, tried), &both);
     met += both;
   }

@@ -115,7 +115,10 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
     if (!verdict.wrong.empty()) return verdict.wrong;
     if (!verdict.exact() && !NamesDamage(damage, verdict.first_error().ToString()))
       return "the error names no place in the damaged file";
-    const bool must_open = damage.file.ends_with(".table") ||
+    // A commit above the durable point is a tail, as a crash may leave it.
+    const bool is_of_tail = damage.kind == DamageCase::Kind::kFlip &&
+                            PositionAt(damage.file, damage.offset) > whole_.recovery.durable_point;
+    const bool must_open = damage.file.ends_with(".table") || is_of_tail ||
                            (damage.file.ends_with(".log") && mode == OpenMode::kDamagedLog);
     if (must_open && !verdict.opened.ok()) return "does not open";
     if (verdict.opened.ok() && verdict.last < shape_.last && mode != OpenMode::kDamagedLog)
@@ -306,8 +309,10 @@ class SalvageTest : public DamageTest {
   void Look(const DamageCase& damage) {
     SetCrashNote(damage.what + ", salvaged");
     ++directories_;
-    const LogPos told_up_to = LeavesNoTrace(damage) ? ProvenBeside(damage) : shape_.last;
-    const SalvageVerdict verdict = JudgeSalvage(shape_, damage.files, told_up_to);
+    SalvageJudging judging;
+    judging.told_up_to = LeavesNoTrace(damage) ? ProvenBeside(damage) : shape_.last;
+    judging.data_is_whole = !damage.file.ends_with(".table") && !damage.file.ends_with(".log");
+    const SalvageVerdict verdict = JudgeSalvage(shape_, damage.files, judging);
     exact_ += verdict.status.ok() && verdict.inexact_keys == 0 ? 1 : 0;
     std::string complaint = verdict.wrong;
     if (!verdict.status.ok()) complaint = "salvage fails";
@@ -332,11 +337,25 @@ class SalvageTest : public DamageTest {
 };
 
 TEST_P(SalvageTest, TheWholeOneIsSavedWhole) {
-  const SalvageVerdict verdict = JudgeSalvage(shape_, shape_.files, shape_.last);
+  const SalvageVerdict verdict =
+      JudgeSalvage(shape_, shape_.files, {.told_up_to = shape_.last, .data_is_whole = true});
   EXPECT_TRUE(verdict.status.ok() && verdict.wrong.empty()) << verdict.ToString();
   EXPECT_EQ(verdict.inexact_keys, 0u);
   EXPECT_EQ(verdict.summary.losses, 0u) << verdict.ToString();
   EXPECT_EQ(verdict.report.size(), GetParam() == ShapeKind::kTorn ? 1u : 0u) << verdict.ToString();
+}
+
+// The judge itself: what salvage loses without a word is wrong.
+TEST_P(SalvageTest, ALossThatIsNotReportedIsNoticed) {
+  uint64_t losses = 0;
+  ForEachFileFault(shape_, [&](const DamageCase& damage) {
+    if (damage.kind != DamageCase::Kind::kMissing || !damage.file.ends_with(".table")) return;
+    const SalvageVerdict verdict =
+        JudgeSalvage(shape_, damage.files, {.told_up_to = shape_.last, .hears_nothing = true});
+    EXPECT_EQ(verdict.wrong.empty(), verdict.inexact_keys == 0) << verdict.ToString();
+    losses += verdict.inexact_keys > 0;
+  });
+  EXPECT_GT(losses, 0u);
 }
 
 TEST_P(SalvageTest, Flips) {

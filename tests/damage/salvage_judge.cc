@@ -110,12 +110,14 @@ Result<Content> ReadDatabase(FileSystem* files, const DamageShape& shape) {
 
 class Comparison {
  public:
-  Comparison(const DamageShape& shape, LogPos told_up_to, const Content& saved,
+  Comparison(const DamageShape& shape, const SalvageJudging& judging, const Content& saved,
              SalvageVerdict* verdict)
       : shape_(shape),
+        data_is_whole_(judging.data_is_whole),
         saved_(saved),
         verdict_(verdict),
-        excuses_(shape, told_up_to, verdict->report) {}
+        heard_(judging.hears_nothing ? std::vector<SalvageLoss>() : verdict->report),
+        excuses_(shape, judging.told_up_to, heard_) {}
 
   void Run() {
     const Content& wanted = *shape_.contents[shape_.last];
@@ -143,7 +145,8 @@ class Comparison {
     if (Same(should, is)) return;
     ++verdict_->inexact_keys;
     const std::string what = name + "/" + Escape(key);
-    if (!excuses_.Key(name, key)) {
+    const bool gone_of_whole = data_is_whole_ && is == nullptr;
+    if (gone_of_whole || !excuses_.Key(name, key)) {
       Wrong(what + (is == nullptr       ? " is gone"
                     : should == nullptr ? " is back"
                                         : " has another value"));
@@ -162,13 +165,15 @@ class Comparison {
   }
 
   const DamageShape& shape_;
+  const bool data_is_whole_;
   const Content& saved_;
   SalvageVerdict* const verdict_;
-  const Excuses excuses_;
+  const std::vector<SalvageLoss> heard_;
+  const Excuses excuses_;  // of what was heard
 };
 
 Status Run(const DamageShape& shape, FileSystem* files, const FileContents& damaged,
-           LogPos told_up_to, SalvageVerdict* verdict) {
+           const SalvageJudging& judging, SalvageVerdict* verdict) {
   RETURN_IF_ERROR(WriteDirectory(files, kSource, damaged));
   SalvageOptions options;
   options.fs = files;
@@ -183,7 +188,7 @@ Status Run(const DamageShape& shape, FileSystem* files, const FileContents& dama
     return Status::Ok();
   }
   ASSIGN_OR_RETURN(const Content saved, ReadDatabase(files, shape));
-  Comparison(shape, told_up_to, saved, verdict).Run();
+  Comparison(shape, judging, saved, verdict).Run();
   return Status::Ok();
 }
 
@@ -199,10 +204,10 @@ std::string SalvageVerdict::ToString() const {
 }
 
 SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
-                            LogPos told_up_to) {
+                            const SalvageJudging& judging) {
   SalvageVerdict verdict;
   const Place place;
-  verdict.status = Run(shape, place.files(), files, told_up_to, &verdict);
+  verdict.status = Run(shape, place.files(), files, judging, &verdict);
   return verdict;
 }
 

@@ -20,7 +20,12 @@ struct SalvageVerdict {
   std::string ToString() const;
 };
 
-// `told_up_to`: of later commits nothing in the directory speaks any more.
-SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files, LogPos told_up_to);
+struct SalvageJudging {
+  LogPos told_up_to = 0;       // of later commits nothing in the directory speaks any more
+  bool data_is_whole = false;  // tables and log: then no key may be gone, whatever is reported
+  bool hears_nothing = false;  // of the report: for a test of the judge
+};
+SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
+                            const SalvageJudging& judging);
 
 }  // namespace logwood::test

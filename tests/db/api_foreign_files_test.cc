@@ -138,6 +138,37 @@ TEST_F(ForeignFiles, ALogSegmentOfAnotherDatabaseIsNamedAndNeverRemoved) {
   EXPECT_EQ(Value("in the log"), "v");
 }
 
+// Where another database was removed before, its bytes may show up in what was never synced. They
+// may also have been put there: so it is told which file goes.
+TEST_F(ForeignFiles, ALogSegmentOfAnotherDatabaseBesideOneThatWasKilledIsToldAndGoes) {
+  MakeOther();
+  Open();
+  ASSERT_OK(db_->Put({}, "later", "v"));
+  const std::string killed = place_.Join("killed");
+  for (const std::string name : {"000001.log", "000979.log"}) {
+    std::filesystem::remove_all(killed);
+    std::filesystem::copy(path_, killed);
+    const std::string put_there = killed + "/" + name;
+    ASSERT_TRUE(std::filesystem::copy_file(other_path_ + "/" + NewestOfOther(".log"), put_there));
+    DirectoryCheckOptions check;
+    check.fs = FileSystem::Posix();
+    check.path = killed;
+    bool is_noted = false;
+    check.damage = [](const Damage& damage) { ADD_FAILURE() << damage.ToString(); };
+    check.note = [&](const Damage& note) { is_noted |= note.file == name; };
+    ASSERT_OK(CheckDirectory(check));
+    EXPECT_TRUE(is_noted) << name;
+    ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(options_, killed));
+    std::string value;
+    EXPECT_OK(db->Get({}, "later", &value));
+    EXPECT_FALSE(std::filesystem::exists(put_there));
+    ASSERT_OK_AND_ASSIGN(const std::string events,
+                         ReadFile(FileSystem::Posix(), killed + "/EVENTS"));
+    EXPECT_NE(events.find("\"" + name + " (a segment of another database)\""), std::string::npos)
+        << events;
+  }
+}
+
 // Tables and manifests do not say whose they are.
 TEST_F(ForeignFiles, ATableAndAManifestThatNothingRefersToAreNotedAndToldWhenTheyGo) {
   MakeOther();

@@ -205,6 +205,11 @@ TEST_F(InventoryTest, ASegmentOfAnotherInstanceIsNoPartOfTheLog) {
   db_.Replace(LogFileName(5), other.Bytes(LogFileName(5)));
   Take();
   EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
+  ExpectDamages({});
+  ExpectNotes({"000005.log:0"});
+  CloseCleanly();
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
   ExpectDamages({"000005.log:0"});
 }
 
@@ -302,7 +307,11 @@ TEST_F(InventoryTest, AMisnamedSegmentThatWasNeverDurableCountsInItsOwnEpoch) {
   Take();
   EXPECT_EQ(Segments(), (FileNumbers{3, 4, 5}));
   Edit recovered;
-  recovered.epochs = {{2, 77, 10}};
+  recovered.epochs = {{2, 77, 11}};
+  db_.Append(recovered);
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 4, 5})) << "position 10 was kept";
+  recovered.epochs = {{3, 78, 10}};
   db_.Append(recovered);
   Take();
   EXPECT_EQ(Segments(), (FileNumbers{3, 4}));
@@ -314,6 +323,9 @@ TEST_F(InventoryTest, TablesAndManifestsThatNothingRefersToAreLeftovers) {
   Take();
   EXPECT_EQ(found_.leftovers, (std::vector<std::string>{"000012.table", "000013.manifest"}));
   ExpectDamages({});
+  db_.Remove(TableFileName(10));
+  Take();
+  EXPECT_EQ(found_.leftovers, std::vector<std::string>()) << "ROOT may be an older copy";
 }
 
 TEST_F(InventoryTest, ASecondCopyOfASegmentCountsOnce) {

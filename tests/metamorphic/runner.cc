@@ -1,5 +1,7 @@
 #include "tests/metamorphic/runner.h"
 
+#include <utility>
+
 #include "tests/metamorphic/session.h"
 #include "tests/support/generators.h"
 #include "util/escape.h"
@@ -16,7 +18,8 @@ std::string Shown(std::string_view bytes) {
   return text;
 }
 
-Session::Session(const OptionSet& set) : set_(set), place_(set.posix), path_(place_.Join("db0")) {
+Session::Session(const OptionSet& set, WrapDb wrap)
+    : set_(set), wrap_(std::move(wrap)), place_(set.posix), path_(place_.Join("db0")) {
   Open(false);
   if (db_ != nullptr) model_.emplace(db_->LastPosition());
 }
@@ -90,9 +93,9 @@ void Session::Run(const Operation& operation) {
   }
 }
 
-RunResult RunOperations(const OptionSet& set, const OperationList& list) {
+RunResult RunOperations(const OptionSet& set, const OperationList& list, const WrapDb& wrap) {
   RunResult result;
-  Session session(set);
+  Session session(set, wrap);
   for (size_t i = 0; i < list.size() && session.difference().empty(); ++i) {
     session.Run(list[i]);
     if (!session.difference().empty()) result.failure = RunFailure{i, session.difference()};

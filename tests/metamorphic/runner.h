@@ -6,9 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "logwood/db.h"
 #include "tests/support/operation.h"
 #include "tests/support/option_sets.h"
 
@@ -25,6 +28,9 @@ struct RunResult {
   uint64_t digest = 0;
 };
 
-RunResult RunOperations(const OptionSet& set, const OperationList& list);
+// Stands between the runner and the database, for tests of the tests.
+using WrapDb = std::function<std::unique_ptr<DB>(std::unique_ptr<DB>)>;
+
+RunResult RunOperations(const OptionSet& set, const OperationList& list, const WrapDb& wrap = {});
 
 }  // namespace logwood::test

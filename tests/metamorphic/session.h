@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "logwood/db.h"
+#include "tests/metamorphic/runner.h"
 #include "tests/support/model.h"
 #include "tests/support/operation.h"
 #include "tests/support/option_sets.h"
@@ -19,7 +20,7 @@ namespace logwood::test {
 
 class Session {
  public:
-  explicit Session(const OptionSet& set);
+  explicit Session(const OptionSet& set, WrapDb wrap = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -104,6 +105,7 @@ class Session {
   void Observe(uint64_t number);
 
   const OptionSet& set_;
+  const WrapDb wrap_;
   Place place_;
   std::string path_;
   int copies_ = 0;

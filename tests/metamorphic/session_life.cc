@@ -12,7 +12,7 @@ void Session::Open(bool with_stored_options) {
   if (with_stored_options) options.tuning.memtable_bytes = set_.options.tuning.memtable_bytes;
   Result<std::unique_ptr<DB>> opened = DB::Open(place_.With(options), path_);
   if (!ExpectOk(opened.status(), "Open")) return;
-  db_ = std::move(opened).value();
+  db_ = wrap_ ? wrap_(std::move(opened).value()) : std::move(opened).value();
   durable_seen_ = 0;
   if (!model_) {
     handles_[0] = Keyspace();

@@ -192,6 +192,7 @@ class LogScript {
           << s.length << "/" << s.file_bytes << " bytes" << (s.sealed ? ", sealed" : "") << "\n";
     }
     for (uint64_t number : result->discarded) out << "discarded " << number << "\n";
+    for (uint64_t number : result->foreign) out << "foreign " << number << "\n";
     if (result->tail.has_value()) {
       out << "tail " << result->tail->file << ":" << result->tail->offset << ", "
           << result->tail->bytes << " bytes: " << result->tail->reason << "\n";

@@ -1,0 +1,194 @@
+// The model test must fail: a database with one planted fault is found out within a few lists, and
+// the list that shows it is made short.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/metamorphic/forwarding_db.h"
+#include "tests/metamorphic/reducer.h"
+#include "tests/metamorphic/runner.h"
+
+namespace logwood::test {
+namespace {
+
+constexpr uint64_t kLists = 12;
+constexpr size_t kLength = 600;
+constexpr size_t kReducedMax = 8;
+
+struct ReadsNowInsteadOfASnapshot final : ForwardingDb {
+  using DB::Get;
+  using ForwardingDb::ForwardingDb;
+  Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+             PinnedValue* value) override {
+    ReadOptions now = options;
+    now.snapshot = nullptr;
+    return base()->Get(now, keyspace, key, value);
+  }
+};
+
+struct WalksNowInsteadOfASnapshot final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                        Keyspace keyspace) override {
+    IteratorOptions now = options;
+    now.snapshot = nullptr;
+    return base()->NewIterator(now, keyspace);
+  }
+};
+
+struct ForgetsADelete final : ForwardingDb {
+  using DB::Delete;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
+                        std::string_view key) override {
+    // Takes its position all the same.
+    return key.size() % 3 == 0 ? base()->Write(options, WriteBatch())
+                               : base()->Delete(options, keyspace, key);
+  }
+};
+
+struct ABoundIncludes final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                        Keyspace keyspace) override {
+    IteratorOptions wider = options;
+    if (wider.upper) wider.upper->push_back('\0');
+    return base()->NewIterator(wider, keyspace);
+  }
+};
+
+struct ABoundExcludes final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                        Keyspace keyspace) override {
+    IteratorOptions narrower = options;
+    if (narrower.lower) narrower.lower->push_back('\0');
+    return base()->NewIterator(narrower, keyspace);
+  }
+};
+
+struct APrefixIsALowerBound final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                        Keyspace keyspace) override {
+    IteratorOptions open = options;
+    if (!open.prefix.empty()) open.lower = std::max(open.lower.value_or(""), open.prefix);
+    open.prefix.clear();
+    return base()->NewIterator(open, keyspace);
+  }
+};
+
+struct SkipsAPosition final : ForwardingDb {
+  using DB::Put;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                     std::string_view value) override {
+    if (++puts_ % 4 == 0) static_cast<void>(base()->Write(options, WriteBatch()));
+    return base()->Put(options, keyspace, key, value);
+  }
+  uint64_t puts_ = 0;
+};
+
+struct GivesAnswersInAnotherOrder final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  std::vector<Status> MultiGet(const ReadOptions& options, Keyspace keyspace,
+                               std::span<const std::string_view> keys,
+                               std::span<PinnedValue> values) override {
+    const std::vector<std::string_view> turned(keys.rbegin(), keys.rend());
+    return base()->MultiGet(options, keyspace, turned, values);
+  }
+};
+
+struct ContainsWhatItHasNot final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  Result<bool> Contains(const ReadOptions& options, Keyspace keyspace,
+                        std::string_view key) override {
+    const Result<bool> contains = base()->Contains(options, keyspace, key);
+    return contains.ok() ? Result<bool>(true) : contains;
+  }
+};
+
+struct KeepsADroppedKeyspace final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  Status DropKeyspace(std::string_view name) override {
+    const Result<Keyspace> there = base()->OpenKeyspace(name);
+    if (!there.ok()) return there.status();
+    return base()->Write({}, WriteBatch()).status();
+  }
+};
+
+struct CutsAValue final : ForwardingDb {
+  using DB::Put;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                     std::string_view value) override {
+    return base()->Put(options, keyspace, key, value.substr(0, 1000));
+  }
+};
+
+template <typename Faulty>
+WrapDb Planted() {
+  return [](std::unique_ptr<DB> db) { return std::make_unique<Faulty>(std::move(db)); };
+}
+
+struct PlantedFault {
+  std::string name;
+  WrapDb wrap;
+};
+void PrintTo(const PlantedFault& fault, std::ostream* out) { *out << fault.name; }
+
+class PlantedFaults : public testing::TestWithParam<PlantedFault> {};
+
+const OptionSet& Set() { return OptionSetNamed("tiny_everything"); }
+
+TEST_P(PlantedFaults, AreFoundAndTheirListsMadeShort) {
+  const Fails fails = [](const OperationList& list) {
+    return RunOperations(Set(), list, GetParam().wrap).failure.has_value();
+  };
+  for (uint64_t seed = 1; seed <= kLists; ++seed) {
+    OperationList list = GenerateOperations(seed, kLength);
+    const RunResult result = RunOperations(Set(), list, GetParam().wrap);
+    if (!result.failure) continue;
+    list.resize(std::min(list.size(), result.failure->index + 1));
+    const OperationList repro = Reduce(std::move(list), fails, 200);
+    EXPECT_LE(repro.size(), kReducedMax) << ToText(repro);
+    std::cout << "    found by list " << seed << ": " << result.failure->what << "; reduced to "
+              << repro.size() << "\n";
+    return;
+  }
+  FAIL() << "nothing noticed it";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, PlantedFaults,
+    testing::Values(PlantedFault{"GetIgnoresSnapshots", Planted<ReadsNowInsteadOfASnapshot>()},
+                    PlantedFault{"IteratorsIgnoreSnapshots", Planted<WalksNowInsteadOfASnapshot>()},
+                    PlantedFault{"ADeleteIsForgotten", Planted<ForgetsADelete>()},
+                    PlantedFault{"TheUpperBoundIncludes", Planted<ABoundIncludes>()},
+                    PlantedFault{"TheLowerBoundExcludes", Planted<ABoundExcludes>()},
+                    PlantedFault{"APrefixIsALowerBound", Planted<APrefixIsALowerBound>()},
+                    PlantedFault{"APositionIsSkipped", Planted<SkipsAPosition>()},
+                    PlantedFault{"MultiGetTurnsTheOrderRound",
+                                 Planted<GivesAnswersInAnotherOrder>()},
+                    PlantedFault{"ContainsIsAlwaysTrue", Planted<ContainsWhatItHasNot>()},
+                    PlantedFault{"ADroppedKeyspaceStays", Planted<KeepsADroppedKeyspace>()},
+                    PlantedFault{"ALongValueIsCut", Planted<CutsAValue>()}),
+    [](const auto& fault) { return fault.param.name; });
+
+TEST(PlantedFault, NoneIsFoundWhereNoneIs) {
+  for (uint64_t seed = 1; seed <= kLists; ++seed) {
+    const OperationList list = GenerateOperations(seed, kLength);
+    const RunResult result = RunOperations(Set(), list, Planted<ForwardingDb>());
+    EXPECT_FALSE(result.failure.has_value()) << seed << ": " << result.failure->what;
+  }
+}
+
+}  // namespace
+}  // namespace logwood::test
