@@ -447,11 +447,12 @@ void Opener::RemoveLeftovers() {
   // Invariant 17. With tables missing ROOT or the manifest may be an older copy; then another is
   // the only one that knows, and tables that it does not know are the newer data.
   if (!tables_are_there_) return;
-  std::vector<std::string> names;
+  std::vector<std::string> names, replaced;
   for (uint64_t number : listing_.manifests) {
-    const bool counts = number == live_tree_->versions().manifest_state().number;
-    // That of before: this open has put another in its place.
-    if (!counts && number != tree_.root.manifest) names.push_back(ManifestFileName(number));
+    if (number == live_tree_->versions().manifest_state().number) continue;
+    // This open has put another in the place of that of before: no leftover.
+    auto& list = number == tree_.root.manifest ? replaced : names;
+    list.push_back(ManifestFileName(number));
   }
   std::set<uint64_t> live;
   for (const auto& level : live_tree_->version()->shape().levels) {
@@ -461,9 +462,7 @@ void Opener::RemoveLeftovers() {
     if (!live.contains(number)) names.push_back(TableFileName(number));
   }
   TellRemoved(names);
-  if (tree_.root.manifest != live_tree_->versions().manifest_state().number) {
-    names.push_back(ManifestFileName(tree_.root.manifest));
-  }
+  names.insert(names.end(), replaced.begin(), replaced.end());
   for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
 }
 

@@ -135,14 +135,16 @@ Status Reads::CheckKeyspace(Keyspace keyspace, LogPos at) const {
 
 Status Reads::Begin(const ReadOptions& options, Keyspace keyspace) const {
   RETURN_IF_ERROR(CheckOpen(*core_));
-  if (options.snapshot != nullptr && Impl(options.snapshot)->core() != core_.get()) {
-    return Status::InvalidArgument(
-        "snapshot: it belongs to another database, or to an earlier open");
-  }
-  if (options.snapshot != nullptr && options.at_least > options.snapshot->position()) {
-    return Status::InvalidArgument(
-        "at_least: it lies behind the snapshot, which stays at position " +
-        std::to_string(options.snapshot->position()));
+  if (options.snapshot != nullptr) {
+    if (Impl(options.snapshot)->core() != core_.get()) {
+      return Status::InvalidArgument(
+          "snapshot: it belongs to another database, or to an earlier open");
+    }
+    if (options.at_least > options.snapshot->position()) {
+      return Status::InvalidArgument(
+          "at_least: it lies behind the snapshot, which stays at position " +
+          std::to_string(options.snapshot->position()));
+    }
   }
   if (options.at_least > core_->visible.load(std::memory_order_acquire)) {
     RETURN_IF_ERROR(core_->WaitVisible(options.at_least, options.deadline));
