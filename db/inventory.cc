@@ -98,9 +98,13 @@ Status InventoryTaker::SurveySegments() {
 ManifestState InventoryTaker::NewestManifest() const {
   for (auto it = inventory_.segments.rbegin(); it != inventory_.segments.rend(); ++it) {
     const SegmentSurvey& survey = *it->survey;
-    if (survey.has_header() && survey.number() == it->number) {
-      return survey.probe().header().manifest;
-    }
+    if (!survey.has_header() || survey.number() != it->number) continue;
+    const SegmentHeader& header = survey.probe().header();
+    // Where ROOT can be read it says whose segments they must be.
+    const Root& root = inventory_.tree.root;
+    const bool is_foreign =
+        header.instance_id != root.instance_id || header.history_id != root.history_id;
+    if (root.instance_id == Id128{} || !is_foreign) return header.manifest;
   }
   return {};
 }
@@ -118,6 +122,7 @@ Status InventoryTaker::ReadTreeFromRoot() {
     return Status::Corruption(JoinPath(path_, kRootFileName) + ":0: the file is missing");
   }
   ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs_, path_, /*for_writing=*/false));
+  inventory_.tree.root = tree.root;
   RETURN_IF_ERROR(CheckManifestNotStale(path_, tree, NewestManifest()));
   inventory_.certain = true;
   inventory_.tables_are_certain = true;
@@ -157,9 +162,9 @@ Status InventoryTaker::ReadTreeAround() {
   auto root = ReadRoot(fs_, path_, /*for_writing=*/false);
   if (!root.ok() && !IsDamage(root.status())) return root.status();
   if (root.ok()) prefer(root->manifest);
-  prefer(NewestManifest().number);
   // Whose the segments are, ROOT says all the same.
   if (root.ok()) inventory_.tree.root = *root;
+  prefer(NewestManifest().number);
   for (uint64_t number : candidates) {
     ASSIGN_OR_RETURN(const bool used, TryManifest(number));
     if (used) return Status::Ok();

@@ -102,8 +102,9 @@ std::string SalvageLog::FileOf(LogPos position) const {
 // Commits that no file holds at all.
 void SalvageLog::AddMissing() {
   LogPos begin = in_tables_ + 1;
-  if (in_tables_ == 0 && !inventory_.segments.empty()) {
-    // How far the tables reach is not known; that older segments are gone is how it should be.
+  const bool reach_is_known = inventory_.certain || inventory_.tables_are_certain;
+  if (in_tables_ == 0 && !reach_is_known && !inventory_.segments.empty()) {
+    // How far the tables reach; that older segments are gone is how it should be.
     begin = inventory_.segments.front().survey->first_position();
   }
   for (const auto& [first, last] : readable_.Missing(begin, last_)) {

@@ -53,6 +53,7 @@ class Replay {
   Status ProbeFiles();
   void NoteHeaders();
   size_t FirstNeeded();
+  bool MayBeTornEmpty(size_t link) const;
   void SummarizeOlder(size_t first);
   Status ReadLink(size_t link);
   bool Follows(size_t link);
@@ -66,6 +67,7 @@ class Replay {
   void ConcludeForeign(const SegmentFile& file);
   uint64_t MissingNewest() const;
   void BoundByCleanEnd();
+  bool IsLastOfRemains(size_t link) const;
   void ForgetRemainsBelowTables();
   void ConcludeDamage();
   Status Conclude();
@@ -141,6 +143,15 @@ size_t Replay::FirstNeeded() {
   return 0;
 }
 
+// Whether the segment holds no commit, so that no sync of its header was ever waited for.
+bool Replay::MayBeTornEmpty(size_t link) const {
+  const ChainLink& here = chain_[link];
+  if (readable(link) || !here.bounded) return false;
+  if (options_.clean_end || here.number <= options_.durable_segment) return false;
+  const bool has_before = link > 0 && chain_[link - 1].bounded;
+  return here.last_position_max <= (has_before ? chain_[link - 1].last_position_max : 0);
+}
+
 // The log has no gaps: where a segment is missing that nothing needs, those before it were removed
 // as well, and a crash took that back. A clean close made removals durable: then it is damage, and
 // those before it stay.
@@ -148,7 +159,7 @@ void Replay::SummarizeOlder(size_t first) {
   size_t oldest = options_.clean_end ? 0 : first;
   while (oldest > 0 && chain_[oldest - 1].kind != LinkKind::kMissing) --oldest;
   for (size_t i = oldest; i < first; ++i) {
-    if (chain_[i].kind == LinkKind::kMissing) continue;
+    if (chain_[i].kind == LinkKind::kMissing || MayBeTornEmpty(i)) continue;
     SegmentSummary summary;
     summary.number = chain_[i].number;
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
@@ -302,8 +313,11 @@ Status Replay::GatherFile(size_t link, uint64_t begin, Behind* behind) {
   ReadWindow window(access.get());
   FrameContext context;
   uint64_t records_offset = kCatalogueOffset;
-  if (readable(link)) {
-    const SegmentHeader& h = header(link);
+  const bool has_header = file.probe.kind == SegmentProbe::Kind::kReadable &&
+                          file.probe.header().history_id == options_.history_id &&
+                          file.probe.header().instance_id == options_.instance_id;
+  if (has_header) {
+    const SegmentHeader& h = file.probe.header();
     context = {h.file_id, h.first_position, h.first_time_us};
     records_offset = file.probe.decoded.records_offset();
   } else {
@@ -322,6 +336,8 @@ Status Replay::GatherFile(size_t link, uint64_t begin, Behind* behind) {
   ASSIGN_OR_RETURN(DamageEvidence evidence, ScanForFrames(&window, context, records_offset,
                                                           std::max(begin, records_offset), end));
   durable_ = std::max(durable_, evidence.durable);
+  // Under another's name it says what was durable all the same.
+  if (has_header && !readable(link)) return Status::Ok();
   behind->commits += evidence.records;
   behind->last_position = std::max(behind->last_position, evidence.last_position);
   return Status::Ok();
@@ -425,12 +441,23 @@ uint64_t Replay::MissingNewest() const {
   return there ? 0 : newest;
 }
 
+// The last file of a log whose end was removed: then what bounded it is gone, too, and behind its
+// commits may be what a recovery left there, or a trailer that was never synced.
+bool Replay::IsLastOfRemains(size_t link) const {
+  const uint64_t durable = options_.durable_segment;  // 0: not known
+  if (options_.clean_end || (durable != 0 && chain_[link].number >= durable)) return false;
+  for (size_t i = link + 1; i < chain_.size(); ++i) {
+    if (readable(i) || chain_[i].number <= durable) return false;
+  }
+  return true;
+}
+
 // Segments that hold nothing but what is in tables are removed, and power loss may take back the
 // removal of older ones alone: a beginning whose end is gone. No log follows from it. Bad bytes in
-// a segment are another matter.
+// a segment with others behind it are another matter.
 void Replay::ForgetRemainsBelowTables() {
   if (next_position_ >= options_.from || durable_ >= options_.from) return;
-  if (stop_.has_value() && readable(stop_->link)) return;
+  if (stop_.has_value() && readable(stop_->link) && !IsLastOfRemains(stop_->link)) return;
   result_.segments.clear();
   next_position_ = options_.from;
   any_read_ = false;

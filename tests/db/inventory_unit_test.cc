@@ -328,6 +328,16 @@ TEST_F(InventoryTest, TablesAndManifestsThatNothingRefersToAreLeftovers) {
   EXPECT_EQ(found_.leftovers, std::vector<std::string>()) << "ROOT may be an older copy";
 }
 
+TEST_F(InventoryTest, ASegmentOfAnotherDatabaseSaysNothingOfTheManifest) {
+  HandmadeDatabase other;
+  other.BeginManifest(8, {});
+  other.BeginSegment(9, 1, {8, 8});
+  db_.Replace(LogFileName(9), other.Bytes(LogFileName(9)));
+  Take();
+  EXPECT_TRUE(found_.certain);
+  ExpectDamages({});
+}
+
 TEST_F(InventoryTest, ASecondCopyOfASegmentCountsOnce) {
   db_.Replace(LogFileName(9), db_.Bytes(LogFileName(4)));
   Take();

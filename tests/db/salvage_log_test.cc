@@ -136,6 +136,8 @@ TEST_F(SalvageLogTest, OlderSegmentsMayBeGoneUnlessTablesEndBeforeThoseThatAreTh
   EXPECT_EQ(Survey(), Shown{}) << "how far tables reach is not known";
   EXPECT_EQ(Survey(/*in_tables=*/4), Shown{});
   EXPECT_EQ(Survey(/*in_tables=*/2), Shown{"lost 000003.log 3-4"});
+  inventory_.tables_are_certain = true;
+  EXPECT_EQ(Survey(), Shown{"lost 000003.log 1-4"}) << "there are none";
 }
 
 TEST_F(SalvageLogTest, WhatACleanCloseSaysAndNobodyHoldsIsLost) {
