@@ -235,11 +235,8 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
     // What is in tables needs no log: the rest of it was removed, and a crash brought this one
     // back.
     const TreeState& tree = inventory_.tree;
-    const bool is_last_of_remains =
-        &segment == &inventory_.segments.back() &&
-        (tree.durable_segment == 0 || segment.number < tree.durable_segment);
-    const bool rest_is_gone = (flaw.end == flaw.offset || is_last_of_remains) &&
-                              flaw.first_position <= tree.tables.position;
+    const bool rest_is_gone =
+        flaw.end == flaw.offset && flaw.first_position <= tree.tables.position;
     certain = certain && (!rest_is_gone || tree.clean_close.has_value());
     damage.first_position = flaw.first_position;
     damage.last_position = flaw.last_position != kPositionMax

@@ -104,7 +104,7 @@ void SalvageLog::AddMissing() {
   LogPos begin = in_tables_ + 1;
   const bool reach_is_known = inventory_.certain || inventory_.tables_are_certain;
   if (in_tables_ == 0 && !reach_is_known && !inventory_.segments.empty()) {
-    // How far the tables reach; that older segments are gone is how it should be.
+    // Tables may hold what is older; that its segments are gone is how it should be.
     begin = inventory_.segments.front().survey->first_position();
   }
   for (const auto& [first, last] : readable_.Missing(begin, last_)) {

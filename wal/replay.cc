@@ -62,6 +62,7 @@ class Replay {
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
   std::string WhyNameIsWrong() const;
+  bool IsOurs(const SegmentFile& file) const;
   bool IsForeign(const SegmentFile& file) const;
   const SegmentFile* ForeignSegment() const;
   void ConcludeForeign(const SegmentFile& file);
@@ -313,10 +314,7 @@ Status Replay::GatherFile(size_t link, uint64_t begin, Behind* behind) {
   ReadWindow window(access.get());
   FrameContext context;
   uint64_t records_offset = kCatalogueOffset;
-  const bool has_header = file.probe.kind == SegmentProbe::Kind::kReadable &&
-                          file.probe.header().history_id == options_.history_id &&
-                          file.probe.header().instance_id == options_.instance_id;
-  if (has_header) {
+  if (IsOurs(file)) {
     const SegmentHeader& h = file.probe.header();
     context = {h.file_id, h.first_position, h.first_time_us};
     records_offset = file.probe.decoded.records_offset();
@@ -337,7 +335,7 @@ Status Replay::GatherFile(size_t link, uint64_t begin, Behind* behind) {
                                                           std::max(begin, records_offset), end));
   durable_ = std::max(durable_, evidence.durable);
   // Under another's name it says what was durable all the same.
-  if (has_header && !readable(link)) return Status::Ok();
+  if (IsOurs(file) && !readable(link)) return Status::Ok();
   behind->commits += evidence.records;
   behind->last_position = std::max(behind->last_position, evidence.last_position);
   return Status::Ok();
@@ -395,15 +393,21 @@ std::string Replay::WhyDurableSegmentIsWrong() const {
 std::string Replay::WhyNameIsWrong() const {
   if (!stop_.has_value() || chain_[stop_->link].kind != LinkKind::kUnreadable) return {};
   const SegmentFile& named = files_[chain_[stop_->link].file];
-  if (named.probe.kind != SegmentProbe::Kind::kReadable) return {};
+  if (!IsOurs(named)) return {};
   const SegmentHeader& h = named.probe.header();
-  if (h.history_id != options_.history_id || h.instance_id != options_.instance_id) return {};
   const auto own = std::find_if(files_.begin(), files_.end(),
                                 [&](const SegmentFile& file) { return file.number == h.number; });
   const bool own_is_right =
       own == files_.end() || CheckOwnSegment(*own, options_.history_id, options_.instance_id).ok();
   if (h.number < named.number && own_is_right) return {};
   return stop_->reason + "; files were swapped or renamed";
+}
+
+// Under whatever name.
+bool Replay::IsOurs(const SegmentFile& file) const {
+  return file.probe.kind == SegmentProbe::Kind::kReadable &&
+         file.probe.header().history_id == options_.history_id &&
+         file.probe.header().instance_id == options_.instance_id;
 }
 
 bool Replay::IsForeign(const SegmentFile& file) const {
