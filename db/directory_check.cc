@@ -24,6 +24,7 @@ namespace logwood {
 namespace {
 
 constexpr int kLooksBesideWriter = 5;
+constexpr int kTriesBesideWriter = 50;  // a look ends early where a file goes meanwhile
 constexpr uint64_t kPauseMicros = 100'000;
 
 // One look at the directory. Findings go to the two functions.
@@ -330,8 +331,8 @@ Result<DirectoryCheckSummary> CheckBesideWriter(const DirectoryCheckOptions& opt
   Status status;
   Status not_opened;
   int whole_looks = 0;
-  for (int look = 0; look < kLooksBesideWriter; ++look) {
-    if (look > 0) clock->SleepMicros(kPauseMicros);
+  for (int i = 0; i < kTriesBesideWriter && whole_looks < kLooksBesideWriter; ++i) {
+    if (i > 0) clock->SleepMicros(kPauseMicros);
     std::vector<Damage> found, noted;
     DirectoryChecker checker(
         options, [&found](const Damage& damage) { found.push_back(damage); },
