@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "db/db_iterator.h"
+#include "util/check.h"
 #include "util/hash.h"
 #include "util/status_macros.h"
 
@@ -175,7 +176,8 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   ViewHolder::Guard view(core_->views);
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
-  *found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
+  DCHECK(result.merges.empty());  // nothing writes them yet
+  *found = result.finished && TrailerKind(result.trailer) == EntryKind::kPut;
   CopyWherePinsExceedBudget(*core_, value);
   return Status::Ok();
 }
@@ -243,7 +245,8 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
       LookupResult result;
       result.value = &values[i];
       statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
-      bool found = result.found && TrailerKind(result.trailer) != EntryKind::kDelete;
+      DCHECK(result.merges.empty());
+      const bool found = result.finished && TrailerKind(result.trailer) == EntryKind::kPut;
       if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
       CopyWherePinsExceedBudget(*core_, &values[i]);
     }

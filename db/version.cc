@@ -109,14 +109,14 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
   for (const auto& table : levels_[0].tables) {
     if (!table->meta()->Contains(key.stored)) continue;
     RETURN_IF_ERROR(GetFromTable(*table, cache, key, fill_cache, result));
-    if (result->found) return Status::Ok();
+    if (result->finished) return Status::Ok();
   }
   for (int level = 1; level < kLevels; ++level) {
     if (levels_[level].tables.empty()) continue;
     const LiveTablePtr* table = Find(levels_[level], key.stored);
     if (table == nullptr) continue;
     RETURN_IF_ERROR(GetFromTable(**table, cache, key, fill_cache, result));
-    if (result->found) return Status::Ok();
+    if (result->finished) return Status::Ok();
   }
   return Status::Ok();
 }

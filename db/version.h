@@ -38,7 +38,7 @@ class Version {
   std::shared_ptr<const LevelShape> shared_shape() const { return shape_; }
   std::span<const LiveTablePtr> level(int level) const { return levels_[level].tables; }
 
-  // Newest entry of the key in any table; see LookupResult.
+  // Carries the lookup through the tables, from the newest on.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
   // One iterator a level-0 table, one a level below; only tables that overlap the range.
   void AddIterators(TableCache* cache, const TableScanOptions& options, const StoredRange& range,
@@ -62,7 +62,7 @@ struct View {
   std::vector<std::shared_ptr<Memtable>> sealed;  // newest first
   std::shared_ptr<const Version> version;
 
-  // The newest visible entry of the key, wherever it is.
+  // Carries the lookup through memtables and tables, from the newest on, until it is finished.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
   // All that may lie in the range, merged (entries outside of it may be shown, too). The view must
   // outlive the iterator.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "memtable/btree.h"
+#include "memtable/range_deletes.h"
 #include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
@@ -82,6 +83,7 @@ struct Memtable::Index {
 
   Arena arena;
   OrderedIndex order{&arena};
+  RangeDeletes range_deletes{&arena};
   // The inserter's counters, on a line of their own: readers of the order do not share it.
   alignas(64) std::atomic<uint64_t> entries{0};
   std::atomic<uint64_t> tombstones{0};
@@ -115,18 +117,37 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
   Add(index.entries, 1);
 }
 
+void Memtable::InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position) {
+  index_->range_deletes.Insert(begin, end, position);
+}
+
 bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
-  const Record record = index_->order.FindFirstAtOrAfter({key.stored, SeekTrailer(key.position)});
-  if (record == nullptr || RecordKey(record) != key.stored) return false;
-  result->found = true;
-  result->trailer = RecordTrailer(record);
-  if (result->value == nullptr) return true;
-  const std::string_view value = RecordValue(record);
-  if (value.size() >= kPinnedBytesMin) {
-    result->value->Pin(value, shared_from_this());
-  } else {
-    result->value->Assign(value);
+  const LogPos deleted_at = index_->range_deletes.Covering(key.stored, key.position);
+  uint64_t trailer = SeekTrailer(key.position);
+  while (true) {
+    const Record record = index_->order.FindFirstAtOrAfter({key.stored, trailer});
+    if (record == nullptr || RecordKey(record) != key.stored) break;
+    trailer = RecordTrailer(record);
+    if (TrailerPosition(trailer) < deleted_at) break;
+    if (TrailerKind(trailer) == EntryKind::kMerge) [[unlikely]] {
+      result->merges.push_back({RecordValue(record), shared_from_this()});
+      --trailer;  // the next older
+      continue;
+    }
+    result->finished = true;
+    result->trailer = trailer;
+    if (result->value == nullptr) return true;
+    const std::string_view value = RecordValue(record);
+    if (value.size() >= kPinnedBytesMin) {
+      result->value->Pin(value, shared_from_this());
+    } else {
+      result->value->Assign(value);
+    }
+    return true;
   }
+  if (deleted_at == 0) return false;
+  result->finished = true;
+  result->trailer = PackTrailer(deleted_at, EntryKind::kRangeDelete);
   return true;
 }
 

@@ -34,10 +34,13 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   // REQUIRES: (stored_key, position) is not in it (invariant 1). Entries of ascending keys are
   // inserted fastest (the place of the last insertion is remembered).
   void Insert(std::string_view stored_key, uint64_t trailer, std::string_view value);
+  // Entries of stored keys in [begin, end) below the position are not there any more.
+  // REQUIRES: begin < end; no position as large was inserted so before.
+  void InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position);
 
-  // Finds the newest entry of the key at or below key.position; true when there is one. Values from
-  // kPinnedBytesMin on pin this memtable, which a shared_ptr must own then. No allocation
-  // otherwise.
+  // Goes through the entries of the key at or below key.position, the newest first, until one
+  // finishes the lookup (util/lookup.h); true when it is finished. Values from kPinnedBytesMin on
+  // and merges pin this memtable, which a shared_ptr must own then. No allocation otherwise.
   bool Get(const LookupKey& key, LookupResult* result) const;
   // The iterator keeps nothing alive: the caller holds the memtable, and with it every value
   // (value_owner owns nothing).

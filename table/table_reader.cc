@@ -71,7 +71,7 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
     if (at < block.count()) {
       const BlockEntry entry = block.entry(at);
       if (block.KeyEquals(at, entry, key.stored)) {
-        result->found = true;
+        result->finished = true;
         result->trailer = s.position_override == 0
                               ? entry.trailer
                               : PackTrailer(s.position_override, TrailerKind(entry.trailer));

@@ -61,8 +61,10 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
                                                    BlockCache* cache, TableCounters* counters);
   ~TableReader();
 
-  // Sets *result when the table has an entry of the key at or below key.position.
-  // kCorruption / kIoError when that cannot be known.
+  // Finishes the lookup when the table has an entry of the key at or below key.position: of those
+  // kinds that do not finish it no table has any
+  // (docs/decisions/0016-how-lookups-will-carry-merges.md). kCorruption / kIoError when that cannot
+  // be known.
   Status Get(const LookupKey& key, bool fill_cache, LookupResult* result) const;
   // The iterator keeps the reader alive.
   std::unique_ptr<InternalIterator> NewIterator(const TableScanOptions& options) const;

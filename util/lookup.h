@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "logwood/pinned_value.h"
 #include "util/internal_key.h"
@@ -19,11 +21,19 @@ struct LookupKey {
   LogPos position;          // see entries at or below this
 };
 
-// Set by whoever finds the newest visible entry of the key.
+// One is carried through memtables and tables, the newest first, until one of them finishes it: by
+// a put, a delete or a range delete of the key. A merge does not: what it merges with lies further
+// down. Unfinished at the end: there is nothing below the merges, or no entry at all
+// (docs/decisions/0016-how-lookups-will-carry-merges.md).
 struct LookupResult {
+  struct Merge {
+    std::string_view operands;          // as the entry has them
+    std::shared_ptr<const void> owner;  // of these bytes
+  };
   PinnedValue* value = nullptr;  // in: where to put the value; null when only existence matters
-  bool found = false;            // an entry was found; look at its kind
-  uint64_t trailer = 0;
+  bool finished = false;
+  uint64_t trailer = 0;         // of what finished it; the value is set if that is a put
+  std::vector<Merge> merges{};  // those met before, the newest first
 };
 
 }  // namespace logwood

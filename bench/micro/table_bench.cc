@@ -109,7 +109,7 @@ void GetKeys(benchmark::State& state, bool odd, bool cached) {
     LookupResult result;
     result.value = &value;
     Must(reader->Get({key, Hash64(key), kPositionMax}, true, &result));
-    benchmark::DoNotOptimize(result.found);
+    benchmark::DoNotOptimize(result.finished);
   }
 }
 

@@ -68,7 +68,7 @@ class WriterTest : public testing::Test {
     LookupResult result;
     const LookupKey lookup{stored, Hash64(stored), core_->visible.load()};
     EXPECT_OK(core_->views.Share()->Get(&core_->tables, lookup, true, &result));
-    return result.found;
+    return result.finished;
   }
   // The positions of the records that a replay finds.
   std::vector<LogPos> InTheLog() {

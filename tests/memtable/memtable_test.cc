@@ -119,7 +119,7 @@ void ExpectSameGet(const Memtable& table, const Model& model, const std::string&
   const bool there = expected != model.end() && expected->first.key == key;
   LookupResult result{.value = value};
   ASSERT_EQ(table.Get({key, 0, position}, &result), there);
-  ASSERT_EQ(result.found, there);
+  ASSERT_EQ(result.finished, there);
   if (!there) return;
   EXPECT_EQ(result.trailer, expected->first.trailer);
   EXPECT_EQ(value->view(), expected->second);

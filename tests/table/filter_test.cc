@@ -79,7 +79,7 @@ TEST(FilterTest, TablesWithoutFilterAnswerEverything) {
   for (const TestEntry& e : entries) {
     LookupResult result;
     ASSERT_TRUE(reader->Get(MakeLookup(e.key, kPositionMax), true, &result).ok());
-    EXPECT_TRUE(result.found);
+    EXPECT_TRUE(result.finished);
   }
   EXPECT_EQ(counters.filter_checks, 0u);
 }
@@ -93,7 +93,7 @@ TEST(FilterTest, CountersTellNegativesAndFalsePositives) {
     LookupResult result;
     const std::string key = "\x01key0000" + std::to_string(i) + "x";
     ASSERT_TRUE(reader->Get(MakeLookup(key, kPositionMax), true, &result).ok());
-    EXPECT_FALSE(result.found);
+    EXPECT_FALSE(result.finished);
   }
   EXPECT_EQ(counters.filter_checks, 2000u);
   EXPECT_EQ(counters.filter_negatives + counters.filter_false_positives, 2000u);

@@ -151,7 +151,7 @@ TEST_F(TableCacheTest, LiveTablesBeyondTheShareAreServedThroughTheCache) {
     LookupResult result;
     const std::string key = "\x01key00000042";
     ASSERT_TRUE((*reader)->Get({key, Hash64(key), kPositionMax}, true, &result).ok());
-    EXPECT_TRUE(result.found);
+    EXPECT_TRUE(result.finished);
     resident += table->resident();
   }
   EXPECT_EQ(resident, 3);
@@ -198,7 +198,7 @@ TEST_F(TableCacheTest, ConcurrentFindsEvictionsAndErasuresServeIntactReaders) {
       LookupResult result{.value = &value};
       const std::string key = "\x01key00000007";
       ASSERT_TRUE(reader->Get({key, Hash64(key), kPositionMax}, true, &result).ok());
-      ASSERT_TRUE(result.found);
+      ASSERT_TRUE(result.finished);
       ASSERT_EQ(value.view().substr(0, 7), "value 7");
       if (random.OneIn(50)) cache->Erase(metas_[index]->number);
     }

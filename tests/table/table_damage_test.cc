@@ -36,7 +36,7 @@ void ExpectRightOrError(const TableReader& reader, const TestEntries& entries) {
       ASSERT_TRUE(IsHonestError(status)) << status.ToString();
       continue;
     }
-    ASSERT_TRUE(result.found);
+    ASSERT_TRUE(result.finished);
     ASSERT_EQ(result.trailer, e.trailer);
     ASSERT_EQ(value.view(), e.value);
   }

@@ -29,7 +29,7 @@ void ExpectGets(const TableReader& reader, const TestEntries& entries, Random* r
     auto expected = std::lower_bound(entries.begin(), entries.end(),
                                      TestEntry{wanted.key, SeekTrailer(position), ""});
     const bool found = expected != entries.end() && expected->key == wanted.key;
-    ASSERT_EQ(result.found, found);
+    ASSERT_EQ(result.finished, found);
     if (!found) continue;
     ASSERT_EQ(result.trailer, expected->trailer);
     ASSERT_EQ(value.view(), expected->value);
@@ -145,9 +145,9 @@ TEST(TableRoundTrip, PositionOverrideAppliesToReadsAndIterators) {
   for (TestEntry& e : entries) {
     LookupResult result;
     ASSERT_TRUE(reader->Get(MakeLookup(e.key, 76), true, &result).ok());
-    EXPECT_FALSE(result.found);
+    EXPECT_FALSE(result.finished);
     ASSERT_TRUE(reader->Get(MakeLookup(e.key, 77), true, &result).ok());
-    EXPECT_TRUE(result.found);
+    EXPECT_TRUE(result.finished);
     e.trailer = PackTrailer(77, EntryKind::kPut);
     EXPECT_EQ(result.trailer, e.trailer);
   }

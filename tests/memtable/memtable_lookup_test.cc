@@ -1,0 +1,154 @@
+// What a lookup meets in a memtable that neither finishes it nor is of the key's own entries:
+// merges and range deletes.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "memtable/memtable.h"
+#include "memtable/range_deletes.h"
+#include "util/arena.h"
+#include "util/random.h"
+
+namespace logwood {
+namespace {
+
+struct Asked {
+  bool finished;
+  uint64_t trailer;
+  std::string value;
+  std::vector<std::string> merges;
+  bool operator==(const Asked&) const = default;
+};
+
+Asked Ask(const Memtable& table, const std::string& key, LogPos position) {
+  PinnedValue value;
+  LookupResult result{.value = &value};
+  EXPECT_EQ(table.Get({key, 0, position}, &result), result.finished);
+  Asked asked{result.finished, result.trailer, value.ToString(), {}};
+  for (const LookupResult::Merge& merge : result.merges) asked.merges.emplace_back(merge.operands);
+  return asked;
+}
+
+TEST(MemtableLookup, MergesAreCollectedFromTheNewestOnUntilAPutFinishesIt) {
+  const auto table = std::make_shared<Memtable>();
+  table->Insert("k", PackTrailer(1, EntryKind::kMerge), "unseen");
+  table->Insert("k", PackTrailer(2, EntryKind::kPut), "put");
+  table->Insert("k", PackTrailer(4, EntryKind::kMerge), "older");
+  table->Insert("k", PackTrailer(6, EntryKind::kMerge), "newer");
+  const uint64_t put = PackTrailer(2, EntryKind::kPut);
+  EXPECT_EQ(Ask(*table, "k", 9), (Asked{true, put, "put", {"newer", "older"}}));
+  EXPECT_EQ(Ask(*table, "k", 5), (Asked{true, put, "put", {"older"}}));
+  EXPECT_EQ(Ask(*table, "k", 3), (Asked{true, put, "put", {}}));
+}
+
+TEST(MemtableLookup, WithMergesAloneItGoesOnElsewhere) {
+  const auto table = std::make_shared<Memtable>();
+  table->Insert("k", PackTrailer(3, EntryKind::kMerge), "only");
+  table->Insert("l", PackTrailer(2, EntryKind::kPut), "another key's");
+  EXPECT_EQ(Ask(*table, "k", 9), (Asked{false, 0, "", {"only"}}));
+  EXPECT_EQ(Ask(*table, "k", 2), (Asked{false, 0, "", {}}));
+}
+
+TEST(MemtableLookup, MergesOutliveTheMemtable) {
+  LookupResult result;
+  {
+    const auto table = std::make_shared<Memtable>();
+    table->Insert("k", PackTrailer(1, EntryKind::kMerge), "operands");
+    EXPECT_FALSE(table->Get({"k", 0, 1}, &result));
+  }
+  ASSERT_EQ(result.merges.size(), 1u);
+  EXPECT_EQ(result.merges[0].operands, "operands");
+}
+
+TEST(MemtableLookup, ARangeDeleteFinishesItForItsKeysAndNothingNewer) {
+  const auto table = std::make_shared<Memtable>();
+  table->Insert("b", PackTrailer(1, EntryKind::kPut), "old");
+  table->Insert("d", PackTrailer(2, EntryKind::kPut), "behind its end");
+  table->InsertRangeDelete("b", "d", 3);
+  table->Insert("b", PackTrailer(4, EntryKind::kMerge), "new");
+  const uint64_t deleted = PackTrailer(3, EntryKind::kRangeDelete);
+  EXPECT_EQ(Ask(*table, "b", 2), (Asked{true, PackTrailer(1, EntryKind::kPut), "old", {}}));
+  EXPECT_EQ(Ask(*table, "b", 3), (Asked{true, deleted, "", {}}));
+  EXPECT_EQ(Ask(*table, "b", 4), (Asked{true, deleted, "", {"new"}}));
+  EXPECT_EQ(Ask(*table, "c", 9), (Asked{true, deleted, "", {}})) << "it has no entry at all";
+  EXPECT_EQ(Ask(*table, "a", 9), (Asked{false, 0, "", {}}));
+  EXPECT_EQ(Ask(*table, "d", 9).value, "behind its end");
+}
+
+// Against what a walk through all operations, the newest first, says.
+TEST(MemtableLookup, AgreesWithAWalkThroughAllOperations) {
+  struct Operation {
+    EntryKind kind;
+    std::string key, end;
+  };
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const auto table = std::make_shared<Memtable>();
+    std::vector<Operation> operations;
+    const auto key = [&random] {
+      return std::string(1, static_cast<char>('a' + random.Uniform(9)));
+    };
+    for (LogPos position = 1; position <= 50; ++position) {
+      Operation made{static_cast<EntryKind>(random.Uniform(4)), key(), key() + "x"};
+      if (made.end < made.key) std::swap(made.key, made.end);
+      if (made.kind == EntryKind::kRangeDelete) {
+        table->InsertRangeDelete(made.key, made.end, position);
+      } else {
+        table->Insert(made.key, PackTrailer(position, made.kind), std::to_string(position));
+      }
+      operations.push_back(made);
+    }
+    for (int i = 0; i < 200; ++i) {
+      const std::string wanted = key() + (random.OneIn(2) ? "x" : "");
+      const LogPos at = random.Uniform(52);
+      Asked expected{false, 0, "", {}};
+      for (LogPos position = std::min<LogPos>(at, operations.size()); position > 0; --position) {
+        const Operation& made = operations[position - 1];
+        const bool range = made.kind == EntryKind::kRangeDelete;
+        if (range ? wanted < made.key || wanted >= made.end : wanted != made.key) continue;
+        if (made.kind == EntryKind::kMerge) {
+          expected.merges.push_back(std::to_string(position));
+          continue;
+        }
+        expected.finished = true;
+        expected.trailer = PackTrailer(position, made.kind);
+        if (!range) expected.value = std::to_string(position);
+        break;
+      }
+      ASSERT_EQ(Ask(*table, wanted, at), expected) << wanted << " at " << at;
+    }
+  }
+}
+
+TEST(RangeDeletes, ConcurrentReadersSeeEachRangeWholeFromItsInsertionOn) {
+  Arena arena;
+  RangeDeletes deletes(&arena);
+  constexpr LogPos kLast = 300;
+  std::atomic<LogPos> inserted{0};
+  std::vector<std::thread> readers;
+  for (int thread = 0; thread < 2; ++thread) {
+    readers.emplace_back([&] {
+      for (LogPos before = 0; before < kLast;) {
+        before = inserted.load(std::memory_order_acquire);
+        for (const char* key : {"b", "bb", "m", "y"}) {
+          EXPECT_EQ(deletes.Covering(key, before), before) << key;
+        }
+        EXPECT_EQ(deletes.Covering("a", kPositionMax), 0u);
+        EXPECT_EQ(deletes.Covering("z", kPositionMax), 0u);
+      }
+    });
+  }
+  for (LogPos position = 1; position <= kLast; ++position) {
+    deletes.Insert("b", "z", position);
+    inserted.store(position, std::memory_order_release);
+  }
+  for (std::thread& reader : readers) reader.join();
+}
+
+}  // namespace
+}  // namespace logwood
