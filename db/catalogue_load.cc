@@ -3,6 +3,7 @@
 #include "db/damage.h"
 #include "db/file_names.h"
 #include "util/batch_codec.h"
+#include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/segment_reader.h"
 #include "wal/segments.h"
@@ -10,6 +11,14 @@
 namespace logwood {
 
 namespace {
+
+Status CheckOperationsAt(const SegmentReader& reader, const SegmentSummary& segment,
+                         uint64_t offset, std::string_view operations) {
+  Status checked = CheckOperations(operations);
+  if (checked.ok()) return checked;
+  const std::string where = LogFileName(segment.number) + ":" + std::to_string(offset);
+  return WithWriter(checked.WithContext(where), reader.file_writer());
+}
 
 // The segment's records that change the catalogue, up to `last`. Fails where not all can be read.
 Status ApplyRecords(SegmentReader* reader, const SegmentSummary& segment, LogPos last,
@@ -29,9 +38,7 @@ Status ApplyRecords(SegmentReader* reader, const SegmentSummary& segment, LogPos
     }
     position = record.position;
     if ((record.flags & kFlagCatalogue) == 0) continue;
-    RETURN_IF_ERROR(
-        CheckOperations(record.operations)
-            .WithContext(LogFileName(segment.number) + ":" + std::to_string(reader->offset())));
+    RETURN_IF_ERROR(CheckOperationsAt(*reader, segment, reader->offset(), record.operations));
     catalogue->Apply(record.operations, position);
   }
   return Status::Ok();
@@ -52,9 +59,7 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
     if (!why.ok() && !IsDamage(why)) return why;
     if (!why.ok()) continue;
     const SegmentHeader& header = (*reader)->header();
-    RETURN_IF_ERROR(
-        CheckOperations(header.catalogue)
-            .WithContext(LogFileName(segment.number) + ":" + std::to_string(kCatalogueOffset)));
+    RETURN_IF_ERROR(CheckOperationsAt(**reader, segment, kCatalogueOffset, header.catalogue));
     catalogue->Apply(header.catalogue, header.catalogue_position);
     RETURN_IF_ERROR(ApplyRecords(reader->get(), segment, last, catalogue));
     break;

@@ -155,7 +155,7 @@ Result<Edit> Edit::Decode(std::string_view bytes) {
     if (!in.ok()) return Status::Corruption("edit: a field is cut off");
     if (tag % 2 == 1 && tag > kDurableSegment) {
       return Status::NotSupported("edit: field " + std::to_string(tag) +
-                                  " is not known to this version; a newer one wrote it");
+                                  " is not known to this version");
     }
     if (!DecodeField(tag, &body, &edit) || !body.ok() || !body.empty()) {
       return Status::Corruption("edit: field " + std::to_string(tag) + " cannot be read");

@@ -99,6 +99,7 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
                    DecodeFileHeader(bytes, FileKind::kManifest, path, for_writing));
 
   ManifestContents contents;
+  contents.writer = header.writer;
   contents.state.number = number;
   contents.state.chain = FirstManifestChain(header.id);
   std::string_view file(bytes);
@@ -118,7 +119,9 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
       break;
     }
     auto edit = Edit::Decode(frame->body);
-    if (!edit.ok()) return edit.status().WithContext(At(path, offset, "edit"));
+    if (!edit.ok()) {
+      return WithWriter(edit.status().WithContext(At(path, offset, "edit")), header.writer);
+    }
     contents.state.edits++;
     contents.state.chain = frame->chain;
     contents.edits.push_back(std::move(*edit));

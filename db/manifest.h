@@ -49,6 +49,7 @@ class ManifestWriter {
 };
 
 struct ManifestContents {
+  uint32_t writer = 0;  // the Logwood that wrote the file, for messages; 0: not said
   ManifestState state;  // after the last good edit
   std::vector<Edit> edits;
   std::vector<uint64_t> offsets;      // where each edit begins in the file

@@ -31,6 +31,7 @@ class ManifestScanner {
     auto header = DecodeFileHeader(file_, FileKind::kManifest, name, /*for_writing=*/false);
     scan_.header_ok = header.ok();
     if (header.ok()) {
+      writer_ = header->writer;
       scan_.state.chain = FirstManifestChain(header->id);
       return Status::Ok();
     }
@@ -57,7 +58,8 @@ class ManifestScanner {
       scan_.edits.push_back(std::move(*edit));
       ++scan_.state.edits;
     } else {
-      scan_.gaps.push_back({at, at + frame->size(), std::string(edit.status().message())});
+      scan_.gaps.push_back(
+          {at, at + frame->size(), std::string(WithWriter(edit.status(), writer_).message())});
     }
     scan_.state.chain = frame->chain;
     read_.push_back(frame->chain);
@@ -80,6 +82,7 @@ class ManifestScanner {
 
   const std::string_view file_;
   ManifestScan scan_;
+  uint32_t writer_ = 0;         // of the header, for messages
   std::vector<uint64_t> read_;  // the chains of the good frames
   bool first_on_trust_ = false;
   bool trust_next_ = false;

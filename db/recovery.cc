@@ -5,6 +5,7 @@
 #include "db/damage.h"
 #include "db/file_names.h"
 #include "db/fold.h"
+#include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
 #include "wal/segments.h"
@@ -104,6 +105,7 @@ Result<TreeState> LoadTree(FileSystem* fs, const std::string& path, bool for_wri
   ASSIGN_OR_RETURN(tree.root, ReadRoot(fs, path, for_writing));
   const Root root = tree.root;
   ASSIGN_OR_RETURN(ManifestContents contents, ReadManifest(fs, path, root.manifest, for_writing));
+  tree.manifest_writer = contents.writer;
   std::map<uint64_t, std::pair<int, TableMeta>> live;
   const std::string name = JoinPath(path, ManifestFileName(root.manifest));
   for (size_t i = 0; i < contents.edits.size(); ++i) {
@@ -132,8 +134,9 @@ Result<Settings> SettingsOf(const Options& options, const std::string& path,
                             const TreeState& tree) {
   Result<Settings> settings = ResolveSettings(options, tree.settings);
   if (settings.ok() || settings.status().Is(StatusCode::kInvalidArgument)) return settings;
-  return settings.status().WithContext(JoinPath(path, ManifestFileName(tree.root.manifest)) + ":" +
-                                       std::to_string(tree.settings_offset));
+  const std::string where = JoinPath(path, ManifestFileName(tree.root.manifest)) + ":" +
+                            std::to_string(tree.settings_offset);
+  return WithWriter(settings.status().WithContext(where), tree.manifest_writer);
 }
 
 // The newest segment header names the manifest state it followed; a manifest that has fewer edits

@@ -35,6 +35,7 @@ struct TreeState {
   Root root;
   std::string settings;
   uint64_t settings_offset = 0;  // of the edit in the manifest that says them; 0: unknown
+  uint32_t manifest_writer = 0;  // the Logwood that wrote the manifest; 0: not said
   std::vector<Epoch> epochs;
   TablesState tables;
   uint64_t first_segment = 0;

@@ -6,6 +6,7 @@
 #include "db/file_names.h"
 #include "db/fold.h"
 #include "util/batch_codec.h"
+#include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/segments.h"
 
@@ -37,8 +38,9 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
   if (survey.has_header() && survey.probe().decoded.catalogue_bytes == survey.catalogue().size()) {
     const Status readable = CheckOperations(survey.catalogue());
     if (readable.Is(StatusCode::kNotSupported)) {
-      return readable.WithContext(LogFileName(segment.number) + ":" +
-                                  std::to_string(kCatalogueOffset));
+      return WithWriter(readable.WithContext(LogFileName(segment.number) + ":" +
+                                             std::to_string(kCatalogueOffset)),
+                        survey.probe().decoded.writer);
     }
     catalogue->AddSnapshot(survey.probe().header().catalogue_position, survey.first_position(),
                            survey.catalogue());

@@ -77,7 +77,7 @@ class Resolver {
     RETURN_IF_ERROR(std::move(status_));
     if (!stored_.empty()) {
       return Status::NotSupported("stored settings: this version does not know \"" +
-                                  stored_.begin()->first + "\"; a newer one wrote it");
+                                  stored_.begin()->first + "\"");
     }
     return Status::Ok();
   }

@@ -36,8 +36,8 @@ Result<BlockRef> Decompress(const BlockSource& source, uint64_t offset, std::str
 }
 
 Status NewerFormat(const BlockSource& source, uint64_t offset, const std::string& what) {
-  return Status::NotSupported(source.path + ":" + std::to_string(offset) + ": " + what +
-                              ": a newer version of Logwood wrote it");
+  return WithWriter(Status::NotSupported(source.path + ":" + std::to_string(offset) + ": " + what),
+                    source.writer);
 }
 
 Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBlock& block,

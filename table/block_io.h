@@ -31,6 +31,7 @@ struct BlockSource {
   const RandomAccessFile* file = nullptr;
   std::string path;
   Id128 id;
+  uint32_t writer = 0;  // of the file header, for messages; 0: not said
 };
 
 // Reads exactly `size` bytes; a file that ends before is kCorruption.

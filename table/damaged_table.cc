@@ -45,6 +45,7 @@ Status DamagedTable::Identify(const TableMeta* meta) {
       DecodeFileHeader(bytes, FileKind::kTable, source_.path, /*for_writing=*/false);
   if (header.ok()) {
     source_.id = header->id;
+    source_.writer = header->writer;
     if (meta == nullptr || meta->id == source_.id) return Status::Ok();
     return TableDamage(source_.path, 24,
                        "is table " + source_.id.ToString() + ", expected " + meta->id.ToString());
@@ -60,7 +61,8 @@ Status DamagedTable::Identify(const TableMeta* meta) {
   RETURN_IF_ERROR(ReadExactly(source_, file_bytes_ - kFooterBytes, kFooterBytes, footer.data()));
   const Id128 id = {LoadFixed<uint64_t>(footer.data() + kFooterIdOffset),
                     LoadFixed<uint64_t>(footer.data() + kFooterIdOffset + 8)};
-  if (!DecodeFooter(footer, id, file_bytes_, source_.path).ok()) return header.status();
+  if (!DecodeFooter(footer, id, file_bytes_, source_.path, source_.writer).ok())
+    return header.status();
   source_.id = id;
   return Status::Ok();
 }
@@ -72,7 +74,7 @@ Status DamagedTable::ReadParts() {
   if (file_bytes_ >= kTableBytesMin) {
     std::string bytes(kFooterBytes, '\0');
     RETURN_IF_ERROR(ReadExactly(source_, file_bytes_ - kFooterBytes, kFooterBytes, bytes.data()));
-    footer = DecodeFooter(bytes, source_.id, file_bytes_, source_.path);
+    footer = DecodeFooter(bytes, source_.id, file_bytes_, source_.path, source_.writer);
     if (!footer.ok() && !IsDamage(footer.status())) return footer.status();
   }
   if (!footer.ok()) {

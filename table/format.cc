@@ -61,7 +61,7 @@ std::string Footer::Encode(const Id128& id) const {
 }
 
 Result<Footer> DecodeFooter(std::string_view bytes, const Id128& id, uint64_t file_bytes,
-                            std::string_view path) {
+                            std::string_view path, uint32_t writer) {
   const uint64_t footer_at = file_bytes - kFooterBytes;
   if (bytes.size() != kFooterBytes ||
       LoadFixed<uint64_t>(bytes.data() + kFooterMagicAt) != kTableMagic) {
@@ -86,7 +86,9 @@ Result<Footer> DecodeFooter(std::string_view bytes, const Id128& id, uint64_t fi
   footer.file_bytes = from.Fixed64();
   const uint64_t reserved = from.Fixed64();
   if (footer.range_deletes != BlockHandle{} || reserved != 0) {
-    return Status::NotSupported(std::string(path) + ": table holds range deletes or a newer part");
+    return WithWriter(Status::NotSupported(std::string(path) + ":" + std::to_string(footer_at) +
+                                           ": range deletes or another part that is unknown"),
+                      writer);
   }
   if (footer.file_bytes != file_bytes) return TableDamage(path, footer_at, "file size differs");
   if (const char* problem = LayoutProblem(footer, footer_at)) {

@@ -55,9 +55,9 @@ struct Footer {
 };
 
 // Checks magic, checksum, and that the parts tile the file. `bytes` are the last kFooterBytes of a
-// file of `file_bytes`, whose header says `id`.
+// file of `file_bytes`, whose header says `id` and `writer`.
 Result<Footer> DecodeFooter(std::string_view bytes, const Id128& id, uint64_t file_bytes,
-                            std::string_view path);
+                            std::string_view path, uint32_t writer);
 
 // kCorruption: "path:offset: what".
 Status TableDamage(std::string_view path, uint64_t offset, std::string_view what);

@@ -138,11 +138,13 @@ Result<std::shared_ptr<TableReader>> TableReader::Open(std::unique_ptr<RandomAcc
                    DecodeFileHeader({header_bytes, kFileHeaderBytes}, FileKind::kTable,
                                     s.source.path, /*for_writing=*/false));
   s.source.id = header.id;
+  s.source.writer = header.writer;
   Tail tail;
   RETURN_IF_ERROR(ReadTail(s.source, s.file_bytes, &tail));
   const std::string_view footer_bytes =
       std::string_view(tail.bytes).substr(tail.bytes.size() - kFooterBytes);
-  ASSIGN_OR_RETURN(s.footer, DecodeFooter(footer_bytes, header.id, s.file_bytes, s.source.path));
+  ASSIGN_OR_RETURN(
+      s.footer, DecodeFooter(footer_bytes, header.id, s.file_bytes, s.source.path, header.writer));
   RETURN_IF_ERROR(ReadProperties(s.source, s.footer, tail, &s.properties));
   if (meta != nullptr) {
     RETURN_IF_ERROR(CheckMeta(s.source, s.file_bytes, s.footer, s.properties, *meta));

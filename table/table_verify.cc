@@ -221,7 +221,8 @@ void TableVerifier::CheckFooter() {
   const uint64_t offset = s_.file_bytes - kFooterBytes;
   Status status;
   if (Read(offset, kFooterBytes, &bytes_, &status)) {
-    status = DecodeFooter(bytes_, s_.source.id, s_.file_bytes, s_.source.path).status();
+    status = DecodeFooter(bytes_, s_.source.id, s_.file_bytes, s_.source.path, s_.source.writer)
+                 .status();
   }
   if (!status.ok()) NoteTable(std::move(status), offset);
 }

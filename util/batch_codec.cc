@@ -44,8 +44,7 @@ Status BatchReader::status() const {
   if (ok_) return Status::Ok();
   const auto kind = static_cast<unsigned char>(*at_);
   if (kind <= kEntryKindMax) return Status::Corruption("batch: its operations cannot be read");
-  return Status::NotSupported("operation kind " + std::to_string(kind) +
-                              " is unknown: a newer version of Logwood wrote it");
+  return Status::NotSupported("operation kind " + std::to_string(kind) + " is unknown");
 }
 
 Status CheckOperations(std::string_view operations) {

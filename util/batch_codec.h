@@ -49,6 +49,7 @@ class BatchReader {
   // False once bytes were met that are no operation.
   bool ok() const { return ok_; }
   // Why: kNotSupported where they begin with a kind this build does not know, else kCorruption.
+  // Neither names the file: who read it there adds place and writer (WithWriter).
   Status status() const;
   // Bytes not yet walked over. When not ok, they begin with the bad operation.
   size_t remaining() const { return static_cast<size_t>(end_ - at_); }

@@ -109,4 +109,13 @@ Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::
   return header;
 }
 
+Status WithWriter(const Status& status, uint32_t writer) {
+  if (!status.Is(StatusCode::kNotSupported)) return status;
+  std::string text(status.message());
+  text += writer == 0 ? "; a newer version of Logwood wrote it"
+                      : "; written by Logwood " + VersionText(writer) + ", this is " +
+                            VersionText(WriterOfThisBuild());
+  return Status::NotSupported(text);
+}
+
 }  // namespace logwood

@@ -47,4 +47,9 @@ struct FileHeader {
 Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::string_view file,
                                     bool for_writing);
 
+// A refusal of what this build does not know within a file, with the Logwood that its header says
+// wrote it: "...; written by Logwood 0.3.0, this is 0.1.0"; 0: "...; a newer version of Logwood
+// wrote it". A status other than kNotSupported as it is.
+Status WithWriter(const Status& status, uint32_t writer);
+
 }  // namespace logwood

@@ -76,6 +76,7 @@ Result<DecodedHeader> DecodeOneHeader(std::string_view bytes, std::string_view f
   DecodedHeader decoded;
   SegmentHeader& header = decoded.header;
   header.file_id = opening->id;
+  decoded.writer = opening->writer;
   uint64_t stored = LoadFixed<uint64_t>(bytes.data() + kHeaderChecksumAt);
   if (!ChecksumMatches(stored, Hash64(bytes.substr(0, kHeaderChecksumAt),
                                       ChecksumSeed(header.file_id, kHeaderChecksumAt)))) {

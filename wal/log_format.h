@@ -91,6 +91,7 @@ struct DecodedHeader {
   uint64_t catalogue_bytes = 0;
   uint64_t catalogue_checksum = 0;
   bool from_copy = false;  // the first one is damaged
+  uint32_t writer = 0;     // of the file header, for messages; 0: not said
 
   uint64_t records_offset() const { return kCatalogueOffset + catalogue_bytes; }
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "util/file_header.h"
 #include "util/internal_key.h"
 #include "util/status_macros.h"
 #include "wal/segment_chain.h"
@@ -290,8 +291,9 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
   if (record.position >= options_.from) {
     Status applied = apply_(record);
     if (applied.Is(StatusCode::kCorruption) || applied.Is(StatusCode::kNotSupported)) {
-      return applied.WithContext(Where(chain_[link].number, reader.offset()) + "position " +
-                                 std::to_string(record.position));
+      return WithWriter(applied.WithContext(Where(chain_[link].number, reader.offset()) +
+                                            "position " + std::to_string(record.position)),
+                        reader.file_writer());
     }
     RETURN_IF_ERROR(std::move(applied));
     ++result_.commits;

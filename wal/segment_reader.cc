@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "util/coding.h"
+#include "util/file_header.h"
 #include "util/hash.h"
 #include "util/status_macros.h"
 #include "wal/read_window.h"
@@ -80,7 +81,8 @@ Status SegmentReader::State::LoadCatalogue() {
 
 Outcome SegmentReader::State::Bad(StatusCode code, std::string_view what) {
   bad = true;
-  status = Status(code, name + ":" + std::to_string(offset) + ": " + std::string(what));
+  status = WithWriter(Status(code, name + ":" + std::to_string(offset) + ": " + std::string(what)),
+                      probe.decoded.writer);
   return Outcome::kBad;
 }
 
@@ -180,9 +182,8 @@ Outcome SegmentReader::State::Next(CommitRecord* record) {
 Outcome SegmentReader::State::Accept(const CommitRecord& record, uint64_t body_hash,
                                      uint64_t frame_bytes) {
   if ((record.flags & ~kFlagsKnown) != 0) {
-    return Bad(StatusCode::kNotSupported, "record has unknown flags " +
-                                              std::to_string(record.flags & ~kFlagsKnown) +
-                                              ": a newer version of Logwood wrote it");
+    return Bad(StatusCode::kNotSupported,
+               "record has unknown flags " + std::to_string(record.flags & ~kFlagsKnown));
   }
   if (record.position != next_position) {
     return Bad(StatusCode::kCorruption, "position " + std::to_string(record.position) +
@@ -307,6 +308,7 @@ Result<DamageEvidence> SegmentReader::LookBehindDamage() {
 void SegmentReader::LimitTo(uint64_t length) { state_->limit = length; }
 const SegmentHeader& SegmentReader::header() const { return state_->probe.header(); }
 const Status& SegmentReader::catalogue_status() const { return state_->catalogue_status; }
+uint32_t SegmentReader::file_writer() const { return state_->probe.decoded.writer; }
 bool SegmentReader::header_from_copy() const { return state_->probe.decoded.from_copy; }
 LogPos SegmentReader::durable_point() const { return state_->probe.durable_point(); }
 uint64_t SegmentReader::file_bytes() const { return state_->probe.file_bytes; }

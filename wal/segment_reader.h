@@ -42,6 +42,8 @@ class SegmentReader {
   const SegmentHeader& header() const;
   // kCorruption when the catalogue's bytes are damaged; the records are readable all the same.
   const Status& catalogue_status() const;
+  // The Logwood that wrote the file, for WithWriter (util/file_header.h).
+  uint32_t file_writer() const;
   // Where the header was read from its copy, because the first one is damaged.
   bool header_from_copy() const;
   // The better of the two slots and the header's own.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "util/coding.h"
+#include "util/file_header.h"
 #include "util/hash.h"
 #include "util/internal_key.h"
 #include "util/status_macros.h"
@@ -94,9 +95,9 @@ class RecordSurvey {
     std::string_view bytes;
     summary_.durable = std::max(summary_.durable, record.durable);
     if ((record.flags & ~kFlagsKnown) != 0) {
-      return Status::NotSupported(
-          path_ + ":" + std::to_string(at) + ": a record has unknown flags " +
-          std::to_string(record.flags & ~kFlagsKnown) + ": a newer version of Logwood wrote it");
+      return Status::NotSupported(path_ + ":" + std::to_string(at) +
+                                  ": a record has unknown flags " +
+                                  std::to_string(record.flags & ~kFlagsKnown));
     }
     const bool is_new = record.position >= next_position_;
     const LogPos position = record.position;
@@ -269,9 +270,12 @@ Result<SegmentSurvey::Summary> SegmentSurvey::Read(
   ReadWindow window(file->get());
   const uint64_t end = std::min(probe_.file_bytes, limits.length_max);
   const bool cut_short = limits.is_bounded() && probe_.file_bytes < limits.length_max;
-  return RecordSurvey(path_, &window, context_, has_header(), records_offset_,
-                      std::max(end, records_offset_), cut_short, limits, record, flaw)
-      .Run();
+  Result<Summary> summary =
+      RecordSurvey(path_, &window, context_, has_header(), records_offset_,
+                   std::max(end, records_offset_), cut_short, limits, record, flaw)
+          .Run();
+  if (!summary.ok()) return WithWriter(summary.status(), probe_.decoded.writer);
+  return summary;
 }
 
 }  // namespace logwood

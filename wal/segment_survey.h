@@ -76,7 +76,8 @@ class SegmentSurvey {
   };
   // All good records in order, and what is bad between them. A record that record() calls
   // kCorruption is a kCommit flaw; any other error of it ends the reading, kNotSupported with
-  // the place. The file is open only meanwhile: there may be more segments than descriptors.
+  // the place and the file's writer. The file is open only meanwhile: there may be more segments
+  // than descriptors.
   Result<Summary> Read(const Limits& limits,
                        const std::function<Status(const CommitRecord&)>& record,
                        const std::function<void(const SegmentFlaw&)>& flaw);

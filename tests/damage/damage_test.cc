@@ -256,7 +256,7 @@ void DamageTest::ReadTable(FileSystem* files, const std::string& name) {
                        TableReader::Open(std::move(file), name, nullptr, nullptr, nullptr));
   ASSERT_OK_AND_ASSIGN(const Footer footer,
                        DecodeFooter(std::string_view(bytes).substr(bytes.size() - kFooterBytes),
-                                    reader->id(), bytes.size(), name));
+                                    reader->id(), bytes.size(), name, /*writer=*/0));
   Table& table = tables_[name];
   table.data_end = footer.filter.size != 0 ? footer.filter.offset : footer.index.offset;
   const auto entries = reader->NewIterator({});

@@ -71,7 +71,7 @@ TEST(Edit, UnknownEvenTagsAreIgnored) {
 TEST(Edit, UnknownOddTagsAreRefusedByNumber) {
   const Status status = Edit::Decode(FullEdit().Encode() + Field(1'000'001, "x")).status();
   EXPECT_STATUS(kNotSupported, status);
-  EXPECT_NE(status.message().find("1000001"), std::string_view::npos) << status.ToString();
+  EXPECT_EQ(status.message(), "edit: field 1000001 is not known to this version");
 }
 
 TEST(Edit, CutAtAnyLengthIsRefusedOrAShorterEdit) {

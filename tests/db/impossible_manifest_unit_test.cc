@@ -6,6 +6,7 @@
 #include "db/recovery.h"
 #include "db/salvage.h"
 #include "tests/db/handmade_database.h"
+#include "tests/support/written_by.h"
 
 namespace logwood {
 namespace {
@@ -99,10 +100,18 @@ TEST_F(ImpossibleManifestTest, SettingsOutOfRangeHaveThePlaceOfTheEditThatReplac
 TEST_F(ImpossibleManifestTest, SettingsOfALaterVersionHaveAPlaceAndAreNoDamage) {
   first_.settings = "shape_of_things=1\n";
   Make();
-  ExpectPlace(StatusCode::kNotSupported, kFirstEditOffset, Open());
-  ExpectPlace(StatusCode::kNotSupported, kFirstEditOffset, OpenReadOnly());
+  const std::string bytes = db_.Bytes("000012.manifest");
   std::vector<Damage> damages;
-  ExpectPlace(StatusCode::kNotSupported, kFirstEditOffset, Check(&damages));
+  for (const bool said : {true, false}) {
+    db_.Replace("000012.manifest", test::WrittenBy(said ? test::kOtherWriter : 0, bytes));
+    for (const Status& status : {Open(), OpenReadOnly(), Check(&damages)}) {
+      ExpectPlace(StatusCode::kNotSupported, kFirstEditOffset, status);
+      EXPECT_TRUE(status.message().ends_with(
+          "know \"shape_of_things\"" +
+          (said ? test::NamesOtherWriter() : std::string(test::kNamesNoWriter))))
+          << status.ToString();
+    }
+  }
   EXPECT_TRUE(damages.empty());
 }
 

@@ -5,7 +5,9 @@
 
 #include "db/file_names.h"
 #include "db/manifest_frame.h"
+#include "db/manifest_scan.h"
 #include "tests/db/db_test_support.h"
+#include "tests/support/written_by.h"
 #include "util/coding.h"
 #include "util/faulty_file_system.h"
 #include "util/file_header.h"
@@ -314,6 +316,28 @@ TEST_F(ManifestTest, AnEditThatCannotBeReadHasItsPlace) {
   EXPECT_FALSE(status.ok());
   const std::string where = Path() + ":" + std::to_string(ends_[1]) + ": edit";
   EXPECT_NE(status.message().find(where), std::string_view::npos) << status.ToString();
+}
+
+TEST_F(ManifestTest, AFieldOfALaterVersionIsRefusedNamingWhatWroteIt) {
+  Write(2);
+  const std::string body("\x19\x01x", 3);  // 25, one byte
+  std::string length, chain;
+  PutFixed32(&length, static_cast<uint32_t>(body.size()));
+  PutFixed64(&chain, NextManifestChain(states_[1].chain, length, body));
+  const std::string bytes = bytes_ + length + chain + body;
+  const std::string what = Path() + ":" + std::to_string(ends_[1]) +
+                           ": edit: edit: field 25 is not known to this version";
+  const Status named = ReadWith(test::WrittenBy(test::kOtherWriter, bytes)).status();
+  EXPECT_STATUS(kNotSupported, named);
+  EXPECT_EQ(named.message(), what + test::NamesOtherWriter());
+  const Status not_said = ReadWith(test::WrittenBy(0, bytes)).status();
+  EXPECT_EQ(not_said.message(), what + std::string(test::kNamesNoWriter));
+  // Around which check and salvage read, where ROOT is gone.
+  EXPECT_OK(test::WriteFile(fs_.get(), Path(), test::WrittenBy(test::kOtherWriter, bytes)));
+  ASSERT_OK_AND_ASSIGN(const ManifestScan scan, ScanManifest(fs_.get(), "db", kNumber));
+  ASSERT_EQ(scan.gaps.size(), 1u);
+  EXPECT_EQ(scan.gaps[0].what,
+            "edit: field 25 is not known to this version" + test::NamesOtherWriter());
 }
 
 class RootTest : public testing::Test {

@@ -168,7 +168,7 @@ TEST(Settings, AStoredNameThisVersionDoesNotKnowIsRefusedByName) {
   const std::string stored = ResolveSettings(Options(), std::nullopt)->EncodeStored();
   const Status status = ResolveSettings(Options(), stored + "shape_of_things=1\n").status();
   EXPECT_STATUS(kNotSupported, status);
-  EXPECT_NE(status.message().find("shape_of_things"), std::string_view::npos);
+  EXPECT_EQ(status.message(), "stored settings: this version does not know \"shape_of_things\"");
 }
 
 TEST(Settings, AStoredValueOutOfRangeIsDamageUnlessAnotherIsGiven) {

@@ -1,5 +1,5 @@
 // Entries and operations of kinds that a later version may write: whoever meets one says
-// kNotSupported and where it lies, and nobody takes it for a value.
+// kNotSupported, where it lies and which Logwood wrote the file, and nobody takes it for a value.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -8,9 +8,11 @@
 #include <utility>
 #include <vector>
 
+#include "db/catalogue_load.h"
 #include "db/directory_check.h"
 #include "db/salvage.h"
 #include "tests/db/handmade_database.h"
+#include "tests/support/written_by.h"
 
 namespace logwood {
 namespace {
@@ -50,6 +52,7 @@ class UnknownKindTest : public testing::TestWithParam<int> {
     db_.BeginManifest(2, edit);
     db_.BeginSegment(3, 27);
     db_.CloseLog();
+    WrittenByAnother("000010.table");
   }
   // Commits 1 to 3, the second an operation of the kind.
   void MakeLog(int kind) {
@@ -65,7 +68,11 @@ class UnknownKindTest : public testing::TestWithParam<int> {
     db_.Put("c");
     db_.MarkDurable();
     db_.CloseLog();
+    WrittenByAnother("000003.log");
     place_ = "000003.log:" + std::to_string(db_.records.at(2).begin) + ":";
+  }
+  void WrittenByAnother(const std::string& name) {
+    db_.Replace(name, test::WrittenBy(test::kOtherWriter, db_.Bytes(name)));
   }
   void OpenDatabase() {
     Options options;
@@ -76,6 +83,8 @@ class UnknownKindTest : public testing::TestWithParam<int> {
     EXPECT_STATUS(kNotSupported, status);
     EXPECT_NE(status.message().find(place_), std::string_view::npos)
         << status.ToString() << ", expected " << place_;
+    const std::string ending = " is unknown" + test::NamesOtherWriter();
+    EXPECT_TRUE(status.message().ends_with(ending)) << status.ToString();
   }
   Status Check() { return CheckKindsTelling(&db_, ExpectNoKindDamage, ExpectNoKindDamage); }
   Status SalvageTo(const std::string& target) {
@@ -143,6 +152,7 @@ TEST_P(UnknownKindTest, ACompactionThatMeetsItLeavesItsTableAlone) {
 TEST_P(UnknownKindTest, ATableThatNoManifestNamesIsNoDamageEither) {
   MakeTable(1);
   db_.AddTable(50, {{"x", 3, "v", static_cast<EntryKind>(GetParam())}});
+  WrittenByAnother("000050.table");
   db_.Remove("ROOT");
   db_.Remove("000002.manifest");
   place_ = "000050.table:";
@@ -174,6 +184,34 @@ TEST_P(UnknownKindTest, CheckGoesOnBehindThem) {
   ExpectRefused(CheckKindsTelling(&db_, tell, IgnoreKindNote));
   EXPECT_TRUE(damaged.contains("000051.table"));
   EXPECT_FALSE(damaged.contains("000050.table"));
+}
+
+// Of the keyspaces, where the log has to say them: at a segment's beginning and in a commit.
+TEST_P(UnknownKindTest, AnOperationOnKeyspacesIsRefusedByWhoeverReadsThemFromTheLog) {
+  std::string operations = Catalogue::CreateOperations("a", 2);
+  operations[0] = static_cast<char>(GetParam());
+  for (const bool at_beginning : {true, false}) {
+    HandmadeDatabase db;
+    if (at_beginning) db.catalogue = operations;
+    db.BeginSegment(3);
+    db.Commit(at_beginning ? Catalogue::CreateOperations("a", 2) : operations, kFlagCatalogue);
+    db.CloseLog();
+    db.Replace("000003.log", test::WrittenBy(test::kOtherWriter, db.Bytes("000003.log")));
+    const uint64_t offset = at_beginning ? kCatalogueOffset : db.records.at(1).begin;
+    place_ = "000003.log:" + std::to_string(offset) + ": ";
+    SegmentSummary segment;
+    segment.number = 3;
+    segment.first_position = segment.last_position = 1;
+    segment.length = db.log_end().length;
+    Catalogue read;
+    ExpectRefused(ReadCatalogueFromLog(db.fs(), "db", {segment}, 1, &read));
+    SalvageOptions options;
+    options.fs = db.fs();
+    options.source = "db";
+    options.target = "saved";
+    options.report = [](const SalvageLoss&) {};
+    ExpectRefused(Salvage(options).status());
+  }
 }
 
 // A good checksum over what is no batch: damage of that commit alone.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "logwood/version.h"
 #include "util/coding.h"
 #include "util/file_header.h"
 #include "util/hash.h"
@@ -39,6 +40,10 @@ std::string WrittenBy(uint32_t writer, const std::string& bytes) {
   EXPECT_TRUE(WithFileHeader(bytes, *header) == bytes) << "reserved bytes, a checksum or the copy";
   header->writer = writer;
   return WithFileHeader(bytes, *header);
+}
+
+std::string NamesOtherWriter() {
+  return "; written by Logwood 4.5.6, this is " + std::string(Version());
 }
 
 }  // namespace logwood::test

@@ -6,6 +6,7 @@
 
 #include "table/block_builder.h"
 #include "tests/support/status_assert.h"
+#include "tests/support/written_by.h"
 #include "tests/table/table_test_support.h"
 
 namespace logwood::testing {
@@ -47,7 +48,7 @@ class BlockIoTest : public ::testing::Test {
 
   Result<BlockRef> Read(const BlockHandle& handle, BlockUse use = BlockUse::kBytes) {
     reader_.reads = 0;
-    return ReadBlock({&reader_, "000007.table", id_}, handle, use);
+    return ReadBlock({&reader_, "000007.table", id_, writer_}, handle, use);
   }
   // Says where it is, too.
   void ExpectDamage(const BlockHandle& handle, const std::string& what,
@@ -58,9 +59,23 @@ class BlockIoTest : public ::testing::Test {
               "000007.table:" + std::to_string(handle.offset) + ": " + what);
   }
 
+  // Says where it is and who wrote the file.
+  void ExpectRefused(const BlockHandle& handle, const std::string& what, BlockUse use) {
+    const std::string place = "000007.table:" + std::to_string(handle.offset) + ": ";
+    for (const uint32_t writer : {0U, test::kOtherWriter}) {
+      writer_ = writer;
+      const auto block = Read(handle, use);
+      ASSERT_STATUS(kNotSupported, block);
+      EXPECT_EQ(block.status().message(),
+                place + what +
+                    (writer == 0 ? std::string(test::kNamesNoWriter) : test::NamesOtherWriter()));
+    }
+  }
+
   std::shared_ptr<std::string> file_ = std::make_shared<std::string>(kBase, '\xee');
   StringSource reader_{file_};
   Id128 id_ = kTestId;
+  uint32_t writer_ = 0;
 };
 
 // Small ones and large ones are read in different ways.
@@ -135,11 +150,16 @@ TEST_F(BlockIoTest, BytesThatAreNoEntriesAreRefusedWhereEntriesAreWanted) {
 TEST_F(BlockIoTest, ACompressionOfALaterFormatIsNotSupportedAndNoDamage) {
   for (const size_t size : {100, 10'000}) {
     const BlockHandle handle = AppendStoredAs(Noise(size), 2);
-    const auto block = Read(handle);
-    ASSERT_STATUS(kNotSupported, block);
-    EXPECT_NE(block.status().message().find("000007.table:" + std::to_string(handle.offset)),
-              std::string_view::npos);
+    ExpectRefused(handle, "block compression is unknown", BlockUse::kBytes);
   }
+}
+
+TEST_F(BlockIoTest, AnEntryOfALaterKindIsNotSupportedAndNoDamage) {
+  BlockBuilder builder;
+  builder.Add("\x01k", PackTrailer(3, static_cast<EntryKind>(9)), "v");
+  ByteBuffer payload;
+  builder.Finish(&payload);
+  ExpectRefused(Append(payload.view()), "entry kind 9 is unknown", BlockUse::kData);
 }
 
 TEST_F(BlockIoTest, LiesAboutTheUncompressedSizeAreDamage) {

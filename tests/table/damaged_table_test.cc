@@ -8,6 +8,7 @@
 
 #include "tests/support/directory.h"
 #include "tests/support/status_assert.h"
+#include "tests/support/written_by.h"
 #include "tests/table/table_test_support.h"
 
 namespace logwood {
@@ -164,6 +165,25 @@ TEST_P(DamagedTableTest, WithoutAnIndexBlocksBehindADamagedOneAreFound) {
   ExpectAccountedFor(read);
   EXPECT_GE(read.entries.size(), Entries().size() * 3 / 4);
   EXPECT_EQ(read.entries.back().key, Entries().back().key);
+}
+
+// What a later version may write there is no damage; who wrote it the header says, where it is
+// whole.
+TEST_P(DamagedTableTest, AFooterOfALaterFormatIsNotSupportedAndNamesWhatWroteIt) {
+  const size_t footer_at = bytes_.size() - kFooterBytes;
+  ASSERT_OK_AND_ASSIGN(Footer footer,
+                       DecodeFooter(std::string_view(bytes_).substr(footer_at), testing::kTestId,
+                                    bytes_.size(), kPath, /*writer=*/0));
+  footer.range_deletes = {kFileHeaderBytes, 100};
+  std::string newer = test::WrittenBy(
+      test::kOtherWriter, bytes_.substr(0, footer_at) + footer.Encode(testing::kTestId));
+  const Status named = ReadAll(newer, true).status;
+  EXPECT_STATUS(kNotSupported, named);
+  EXPECT_TRUE(named.message().ends_with(test::NamesOtherWriter())) << named.ToString();
+  newer[0] ^= 1;
+  const Status not_said = ReadAll(newer, true).status;
+  EXPECT_STATUS(kNotSupported, not_said);
+  EXPECT_TRUE(not_said.message().ends_with(test::kNamesNoWriter)) << not_said.ToString();
 }
 
 TEST_P(DamagedTableTest, AnotherTableUnderItsNameIsNotTaken) {

@@ -4,6 +4,7 @@
 
 #include "table/format.h"
 #include "tests/support/status_assert.h"
+#include "tests/support/written_by.h"
 #include "tests/table/table_test_support.h"
 
 namespace logwood::testing {
@@ -163,6 +164,30 @@ TEST(TableDamageTest, NewerVersionAndUnknownFlagsAreNotSupported) {
     table.bytes->replace(0, kFileHeaderBytes, header.Encode());
     EXPECT_TRUE(table.Open().status().Is(StatusCode::kNotSupported));
   }
+}
+
+// A footer that names what this build can not read.
+TEST(TableDamageTest, APartOfALaterFormatIsNotSupportedAndNamesWhatWroteIt) {
+  BuiltTable table = BuildTable(SmallEntries(), {});
+  const std::string good = *table.bytes;
+  const size_t footer_at = good.size() - kFooterBytes;
+  ASSERT_OK_AND_ASSIGN(Footer footer,
+                       DecodeFooter(std::string_view(good).substr(footer_at), kTestId, good.size(),
+                                    "000007.table", /*writer=*/0));
+  footer.range_deletes = {kFileHeaderBytes, 100};
+  const std::string newer = good.substr(0, footer_at) + footer.Encode(kTestId);
+  const std::string what = "000007.table:" + std::to_string(footer_at) +
+                           ": range deletes or another part that is unknown";
+  *table.bytes = test::WrittenBy(test::kOtherWriter, newer);
+  EXPECT_STATUS(kNotSupported, table.Open());
+  EXPECT_EQ(table.Open().status().message(), what + test::NamesOtherWriter());
+  *table.bytes = test::WrittenBy(0, newer);
+  EXPECT_EQ(table.Open().status().message(), what + std::string(test::kNamesNoWriter));
+  // It came since the table was opened.
+  *table.bytes = test::WrittenBy(test::kOtherWriter, good);
+  ASSERT_OK_AND_ASSIGN(const auto reader, table.Open());
+  *table.bytes = test::WrittenBy(test::kOtherWriter, newer);
+  EXPECT_EQ(reader->Verify(nullptr, nullptr, nullptr).message(), what + test::NamesOtherWriter());
 }
 
 // Two blocks of one size change places: the offset in the checksum's seed tells.

@@ -122,5 +122,20 @@ TEST(FileHeader, RefusalsNameWhatWroteTheFile) {
   }
 }
 
+TEST(FileHeader, ARefusalWithinTheFileNamesWhatWroteIt) {
+  const Status refusal = Status::NotSupported("000007.table:64: entry kind 9 is unknown");
+  const Status named = WithWriter(refusal, 0x000300);
+  EXPECT_TRUE(named.Is(StatusCode::kNotSupported));
+  EXPECT_EQ(named.message(), std::string(refusal.message()) +
+                                 "; written by Logwood 0.3.0, this is " + std::string(Version()));
+  const Status not_said = WithWriter(refusal, 0);
+  EXPECT_TRUE(not_said.Is(StatusCode::kNotSupported));
+  EXPECT_EQ(not_said.message(),
+            std::string(refusal.message()) + "; a newer version of Logwood wrote it");
+  const Status damage = Status::Corruption("000007.table:64: block too short");
+  EXPECT_EQ(WithWriter(damage, 0x000300).ToString(), damage.ToString());
+  EXPECT_TRUE(WithWriter(Status::Ok(), 0x000300).ok());
+}
+
 }  // namespace
 }  // namespace logwood

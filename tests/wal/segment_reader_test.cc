@@ -1,5 +1,6 @@
 #include "wal/segment_reader.h"
 
+#include "tests/support/written_by.h"
 #include "tests/wal/log_test_support.h"
 #include "util/faulty_file_system.h"
 #include "util/random.h"
@@ -156,12 +157,41 @@ TEST(SegmentReaderTest, UnknownFlagOfAGoodRecordIsANewerFormat) {
   record.time_us = kTestTimeUs + 100;
   record.flags = 1u << 9;
   AppendFrame(&log, record, log.writer().history_hash());
-  auto reader = OpenReader(log.fs(), 1);
-  EXPECT_EQ(reader->Next(&record), Outcome::kRecord);
-  EXPECT_EQ(reader->Next(&record), Outcome::kBad);
-  EXPECT_TRUE(reader->status().Is(StatusCode::kNotSupported)) << reader->status().ToString();
-  Result<ReplayResult> replay = ReplayLog(log.fs(), log.Options(), IgnoreCommit);
-  EXPECT_TRUE(replay.status().Is(StatusCode::kNotSupported)) << "never treated as a tail";
+  const std::string bytes = ReadWhole(log.fs(), LogPath(1));
+  for (const bool said : {true, false}) {
+    WriteWhole(log.fs(), LogPath(1), test::WrittenBy(said ? test::kOtherWriter : 0, bytes));
+    auto reader = OpenReader(log.fs(), 1);
+    EXPECT_EQ(reader->Next(&record), Outcome::kRecord);
+    EXPECT_EQ(reader->Next(&record), Outcome::kBad);
+    EXPECT_TRUE(reader->status().Is(StatusCode::kNotSupported)) << reader->status().ToString();
+    EXPECT_EQ(reader->status().message(),
+              "000001.log:" + std::to_string(log.records()[0].end) +
+                  ": record has unknown flags 512" +
+                  (said ? test::NamesOtherWriter() : std::string(test::kNamesNoWriter)));
+    Result<ReplayResult> replay = ReplayLog(log.fs(), log.Options(), IgnoreCommit);
+    EXPECT_TRUE(replay.status().Is(StatusCode::kNotSupported)) << "never treated as a tail";
+    EXPECT_EQ(replay.status().message(), reader->status().message());
+  }
+}
+
+TEST(SegmentReaderTest, WhatReplaysCallerRefusesNamesPlaceAndWriter) {
+  TestLog log;
+  log.Begin(1);
+  log.Append(2);
+  log.Begin(2);
+  log.Append(2);
+  // Each segment may be of another release.
+  WriteWhole(log.fs(), LogPath(2),
+             test::WrittenBy(test::kOtherWriter, ReadWhole(log.fs(), LogPath(2))));
+  const auto refuse = [](const CommitRecord& record) {
+    return record.position == 4 ? Status::NotSupported("kind 9 is unknown") : Status::Ok();
+  };
+  const Status status = ReplayLog(log.fs(), log.Options(), refuse).status();
+  EXPECT_TRUE(status.Is(StatusCode::kNotSupported)) << status.ToString();
+  const std::string place = "000002.log:" + std::to_string(log.records()[3].begin);
+  EXPECT_NE(status.message().find(place), std::string_view::npos) << status.ToString();
+  EXPECT_TRUE(status.message().ends_with("kind 9 is unknown" + test::NamesOtherWriter()))
+      << status.ToString();
 }
 
 TEST(SegmentReaderTest, GoodRecordsThatMayNotFollowAreBad) {

@@ -2,6 +2,7 @@
 // left out or come again, those of a newer format; and where its reading fails.
 #include <gtest/gtest.h>
 
+#include "tests/support/written_by.h"
 #include "tests/wal/log_test_support.h"
 #include "util/faulty_file_system.h"
 #include "util/internal_key.h"
@@ -40,6 +41,10 @@ class SegmentSurveyGapsTest : public testing::Test {
   void Flip(uint64_t offset) {
     const std::string bytes = ReadWhole(log_.fs(), LogPath(5));
     Poke(log_.fs(), LogPath(5), offset, std::string(1, static_cast<char>(bytes[offset] ^ 0x10)));
+  }
+  void WrittenByAnother() {
+    const std::string bytes = ReadWhole(log_.fs(), LogPath(5));
+    WriteWhole(log_.fs(), LogPath(5), test::WrittenBy(test::kOtherWriter, bytes));
   }
   void DamageRecord(LogPos position) { Flip(log_.records()[position - 1].end - 1); }
   // A whole frame where the trailer was; returns where it ends.
@@ -161,22 +166,29 @@ TEST_F(SegmentSurveyGapsTest, ARecordOfANewerFormatEndsTheReadingWithItsPlace) {
   CommitRecord record = RecordAt(9);
   record.flags = 1u << 9;
   ReplaceTrailer(record);
+  WrittenByAnother();
   const Status status = Survey({});
   EXPECT_TRUE(status.Is(StatusCode::kNotSupported)) << status.ToString();
-  const std::string where =
-      LogPath(5) + ":" + std::to_string(log_.segments()[0].trailer_begin) + ": ";
-  EXPECT_TRUE(status.message().starts_with(where)) << status.ToString();
+  const std::string what = LogPath(5) + ":" + std::to_string(log_.segments()[0].trailer_begin) +
+                           ": a record has unknown flags 512";
+  EXPECT_EQ(status.message(), what + test::NamesOtherWriter());
   EXPECT_EQ(positions_.size(), 8u) << "what precedes it was handed on";
+  // Slots do not say who wrote the file.
+  Flip(100);
+  Flip(kHeaderCopyOffset + 100);
+  EXPECT_EQ(Survey({}).message(), what + std::string(test::kNamesNoWriter));
 }
 
 TEST_F(SegmentSurveyGapsTest, WhatItsReaderDoesNotSupportHasThePlaceAndOtherErrorsAreItsOwn) {
   refused_ = 3;
   refusal_ = Status::NotSupported("a newer batch");
+  WrittenByAnother();
   const Status newer = Survey({});
   EXPECT_TRUE(newer.Is(StatusCode::kNotSupported));
   const std::string where =
       LogPath(5) + ":" + std::to_string(log_.records()[2].begin) + ": position 3";
   EXPECT_NE(newer.message().find(where), std::string_view::npos) << newer.ToString();
+  EXPECT_TRUE(newer.message().ends_with(test::NamesOtherWriter())) << newer.ToString();
   refusal_ = Status::Busy("enough");
   EXPECT_EQ(Survey({}).ToString(), refusal_.ToString());
   ExpectPositions({1, 2, 3});
