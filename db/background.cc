@@ -155,11 +155,9 @@ Status Background::FlushOnce() {
     event.bytes_in += s.memtable->raw_bytes();
     event.entries_in += s.memtable->entries();
   }
-  const uint64_t durable_segment = *edit.durable_segment;
   RETURN_IF_ERROR(CommitEdit(std::move(edit), sealed.size()));
   sealed.clear();
   ArmTrim();
-  durable_segment_.store(durable_segment, std::memory_order_relaxed);
   UpdateBacklog();
   CollectLog();
   CollectTables();
@@ -399,16 +397,17 @@ void Background::TrimMemory() {
 // Flushes record it in their edits; this is for logs that are not flushed for a while.
 Status Background::RecordDurableSegment() {
   uint64_t number = parts_.log->durable_segment();
-  if (number <= durable_segment_.load(std::memory_order_relaxed)) return Status::Ok();
+  if (number <= parts_.tree->versions().durable_segment()) return Status::Ok();
   Edit edit;
   edit.durable_segment = number;
   // A proof beside the segment's own marks, which a cut file loses with its commits.
   edit.durable = parts_.log->durable();
   RETURN_IF_ERROR(CommitEdit(std::move(edit), 0));
-  durable_segment_.store(number, std::memory_order_relaxed);
+  CollectLog();
   return Status::Ok();
 }
 
+// Only segments before the one that the manifest says is durable go (invariant 30).
 void Background::CollectLog() {
   SegmentNeeds needs;
   needs.tables_position = parts_.tree->versions().tables_state().position;
@@ -417,11 +416,12 @@ void Background::CollectLog() {
   // The manifest's word bounds the decision: it relies on its first segment even if that one turned
   // out empty.
   const uint64_t relied_on = parts_.tree->versions().first_segment();
+  const uint64_t durable = parts_.tree->versions().durable_segment();
   std::vector<RetainedSegment> segments = parts_.log->Segments();
   std::vector<KeepReason> reasons = DecideSegments(segments, needs);
   for (size_t i = 0; i < segments.size(); ++i) {
     if (reasons[i] == KeepReason::kNone) continue;
-    uint64_t first = segments[i].number;
+    uint64_t first = std::min(segments[i].number, durable);
     if (relied_on != 0) first = std::min(first, relied_on);
     // What cannot be removed now is removed after a later flush.
     static_cast<void>(parts_.log->RemoveBefore(first));

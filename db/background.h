@@ -141,7 +141,6 @@ class Background {
   std::atomic<bool> snapshots_watched_{false};
   LogPos idle_seen_ = 0;  // only touched by the tending job
   LogPos idle_marked_ = 0;
-  std::atomic<uint64_t> durable_segment_{0};  // as the manifest says
 
   mutable Mutex mutex_;
   CondVar changed_;  // some work ended

@@ -266,7 +266,10 @@ Status CommitLog::RemoveBefore(uint64_t number) {
     Status removed = options_.fs->Remove(PathOf(gone.info.number));
     lock.Lock();
     if (removed.ok() || removed.Is(StatusCode::kNotFound)) continue;
-    segments_.insert(segments_.begin(), std::move(gone));
+    const auto behind = std::find_if(segments_.begin(), segments_.end(), [&gone](const Segment& s) {
+      return s.info.number > gone.info.number;
+    });
+    segments_.insert(behind, std::move(gone));
     return removed;
   }
   return Status::Ok();

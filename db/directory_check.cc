@@ -145,7 +145,9 @@ Status DirectoryChecker::JudgeLog() {
     note.offset = replay.tail->offset;
     note.what = std::to_string(replay.tail->bytes) +
                 " bytes behind the last good commit were never acknowledged as durable; opening "
-                "for writing leaves them behind";
+                "for writing " +
+                (replay.tail->offset == 0 ? "removes them" : "leaves them behind") + " (" +
+                replay.tail->reason + ")";
     if (replay.tail->commits > 0) {
       note.what += "; commits among them that are whole, which salvage copies: " +
                    std::to_string(replay.tail->commits);

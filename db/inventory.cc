@@ -34,7 +34,7 @@ class InventoryTaker {
     RETURN_IF_ERROR(SurveySegments());
     RETURN_IF_ERROR(ReadTree());
     RETURN_IF_ERROR(SortOutSegments());
-    SortOutTables();
+    RETURN_IF_ERROR(SortOutTables());
     return std::move(inventory_);
   }
 
@@ -54,7 +54,8 @@ class InventoryTaker {
   Status SortInMisnamed(Inventory::Segment segment);
   LogPos Durable() const;
   static Result<LogPos> LastPosition(const Inventory::Segment& segment);
-  void SortOutTables();
+  Result<bool> AnOpenRemovesLeftovers() const;
+  Status SortOutTables();
   void AddDamage(Damage damage);
   void AddDamage(std::string file, uint64_t offset, std::string what) {
     Damage damage;
@@ -381,9 +382,10 @@ Status InventoryTaker::TellGone(uint64_t number, std::string what) {
   const bool is_waiting =
       (tree.first_segment == 0 || number < tree.first_segment) && RetainsNothing(tree);
   const bool is_needed = damage.last_position > tree.tables.position || (is_there && !is_waiting);
-  // A clean close makes removals durable.
+  // Nothing is left half written behind a clean close; but a file that could not be removed may be
+  // older than some that were.
   const bool was_closed = tree.clean_close && number <= tree.clean_close->segment;
-  if ((was_closed && (is_there || held_commits)) || (was_durable && is_needed)) {
+  if ((was_closed && is_there) || ((was_closed || was_durable) && is_needed)) {
     AddDamage(std::move(damage));
   } else {
     inventory_.notes.push_back(std::move(damage));
@@ -405,8 +407,16 @@ LogPos InventoryTaker::Durable() const {
   return std::max({tree.durable, tree.tables.position, marked_durable_});
 }
 
+// Where a table is missing or cut it keeps them.
+Result<bool> InventoryTaker::AnOpenRemovesLeftovers() const {
+  if (!inventory_.certain) return false;
+  ASSIGN_OR_RETURN(const std::vector<Damage> wrong,
+                   CheckTableFiles(fs_, path_, *inventory_.tree.version, nullptr));
+  return wrong.empty();
+}
+
 // Where a table is missing the manifest may be an older copy: then those it does not know count.
-void InventoryTaker::SortOutTables() {
+Status InventoryTaker::SortOutTables() {
   const std::vector<uint64_t>& there = inventory_.listing.tables;
   const bool one_is_missing =
       std::any_of(inventory_.tables.begin(), inventory_.tables.end(), [&](const auto& table) {
@@ -419,16 +429,18 @@ void InventoryTaker::SortOutTables() {
     const bool removed = std::find(removed_.begin(), removed_.end(), number) != removed_.end();
     const bool is_gone = removed || (inventory_.tables_are_certain && !one_is_missing);
     if (!is_gone) inventory_.unknown_tables.push_back(number);
-    // Where a table is missing, an open keeps them.
-    if (is_gone && inventory_.certain && !one_is_missing) {
-      inventory_.leftovers.push_back(TableFileName(number));
-    }
+    if (is_gone) inventory_.leftovers.push_back(TableFileName(number));
   }
   if (!inventory_.unknown_tables.empty()) inventory_.tables_are_certain = false;
-  if (!inventory_.certain || one_is_missing) return;
+  ASSIGN_OR_RETURN(const bool are_removed, AnOpenRemovesLeftovers());
+  if (!are_removed) {
+    inventory_.leftovers.clear();
+    return Status::Ok();
+  }
   for (uint64_t number : inventory_.listing.manifests) {
     if (number != inventory_.manifest) inventory_.leftovers.push_back(ManifestFileName(number));
   }
+  return Status::Ok();
 }
 
 }  // namespace

@@ -319,6 +319,8 @@ Status Opener::StartEpochAndManifest() {
     start.first_segment = segment.number;
     break;
   }
+  // It holds a commit, which is in a table, or SecureLog saw to it.
+  if (!segments.empty()) start.durable_segment = segments.back().number;
   bool may_show = false;
   auto versions = VersionSet::Create(std::move(start), &may_show);
   if (!versions.ok()) {
@@ -466,13 +468,21 @@ void Opener::RemoveLeftovers() {
   for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
 }
 
-// Those that replay did not count: left over from a removal, or never written to. Best effort.
+// Those that replay did not count: left over from a removal, or never written to. The newest goes
+// first, and for good: after power loss one of them without the one before it would break the chain
+// to older ones that are retained. Best effort.
 void Opener::RemoveObsoleteSegments() {
   std::vector<RetainedSegment> counted = log_->Segments();
-  for (uint64_t number : listing_.logs) {
-    bool kept = std::any_of(counted.begin(), counted.end(),
-                            [number](const RetainedSegment& s) { return s.number == number; });
-    if (!kept) static_cast<void>(fs_->Remove(JoinPath(path_, LogFileName(number))));
+  bool one_went = false;
+  for (auto it = listing_.logs.rbegin(); it != listing_.logs.rend(); ++it) {
+    const std::string path = JoinPath(path_, LogFileName(*it));
+    const bool kept = std::any_of(counted.begin(), counted.end(),
+                                  [&](const RetainedSegment& s) { return s.number == *it; });
+    const Result<bool> there = kept ? Result<bool>(false) : fs_->Exists(path);
+    if (!there.ok() || !*there) continue;
+    if (one_went && !fs_->SyncDirectory(path_).ok()) return;
+    one_went = true;
+    static_cast<void>(fs_->Remove(path));
   }
 }
 
@@ -488,7 +498,7 @@ void Opener::ReportTails() {
     tail.detail = "an edit that was never acknowledged, torn or not whole";
     core_->events->Emit(std::move(tail));
   }
-  if (const auto& cut = log_state_.replay.tail; cut && cut->bytes > 0) {
+  if (const auto& cut = log_state_.replay.tail) {
     Event tail;
     tail.kind = EventKind::kUnprovenTail;
     tail.position = log_state_.replay.last_position;
@@ -498,11 +508,14 @@ void Opener::ReportTails() {
     tail.detail = cut->reason;
     core_->events->Emit(std::move(tail));
   }
-  std::vector<std::string> foreign;
+  std::vector<std::string> others;
   for (uint64_t number : log_state_.replay.foreign) {
-    foreign.push_back(LogFileName(number) + " (a segment of another database)");
+    others.push_back(LogFileName(number) + " (a segment of another database)");
   }
-  TellRemoved(foreign);
+  for (uint64_t number : log_state_.replay.misnamed) {
+    others.push_back(LogFileName(number) + " (a segment of another number)");
+  }
+  TellRemoved(others);
 }
 
 void Opener::Report() {

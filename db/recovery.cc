@@ -8,6 +8,8 @@
 #include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
+#include "wal/read_window.h"
+#include "wal/segment_probe.h"
 #include "wal/segments.h"
 
 namespace logwood {
@@ -162,7 +164,11 @@ namespace {
 
 // Where a segment shows no commit, it may be that all of them are lost, and with them the marks
 // that say how far the log was durable. What lies before the commits then tells: it was durable.
-Status CheckHeaderArea(FileSystem* fs, const std::string& path, const SegmentSummary& segment) {
+// `is_end`: nothing else says how many commits it had. Then where both slots are gone, or the file
+// is zeros from within the catalogue on, its commits may be, too; another flaw of the catalogue is
+// only that.
+Status CheckHeaderArea(FileSystem* fs, const std::string& path, const SegmentSummary& segment,
+                       bool is_end) {
   if (segment.last_position >= segment.first_position) return Status::Ok();
   const std::string file = JoinPath(path, LogFileName(segment.number));
   ASSIGN_OR_RETURN(auto reader, fs->OpenRandomAccess(file));
@@ -172,12 +178,28 @@ Status CheckHeaderArea(FileSystem* fs, const std::string& path, const SegmentSum
     return Status::Corruption(file + ":" + std::to_string(got) +
                               ": the file ends within its header, which was durable");
   }
+  const auto wrong = [&file](uint64_t offset, const char* what) {
+    return Status::Corruption(file + ":" + std::to_string(offset) + ": " + what +
+                              ", and no commit can be read behind it; the segment was durable");
+  };
   const std::string_view header(area.data(), kSegmentHeaderBytes);
-  if (header == std::string_view(area).substr(kHeaderCopyOffset, header.size()))
-    return Status::Ok();
-  return Status::Corruption(file + ":" + std::to_string(kHeaderCopyOffset) +
-                            ": the header and its copy differ, and no commit can be read behind "
-                            "them; the segment was durable");
+  if (header != std::string_view(area).substr(kHeaderCopyOffset, header.size())) {
+    return wrong(kHeaderCopyOffset, "the header and its copy differ");
+  }
+  if (!is_end) return Status::Ok();
+  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(*reader, LogFileName(segment.number)));
+  if (probe.kind != SegmentProbe::Kind::kReadable) return probe.status;
+  if (probe.decoded.slots_from_start && !probe.slots[0] && !probe.slots[1]) {
+    return wrong(kSlotAOffset, "neither durable-point slot can be read");
+  }
+  std::string catalogue(probe.decoded.catalogue_bytes, '\0');
+  ASSIGN_OR_RETURN(const size_t read,
+                   reader->Read(kCatalogueOffset, catalogue.size(), catalogue.data()));
+  const bool matches =
+      read == catalogue.size() &&
+      CatalogueChecksum(probe.header().file_id, catalogue) == probe.decoded.catalogue_checksum;
+  if (matches || NonZeroEnd(catalogue) == catalogue.size()) return Status::Ok();
+  return wrong(kCatalogueOffset, "the catalogue's checksum does not match");
 }
 
 // A segment whose header is known to be durable and which the log needs must count (there can be no
@@ -186,7 +208,10 @@ Status CheckDurableSegment(FileSystem* fs, const std::string& path, const TreeSt
                            const ReplayResult& replay) {
   if (tree.durable_segment == 0 || tree.durable_segment < tree.first_segment) return Status::Ok();
   for (const SegmentSummary& segment : replay.segments) {
-    if (segment.number == tree.durable_segment) return CheckHeaderArea(fs, path, segment);
+    if (segment.number != tree.durable_segment) continue;
+    const bool is_end = &segment == &replay.segments.back() &&
+                        (!tree.clean_close || tree.clean_close->segment != segment.number);
+    return CheckHeaderArea(fs, path, segment, is_end);
   }
   return Status::Corruption(JoinPath(path, LogFileName(tree.durable_segment)) +
                             ":0: this log segment was durable and is missing or unreadable");
@@ -231,8 +256,7 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   options.durable_segment = tree.durable_segment;
   options.durable_at_least = std::max(tree.durable, tree.tables.position);
   ASSIGN_OR_RETURN(ReplayResult replay, ReplayLog(fs, options, apply));
-  // Of a log of which nothing could be read, this says more.
-  if (replay.damage.ok() || replay.segments.empty()) {
+  if (replay.damage.ok()) {
     Status damage = CheckDurableSegment(fs, path, tree, replay);
     if (!damage.ok()) {
       replay.damage = std::move(damage);

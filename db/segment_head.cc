@@ -1,5 +1,7 @@
 #include "db/segment_head.h"
 
+#include <utility>
+
 #include "db/catalogue_load.h"
 #include "db/damage.h"
 #include "db/file_names.h"
@@ -23,8 +25,14 @@ Status MendHeaders(const SegmentProbe& probe, const RandomAccessFile& reader, Lo
   const uint64_t good = probe.decoded.from_copy ? kHeaderCopyOffset : 0;
   take(good, 0, kSegmentHeaderBytes);
   take(good, kHeaderCopyOffset, kSegmentHeaderBytes);
-  if (probe.slots[0]) take(kSlotAOffset, kSlotAOffset, kSlotBytes);
-  if (probe.slots[1]) take(kSlotBOffset, kSlotBOffset, kSlotBytes);
+  for (const auto& [offset, slot] :
+       {std::pair(kSlotAOffset, probe.slots[0]), std::pair(kSlotBOffset, probe.slots[1])}) {
+    if (slot) {
+      take(offset, offset, kSlotBytes);
+    } else if (probe.decoded.slots_from_start) {
+      mended.replace(offset, kSlotBytes, EncodeSlot(FirstSlot(probe.header()), offset));
+    }
+  }
   return mended == head ? Status::Ok() : file->Store(0, mended);
 }
 

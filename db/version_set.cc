@@ -24,6 +24,7 @@ Result<std::unique_ptr<VersionSet>> VersionSet::Create(Start start, bool* may_sh
     set->current_ = set->start_.version;
     set->tables_ = set->start_.tables;
     set->first_segment_ = set->start_.first_segment;
+    set->durable_segment_ = set->start_.durable_segment;
     set->start_.version.reset();  // or its tables would never count as unused
   }
   MutexLock commit(set->commit_mutex_);
@@ -174,6 +175,11 @@ TablesState VersionSet::tables_state() const {
 uint64_t VersionSet::first_segment() const {
   MutexLock lock(mutex_);
   return first_segment_;
+}
+
+uint64_t VersionSet::durable_segment() const {
+  MutexLock lock(mutex_);
+  return durable_segment_.value_or(0);
 }
 
 std::vector<uint64_t> VersionSet::TakeUnusedTables() {

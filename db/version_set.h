@@ -28,6 +28,7 @@ class VersionSet {
     std::vector<Epoch> epochs;
     TablesState tables;
     uint64_t first_segment = 0;
+    std::optional<uint64_t> durable_segment;
     uint64_t next_file_number = 1;
     LogPos durable = 0;  // the log is durable up to here
     std::shared_ptr<const Version> version;
@@ -55,6 +56,8 @@ class VersionSet {
   TablesState tables_state() const;
   // The oldest segment recovery relies on; 0: none.
   uint64_t first_segment() const;
+  // The segment whose name and header the manifest says are durable; 0: none.
+  uint64_t durable_segment() const;
   const std::vector<Epoch>& epochs() const { return start_.epochs; }
   uint64_t current_epoch() const { return start_.epochs.back().number; }
   uint64_t current_epoch_tag() const { return start_.epochs.back().tag; }

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "memtable/btree.h"
-#include "memtable/range_deletes.h"
 #include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
@@ -91,6 +90,14 @@ struct Memtable::Index {
   std::atomic<uint64_t> checksum{0};
   std::atomic<LogPos> first_position{0};
   std::atomic<LogPos> last_position{0};
+
+  void NotePosition(LogPos position) {
+    const LogPos last = last_position.load(std::memory_order_relaxed);
+    if (last == 0 || position < first_position.load(std::memory_order_relaxed)) {
+      first_position.store(position, std::memory_order_relaxed);
+    }
+    if (position > last) last_position.store(position, std::memory_order_relaxed);
+  }
 };
 
 Memtable::Memtable(std::shared_ptr<PagePool> pool)
@@ -103,14 +110,7 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
   Index& index = *index_;
   index.order.Insert(MakeRecord(&index.arena, stored_key, trailer, value));
 
-  const LogPos position = TrailerPosition(trailer);
-  const bool was_empty = empty();
-  if (was_empty || position < first_position()) {
-    index.first_position.store(position, std::memory_order_relaxed);
-  }
-  if (was_empty || position > last_position()) {
-    index.last_position.store(position, std::memory_order_relaxed);
-  }
+  index.NotePosition(TrailerPosition(trailer));
   Add(index.raw_bytes, stored_key.size() + value.size());
   Add(index.checksum, EntryChecksum(stored_key, trailer, value));
   if (TrailerKind(trailer) == EntryKind::kDelete) Add(index.tombstones, 1);
@@ -118,7 +118,11 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
 }
 
 void Memtable::InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position) {
-  index_->range_deletes.Insert(begin, end, position);
+  Index& index = *index_;
+  index.range_deletes.Insert(begin, end, position);
+  index.NotePosition(position);
+  Add(index.raw_bytes, begin.size() + end.size());
+  Add(index.checksum, EntryChecksum(begin, PackTrailer(position, EntryKind::kRangeDelete), end));
 }
 
 bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
@@ -158,6 +162,7 @@ std::unique_ptr<InternalIterator> Memtable::NewIterator() const {
 size_t Memtable::bytes_used() const {
   return sizeof(Memtable) + sizeof(Index) + index_->arena.bytes_used();
 }
+const RangeDeletes& Memtable::range_deletes() const { return index_->range_deletes; }
 uint64_t Memtable::entries() const { return index_->entries.load(std::memory_order_relaxed); }
 uint64_t Memtable::tombstones() const { return index_->tombstones.load(std::memory_order_relaxed); }
 uint64_t Memtable::checksum() const { return index_->checksum.load(std::memory_order_relaxed); }

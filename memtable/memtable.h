@@ -13,6 +13,7 @@
 #include <memory>
 #include <string_view>
 
+#include "memtable/range_deletes.h"
 #include "util/internal_iterator.h"
 #include "util/lookup.h"
 #include "util/page_pool.h"
@@ -34,8 +35,9 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   // REQUIRES: (stored_key, position) is not in it (invariant 1). Entries of ascending keys are
   // inserted fastest (the place of the last insertion is remembered).
   void Insert(std::string_view stored_key, uint64_t trailer, std::string_view value);
-  // Entries of stored keys in [begin, end) below the position are not there any more.
-  // REQUIRES: begin < end; no position as large was inserted so before.
+  // Entries of stored keys in [begin, end) below the position are not there any more; those of the
+  // position itself are.
+  // REQUIRES: begin < end; no larger position was inserted so before.
   void InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position);
 
   // Goes through the entries of the key at or below key.position, the newest first, until one
@@ -44,17 +46,19 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   bool Get(const LookupKey& key, LookupResult* result) const;
   // The iterator keeps nothing alive: the caller holds the memtable, and with it every value
   // (value_owner owns nothing).
+  // Entries that a range delete covers are among those it shows.
   std::unique_ptr<InternalIterator> NewIterator() const;
+  const RangeDeletes& range_deletes() const;
 
   // Safe from any thread; exact once writing has stopped.
   size_t bytes_used() const;  // arena blocks
-  uint64_t entries() const;
+  uint64_t entries() const;   // without range deletes
   uint64_t tombstones() const;
   uint64_t raw_bytes() const;     // keys and values
   uint64_t checksum() const;      // the sum of EntryChecksum of what was inserted
   LogPos first_position() const;  // smallest and largest inserted; 0 when empty
   LogPos last_position() const;
-  bool empty() const { return entries() == 0; }
+  bool empty() const { return last_position() == 0; }
 
  private:
   struct Index;

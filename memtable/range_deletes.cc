@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "util/check.h"
@@ -28,14 +29,15 @@ void RangeDeletes::Insert(std::string_view begin, std::string_view end, LogPos p
   std::vector<Fragment> next;
   const auto add = [&](std::string_view from, std::string_view to, const Covers* older) {
     const bool covered = begin <= from && to <= end;
+    const bool is_known = older != nullptr && older->position == position;
     const Covers covers{position, older};
-    if (from < to) next.push_back({from, to, covered ? Store(&covers, 1) : older});
+    if (from < to) next.push_back({from, to, covered && !is_known ? Store(&covers, 1) : older});
   };
   std::string_view free_from = begin;  // what no fragment covers of the range begins here, or later
   if (const List* list = list_.load(std::memory_order_relaxed)) {
     for (size_t i = 0; i < list->count; ++i) {
       const Fragment& fragment = list->fragments[i];
-      CHECK(fragment.newest->position < position);
+      CHECK(fragment.newest->position <= position);
       add(free_from, std::min(end, fragment.begin), nullptr);
       // In three: before the range, in it, behind it.
       const std::string_view in_from = std::clamp(begin, fragment.begin, fragment.end);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "logwood/types.h"
@@ -20,7 +21,8 @@ class RangeDeletes {
   RangeDeletes& operator=(const RangeDeletes&) = delete;
 
   // Of stored keys in [begin, end). Takes time and memory in proportion to the fragments there are.
-  // REQUIRES: begin < end; position is larger than those before; the caller is the only inserter.
+  // REQUIRES: begin < end; position is no smaller than those before; the caller is the only
+  // inserter.
   void Insert(std::string_view begin, std::string_view end, LogPos position);
   // The largest position at or below `position` at which a range that holds the key was deleted; 0:
   // there is none.
@@ -31,7 +33,6 @@ class RangeDeletes {
     return Covering(*list, stored_key, position);
   }
 
- private:
   struct Covers {
     LogPos position;
     const Covers* older;  // null: none
@@ -40,6 +41,14 @@ class RangeDeletes {
     std::string_view begin, end;
     const Covers* newest;
   };
+  // As of now: ascending, disjoint; as long as the arena lives.
+  std::span<const Fragment> fragments() const {
+    const List* list = list_.load(std::memory_order_acquire);
+    if (list == nullptr) return {};
+    return {list->fragments, list->count};
+  }
+
+ private:
   struct List {
     const Fragment* fragments;  // ascending
     size_t count;

@@ -34,6 +34,7 @@ std::string EncodeHeaderFields(const SegmentHeader& header) {
   FileHeader file;
   file.kind = FileKind::kLog;
   file.id = header.file_id;
+  file.ignorable_flags = kFlagSlotsFromStart;
   std::string bytes = file.Encode();
   CHECK(bytes.size() == kFileHeaderBytes);
   PutFixed64(&bytes, header.number);
@@ -77,6 +78,7 @@ Result<DecodedHeader> DecodeOneHeader(std::string_view bytes, std::string_view f
   SegmentHeader& header = decoded.header;
   header.file_id = opening->id;
   decoded.writer = opening->writer;
+  decoded.slots_from_start = (opening->ignorable_flags & kFlagSlotsFromStart) != 0;
   uint64_t stored = LoadFixed<uint64_t>(bytes.data() + kHeaderChecksumAt);
   if (!ChecksumMatches(stored, Hash64(bytes.substr(0, kHeaderChecksumAt),
                                       ChecksumSeed(header.file_id, kHeaderChecksumAt)))) {
@@ -146,6 +148,10 @@ std::string EncodeSegmentHeader(const SegmentHeader& header) {
   bytes.append(fields);
   bytes.resize(kHeaderCopyOffset, '\0');
   bytes.append(fields);
+  for (const uint64_t offset : {kSlotAOffset, kSlotBOffset}) {
+    bytes.resize(offset, '\0');
+    bytes.append(EncodeSlot(FirstSlot(header), offset));
+  }
   bytes.resize(kCatalogueOffset, '\0');
   bytes.append(header.catalogue);
   return bytes;
@@ -167,6 +173,10 @@ Result<DecodedHeader> DecodeSegmentHeader(std::string_view page, std::string_vie
 
 uint64_t CatalogueChecksum(const Id128& file_id, std::string_view catalogue) {
   return Hash64(catalogue, ChecksumSeed(file_id, kCatalogueOffset));
+}
+
+DurableSlot FirstSlot(const SegmentHeader& header) {
+  return {header.file_id, header.instance_id, header.number, header.first_position, header.durable};
 }
 
 std::string EncodeSlot(const DurableSlot& slot, uint64_t offset) {

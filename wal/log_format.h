@@ -26,6 +26,9 @@ inline constexpr size_t kSegmentHeaderBytes = 232;
 inline constexpr size_t kSlotBytes = 64;
 // A record is never longer: operations, note and header fields.
 inline constexpr uint64_t kRecordBytesMax = kBatchBytesMax + kNoteBytesMax + 128;
+// An ignorable flag of the file header: both slots were stored together with it, so that of a
+// segment whose header was durable one can be read at any time.
+inline constexpr uint32_t kFlagSlotsFromStart = 1u << 0;
 // The sparse index has an entry about every so many bytes.
 inline constexpr uint64_t kSparseIndexBytes = 64 * 1024;
 inline constexpr uint64_t kCatalogueBytesMax = 64 * 1024 * 1024;
@@ -83,7 +86,8 @@ uint64_t NextHistoryHash(uint64_t previous, const CommitRecord& record, uint64_t
 // refuse the segment.
 const char* HeaderContradiction(const SegmentHeader& header);
 
-// Everything before the first record: header, its copy, empty slots, catalogue.
+// Everything before the first record: header, its copy, slots that say what the header does,
+// catalogue.
 std::string EncodeSegmentHeader(const SegmentHeader& header);
 
 struct DecodedHeader {
@@ -92,6 +96,7 @@ struct DecodedHeader {
   uint64_t catalogue_checksum = 0;
   bool from_copy = false;  // the first one is damaged
   uint32_t writer = 0;     // of the file header, for messages; 0: not said
+  bool slots_from_start = false;
 
   uint64_t records_offset() const { return kCatalogueOffset + catalogue_bytes; }
 };
@@ -109,6 +114,7 @@ struct DurableSlot {
   LogPos first_position = 0;
   LogPos durable = 0;
 };
+DurableSlot FirstSlot(const SegmentHeader& header);
 std::string EncodeSlot(const DurableSlot& slot, uint64_t offset);
 // nullopt when the bytes are no slot that was written at `offset`.
 std::optional<DurableSlot> DecodeSlot(std::string_view bytes, uint64_t offset);

@@ -62,15 +62,14 @@ class Replay {
   Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
-  std::string WhyNameIsWrong() const;
+  Result<bool> HoldsWhatComesNext(const SegmentFile& file) const;
+  Result<const SegmentFile*> MisnamedSegment() const;
   bool IsOurs(const SegmentFile& file) const;
   bool IsForeign(const SegmentFile& file) const;
   const SegmentFile* ForeignSegment() const;
   void ConcludeForeign(const SegmentFile& file);
   uint64_t MissingNewest() const;
   void BoundByCleanEnd();
-  bool IsLastOfRemains(size_t link) const;
-  void ForgetRemainsBelowTables();
   void ConcludeDamage();
   Status Conclude();
   Status GatherBehind(const Stop& stop, Behind* behind);
@@ -145,13 +144,12 @@ size_t Replay::FirstNeeded() {
   return 0;
 }
 
-// Whether the segment holds no commit, so that no sync of its header was ever waited for.
+// Whether the segment lies before the first commit, so that nothing may ever have waited for a sync
+// of its header.
 bool Replay::MayBeTornEmpty(size_t link) const {
   const ChainLink& here = chain_[link];
-  if (readable(link) || !here.bounded) return false;
   if (options_.clean_end || here.number <= options_.durable_segment) return false;
-  const bool has_before = link > 0 && chain_[link - 1].bounded;
-  return here.last_position_max <= (has_before ? chain_[link - 1].last_position_max : 0);
+  return !readable(link) && here.last_position_max == 0;
 }
 
 // The log has no gaps: where a segment is missing that nothing needs, those before it were removed
@@ -357,6 +355,9 @@ void Replay::Discard() {
     if (counts) continue;
     result_.discarded.push_back(file.number);
     if (IsForeign(file)) result_.foreign.push_back(file.number);
+    if (IsOurs(file) && file.probe.header().number != file.number) {
+      result_.misnamed.push_back(file.number);
+    }
   }
 }
 
@@ -390,19 +391,44 @@ std::string Replay::WhyDurableSegmentIsWrong() const {
   return why;
 }
 
-// A segment of this instance under another's name. The bytes of an older one may be what blocks of
-// a new file held before; not those of a newer one, nor where its own file is another's, too.
-std::string Replay::WhyNameIsWrong() const {
-  if (!stop_.has_value() || chain_[stop_->link].kind != LinkKind::kUnreadable) return {};
-  const SegmentFile& named = files_[chain_[stop_->link].file];
-  if (!IsOurs(named)) return {};
-  const SegmentHeader& h = named.probe.header();
-  const auto own = std::find_if(files_.begin(), files_.end(),
-                                [&](const SegmentFile& file) { return file.number == h.number; });
-  const bool own_is_right =
-      own == files_.end() || CheckOwnSegment(*own, options_.history_id, options_.instance_id).ok();
-  if (h.number < named.number && own_is_right) return {};
-  return stop_->reason + "; files were swapped or renamed";
+// With at least one commit.
+Result<bool> Replay::HoldsWhatComesNext(const SegmentFile& file) const {
+  const SegmentHeader& h = file.probe.header();
+  if (!any_read_ || h.first_position != next_position_ || h.history_hash != result_.history_hash) {
+    return false;
+  }
+  ASSIGN_OR_RETURN(auto access, fs_->OpenRandomAccess(Path(file.number)));
+  ReadWindow window(access.get());
+  const uint64_t begin = file.probe.decoded.records_offset();
+  const FrameContext context = {h.file_id, h.first_position, h.first_time_us};
+  ASSIGN_OR_RETURN(
+      const DamageEvidence found,
+      ScanForFrames(&window, context, begin, begin, std::max(begin, file.probe.file_bytes)));
+  return found.records > 0;
+}
+
+// A segment of this instance under another's name, whether the chain reaches it or not. The bytes
+// of an older one may be what blocks of a new file held before; not those of a newer one, nor where
+// its own file is another's, too, nor of the one that has the next commits: that was no part of the
+// log that could go. Null: there is none.
+Result<const SegmentFile*> Replay::MisnamedSegment() const {
+  for (size_t i = 0; i < files_.size(); ++i) {
+    const SegmentFile& file = files_[i];
+    if (!IsOurs(file) || file.probe.header().number == file.number) continue;
+    const uint64_t held = file.probe.header().number;
+    const auto own = std::find_if(files_.begin(), files_.end(),
+                                  [held](const SegmentFile& f) { return f.number == held; });
+    const bool is_stop = stop_.has_value() && chain_[stop_->link].kind == LinkKind::kUnreadable &&
+                         chain_[stop_->link].file == i;
+    const bool own_is_wrong =
+        own != files_.end() &&
+        !CheckOwnSegment(*own, options_.history_id, options_.instance_id).ok();
+    if (is_stop && (held > file.number || own_is_wrong)) return &file;
+    if (own != files_.end()) continue;
+    ASSIGN_OR_RETURN(const bool goes_on, HoldsWhatComesNext(file));
+    if (goes_on) return &file;
+  }
+  return nullptr;
 }
 
 // Under whatever name.
@@ -447,29 +473,6 @@ uint64_t Replay::MissingNewest() const {
   return there ? 0 : newest;
 }
 
-// The last file of a log whose end was removed: then what bounded it is gone, too, and behind its
-// commits may be what a recovery left there, or a trailer that was never synced.
-bool Replay::IsLastOfRemains(size_t link) const {
-  const uint64_t durable = options_.durable_segment;  // 0: not known
-  if (options_.clean_end || (durable != 0 && chain_[link].number >= durable)) return false;
-  for (size_t i = link + 1; i < chain_.size(); ++i) {
-    if (readable(i) || chain_[i].number <= durable) return false;
-  }
-  return true;
-}
-
-// Segments that hold nothing but what is in tables are removed, and power loss may take back the
-// removal of older ones alone: a beginning whose end is gone. No log follows from it. Bad bytes in
-// a segment with others behind it are another matter.
-void Replay::ForgetRemainsBelowTables() {
-  if (next_position_ >= options_.from || durable_ >= options_.from) return;
-  if (stop_.has_value() && readable(stop_->link) && !IsLastOfRemains(stop_->link)) return;
-  result_.segments.clear();
-  next_position_ = options_.from;
-  any_read_ = false;
-  from_is_covered_ = false;
-}
-
 // The first position that cannot be read was durable.
 void Replay::ConcludeDamage() {
   uint64_t segment = end_segment_;
@@ -496,7 +499,6 @@ void Replay::ConcludeDamage() {
 Status Replay::Conclude() {
   Behind behind;
   if (stop_.has_value()) RETURN_IF_ERROR(GatherBehind(*stop_, &behind));
-  ForgetRemainsBelowTables();
   result_.last_position = next_position_ - 1;
   result_.history_hash_known = any_read_;
   result_.durable_point = durable_;
@@ -514,11 +516,18 @@ Status Replay::Conclude() {
     ConcludeForeign(*foreign);
     return Status::Ok();
   }
-  std::string durable_is_wrong = WhyDurableSegmentIsWrong();
-  if (durable_is_wrong.empty()) durable_is_wrong = WhyNameIsWrong();
+  const std::string durable_is_wrong = WhyDurableSegmentIsWrong();
   if (!durable_is_wrong.empty()) {
     result_.damage = Status::Corruption(durable_is_wrong);
     result_.damage_file = LogFileName(chain_[stop_->link].number);
+    return Status::Ok();
+  }
+  ASSIGN_OR_RETURN(const SegmentFile* misnamed, MisnamedSegment());
+  if (misnamed != nullptr) {
+    const Status why = CheckOwnSegment(*misnamed, options_.history_id, options_.instance_id);
+    result_.damage =
+        Status::Corruption(std::string(why.message()) + "; files were swapped or renamed");
+    result_.damage_file = LogFileName(misnamed->number);
     return Status::Ok();
   }
   // Blank files behind the end hold nothing that could have been cut off.

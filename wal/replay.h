@@ -12,14 +12,13 @@
 // segment whose header was durable, is damage also where every commit of it is in tables: the log
 // is an interface of its own.
 // Besides: positions below `from` are in tables, which are only installed over a durable log, so
-// D >= from - 1. A log that ends below `from`, where nothing says that it was longer, is what is
-// left of removed segments, and no part of the log. A first segment that is missing, or begins
-// behind `from`, and that nothing replaces is damage. So is a segment of another history where no
-// crash explains it: behind a clean close, and under its own number where the header of that number
-// was durable. Elsewhere a file that was never synced may show what a database that was removed had
-// there; it is discarded, and named in `foreign`. A read error of the file system is neither:
-// ReplayLog fails with it, as it fails with kNotSupported where a segment or a record says with a
-// good checksum that a newer version wrote it.
+// D >= from - 1. A first segment that is missing, or begins behind `from`, and that nothing
+// replaces is damage. So is a segment of another history where no crash explains it: behind a clean
+// close, and under its own number where the header of that number was durable. Elsewhere a file
+// that was never synced may show what a database that was removed had there; it is discarded, and
+// named in `foreign`. A read error of the file system is neither: ReplayLog fails with it, as it
+// fails with kNotSupported where a segment or a record says with a good checksum that a newer
+// version wrote it.
 #pragma once
 
 #include <cstdint>
@@ -76,7 +75,8 @@ struct ReplayResult {
   // Files that do not count and may go: behind the end, blank, or discarded by an earlier recovery.
   // Empty when there is damage: nothing may go then.
   std::vector<uint64_t> discarded;
-  std::vector<uint64_t> foreign;  // of these, segments of another history
+  std::vector<uint64_t> foreign;   // of these, segments of another history
+  std::vector<uint64_t> misnamed;  // of these, segments of this instance with another number
   struct Tail {
     std::string file;  // name within the directory
     uint64_t offset = 0;

@@ -1,5 +1,5 @@
 // Log segments of format version 1 that must stay readable for ever: one that does not say which
-// release wrote it, and the same one of 0.1.0, which does.
+// release wrote it, the same one of 0.1.0, which does, and one that has both slots from the start.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -41,6 +41,14 @@ std::string LinesOfSegment(const std::string& name, uint32_t writer) {
 
 TEST(LogV1, ASegmentSaysWhichReleaseWroteItAndIsReadLikeOneThatDoesNot) {
   EXPECT_EQ(LinesOfSegment("log_v1_writer.log", 0x000100), LinesOfSegment("log_v1.log", 0));
+}
+
+TEST(LogV1, ASegmentHasBothSlotsFromTheStartOrTheOneThatWasMarked) {
+  const std::string slot_b = "slot  offset 8192  segment 1  durable 0\n";
+  std::string lines = LinesOfSegment("log_v1_slots.log", 0x000100);
+  const size_t at = lines.find(slot_b);
+  ASSERT_NE(at, std::string::npos) << lines;
+  EXPECT_EQ(lines.erase(at, slot_b.size()), LinesOfSegment("log_v1.log", 0));
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ constexpr char kLogNames[] = "db/commit_log.cc: SyncDirectory(options_.directory
 constexpr char kReplayed[] = "db/open.cc: file->Sync()";
 constexpr char kTableNames[] = "db/background.cc: SyncDirectory(core.path)";
 constexpr char kManifest[] = "db/manifest.cc: file_->Sync()";
+constexpr char kEmptyNames[] = "db/open.cc: fs_->SyncDirectory(path_)";
 constexpr char kDestroyed[] = "db/open.cc: fs->SyncDirectory(path)";
 constexpr char kTable[] = "compaction/table_sink.cc: file_->Sync()";
 
@@ -50,8 +51,10 @@ Rule InStep(std::string step, std::string end, bool by_story, uint64_t number = 
            call.by_story == by_story && (number == 0 || call.number == number);
   };
 }
-Rule InPhase(Phase phase, std::string end) {
-  return [=](const SyncCall& call) { return call.phase == phase && call.IsOf(end); };
+Rule InPhase(Phase phase, std::string end, uint64_t number = 0) {
+  return [=](const SyncCall& call) {
+    return call.phase == phase && call.IsOf(end) && (number == 0 || call.number == number);
+  };
 }
 // Those by a thread that synced such a file before.
 Rule After(std::string end, const Rule& rule) {
@@ -78,6 +81,10 @@ std::vector<SyncMutant> Mutants() {
        After(".log", InStep("flush", "/db", false)),
        {"put flush"}},
       {"LogNamesAtClose", kLogNames, InPhase(Phase::kClosing, "/db"), {"put reopen"}},
+      {"NamesOfEmptySegments",
+       kEmptyNames,
+       InPhase(Phase::kOpening, "/db", 3),
+       {"@retention put kill flush kill"}},
       {"ReplayedLog", kReplayed, InPhase(Phase::kOpening, ".log"), {"put kill", "batch kill"}},
       // ---- Tables.
       {"TableOfFlush", kTable, InStep("flush", ".table", false), {"put flush"}},

@@ -87,15 +87,18 @@ TEST_F(SegmentHeadTest, EachByteOutsideOfTheSlotsIsMended) {
   EXPECT_EQ(loads_, 0) << "the log has it all";
 }
 
-TEST_F(SegmentHeadTest, ATornSlotIsClearedAndTheOtherStays) {
-  const bool is_a = whole_[kSlotAOffset] != '\0' || whole_[kSlotAOffset + 1] != '\0';
+TEST_F(SegmentHeadTest, ATornSlotSaysAgainWhatTheHeaderDoesAndTheOtherStays) {
+  const auto header = DecodeSegmentHeader(whole_.substr(0, kSlotAOffset), kName);
+  ASSERT_OK(header);
+  const DurableSlot first = FirstSlot(header->header);
+  const bool is_a = whole_.substr(kSlotAOffset, kSlotBytes) != EncodeSlot(first, kSlotAOffset);
   const uint64_t used = is_a ? kSlotAOffset : kSlotBOffset;
   const uint64_t other = is_a ? kSlotBOffset : kSlotAOffset;
   Overwrite(other, "torn");
   ExpectWhole();
   Overwrite(used + 20, "torn");
   EXPECT_OK(Mend());
-  EXPECT_EQ(log_.db().Bytes(kName).substr(used, kSlotBytes), std::string(kSlotBytes, '\0'));
+  EXPECT_EQ(log_.db().Bytes(kName).substr(used, kSlotBytes), EncodeSlot(first, used));
 }
 
 TEST_F(SegmentHeadTest, WhereNeitherHeaderIsReadableNothingIsWritten) {

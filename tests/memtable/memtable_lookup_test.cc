@@ -79,6 +79,39 @@ TEST(MemtableLookup, ARangeDeleteFinishesItForItsKeysAndNothingNewer) {
   EXPECT_EQ(Ask(*table, "d", 9).value, "behind its end");
 }
 
+TEST(MemtableLookup, RangeDeletesOfOneBatchShareItsPosition) {
+  const auto table = std::make_shared<Memtable>();
+  EXPECT_TRUE(table->empty());
+  table->InsertRangeDelete("b", "d", 3);
+  table->InsertRangeDelete("c", "e", 3);
+  table->InsertRangeDelete("x", "y", 3);
+  EXPECT_FALSE(table->empty());
+  EXPECT_EQ(table->first_position(), 3u);
+  EXPECT_EQ(table->last_position(), 3u);
+  const uint64_t deleted = PackTrailer(3, EntryKind::kRangeDelete);
+  for (const char* key : {"b", "c", "d", "x"}) {
+    EXPECT_EQ(Ask(*table, key, 3), (Asked{true, deleted, "", {}})) << key;
+    EXPECT_FALSE(Ask(*table, key, 2).finished) << key;
+  }
+  EXPECT_FALSE(Ask(*table, "e", 3).finished);
+}
+
+// What a flush will need.
+TEST(MemtableLookup, FragmentsTellWhichPositionsCoverWhat) {
+  const auto table = std::make_shared<Memtable>();
+  table->InsertRangeDelete("b", "f", 1);
+  table->InsertRangeDelete("d", "h", 2);
+  std::string told;
+  for (const RangeDeletes::Fragment& fragment : table->range_deletes().fragments()) {
+    told.append(fragment.begin).append("-").append(fragment.end).append(":");
+    for (const auto* covers = fragment.newest; covers != nullptr; covers = covers->older) {
+      told.append(" ").append(std::to_string(covers->position));
+    }
+    told += "; ";
+  }
+  EXPECT_EQ(told, "b-d: 1; d-f: 2 1; f-h: 2; ");
+}
+
 // Against what a walk through all operations, the newest first, says.
 TEST(MemtableLookup, AgreesWithAWalkThroughAllOperations) {
   struct Operation {

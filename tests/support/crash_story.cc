@@ -26,7 +26,7 @@ const std::vector<CrashProfile>& CrashProfiles() {
   static const std::vector<CrashProfile> profiles = {
       {"ordinary", 16 << 10, 8 << 10, 0},
       {"tiny-segments", 512 << 10, 4 << 10, 0},  // many unsynced ones, no flush
-      {"retention", 8 << 10, 4 << 10, 256 << 10},
+      {"retention", 16 << 10, 4 << 10, 256 << 10},
       {"tiny-memtables", 4 << 10, 32 << 10, 0},  // a replay does not fit: it makes tables
   };
   return profiles;

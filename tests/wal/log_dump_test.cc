@@ -35,7 +35,7 @@ class LogDumpTest : public testing::Test {
 
 TEST_F(LogDumpTest, ASegmentThatIsNotSealedEndsWithAnEnd) {
   EXPECT_FALSE(Dump()->sealed);
-  EXPECT_EQ(Types(), "segment record record record record end ");
+  EXPECT_EQ(Types(), "segment slot slot record record record record end ");
 }
 
 TEST_F(LogDumpTest, OfADamagedCatalogueAndRecordBothAreToldAndTheFirstCounts) {
@@ -44,7 +44,7 @@ TEST_F(LogDumpTest, OfADamagedCatalogueAndRecordBothAreToldAndTheFirstCounts) {
   log_.Seal();
   const auto summary = Dump();
   ASSERT_TRUE(summary.ok()) << summary.status().ToString();
-  EXPECT_EQ(Types(), "segment damage record record damage behind_damage ");
+  EXPECT_EQ(Types(), "segment slot slot damage record record damage behind_damage ");
   EXPECT_NE(summary->damage.message().find("catalogue"), std::string_view::npos);
   EXPECT_EQ(summary->records, 2u);
   EXPECT_NE(lines_.back().find("records 1  first_position 4"), std::string::npos) << lines_.back();
@@ -57,7 +57,7 @@ TEST_F(LogDumpTest, WithoutAHeaderTheSlotsAreStillToldAlsoAsJson) {
     Poke(log_.fs(), LogPath(1), offset, "damaged");
   }
   EXPECT_TRUE(Dump(/*json=*/true)->damage.Is(StatusCode::kCorruption));
-  ASSERT_EQ(lines_.size(), 2u);
+  ASSERT_EQ(lines_.size(), 3u);
   EXPECT_TRUE(lines_[0].starts_with(R"({"type":"damage","code":"Corruption","message":")"));
   EXPECT_EQ(lines_[1], R"({"type":"slot","offset":4096,"segment":1,"durable":4})");
 }

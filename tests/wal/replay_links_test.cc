@@ -159,7 +159,9 @@ TEST_F(ReplayLinksTest, WithoutAHeaderTheSlotsOfItsOwnSegmentAloneTellOfWhatLies
   for (const uint64_t number : {1, 7}) {
     SCOPED_TRACE(number);
     const DurableSlot slot = {header.file_id, kTestInstance, number, 1, 2};
-    Poke(log_.fs(), LogPath(1), kSlotAOffset, EncodeSlot(slot, kSlotAOffset));
+    for (const uint64_t offset : {kSlotAOffset, kSlotBOffset}) {
+      Poke(log_.fs(), LogPath(1), offset, EncodeSlot(slot, offset));
+    }
     const ReplayResult result = Replay(log_.Options());
     EXPECT_EQ(result.last_position, 0u);
     EXPECT_EQ(result.durable_point, number == 1 ? 2u : 0u);

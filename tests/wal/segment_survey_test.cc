@@ -127,6 +127,9 @@ TEST_F(SegmentSurveyTest, WithoutHeaderAndCopyASlotSaysWhichSegmentItIs) {
   EXPECT_TRUE(identified_);
   Flip(kSlotAOffset);
   Survey();
+  EXPECT_TRUE(identified_) << "by the other";
+  Flip(kSlotBOffset);
+  Survey();
   EXPECT_FALSE(identified_);
   EXPECT_TRUE(positions_.empty());
 }
