@@ -80,6 +80,8 @@ std::string Damage::ToString() const {
   if (last_position != 0) {
     text +=
         "; positions " + std::to_string(first_position) + " to " + std::to_string(last_position);
+  } else if (first_position != 0) {
+    text += "; positions from " + std::to_string(first_position) + " on";
   }
   return text;
 }

@@ -9,7 +9,8 @@
 // What the report says: a *loss* is a stretch of a file whose entries are nowhere else, with the
 // keys and the commits concerned. A key within a lost range may be missing, or have an older value
 // than it had, or be back although it was deleted; a key outside of all of them is exact. Of lost
-// commits only the positions are known: any key may be older than it was, by those commits.
+// commits only the positions are known: any key may be older than it was, by those commits. Where
+// the newest segment is gone, not even how many: the loss has a first position and no last one.
 #pragma once
 
 #include <cstdint>

@@ -12,6 +12,21 @@
 
 namespace logwood {
 
+namespace {
+
+// Where what lies before a segment's commits is not as a sync left it.
+std::optional<uint64_t> BadHead(const SegmentSurvey& survey) {
+  if (!survey.has_header()) return 0;
+  const uint64_t end = survey.probe().decoded.records_offset();
+  if (survey.file_bytes() < end) return survey.file_bytes();
+  for (const SegmentFlaw& flaw : survey.head_flaws()) {
+    if (flaw.kind == SegmentFlaw::Kind::kHeaderCopy) return flaw.offset;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(uint64_t)>& advance,
                           const std::function<void(const SalvageLoss&)>& report) {
   const TreeState& tree = inventory_.tree;
@@ -23,10 +38,12 @@ Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(
   }
   last_ = std::max({durable_, readable_.last(), last_});
   AddMissing();
+  RETURN_IF_ERROR(FindLostEnd());
   for (SalvageLoss& loss : losses_) {
     Judge(&loss);
     report(loss);
   }
+  if (lost_end_) report(*lost_end_);
   losses_.clear();
   return Status::Ok();
 }
@@ -121,6 +138,43 @@ void SalvageLog::AddMissing() {
   }
 }
 
+// The newest segment that an open demands (CheckDurableSegment, WhyFirstSegmentIsWrong): where
+// nothing of it can be read and no later one says where it ended, what came behind the last commit
+// that anything speaks of is gone, and nobody knows how much that was.
+Status SalvageLog::FindLostEnd() {
+  lost_end_.reset();
+  const TreeState& tree = inventory_.tree;
+  const uint64_t number = std::max(tree.durable_segment, tree.first_segment);
+  if (number == 0 || tree.clean_close) return Status::Ok();  // that one says where the log ended
+  uint64_t offset = 0;
+  const Inventory::Segment* const newest =
+      inventory_.segments.empty() ? nullptr : &inventory_.segments.back();
+  if (newest != nullptr && newest->number >= number) {
+    if (newest->number > number || readable_.last() >= newest->survey->first_position()) {
+      return Status::Ok();
+    }
+    const std::optional<uint64_t> wrong = BadHead(*newest->survey);
+    if (!wrong) return Status::Ok();  // it never held a commit that was durable
+    offset = *wrong;
+  }
+  if (options_.ignore_writer) {
+    // A writer may have begun it between the look at the log and the one at the manifest.
+    const auto now =
+        SegmentSurvey::Open(options_.fs, JoinPath(options_.source, LogFileName(number)));
+    if (!now.ok() && !now.status().Is(StatusCode::kNotFound)) return now.status();
+    const bool is_new = now.ok() && !BadHead(**now) && (*now)->number() == number;
+    if (is_new && (*now)->instance_id() == tree.root.instance_id) return Status::Ok();
+  }
+  SalvageLoss& loss = lost_end_.emplace();
+  loss.damage.file = LogFileName(number);
+  loss.damage.offset = offset;
+  loss.damage.what =
+      "this log segment was durable and is missing or unreadable; how many commits it held is not "
+      "known";
+  loss.damage.first_position = last_ + 1;
+  return Status::Ok();
+}
+
 // Commits that were read once and not again, at the flaw that took them where there is one.
 // `any_counts`: also those in tables, which lost keys of theirs.
 void SalvageLog::AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws,
@@ -149,13 +203,16 @@ void SalvageLog::AddVanished(const PositionSet& read, const std::vector<SalvageL
 void SalvageLog::Judge(SalvageLoss* loss) const {
   Damage& damage = loss->damage;
   if (!loss->lost) {
-    damage.what += "; no commit is lost by it";
+    if (!lost_end_ || lost_end_->damage.file != damage.file) {
+      damage.what += "; no commit is lost by it";
+    }
     return;
   }
   damage.last_position = std::max(damage.first_position, std::min(damage.last_position, last_));
   if (damage.first_position > durable_ && damage.first_position > readable_.last()) {
     loss->lost = false;
-    damage.what += "; a tail that was never acknowledged as durable";
+    damage.what += lost_end_ ? "; part of the log's end that is lost"
+                             : "; a tail that was never acknowledged as durable";
   } else if (damage.last_position <= in_tables_) {
     loss->lost = false;
     damage.what += "; its commits are in tables";

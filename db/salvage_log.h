@@ -55,6 +55,7 @@ class SalvageLog {
   void AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   static SalvageLoss LossOf(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   void AddMissing();
+  Status FindLostEnd();
   void AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws, bool any_counts);
   std::string FileOf(LogPos position) const;
   void Judge(SalvageLoss* loss) const;
@@ -68,6 +69,8 @@ class SalvageLog {
   PositionSet readable_;
   PositionSet told_;  // of which a flaw speaks
   std::vector<SalvageLoss> losses_;
+  // What the segment held that must be the newest and cannot be read.
+  std::optional<SalvageLoss> lost_end_;
   LogPos durable_ = 0;
   LogPos last_ = 0;
   uint64_t commits_ = 0;

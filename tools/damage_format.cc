@@ -37,6 +37,8 @@ std::string DamageText(const Damage& damage) {
   if (damage.last_position != 0) {
     text += "; positions " + std::to_string(damage.first_position) + " to " +
             std::to_string(damage.last_position);
+  } else if (damage.first_position != 0) {
+    text += "; positions from " + std::to_string(damage.first_position) + " on";
   }
   return text;
 }

@@ -95,7 +95,8 @@ struct LOGWOOD_EXPORT Damage {
   // not known, or none.
   std::string first_keyspace, first_key;
   std::string last_keyspace, last_key;
-  // Commits that may be affected; 0: not known, or none.
+  // Commits that may be affected; 0: not known, or none. Only the last 0: from the first on, up to
+  // where is not known.
   LogPos first_position = 0, last_position = 0;
 
   // One line for people, keys escaped.

@@ -46,8 +46,9 @@ class Excuses {
       if (loss.lost && has_keys) ranges_.push_back(&damage);
       // Commits that are lost, or were never durable.
       const bool gone = loss.lost || damage.first_position > shape.durable;
-      if (!has_keys && gone && damage.last_position != 0) positions_.push_back(&damage);
-      if (loss.lost && !has_keys && damage.last_position == 0) anything_ = true;
+      const bool has_positions = damage.first_position != 0 || damage.last_position != 0;
+      if (!has_keys && gone && has_positions) positions_.push_back(&damage);
+      if (loss.lost && !has_keys && !has_positions) anything_ = true;
     }
   }
 
@@ -76,7 +77,8 @@ class Excuses {
   template <typename Changes>
   bool AnyCommit(const Changes& changes) const {
     for (const Damage* gone : positions_) {
-      const LogPos last = std::min<LogPos>(gone->last_position, shape_.contents.size() - 1);
+      const LogPos end = gone->last_position == 0 ? ~LogPos{0} : gone->last_position;
+      const LogPos last = std::min<LogPos>(end, shape_.contents.size() - 1);
       for (LogPos p = std::max<LogPos>(gone->first_position, 1); p <= last; ++p) {
         if (changes(*shape_.contents[p - 1], *shape_.contents[p])) return true;
       }

@@ -146,6 +146,79 @@ TEST_F(SalvageLogTest, WhatACleanCloseSaysAndNobodyHoldsIsLost) {
   EXPECT_EQ(log_->last_position(), 10u);
 }
 
+// As an open demands it: "the segment was durable".
+TEST_F(SalvageLogTest, WhereTheNewestDurableSegmentIsGoneHowMuchIsLostIsNotKnown) {
+  inventory_.tree.durable_segment = 5;
+  EXPECT_EQ(Survey(/*in_tables=*/6), Shown{"lost 000005.log 9-0"});
+  EXPECT_NE(losses_[0].damage.ToString().find("; positions from 9 on"), std::string::npos);
+  EXPECT_EQ(log_->last_position(), 8u);
+  inventory_.tree.durable = 10;
+  EXPECT_EQ(Survey(), (Shown{"lost 000005.log 9-10", "lost 000005.log 11-0"}));
+  inventory_.tree.clean_close = LogEnd{5, 99'999, 10};
+  EXPECT_EQ(Survey(), Shown{"lost 000005.log 9-10"}) << "that says where the log ended";
+  inventory_.tree.clean_close.reset();
+  inventory_.tree.durable_segment = 4;
+  inventory_.tree.durable = 0;
+  EXPECT_EQ(Survey(), Shown{}) << "it is there";
+}
+
+TEST_F(SalvageLogTest, TheSameOfTheSegmentThatTheManifestReliesOnAndOfAllOfTheLog) {
+  inventory_.tree.first_segment = 5;
+  EXPECT_EQ(Survey(/*in_tables=*/8), Shown{"lost 000005.log 9-0"});
+  inventory_.tree.first_segment = inventory_.tree.durable_segment = 4;
+  inventory_.segments.clear();
+  SalvageLog gone(options_, inventory_, /*in_tables=*/3);
+  Shown shown;
+  ASSERT_OK(gone.Survey(&parts_, IgnoreBytes,
+                        [&](const SalvageLoss& loss) { shown.push_back(ShowLoss(loss)); }));
+  EXPECT_EQ(shown, Shown{"lost 000004.log 4-0"});
+}
+
+TEST_F(SalvageLogTest, ALaterSegmentSaysWhereADurableOneEnded) {
+  inventory_.tree.durable_segment = 5;
+  db_.BeginSegment(6);
+  db_.CloseLog();
+  for (const uint64_t number : {3, 4, 6}) Take(number);
+  EXPECT_EQ(Survey(), Shown{});
+}
+
+// A whole segment without a commit never held a durable one; one that is cut may have.
+TEST_F(SalvageLogTest, ADurableSegmentWithoutACommitIsNoLossUnlessItsHeadIsDamaged) {
+  db_.BeginSegment(5);
+  db_.CloseLog();
+  inventory_.tree.durable_segment = 5;
+  const std::string whole = db_.Bytes("000005.log");
+  const auto survey = [this] {
+    inventory_.segments.clear();
+    for (const uint64_t number : {3, 4, 5}) Take(number);
+    const Shown all = Survey();
+    Shown lost;
+    for (const std::string& loss : all) {
+      if (loss.starts_with("lost")) lost.push_back(loss);
+    }
+    return lost;
+  };
+  EXPECT_EQ(survey(), Shown{});
+  for (const uint64_t size : {uint64_t{300}, uint64_t{3000}, kCatalogueOffset - 1}) {
+    db_.Replace("000005.log", whole.substr(0, size));
+    EXPECT_EQ(survey(), Shown{"lost 000005.log 9-0"}) << size;
+    EXPECT_EQ(losses_.back().damage.offset, size);
+  }
+  db_.Replace("000005.log", whole);
+  db_.Flip("000005.log", kHeaderCopyOffset + 8);
+  EXPECT_EQ(survey(), Shown{"lost 000005.log 9-0"});
+}
+
+TEST_F(SalvageLogTest, ADurableSegmentThatAWriterBeginsMeanwhileIsNoLoss) {
+  inventory_.tree.durable_segment = 5;
+  inventory_.tree.root.instance_id = HandmadeDatabase::kInstance;
+  options_.ignore_writer = true;
+  EXPECT_EQ(Survey(), Shown{"lost 000005.log 9-0"});
+  db_.BeginSegment(5);
+  EXPECT_EQ(Survey(), Shown{});
+  db_.CloseLog();
+}
+
 TEST_F(SalvageLogTest, TheCatalogueGetsWhatSegmentsBeginWithAndCommitsThatChangeIt) {
   db_.catalogue = EncodedWith("first", 2);
   db_.catalogue_position = 3;

@@ -61,6 +61,10 @@ TEST(DamageFormat, WhatIsNotKnownIsNotSaid) {
   EXPECT_FALSE(found.contains("keys"));
   EXPECT_EQ(found.at("first_position"), 0);
   EXPECT_EQ(found.at("last_position"), 0);
+  Damage open_end = DamagedBlock();
+  open_end.first_position = 82;
+  EXPECT_EQ(DamageText(open_end), "000012.table:64: what is wrong; positions from 82 on");
+  EXPECT_EQ(JsonOf(open_end).at("first_position"), 82);
 }
 
 // Names are any bytes, and what is printed can be typed or decoded.
