@@ -214,8 +214,13 @@ Status Salvager::Survey() {
 
 // Whether other files have all that a table lost.
 bool Salvager::IsElsewhere(const SalvageTables::Loss& loss) const {
-  const LogPos last = loss.last_position.value_or(log_->last_position());
-  // The log, if it has every commit the table may have been made of.
+  // The log, if it has every commit from the first the table may have been made of to the last that
+  // is in tables. Then a key's newest among them is its state, whatever tables say; of a key that
+  // has none the table held nothing. One that the log lacks may be a key's newest although it is
+  // behind the table's last: it may have sunk below it and lost its position, or be a tombstone
+  // that is gone, and an older one from the log would win.
+  const LogPos last =
+      std::max(inventory_.tree.tables.position, loss.last_position.value_or(log_->last_position()));
   if (log_->readable().Missing(std::max<LogPos>(loss.first_position, 1), last).empty()) return true;
   // The keyspaces: each segment begins with all of them, and the commits behind it are there.
   const std::string end = KeyspaceEnd(kCatalogueKeyspace);
@@ -228,6 +233,7 @@ void Salvager::TellTableLosses() {
   for (const SalvageTables::Loss& found : tables_->losses()) {
     if (found.entries) {
       lost_.push_back(found.keys);
+      lost_.back().first_position = found.first_position;
       TellTableLoss(found, IsElsewhere(found));
       continue;
     }

@@ -268,7 +268,9 @@ Status SalvageLog::Take(const CommitRecord& record, const std::vector<LostKeys>&
   return Status::Ok();
 }
 
-// Behind the tables everything; of older commits only what the tables lost.
+// Behind the tables everything; of older commits only what the tables lost, and only those that a
+// lost entry may be of: an older one says nothing that the tables lost, and would win over entries
+// whose positions were dropped, and over tombstones that are not there any more.
 Status SalvageLog::Insert(const CommitRecord& record, const std::vector<LostKeys>& lost) {
   if (record.position > in_tables_) {
     return InsertFolded(record.operations, record.position, memtable_.get());
@@ -278,7 +280,9 @@ Status SalvageLog::Insert(const CommitRecord& record, const std::vector<LostKeys
   BatchReader reader(record.operations);
   BatchOperation operation;
   while (reader.Next(&operation)) {
-    const auto holds = [&](const LostKeys& keys) { return keys.Contain(operation.stored_key); };
+    const auto holds = [&](const LostKeys& keys) {
+      return record.position >= keys.first_position && keys.Contain(operation.stored_key);
+    };
     if (std::none_of(lost.begin(), lost.end(), holds)) continue;
     uint32_t keyspace = 0;
     std::string_view key;

@@ -21,6 +21,8 @@ inline constexpr char kFirstReadingHadIt[] = "; the first reading could read it"
 // Stored keys, both ends inclusive; an absent end: no bound.
 struct LostKeys {
   std::optional<std::string> first, last;
+  // Of the table that lost them: no entry of it is of an older commit. 0: any may be.
+  LogPos first_position = 0;
   bool Contain(std::string_view key) const {
     return (!first || *first <= key) && (!last || key <= *last);
   }

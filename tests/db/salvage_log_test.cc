@@ -241,6 +241,10 @@ TEST_F(SalvageLogTest, CommitsBehindTheTablesAreCollectedAndOfOlderOnesTheKeysTh
   EXPECT_EQ(Collected({{std::nullopt, StoredKey("1")}}), (Shown{"1@1=v1", "7@7=v7", "8@8=v8"}));
   Survey(/*in_tables=*/6);
   EXPECT_EQ(Collected({LostKeys()}).size(), 8u);
+  Survey(/*in_tables=*/6);
+  EXPECT_EQ(Collected({{{}, {}, 6}, {StoredKey("2"), StoredKey("3"), 3}}),
+            (Shown{"3@3=v3", "6@6=v6", "7@7=v7", "8@8=v8"}))
+      << "what is older than all that the table held is of no use to it";
 }
 
 TEST_F(SalvageLogTest, WhatMemoryDoesNotHoldGoesIntoTables) {
