@@ -74,6 +74,13 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
                      SegmentReader::Open(fs, JoinPath(path, LogFileName(segments[i].number))));
     RETURN_IF_ERROR(ApplyRecords(reader.get(), segments[i], last, catalogue));
   }
+  // Tables may hold more than a log that lost its end, or is an older copy.
+  if (segments.back().last_position < last) {
+    return Status::Corruption(
+        LogFileName(segments.back().number) + ":" + std::to_string(segments.back().length) +
+        ": the log ends at position " + std::to_string(segments.back().last_position) + ", " +
+        std::to_string(last) + " is needed");
+  }
   return Status::Ok();
 }
 

@@ -18,6 +18,7 @@ Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSumm
                      LogPos last, Status* damage);
 
 // The last part of it: the newest segment whose catalogue is readable, and the records behind it.
+// kCorruption where they do not reach `last`.
 Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
                             const std::vector<SegmentSummary>& segments, LogPos last,
                             Catalogue* catalogue);

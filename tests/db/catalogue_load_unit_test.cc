@@ -102,6 +102,23 @@ TEST_F(CatalogueFromLogTest, CommitsThatAreGoneAreNotPassedOver) {
   ExpectDamage("000005.log:", Read(log_.segments, 8));
 }
 
+// A log that ends before what is asked for, as an older copy of it does.
+TEST_F(CatalogueFromLogTest, ALogThatDoesNotReachTheLastSaysNothing) {
+  ExpectDamage("000005.log:", Read(log_.segments, 8));
+  log_.segments.pop_back();
+  ExpectDamage("000004.log:", Read());
+  ASSERT_OK(Read(log_.segments, 4));
+  EXPECT_EQ(ShowKeyspaces(*read_), "b=3 | dropped 2");
+}
+
+TEST_F(CatalogueFromLogTest, ASegmentWithoutCommitsThatBeginsBehindTheLastSaysItAll) {
+  log_.Begin(6);
+  log_.End();
+  for (const char* name : {"000003.log", "000004.log", "000005.log"}) log_.db().Remove(name);
+  ASSERT_OK(Read());
+  ExpectTruth();
+}
+
 TEST_F(CatalogueFromLogTest, ASegmentThatIsGoneIsNotPassedOver) {
   DamageCatalogue(5);
   log_.segments.erase(log_.segments.begin() + 1);
