@@ -198,10 +198,11 @@ Status Salvager::Survey() {
     total_ += segment.survey->file_bytes();
   }
   const auto advance = [this](uint64_t bytes) { Progress("reading", bytes); };
-  log_ = std::make_unique<SalvageLog>(options_, inventory_, inventory_.tree.tables.position);
-  RETURN_IF_ERROR(log_->Survey(&parts_, advance, [this](const SalvageLoss& loss) { Tell(loss); }));
   tables_ = std::make_unique<SalvageTables>(options_, inventory_);
   RETURN_IF_ERROR(tables_->Survey(&parts_, advance));
+  const PositionSet* held = inventory_.tables_are_certain ? nullptr : &tables_->positions();
+  log_ = std::make_unique<SalvageLog>(options_, inventory_, inventory_.tree.tables.position, held);
+  RETURN_IF_ERROR(log_->Survey(&parts_, advance, [this](const SalvageLoss& loss) { Tell(loss); }));
   parts_.Resolve(&catalogue_);
   summary_.last_position = log_->last_position();
   summary_.commits = log_->commits();

@@ -128,14 +128,25 @@ void SalvageLog::AddMissing() {
   }
   for (const auto& [first, last] : readable_.Missing(begin, last_)) {
     for (const auto& [untold, untold_last] : told_.Missing(first, last)) {
-      SalvageLoss loss;
-      loss.damage.file = FileOf(untold);
-      loss.damage.what = "the file is missing, or holds nothing that can be verified";
-      loss.damage.first_position = untold;
-      loss.damage.last_position = untold_last;
-      losses_.push_back(std::move(loss));
+      if (held_ == nullptr) {
+        AddMissing(untold, untold_last);
+        continue;
+      }
+      // What tables hold is told with the manifest, which does not say whether they count.
+      for (const auto& [lost, lost_last] : held_->Missing(untold, untold_last)) {
+        AddMissing(lost, lost_last);
+      }
     }
   }
+}
+
+void SalvageLog::AddMissing(LogPos first, LogPos last) {
+  SalvageLoss loss;
+  loss.damage.file = FileOf(first);
+  loss.damage.what = "the file is missing, or holds nothing that can be verified";
+  loss.damage.first_position = first;
+  loss.damage.last_position = last;
+  losses_.push_back(std::move(loss));
 }
 
 // The newest segment that an open demands (CheckDurableSegment, WhyFirstSegmentIsWrong): where

@@ -30,9 +30,11 @@ struct LostKeys {
 
 class SalvageLog {
  public:
-  // All outlive it. Of `in_tables` and below every commit is in tables; 0: not known.
-  SalvageLog(const SalvageOptions& options, const Inventory& inventory, LogPos in_tables)
-      : options_(options), inventory_(inventory), in_tables_(in_tables) {}
+  // All outlive it. Of `in_tables` and below every commit is in tables; 0: not known. `held`: what
+  // tables hold, where it is not certain which count; else null.
+  SalvageLog(const SalvageOptions& options, const Inventory& inventory, LogPos in_tables,
+             const PositionSet* held = nullptr)
+      : options_(options), inventory_(inventory), in_tables_(in_tables), held_(held) {}
 
   // Reads all of it; reports what is damaged. `advance` gets the bytes read.
   Status Survey(SalvageCatalogue* catalogue, const std::function<void(uint64_t)>& advance,
@@ -57,6 +59,7 @@ class SalvageLog {
   void AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   static SalvageLoss LossOf(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   void AddMissing();
+  void AddMissing(LogPos first, LogPos last);
   Status FindLostEnd();
   void AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws, bool any_counts);
   std::string FileOf(LogPos position) const;
@@ -68,6 +71,7 @@ class SalvageLog {
   const SalvageOptions& options_;
   const Inventory& inventory_;
   const LogPos in_tables_;
+  const PositionSet* const held_;
   PositionSet readable_;
   PositionSet told_;  // of which a flaw speaks
   std::vector<SalvageLoss> losses_;

@@ -16,14 +16,15 @@ namespace {
 
 constexpr char kMark[] = "THE-COMMIT-THAT-ROTS";
 
-// The log is kept, also where tables have its commits.
+// The log is kept, also where tables have its commits, unless a test says otherwise.
 class SalvageExactTest : public testing::Test {
  protected:
+  bool retains_ = true;
   void Open() {
     Options options;
     options.file_system = fs_.get();
     options.compression = Compression::kNone;
-    options.log_retention = LogRetention{.bytes_min = 1 << 30};
+    if (retains_) options.log_retention = LogRetention{.bytes_min = 1 << 30};
     auto opened = DB::Open(options, "db");
     ASSERT_OK(opened);
     db_ = std::move(*opened);
@@ -197,6 +198,26 @@ TEST_F(SalvageExactTest, AllOfTheLogSinceTheLastFlushGoneIsALoss) {
   ASSERT_EQ(losses_.size(), 1u);
   EXPECT_EQ(losses_[0].first_position, flushed + 1);
   EXPECT_EQ(losses_[0].last_position, 0u) << "not known";
+}
+
+// An edit that cannot be read added a table whose commits the log has no more: they are where the
+// manifest's loss says, and no loss of the log.
+TEST_F(SalvageExactTest, WhatATableHoldsOfWhichTheManifestLostTheWordIsNoLossOfTheLog) {
+  retains_ = false;
+  Open();
+  Put("a", "1");
+  Flush();
+  const std::string manifest = Files(".manifest").back();
+  ASSERT_OK_AND_ASSIGN(const std::string before, test::ReadFile(fs_.get(), manifest));
+  Put("b", "2");
+  Flush();
+  Close();
+  ASSERT_OK_AND_ASSIGN(std::string bytes, test::ReadFile(fs_.get(), manifest));
+  bytes.at(before.size() + 20) ^= 1;
+  ASSERT_OK(test::WriteFile(fs_.get(), manifest, bytes));
+  EXPECT_EQ(Saved(), (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}}));
+  ASSERT_EQ(losses_.size(), 1u) << losses_.back().what;
+  EXPECT_EQ(losses_[0].file, manifest.substr(3));
 }
 
 }  // namespace
