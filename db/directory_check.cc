@@ -145,8 +145,7 @@ Status DirectoryChecker::JudgeLog() {
     note.offset = replay.tail->offset;
     note.what = std::to_string(replay.tail->bytes) +
                 " bytes behind the last good commit were never acknowledged as durable; opening "
-                "for writing " +
-                (replay.tail->offset == 0 ? "removes them" : "leaves them behind") + " (" +
+                "for writing cuts them off (" +
                 replay.tail->reason + ")";
     if (replay.tail->commits > 0) {
       note.what += "; commits among them that are whole, which salvage copies: " +

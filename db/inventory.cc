@@ -214,7 +214,9 @@ void InventoryTaker::AddUp(const Edit& edit) {
   if (edit.tables) tree.tables = *edit.tables;
   if (edit.first_segment) tree.first_segment = *edit.first_segment;
   if (edit.durable) tree.durable = std::max(tree.durable, *edit.durable);
-  if (edit.durable_segment) tree.durable_segment = *edit.durable_segment;
+  if (edit.durable_segment) {
+    tree.durable_segment = std::max(tree.durable_segment, *edit.durable_segment);
+  }
   tree.clean_close = edit.clean_close;
   for (const auto& [level, number] : edit.removed) {
     live_.erase(number);

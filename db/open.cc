@@ -266,7 +266,10 @@ Status Opener::LoadKeyspaces() {
 // repeated. Names that came or went wait for the sync of the directory that precedes the new ROOT.
 Status Opener::SecureLog() {
   for (size_t i = 0; i < log_state_.replay.segments.size(); ++i) {
-    if (log_state_.replay.segments[i].last_position <= tree_.tables.position) continue;
+    // Of one without commits the head counts: the manifest will name it, or a later one, as
+    // durable.
+    const SegmentSummary& segment = log_state_.replay.segments[i];
+    if (std::max(segment.first_position, segment.last_position) <= tree_.tables.position) continue;
     RETURN_IF_ERROR(MakeDurable(i));
   }
   // Segments at the end that hold nothing (an earlier open made them and wrote no commit) are not
@@ -482,7 +485,7 @@ void Opener::RemoveObsoleteSegments() {
     if (!there.ok() || !*there) continue;
     if (one_went && !fs_->SyncDirectory(path_).ok()) return;
     one_went = true;
-    static_cast<void>(fs_->Remove(path));
+    if (!fs_->Remove(path).ok()) return;
   }
 }
 

@@ -5,11 +5,10 @@
 #include "db/damage.h"
 #include "db/file_names.h"
 #include "db/fold.h"
+#include "db/segment_head.h"
 #include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
-#include "wal/read_window.h"
-#include "wal/segment_probe.h"
 #include "wal/segments.h"
 
 namespace logwood {
@@ -68,7 +67,9 @@ Status AddUp(const Edit& edit, TreeState* tree,
   if (edit.tables) tree->tables = *edit.tables;
   if (edit.first_segment) tree->first_segment = *edit.first_segment;
   if (edit.durable) tree->durable = std::max(tree->durable, *edit.durable);
-  if (edit.durable_segment) tree->durable_segment = *edit.durable_segment;
+  if (edit.durable_segment) {
+    tree->durable_segment = std::max(tree->durable_segment, *edit.durable_segment);
+  }
   tree->clean_close = edit.clean_close;  // only the last edit's word counts: invariant 18
   for (const auto& [level, number] : edit.removed) {
     const auto at = live->find(number);
@@ -162,44 +163,16 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
 
 namespace {
 
-// Where a segment shows no commit, it may be that all of them are lost, and with them the marks
-// that say how far the log was durable. What lies before the commits then tells: it was durable.
-// `is_end`: nothing else says how many commits it had. Then where both slots are gone, or the file
-// is zeros from within the catalogue on, its commits may be, too; another flaw of the catalogue is
-// only that.
+// What lies before the commits tells whether there were any.
 Status CheckHeaderArea(FileSystem* fs, const std::string& path, const SegmentSummary& segment,
                        bool is_end) {
   if (segment.last_position >= segment.first_position) return Status::Ok();
   const std::string file = JoinPath(path, LogFileName(segment.number));
   ASSIGN_OR_RETURN(auto reader, fs->OpenRandomAccess(file));
-  std::string area(kCatalogueOffset, '\0');
-  ASSIGN_OR_RETURN(const size_t got, reader->Read(0, area.size(), area.data()));
-  if (got < area.size()) {
-    return Status::Corruption(file + ":" + std::to_string(got) +
-                              ": the file ends within its header, which was durable");
-  }
-  const auto wrong = [&file](uint64_t offset, const char* what) {
-    return Status::Corruption(file + ":" + std::to_string(offset) + ": " + what +
-                              ", and no commit can be read behind it; the segment was durable");
-  };
-  const std::string_view header(area.data(), kSegmentHeaderBytes);
-  if (header != std::string_view(area).substr(kHeaderCopyOffset, header.size())) {
-    return wrong(kHeaderCopyOffset, "the header and its copy differ");
-  }
-  if (!is_end) return Status::Ok();
-  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(*reader, LogFileName(segment.number)));
-  if (probe.kind != SegmentProbe::Kind::kReadable) return probe.status;
-  if (probe.decoded.slots_from_start && !probe.slots[0] && !probe.slots[1]) {
-    return wrong(kSlotAOffset, "neither durable-point slot can be read");
-  }
-  std::string catalogue(probe.decoded.catalogue_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t read,
-                   reader->Read(kCatalogueOffset, catalogue.size(), catalogue.data()));
-  const bool matches =
-      read == catalogue.size() &&
-      CatalogueChecksum(probe.header().file_id, catalogue) == probe.decoded.catalogue_checksum;
-  if (matches || NonZeroEnd(catalogue) == catalogue.size()) return Status::Ok();
-  return wrong(kCatalogueOffset, "the catalogue's checksum does not match");
+  ASSIGN_OR_RETURN(const std::optional<HeadFlaw> flaw, FindHeadFlaw(*reader, is_end));
+  if (!flaw) return Status::Ok();
+  return Status::Corruption(file + ":" + std::to_string(flaw->offset) + ": " + flaw->what +
+                            ", and no commit can be read behind it; the segment was durable");
 }
 
 // A segment whose header is known to be durable and which the log needs must count (there can be no
@@ -252,6 +225,9 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   options.instance_id = tree.root.instance_id;
   options.first_segment = tree.first_segment;
   options.from = tree.tables.position + 1;
+  for (const Epoch& epoch : tree.epochs) {
+    options.epochs.push_back({epoch.number, epoch.first_position});
+  }
   options.clean_end = tree.clean_close;
   options.durable_segment = tree.durable_segment;
   options.durable_at_least = std::max(tree.durable, tree.tables.position);

@@ -12,21 +12,6 @@
 
 namespace logwood {
 
-namespace {
-
-// Where what lies before a segment's commits is not as a sync left it.
-std::optional<uint64_t> BadHead(const SegmentSurvey& survey) {
-  if (!survey.has_header()) return 0;
-  const uint64_t end = survey.probe().decoded.records_offset();
-  if (survey.file_bytes() < end) return survey.file_bytes();
-  for (const SegmentFlaw& flaw : survey.head_flaws()) {
-    if (flaw.kind == SegmentFlaw::Kind::kHeaderCopy) return flaw.offset;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(uint64_t)>& advance,
                           const std::function<void(const SalvageLoss&)>& report) {
   const TreeState& tree = inventory_.tree;
@@ -149,6 +134,12 @@ void SalvageLog::AddMissing(LogPos first, LogPos last) {
   losses_.push_back(std::move(loss));
 }
 
+Result<std::optional<HeadFlaw>> SalvageLog::HeadFlawOf(uint64_t segment) const {
+  ASSIGN_OR_RETURN(auto file,
+                   options_.fs->OpenRandomAccess(JoinPath(options_.source, LogFileName(segment))));
+  return FindHeadFlaw(*file, /*is_end=*/true);
+}
+
 // The newest segment that an open demands (CheckDurableSegment, WhyFirstSegmentIsWrong): where
 // nothing of it can be read and no later one says where it ended, what came behind the last commit
 // that anything speaks of is gone, and nobody knows how much that was.
@@ -164,16 +155,20 @@ Status SalvageLog::FindLostEnd() {
     if (newest->number > number || readable_.last() >= newest->survey->first_position()) {
       return Status::Ok();
     }
-    const std::optional<uint64_t> wrong = BadHead(*newest->survey);
-    if (!wrong) return Status::Ok();  // it never held a commit that was durable
-    offset = *wrong;
+    ASSIGN_OR_RETURN(const std::optional<HeadFlaw> flaw, HeadFlawOf(number));
+    if (!flaw) return Status::Ok();  // it never held a commit that was durable
+    offset = flaw->offset;
   }
   if (options_.ignore_writer) {
     // A writer may have begun it between the look at the log and the one at the manifest.
     const auto now =
         SegmentSurvey::Open(options_.fs, JoinPath(options_.source, LogFileName(number)));
     if (!now.ok() && !now.status().Is(StatusCode::kNotFound)) return now.status();
-    const bool is_new = now.ok() && !BadHead(**now) && (*now)->number() == number;
+    bool is_new = now.ok() && (*now)->has_header() && (*now)->number() == number;
+    if (is_new) {
+      ASSIGN_OR_RETURN(const std::optional<HeadFlaw> flaw, HeadFlawOf(number));
+      is_new = !flaw;
+    }
     if (is_new && (*now)->instance_id() == tree.root.instance_id) return Status::Ok();
   }
   SalvageLoss& loss = lost_end_.emplace();

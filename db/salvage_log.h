@@ -12,6 +12,7 @@
 #include "db/salvage.h"
 #include "db/salvage_catalogue.h"
 #include "db/salvage_merge.h"
+#include "db/segment_head.h"
 
 namespace logwood {
 
@@ -61,6 +62,7 @@ class SalvageLog {
   void AddMissing();
   void AddMissing(LogPos first, LogPos last);
   Status FindLostEnd();
+  Result<std::optional<HeadFlaw>> HeadFlawOf(uint64_t segment) const;
   void AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws, bool any_counts);
   std::string FileOf(LogPos position) const;
   void Judge(SalvageLoss* loss) const;

@@ -7,6 +7,7 @@
 #include "db/file_names.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
+#include "wal/read_window.h"
 #include "wal/segment_probe.h"
 #include "wal/segments.h"
 
@@ -76,6 +77,32 @@ Status MendSegmentHead(const SegmentHeadMend& mend, LogFile* file) {
   if (probe.kind != SegmentProbe::Kind::kReadable) return Status::Ok();
   RETURN_IF_ERROR(MendHeaders(probe, *reader, file));
   return MendCatalogue(mend, probe, *reader, file);
+}
+
+Result<std::optional<HeadFlaw>> FindHeadFlaw(const RandomAccessFile& file, bool is_end) {
+  std::string area(kCatalogueOffset, '\0');
+  ASSIGN_OR_RETURN(const size_t got, file.Read(0, area.size(), area.data()));
+  if (got < area.size()) return HeadFlaw{got, "the file ends within its header"};
+  const std::string_view header(area.data(), kSegmentHeaderBytes);
+  if (header != std::string_view(area).substr(kHeaderCopyOffset, header.size())) {
+    return HeadFlaw{kHeaderCopyOffset, "the header and its copy differ"};
+  }
+  if (!is_end) return std::nullopt;
+  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(file, ""));
+  if (probe.kind != SegmentProbe::Kind::kReadable) {
+    return HeadFlaw{0, "the header cannot be read"};
+  }
+  if (probe.decoded.slots_from_start && !probe.slots[0] && !probe.slots[1]) {
+    return HeadFlaw{kSlotAOffset, "neither durable-point slot can be read"};
+  }
+  std::string catalogue(probe.decoded.catalogue_bytes, '\0');
+  ASSIGN_OR_RETURN(const size_t read,
+                   file.Read(kCatalogueOffset, catalogue.size(), catalogue.data()));
+  const bool matches =
+      read == catalogue.size() &&
+      CatalogueChecksum(probe.header().file_id, catalogue) == probe.decoded.catalogue_checksum;
+  if (matches || NonZeroEnd(catalogue) == catalogue.size()) return std::nullopt;
+  return HeadFlaw{kCatalogueOffset, "the catalogue's checksum does not match"};
 }
 
 }  // namespace logwood

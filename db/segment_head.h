@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,17 @@ struct SegmentHeadMend {
 // Stores what can be proven by checksums, in `file`; what cannot stays as it is, but where a read
 // failed that might prove it that is the answer. The caller syncs.
 Status MendSegmentHead(const SegmentHeadMend& mend, LogFile* file);
+
+// Where the head of a segment is not as the sync left it that made it durable, and how.
+struct HeadFlaw {
+  uint64_t offset = 0;
+  const char* what = nullptr;
+};
+// Of a durable segment that shows no commit: why all of them may be lost, and with them the marks
+// that say how far the log was durable. nullopt: it never had any.
+// `is_end`: nothing else says how many it had. Then where both slots are gone, or the file is zeros
+// from within the catalogue on, its commits may be, too; another flaw of the catalogue is only
+// that.
+Result<std::optional<HeadFlaw>> FindHeadFlaw(const RandomAccessFile& file, bool is_end);
 
 }  // namespace logwood

@@ -135,7 +135,7 @@ Status VersionSet::Commit(
     if (edit.durable) start_.durable = std::max(start_.durable, *edit.durable);
     if (edit.tables) tables_ = *edit.tables;
     if (edit.first_segment) first_segment_ = *edit.first_segment;
-    if (edit.durable_segment) durable_segment_ = edit.durable_segment;
+    durable_segment_ = std::max(durable_segment_, edit.durable_segment);
     manifest_state_ = manifest_->state();
     for (const LiveTablePtr& table : removed) {
       removed_.push_back({table->meta()->number, table->meta()->size, table});

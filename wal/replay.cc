@@ -62,6 +62,7 @@ class Replay {
   Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
   std::string WhyFirstSegmentIsWrong() const;
   std::string WhyDurableSegmentIsWrong() const;
+  bool WasGivenAgain(const SegmentHeader& header) const;
   Result<bool> HoldsWhatComesNext(const SegmentFile& file) const;
   Result<const SegmentFile*> MisnamedSegment() const;
   bool IsOurs(const SegmentFile& file) const;
@@ -153,8 +154,8 @@ bool Replay::MayBeTornEmpty(size_t link) const {
 }
 
 // The log has no gaps: where a segment is missing that nothing needs, those before it were removed
-// as well, and a crash took that back. A clean close made removals durable: then it is damage, and
-// those before it stay.
+// as well, and a crash took that back. Behind a clean close those before it stay, for somebody to
+// look at.
 void Replay::SummarizeOlder(size_t first) {
   size_t oldest = options_.clean_end ? 0 : first;
   while (oldest > 0 && chain_[oldest - 1].kind != LinkKind::kMissing) --oldest;
@@ -391,6 +392,14 @@ std::string Replay::WhyDurableSegmentIsWrong() const {
   return why;
 }
 
+// Whether the segment's positions were given again in a later epoch: then a recovery had not found
+// it, or had cut it, and its bytes may be anywhere.
+bool Replay::WasGivenAgain(const SegmentHeader& header) const {
+  return std::any_of(options_.epochs.begin(), options_.epochs.end(), [&](const EpochStart& later) {
+    return later.number > header.epoch && later.first_position <= header.first_position;
+  });
+}
+
 // With at least one commit.
 Result<bool> Replay::HoldsWhatComesNext(const SegmentFile& file) const {
   const SegmentHeader& h = file.probe.header();
@@ -415,6 +424,7 @@ Result<const SegmentFile*> Replay::MisnamedSegment() const {
   for (size_t i = 0; i < files_.size(); ++i) {
     const SegmentFile& file = files_[i];
     if (!IsOurs(file) || file.probe.header().number == file.number) continue;
+    if (WasGivenAgain(file.probe.header())) continue;
     const uint64_t held = file.probe.header().number;
     const auto own = std::find_if(files_.begin(), files_.end(),
                                   [held](const SegmentFile& f) { return f.number == held; });

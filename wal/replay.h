@@ -39,6 +39,12 @@ struct LogEnd {
   LogPos last_position = 0;
 };
 
+// A course of history: one begins at each open that follows no clean close.
+struct EpochStart {
+  uint64_t number = 0;
+  LogPos first_position = 0;
+};
+
 struct ReplayOptions {
   std::string directory;
   std::vector<uint64_t> segments;  // numbers of the log files that are there, ascending
@@ -48,6 +54,7 @@ struct ReplayOptions {
   LogPos from = 1;                  // the first position the caller needs
   std::optional<LogEnd> clean_end;  // proof: everything up to it was durable
   LogPos durable_at_least = 0;      // proof from elsewhere (the manifest)
+  std::vector<EpochStart> epochs;   // those known, ascending
   uint64_t durable_segment = 0;     // headers of segments up to this one were durable; 0: unknown
 };
 

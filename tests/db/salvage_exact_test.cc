@@ -180,24 +180,31 @@ TEST_F(SalvageExactTest, AllOfTheLogSinceTheLastFlushGoneIsALoss) {
   ASSERT_OK(db_->Flush());
   const LogPos flushed = db_->LastPosition();
   Put("b", "2");
-  for (const std::string& log : Files(".log")) ASSERT_OK(fs_->Remove(log));
-  ASSERT_OK_AND_ASSIGN(const auto names, fs_->List("db"));
-  ASSERT_OK(fs_->CreateDirectory("copy"));
-  for (const std::string& name : names) {
-    ASSERT_OK_AND_ASSIGN(const std::string bytes, test::ReadFile(fs_.get(), "db/" + name));
-    ASSERT_OK(test::WriteFile(fs_.get(), "copy/" + name, bytes));
+  const auto names = fs_->List("db");
+  ASSERT_OK(names);
+  const std::string newest = Files(".log").back().substr(3);
+  for (const std::string how : {"removed", "zeros"}) {
+    SCOPED_TRACE(how);
+    ASSERT_OK(fs_->CreateDirectory(how));
+    for (const std::string& name : *names) {
+      ASSERT_OK_AND_ASSIGN(std::string bytes, test::ReadFile(fs_.get(), "db/" + name));
+      if (how == "removed" && name.ends_with(".log")) continue;
+      if (name == newest) std::fill(bytes.begin() + 4096, bytes.end(), '\0');
+      ASSERT_OK(test::WriteFile(fs_.get(), how + "/" + name, bytes));
+    }
+    losses_.clear();
+    SalvageOptions options;
+    options.fs = fs_.get();
+    options.source = how;
+    options.target = how + "-new";
+    options.report = [this](const SalvageLoss& loss) {
+      if (loss.lost) losses_.push_back(loss.damage);
+    };
+    ASSERT_OK(Salvage(options));
+    ASSERT_EQ(losses_.size(), 1u);
+    EXPECT_EQ(losses_[0].first_position, flushed + 1);
+    EXPECT_EQ(losses_[0].last_position, 0u) << "not known";
   }
-  SalvageOptions options;
-  options.fs = fs_.get();
-  options.source = "copy";
-  options.target = "new";
-  options.report = [this](const SalvageLoss& loss) {
-    if (loss.lost) losses_.push_back(loss.damage);
-  };
-  ASSERT_OK(Salvage(options));
-  ASSERT_EQ(losses_.size(), 1u);
-  EXPECT_EQ(losses_[0].first_position, flushed + 1);
-  EXPECT_EQ(losses_[0].last_position, 0u) << "not known";
 }
 
 // An edit that cannot be read added a table whose commits the log has no more: they are where the

@@ -123,6 +123,30 @@ TEST_F(ReplayLinksTest, AnOlderSegmentUnderANewerNameIsSwappedWhereItsOwnFileIsW
   EXPECT_TRUE(swapped.discarded.empty());
 }
 
+// What a recovery did not find may show up in the blocks of a new file: then its positions were
+// given again.
+TEST_F(ReplayLinksTest,
+       WhatComesNextUnderAnotherNameIsMissedUnlessALaterEpochGaveItsPositionsAgain) {
+  log_.Begin(1);
+  log_.Append(2);
+  log_.Seal();
+  log_.Begin(2);
+  log_.Append(1);
+  const std::string second = ReadWhole(log_.fs(), LogPath(2));
+  log_.Begin(9);
+  WriteWhole(log_.fs(), LogPath(9), second);
+  ASSERT_OK(log_.fs()->Remove(LogPath(2)));
+  ReplayOptions options = log_.Options();
+  options.segments = {1, 9};
+  options.epochs = {{1, 1}, {2, 4}};
+  EXPECT_EQ(Replay(options).damage_file, LogFileName(9));
+  options.epochs = {{1, 1}, {2, 3}};
+  const ReplayResult given_again = Replay(options);
+  EXPECT_OK(given_again.damage);
+  EXPECT_EQ(given_again.last_position, 2u);
+  EXPECT_EQ(given_again.misnamed, std::vector<uint64_t>{9});
+}
+
 TEST_F(ReplayLinksTest, WhereTheLogWasDurableAndNoFileIsThereEachPlaceThatIsKnownIsNamed) {
   ReplayOptions options = log_.Options();
   options.durable_at_least = 5;
