@@ -88,19 +88,20 @@ Result<std::optional<HeadFlaw>> FindHeadFlaw(const RandomAccessFile& file, bool 
     return HeadFlaw{kHeaderCopyOffset, "the header and its copy differ"};
   }
   if (!is_end) return std::nullopt;
-  ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(file, ""));
-  if (probe.kind != SegmentProbe::Kind::kReadable) {
-    return HeadFlaw{0, "the header cannot be read"};
-  }
-  if (probe.decoded.slots_from_start && !probe.slots[0] && !probe.slots[1]) {
+  const std::string_view bytes = area;
+  const Result<DecodedHeader> decoded = DecodeSegmentHeader(bytes.substr(0, kSlotAOffset), "");
+  if (!decoded.ok()) return HeadFlaw{0, "the header cannot be read"};
+  const bool has_slot = DecodeSlot(bytes.substr(kSlotAOffset), kSlotAOffset) ||
+                        DecodeSlot(bytes.substr(kSlotBOffset), kSlotBOffset);
+  if (decoded->slots_from_start && !has_slot) {
     return HeadFlaw{kSlotAOffset, "neither durable-point slot can be read"};
   }
-  std::string catalogue(probe.decoded.catalogue_bytes, '\0');
+  std::string catalogue(decoded->catalogue_bytes, '\0');
   ASSIGN_OR_RETURN(const size_t read,
                    file.Read(kCatalogueOffset, catalogue.size(), catalogue.data()));
   const bool matches =
       read == catalogue.size() &&
-      CatalogueChecksum(probe.header().file_id, catalogue) == probe.decoded.catalogue_checksum;
+      CatalogueChecksum(decoded->header.file_id, catalogue) == decoded->catalogue_checksum;
   if (matches || NonZeroEnd(catalogue) == catalogue.size()) return std::nullopt;
   return HeadFlaw{kCatalogueOffset, "the catalogue's checksum does not match"};
 }

@@ -71,17 +71,31 @@ class SalvageExactTest : public testing::Test {
     ASSERT_GE(tables.size(), 2u);
     ASSERT_OK(fs_->Remove(tables.back()));
   }
-  std::map<std::string, std::string> Saved() {
+  // The marked commit is in the last level and rots in the log; gone is a table of a and z above.
+  void LoseATableOverTheLastLevel() {
+    Put("z0", "z");
+    CompactDown();
+    Put("a", "1");
+    Put("z", "1");
+    Flush();
+    Close();
+    DamageCommit(kMark);
+    RemoveNewestTable();
+  }
+  void SalvageInto(const std::string& target, const std::string& source = "db") {
     losses_.clear();
     SalvageOptions options;
     options.fs = fs_.get();
-    options.source = "db";
-    options.target = "new";
+    options.source = source;
+    options.target = target;
     options.memory_bytes = 8 << 20;
     options.report = [this](const SalvageLoss& loss) {
       if (loss.lost) losses_.push_back(loss.damage);
     };
-    EXPECT_OK(Salvage(options));
+    ASSERT_OK(Salvage(options));
+  }
+  std::map<std::string, std::string> Saved() {
+    SalvageInto("new");
     auto saved = DB::Open({.file_system = fs_.get()}, "new");
     EXPECT_OK(saved);
     if (!saved.ok()) return {};
@@ -101,14 +115,7 @@ TEST_F(SalvageExactTest, AnOldCommitDoesNotWinOverAnEntryThatLostItsPosition) {
   Open();
   Put("m", "old");
   Put("m", kMark);
-  Put("z0", "z");
-  CompactDown();
-  Put("a", "1");
-  Put("z", "1");
-  Flush();
-  Close();
-  DamageCommit(kMark);
-  RemoveNewestTable();  // of a and z
+  LoseATableOverTheLastLevel();
   EXPECT_EQ(Saved(), (Content{{"a", "1"}, {"m", kMark}, {"z", "1"}, {"z0", "z"}}));
   EXPECT_TRUE(losses_.empty());
 }
@@ -120,14 +127,7 @@ TEST_F(SalvageExactTest, AnOldCommitDoesNotBringBackAKeyWhoseTombstoneIsGone) {
   batch.Delete("m");
   batch.Put("other", kMark);
   ASSERT_OK(db_->Write({.durability = Durability::kPower}, batch));
-  Put("z0", "z");
-  CompactDown();
-  Put("a", "1");
-  Put("z", "1");
-  Flush();
-  Close();
-  DamageCommit(kMark);
-  RemoveNewestTable();
+  LoseATableOverTheLastLevel();
   EXPECT_EQ(Saved(), (Content{{"a", "1"}, {"other", kMark}, {"z", "1"}, {"z0", "z"}}));
   EXPECT_TRUE(losses_.empty());
 }
@@ -192,15 +192,7 @@ TEST_F(SalvageExactTest, AllOfTheLogSinceTheLastFlushGoneIsALoss) {
       if (name == newest) std::fill(bytes.begin() + 4096, bytes.end(), '\0');
       ASSERT_OK(test::WriteFile(fs_.get(), how + "/" + name, bytes));
     }
-    losses_.clear();
-    SalvageOptions options;
-    options.fs = fs_.get();
-    options.source = how;
-    options.target = how + "-new";
-    options.report = [this](const SalvageLoss& loss) {
-      if (loss.lost) losses_.push_back(loss.damage);
-    };
-    ASSERT_OK(Salvage(options));
+    ASSERT_NO_FATAL_FAILURE(SalvageInto(how + "-new", how));
     ASSERT_EQ(losses_.size(), 1u);
     EXPECT_EQ(losses_[0].first_position, flushed + 1);
     EXPECT_EQ(losses_[0].last_position, 0u) << "not known";
