@@ -64,6 +64,7 @@ TEST_F(OpenedReadOnly, ReadsAllAndWritesNothing) {
 TEST_F(OpenedReadOnly, WhatIsOnlyInTheLogIsCounted) {
   // Few enough for the log segment that SetUp began: with the next one, a flush would follow.
   for (int i = 0; i < 5; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(200, 'v')));
+  ASSERT_OK(db_->WaitForCompaction());  // of what SetUp flushed
   const uint64_t tables = db_->GetStats().table_bytes;
   ReadOnlyOptions options = ReadOnly();
   options.ignore_writer = true;
