@@ -47,13 +47,8 @@ BackpressureVerdict ComputeBackpressure(const BackpressureSettings& settings,
 
   BackpressureVerdict verdict;
   verdict.delay_ns_per_byte = std::max({by_memory, by_debt, by_level0});
-  verdict.stop = inputs.unflushed_bytes >= settings.unflushed_bytes_max;
-  if (verdict.stop) {
-    verdict.why =
-        Bytes("stopped: waiting for flush", inputs.unflushed_bytes, settings.unflushed_bytes_soft);
-  } else if (verdict.delay_ns_per_byte == 0) {
-    return verdict;
-  } else if (by_memory >= by_debt && by_memory >= by_level0) {
+  if (verdict.delay_ns_per_byte == 0) return verdict;
+  if (by_memory >= by_debt && by_memory >= by_level0) {
     verdict.why = Bytes("waiting for flush", inputs.unflushed_bytes, settings.unflushed_bytes_soft);
   } else if (by_debt >= by_level0) {
     verdict.why = Bytes("compaction debt", inputs.debt_bytes, settings.debt_bytes_soft);
@@ -76,9 +71,10 @@ void TokenBucket::Charge(uint64_t bytes, double delay_ns_per_byte, uint64_t now_
   paid_until_ns_ += whole;
 }
 
-void TokenBucket::Forgive(uint64_t now_ns) {
-  paid_until_ns_ = std::min(paid_until_ns_, now_ns);
-  fraction_ns_ = 0;
+void TokenBucket::Reduce(double factor, uint64_t now_ns) {
+  const auto owed = static_cast<double>(WaitNs(now_ns));
+  if (owed > 0) paid_until_ns_ = now_ns + static_cast<uint64_t>(owed * factor);
+  if (factor == 0) fraction_ns_ = 0;
 }
 
 }  // namespace logwood

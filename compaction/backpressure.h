@@ -11,9 +11,9 @@
 //   delay(x) = x (1 + x)^2 / rate      rate: user bytes a second the background keeps up with
 //
 // so at x = 1/2 writers get about the measured rate, at x = 1 a quarter of it: the backlog settles
-// between the limits. Only memory has a wall: at unflushed_bytes_max writers wait (`stop`), because
-// there is no room for what they bring; the delay before it makes that rare. Debt and level 0 have
-// none, the delay just goes on growing up to kDelayNsPerByteMax.
+// between the limits. Only memory has a wall: at unflushed_bytes_max the engine lets writers wait,
+// because there is no room for what they bring; the delay before it makes that rare. Debt and level
+// 0 have none, the delay just goes on growing up to kDelayNsPerByteMax.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,9 @@ struct BackpressureSettings {
 };
 
 struct BackpressureInputs {
-  // Sealed memtables, less what their running flushes have written already, plus the active one's
-  // bytes beyond its seal size: the smoother this moves, the smoother writers run.
+  // What all memtables hold beyond one full one. A flush gives its memtable back at its end, not
+  // as it goes: before that there is no more room for writers, and counted as room it would let
+  // them run into the wall.
   uint64_t unflushed_bytes = 0;
   uint64_t debt_bytes = 0;  // CompactionDebt
   uint32_t level0_tables = 0;
@@ -48,7 +49,6 @@ struct BackpressureInputs {
 
 struct BackpressureVerdict {
   double delay_ns_per_byte = 0;
-  bool stop = false;
   std::string why;  // empty when nothing presses; for statistics and events
 };
 
@@ -70,8 +70,9 @@ class TokenBucket {
   uint64_t WaitNs(uint64_t now_ns) const {
     return paid_until_ns_ > now_ns ? paid_until_ns_ - now_ns : 0;
   }
-  // Lets go of what is owed: the backlog that asked for it is gone.
-  void Forgive(uint64_t now_ns);
+  // What is still owed now costs `factor` (0 to 1) of what it did: the backlog that asked for it
+  // has become smaller, or is gone.
+  void Reduce(double factor, uint64_t now_ns);
 
  private:
   uint64_t paid_until_ns_ = 0;

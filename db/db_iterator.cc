@@ -1,5 +1,7 @@
 #include "db/db_iterator.h"
 
+#include <utility>
+
 #include "util/lookup.h"
 
 namespace logwood {
@@ -8,6 +10,9 @@ namespace {
 
 // How many older versions of a key are stepped over one by one before a seek is cheaper.
 constexpr int kStepsBeforeSeek = 8;
+
+// How many skipped tombstones go into the statistics at a time.
+constexpr uint64_t kTombstonesTold = 64;
 
 class ErrorIterator final : public Iterator {
  public:
@@ -40,6 +45,8 @@ Status TooManyPins(const Settings& settings) {
       " bytes, all they may of the memory budget: let go of some, or raise memory_budget_bytes");
 }
 
+DbIterator::~DbIterator() { TellTombstones(); }
+
 Status DbIterator::status() const {
   if (Closed()) return ClosedError(*source_.core);
   if (refused_) return TooManyPins(source_.core->settings);
@@ -61,6 +68,7 @@ bool DbIterator::BeginSeek() {
   DropValue();
   if (Closed()) return false;
   source_.core->statistics.seeks.Add(1);
+  TellTombstones();
   return source_.lower < source_.upper;
 }
 
@@ -110,7 +118,12 @@ void DbIterator::SeekBefore(std::string_view stored_key) {
 }
 
 void DbIterator::CountTombstone() {
-  if (++tombstones_ % 64 == 0) source_.core->statistics.tombstones_skipped.Add(64);
+  if (++tombstones_untold_ == kTombstonesTold) TellTombstones();
+}
+
+void DbIterator::TellTombstones() {
+  if (tombstones_untold_ == 0) return;
+  source_.core->statistics.tombstones_skipped.Add(std::exchange(tombstones_untold_, 0));
 }
 
 void DbIterator::FindForward(bool skipping) {

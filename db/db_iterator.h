@@ -32,6 +32,7 @@ class DbIterator final : public Iterator {
   };
   explicit DbIterator(Source source)
       : source_(std::move(source)), account_(source_.account.get()), inner_(source_.inner.get()) {}
+  ~DbIterator() override;
 
   bool Valid() const override { return valid_ && !Closed(); }
   void SeekToFirst() override;
@@ -68,6 +69,7 @@ class DbIterator final : public Iterator {
   void LetGo();
   void SkipOlderVersions();
   void CountTombstone();
+  void TellTombstones();
 
   const Source source_;
   MemoryAccount* const account_;
@@ -80,7 +82,7 @@ class DbIterator final : public Iterator {
   std::string key_copy_, value_copy_;  // not on the entry: what key_ and value_ point to
   std::shared_ptr<const void> pin_;    // the same: keeps a large value
   uint64_t kept_bytes_ = 0;            // of it, as the account knows
-  uint64_t tombstones_ = 0;
+  uint64_t tombstones_untold_ = 0;
 };
 
 // kBusy: readers hold what the budget has for them.

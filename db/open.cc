@@ -30,6 +30,11 @@ constexpr uint64_t kRewriteBytes = 1 << 20;
 // Commits that are not in tables yet may lie in so many segments when a database was opened.
 constexpr ptrdiff_t kReplayedSegmentsMax = 16;
 
+// Without commits.
+bool IsEmpty(const SegmentSummary& segment) {
+  return segment.last_position < segment.first_position;
+}
+
 // One open, step by step. Each step's result is a member the next one uses.
 class Opener {
  public:
@@ -79,6 +84,7 @@ class Opener {
   View Replayed() const;
   Status LoadKeyspaces();
   Status SecureLog();
+  Result<uint64_t> NewestSoundSegment() const;
   Status MakeDurable(size_t index);
   Status MendHead(size_t index, LogFile* file);
   Status StartEpochAndManifest();
@@ -104,6 +110,7 @@ class Opener {
   LogState log_state_;
   Edit spilled_;  // tables made while replaying
   uint64_t next_number_ = 1;
+  uint64_t durable_segment_ = 0;  // what the new manifest says of it
   std::unique_ptr<Tree> live_tree_;
   std::unique_ptr<CommitLog> log_;
   std::vector<Damage> damages_;  // of table files, as seen from outside
@@ -274,11 +281,14 @@ Status Opener::SecureLog() {
   }
   // Segments at the end that hold nothing (an earlier open made them and wrote no commit) are not
   // continued, or they would pile up behind one that is still needed. Their files go with the rest
-  // that nothing refers to.
+  // that nothing refers to. But where the one before is damaged the first of them stays: the next
+  // segment needs one to follow.
   std::vector<SegmentSummary>& segments = log_state_.replay.segments;
-  while (!segments.empty() && segments.back().last_position < segments.back().first_position) {
-    segments.pop_back();
-  }
+  size_t kept = segments.size();
+  while (kept > 0 && IsEmpty(segments[kept - 1])) --kept;
+  if (kept > 0 && kept < segments.size() && !segments[kept - 1].whole) ++kept;
+  segments.resize(kept);
+  ASSIGN_OR_RETURN(durable_segment_, NewestSoundSegment());
   for (uint64_t number : log_state_.replay.discarded) {
     RETURN_IF_ERROR(fs_->Remove(JoinPath(path_, LogFileName(number))));
   }
@@ -292,6 +302,22 @@ Status Opener::SecureLog() {
     }
   }
   return Status::Ok();
+}
+
+// The newest segment that the manifest can name as durable: the next open relies on it. With
+// commits (in tables, or SecureLog saw to them), or with its head as it was meant.
+Result<uint64_t> Opener::NewestSoundSegment() const {
+  const std::vector<SegmentSummary>& segments = log_state_.replay.segments;
+  for (size_t i = segments.size(); i-- > 0;) {
+    const SegmentSummary& segment = segments[i];
+    if (!segment.whole) continue;
+    if (!IsEmpty(segment)) return segment.number;
+    ASSIGN_OR_RETURN(auto file,
+                     fs_->OpenRandomAccess(JoinPath(path_, LogFileName(segment.number))));
+    ASSIGN_OR_RETURN(const std::optional<HeadFlaw> flaw, FindHeadFlaw(*file, /*is_end=*/true));
+    if (!flaw) return segment.number;
+  }
+  return 0;
 }
 
 Status Opener::StartEpochAndManifest() {
@@ -322,8 +348,7 @@ Status Opener::StartEpochAndManifest() {
     start.first_segment = segment.number;
     break;
   }
-  // It holds a commit, which is in a table, or SecureLog saw to it.
-  if (!segments.empty()) start.durable_segment = segments.back().number;
+  start.durable_segment = durable_segment_;
   bool may_show = false;
   auto versions = VersionSet::Create(std::move(start), &may_show);
   if (!versions.ok()) {
@@ -341,7 +366,7 @@ Status Opener::StartEpochAndManifest() {
 // again makes them dirty, so that this sync really writes them. Bytes that do not change cannot
 // tear.
 Status Opener::MakeDurable(size_t index) {
-  const SegmentSummary& segment = log_state_.replay.segments[index];
+  SegmentSummary& segment = log_state_.replay.segments[index];
   const std::string path = JoinPath(path_, LogFileName(segment.number));
   ASSIGN_OR_RETURN(auto file, fs_->OpenLogFile(path));
   // Of one without commits, which ends before it begins, the head is what counts.
@@ -349,6 +374,10 @@ Status Opener::MakeDurable(size_t index) {
   if (!tree_.clean_close && end > log_state_.replay.durable_point) {
     RETURN_IF_ERROR(MendHead(index, file.get()));
     ASSIGN_OR_RETURN(auto reader, fs_->OpenRandomAccess(path));
+    if (IsEmpty(segment)) {
+      ASSIGN_OR_RETURN(segment.file_bytes, reader->Size());
+      segment.length = std::min(segment.file_bytes, std::max(segment.length, kCatalogueOffset));
+    }
     std::string chunk(std::min<uint64_t>(kRewriteBytes, segment.length), '\0');
     for (uint64_t at = 0; at < segment.length; at += chunk.size()) {
       size_t want = static_cast<size_t>(std::min<uint64_t>(chunk.size(), segment.length - at));

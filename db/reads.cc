@@ -18,6 +18,9 @@ namespace {
 constexpr uint64_t kCountedEntriesMax = 100'000;
 constexpr uint64_t kCountedBlocks = 16;
 
+// Latency is measured for one lookup in so many.
+constexpr uint64_t kLatencySample = 64;
+
 const SnapshotImpl* Impl(const Snapshot* snapshot) {
   return static_cast<const SnapshotImpl*>(snapshot);
 }
@@ -166,7 +169,8 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
     return Status::InvalidArgument("key: it has " + std::to_string(key.size()) +
                                    " bytes; the limit is " + std::to_string(kKeyBytesMax));
   }
-  core_->statistics.gets.Add(1);
+  const bool sampled = core_->statistics.gets.Add(1) % kLatencySample == 0;
+  const uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   StoredKeyBuffer stored(keyspace.number(), key);
   LookupKey lookup{stored.view(), Hash64(stored.view()), 0};
   LookupResult result;
@@ -179,6 +183,9 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   DCHECK(result.merges.empty());  // nothing writes them yet
   *found = result.finished && TrailerKind(result.trailer) == EntryKind::kPut;
   CopyWherePinsExceedBudget(*core_, value);
+  if (sampled) {
+    core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLatencySample);
+  }
   return Status::Ok();
 }
 

@@ -89,9 +89,10 @@ bool SalvageTables::IsKnown(const Loss& loss) const {
   });
 }
 
-// Where positions were dropped, or nothing says which they are, any.
+// Where positions were dropped, any up to the last. A table that does not say which it has is told
+// by its keys.
 void SalvageTables::AddPositions(const TableMeta* meta, const TableProperties* properties) {
-  LogPos first = 1, last = kPositionMax;
+  LogPos first = 1, last = 0;
   if (meta != nullptr) {
     first = meta->min_position;
     last = meta->max_position;

@@ -1,5 +1,6 @@
 #include "db/segment_head.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "db/catalogue_load.h"
@@ -15,10 +16,19 @@ namespace logwood {
 
 namespace {
 
+// As many bytes as the header says, or as the file has.
+Result<std::string> ReadCatalogue(const RandomAccessFile& file, uint64_t bytes) {
+  ASSIGN_OR_RETURN(const uint64_t size, file.Size());
+  std::string catalogue(std::min(bytes, size - std::min(size, kCatalogueOffset)), '\0');
+  ASSIGN_OR_RETURN(const size_t got,
+                   file.Read(kCatalogueOffset, catalogue.size(), catalogue.data()));
+  catalogue.resize(got);
+  return catalogue;
+}
+
 Status MendHeaders(const SegmentProbe& probe, const RandomAccessFile& reader, LogFile* file) {
   std::string head(kCatalogueOffset, '\0');
   ASSIGN_OR_RETURN(const size_t got, reader.Read(0, head.size(), head.data()));
-  if (got != head.size()) return Status::Ok();
   std::string mended(kCatalogueOffset, '\0');
   const auto take = [&](uint64_t from, uint64_t to, size_t size) {
     mended.replace(to, size, head, from, size);
@@ -34,7 +44,7 @@ Status MendHeaders(const SegmentProbe& probe, const RandomAccessFile& reader, Lo
       mended.replace(offset, kSlotBytes, EncodeSlot(FirstSlot(probe.header()), offset));
     }
   }
-  return mended == head ? Status::Ok() : file->Store(0, mended);
+  return mended == head && got == head.size() ? Status::Ok() : file->Store(0, mended);
 }
 
 // From the segments before it, which say what changed; else from the tree, which may have forgotten
@@ -44,9 +54,8 @@ Status MendCatalogue(const SegmentHeadMend& mend, const SegmentProbe& probe,
                      const RandomAccessFile& reader, LogFile* file) {
   const Id128& id = probe.header().file_id;
   const uint64_t wanted = probe.decoded.catalogue_checksum;
-  std::string stored(probe.decoded.catalogue_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t got, reader.Read(kCatalogueOffset, stored.size(), stored.data()));
-  if (got == stored.size() && CatalogueChecksum(id, stored) == wanted) return Status::Ok();
+  ASSIGN_OR_RETURN(const std::string stored, ReadCatalogue(reader, probe.decoded.catalogue_bytes));
+  if (CatalogueChecksum(id, stored) == wanted) return Status::Ok();
   const LogPos position = mend.segments.back().first_position - 1;
   const auto store_if_right = [&](const Status& read, const Catalogue& catalogue, bool* done) {
     const std::string bytes = read.ok() ? catalogue.Encode() : "";
@@ -96,13 +105,11 @@ Result<std::optional<HeadFlaw>> FindHeadFlaw(const RandomAccessFile& file, bool 
   if (decoded->slots_from_start && !has_slot) {
     return HeadFlaw{kSlotAOffset, "neither durable-point slot can be read"};
   }
-  std::string catalogue(decoded->catalogue_bytes, '\0');
-  ASSIGN_OR_RETURN(const size_t read,
-                   file.Read(kCatalogueOffset, catalogue.size(), catalogue.data()));
+  ASSIGN_OR_RETURN(const std::string catalogue, ReadCatalogue(file, decoded->catalogue_bytes));
   const bool matches =
-      read == catalogue.size() &&
       CatalogueChecksum(decoded->header.file_id, catalogue) == decoded->catalogue_checksum;
-  if (matches || NonZeroEnd(catalogue) == catalogue.size()) return std::nullopt;
+  const bool is_whole = NonZeroEnd(catalogue) == decoded->catalogue_bytes;
+  if (matches || is_whole) return std::nullopt;
   return HeadFlaw{kCatalogueOffset, "the catalogue's checksum does not match"};
 }
 

@@ -1,9 +1,11 @@
 #include "db/settings.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <map>
 
+#include "util/arena.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -13,6 +15,9 @@ namespace {
 constexpr uint64_t kKiB = 1 << 10;
 constexpr uint64_t kMiB = 1 << 20;
 constexpr uint64_t kGiB = 1 << 30;
+
+// What a flush or a compaction cannot do without.
+constexpr uint64_t kJobBytesMin = 192 * kKiB;
 
 // Resolves one value at a time and notes where it came from.
 class Resolver {
@@ -126,7 +131,7 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   const Tuning& t = options.tuning;
   const char* why = "derived from memory_budget_bytes";
   uint64_t budget = r->Value("memory_budget_bytes", options.memory_budget_bytes, false, 0, "",
-                             {kMemoryBudgetBytesMin, 1ULL << 46});
+                             {kMemoryBudgetBytesMin, kMemoryBudgetBytesMax});
   s->memory_budget_bytes = budget;
   s->memtable_bytes = r->Value("memtable_bytes", Given(t.memtable_bytes), false,
                                std::clamp(budget / 6, 64 * kKiB, 64 * kMiB), why, {4 * kKiB, kGiB});
@@ -135,8 +140,8 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
       std::min(s->memtable_bytes * 5 / 2 + 64 * kKiB, std::max(budget / 3 * 2, 192 * kKiB));
   const uint64_t uncounted = std::clamp(budget / 16, 256 * kKiB, 64 * kMiB);
   s->capacity_bytes = budget - std::min(budget, uncounted);
-  s->cache_bytes =
-      r->Value("cache_bytes", Given(t.cache_bytes), false, s->capacity_bytes, why, {0, 1ULL << 46});
+  s->cache_bytes = r->Value("cache_bytes", Given(t.cache_bytes), false, s->capacity_bytes, why,
+                            {0, kMemoryBudgetBytesMax});
   // One budget pays for both.
   r->FitsInto("memtable_bytes", t.memtable_bytes, budget / 2);
   if (t.cache_bytes.has_value()) r->FitsInto("cache_bytes", *t.cache_bytes, budget);
@@ -159,14 +164,17 @@ void ResolveTree(const Options& options, Resolver* r, Settings* s) {
       r->Value("level0_tables", Given(t.level0_tables), true, 4, "default", {2, 64}));
   s->level_multiplier = static_cast<uint32_t>(
       r->Value("level_multiplier", Given(t.level_multiplier), true, 10, "default", {4, 32}));
-  s->background_threads = static_cast<uint32_t>(
-      r->Value("background_threads", Given(t.background_threads), false, 2, "default", {1, 64}));
+  // Each has a job, and one flushes beside them: together at most half of the budget.
+  const uint64_t threads_max = s->memory_budget_bytes / 2 / kJobBytesMin - 1;
+  s->background_threads =
+      static_cast<uint32_t>(r->Value("background_threads", Given(t.background_threads), false,
+                                     std::min<uint64_t>(threads_max, 2), "default", {1, 64}));
+  r->FitsInto("background_threads", t.background_threads, threads_max);
   s->log_segment_bytes =
       r->Value("log_segment_bytes", Given(t.log_segment_bytes), false,
                std::clamp(s->memtable_bytes, 64 * kKiB, 64 * kMiB), by_memtable, {4 * kKiB, kGiB});
-  // A flush beside the compactions.
-  s->job_bytes_max =
-      std::clamp(s->memory_budget_bytes / 12 / (s->background_threads + 1), 192 * kKiB, 32 * kMiB);
+  s->job_bytes_max = std::clamp(s->memory_budget_bytes / 12 / (s->background_threads + 1),
+                                kJobBytesMin, 32 * kMiB);
   s->event_log_bytes = r->Value("event_log_bytes", Given(t.event_log_bytes), false, 4 * kMiB,
                                 "default", {4 * kKiB, kGiB});
 }
@@ -201,6 +209,10 @@ std::string Settings::EncodeStored() const {
     text += std::string(name) + '=' + std::to_string(value) + '\n';
   }
   return text;
+}
+
+size_t Settings::memtable_block_bytes() const {
+  return std::clamp<size_t>(std::bit_floor(memtable_bytes / 16), 4 * kKiB, Arena::kBlockBytesMax);
 }
 
 TableOptions Settings::table_options() const {

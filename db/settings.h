@@ -49,6 +49,9 @@ struct Settings {
   // What is stored in the manifest: lines of "name=value".
   std::string EncodeStored() const;
   TableOptions table_options() const;
+  // Memtables take their memory in pieces of this size at most: what they hold, by which writers
+  // are slowed down, moves in small steps.
+  size_t memtable_block_bytes() const;
   CompactionSettings compaction() const;
 };
 

@@ -14,7 +14,10 @@ namespace logwood {
 // A counter that many threads add to: striped over cache lines by thread.
 class StripedCounter {
  public:
-  void Add(uint64_t n) { stripes_[Stripe()].value.fetch_add(n, std::memory_order_relaxed); }
+  // Returns what the thread's stripe had before.
+  uint64_t Add(uint64_t n) {
+    return stripes_[Stripe()].value.fetch_add(n, std::memory_order_relaxed);
+  }
   uint64_t Sum() const {
     uint64_t sum = 0;
     for (const auto& s : stripes_) sum += s.value.load(std::memory_order_relaxed);
@@ -48,7 +51,7 @@ struct Statistics {
   Counter stall_us{0};
   std::array<LevelCounters, kLevels> levels;
   TableCounters tables;
-  Histogram write_latency, sync_latency, flush_time, compaction_time;
+  Histogram get_latency, write_latency, sync_latency, flush_time, compaction_time;
 };
 
 }  // namespace logwood

@@ -65,6 +65,7 @@ void ReportCounters(const Statistics& s, Stats* stats) {
   stats->seeks = s.seeks.Sum();
   stats->tombstones_skipped = s.tombstones_skipped.Sum();
   stats->stall_us = get(s.stall_us);
+  stats->get_latency = Describe(s.get_latency);
   stats->write_latency = Describe(s.write_latency);
   stats->sync_latency = Describe(s.sync_latency);
   stats->flush_time = Describe(s.flush_time);

@@ -1,13 +1,15 @@
 #include "db/tree.h"
 
+#include <algorithm>
+
 #include "util/status_macros.h"
 
 namespace logwood {
 
 namespace {
 
-// The cache learns of memtable growth in steps of this size.
-constexpr uint64_t kChargeStepBytes = 256 << 10;
+// The cache and back-pressure learn of memtable growth in steps of at most this size.
+constexpr uint64_t kChargeStepBytesMax = 256 << 10;
 
 uint64_t SumBytes(const std::deque<SealedMemtable>& sealed) {
   uint64_t bytes = 0;
@@ -19,7 +21,10 @@ uint64_t SumBytes(const std::deque<SealedMemtable>& sealed) {
 
 Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedMemtable> sealed,
            std::shared_ptr<Memtable> active)
-    : core_(core), versions_(std::move(versions)), active_(active.get()) {
+    : core_(core),
+      charge_step_bytes_(std::min(kChargeStepBytesMax, core->settings.memtable_bytes / 16)),
+      versions_(std::move(versions)),
+      active_(active.get()) {
   MutexLock lock(mutex_);
   active_owner_ = std::move(active);
   sealed_.assign(std::make_move_iterator(sealed.begin()), std::make_move_iterator(sealed.end()));
@@ -58,7 +63,7 @@ void Tree::Seal(const TablesState& end) {
 bool Tree::ChargeMemory() {
   uint64_t now = active_->bytes_used();
   uint64_t before = active_bytes_.load(std::memory_order_relaxed);
-  if (now < before + kChargeStepBytes && now >= before) return false;
+  if (now >= before && now - before < charge_step_bytes_) return false;
   active_bytes_.store(now, std::memory_order_relaxed);
   MutexLock lock(mutex_);
   ChargeLocked();

@@ -47,6 +47,7 @@ class Tree {
   void CountSealedLocked() REQUIRES(mutex_);
 
   Core* const core_;
+  const uint64_t charge_step_bytes_;
   const std::unique_ptr<VersionSet> versions_;
   Memtable* active_;
   std::atomic<size_t> sealed_count_{0};

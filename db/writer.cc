@@ -84,7 +84,8 @@ void Writer::Delay(uint64_t bytes) {
     executor->SleepMicros(turn_us);
     NoteDelay(turn_us);
     now = executor->NowNanos();
-    if (parts_.background->delay_ns_per_byte() == 0) bucket_.Forgive(now);
+    const double price_now = parts_.background->delay_ns_per_byte();
+    if (price_now < price) bucket_.Reduce(price_now / std::exchange(price, price_now), now);
     wait_us = bucket_.WaitNs(now) / 1000;
   }
 }

@@ -16,7 +16,6 @@ namespace logwood::tools {
 namespace {
 
 // What the engine takes.
-constexpr uint64_t kMemoryBytesMax = uint64_t{1} << 46;
 
 const std::map<std::string, TextFormat>& TextFormats() {
   static const std::map<std::string, TextFormat> formats = {
@@ -158,7 +157,7 @@ void AddAllowDamagedLog(CLI::App* command, Target* target) {
 void AddMemory(CLI::App* command, Target* target, const std::string& whose) {
   const auto in_range = [](const std::string& text) {
     const uint64_t bytes = std::strtoull(text.c_str(), nullptr, 10);
-    const bool good = bytes >= kMemoryBudgetBytesMin && bytes <= kMemoryBytesMax;
+    const bool good = bytes >= kMemoryBudgetBytesMin && bytes <= kMemoryBudgetBytesMax;
     return good ? std::string() : "it must be 1MiB to 64TiB";
   };
   command

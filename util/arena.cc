@@ -15,9 +15,10 @@ static_assert(kPagesAlignment >= kAlignment, "blocks must begin aligned");
 }  // namespace
 
 Arena::Arena(size_t first_block_bytes, std::shared_ptr<PagePool> pool)
-    : next_block_bytes_(first_block_bytes), pool_(std::move(pool)) {
-  CHECK(first_block_bytes >= kAlignment && first_block_bytes <= kBlockBytesMax);
-  CHECK(pool_ == nullptr || pool_->piece_bytes() == kBlockBytesMax);
+    : pool_(std::move(pool)),
+      block_bytes_max_(pool_ == nullptr ? kBlockBytesMax : pool_->piece_bytes()),
+      next_block_bytes_(std::min(first_block_bytes, block_bytes_max_)) {
+  CHECK(next_block_bytes_ >= kAlignment && block_bytes_max_ <= kBlockBytesMax);
 }
 
 Arena::~Arena() {
@@ -45,7 +46,7 @@ char* Arena::AllocateSlow(size_t bytes) {
   // What would fill much of a block gets one of its own, and the current one stays in use.
   const bool own_block = bytes > next_block_bytes_ / 4;
   const size_t block_bytes = own_block ? std::max(bytes, size_t{1}) : next_block_bytes_;
-  const bool from_pool = pool_ != nullptr && !own_block && block_bytes == kBlockBytesMax;
+  const bool from_pool = pool_ != nullptr && !own_block && block_bytes == block_bytes_max_;
   std::vector<Pages>& blocks = from_pool ? pool_blocks_ : blocks_;
   blocks.push_back(from_pool ? pool_->Take() : MakePages(block_bytes));
   // Pairs with bytes_used(): a figure only, nothing is published through it.
@@ -54,7 +55,7 @@ char* Arena::AllocateSlow(size_t bytes) {
   if (own_block) return block;
   at_ = block + bytes;
   end_ = block + block_bytes;
-  next_block_bytes_ = std::min(next_block_bytes_ * 2, kBlockBytesMax);
+  next_block_bytes_ = std::min(next_block_bytes_ * 2, block_bytes_max_);
   return block;
 }
 

@@ -17,8 +17,8 @@ class Arena {
  public:
   static constexpr size_t kBlockBytesMax = size_t{1} << 20;
 
-  // Blocks grow from first_block_bytes to kBlockBytesMax (small arenas stay small). The largest
-  // come from the pool and go back to it; null: there is none.
+  // Blocks grow from first_block_bytes (small arenas stay small) to the size of the pool's pieces.
+  // Those come from the pool and go back to it; null: there is none, they grow to kBlockBytesMax.
   explicit Arena(size_t first_block_bytes = 4096, std::shared_ptr<PagePool> pool = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
@@ -34,8 +34,9 @@ class Arena {
 
   char* at_ = nullptr;
   char* end_ = nullptr;
-  size_t next_block_bytes_;
   const std::shared_ptr<PagePool> pool_;
+  const size_t block_bytes_max_;
+  size_t next_block_bytes_;
   std::vector<Pages> blocks_, pool_blocks_;
   std::atomic<size_t> bytes_used_{0};
 };

@@ -103,6 +103,7 @@ std::string Stats::ToJson() const {
   AddState(*this, &json);
   AddCounters(*this, &json);
   json.Raw("memory", logwood::ToJson(memory))
+      .Raw("get_latency", logwood::ToJson(get_latency))
       .Raw("write_latency", logwood::ToJson(write_latency))
       .Raw("sync_latency", logwood::ToJson(sync_latency))
       .Raw("flush_time", logwood::ToJson(flush_time))

@@ -134,6 +134,7 @@ std::string Stats::ToPrometheus() const {
   AddState(*this, &page);
   AddCounters(*this, &page);
   AddMemory(memory, &page);
+  page.Summary("get_seconds", "Latency of Get and Contains.", get_latency);
   page.Summary("write_seconds", "Latency of writes.", write_latency);
   page.Summary("sync_seconds", "Latency of log syncs.", sync_latency);
   page.Summary("flush_seconds", "Duration of flushes.", flush_time);

@@ -142,6 +142,7 @@ void AddLatencies(const Stats& stats, std::string* to) {
                  HumanNanos(operation.p50_ns).c_str(), HumanNanos(operation.p99_ns).c_str(),
                  HumanNanos(operation.p999_ns).c_str(), HumanNanos(operation.max_ns).c_str());
   };
+  row("get", stats.get_latency);
   row("write", stats.write_latency);
   row("log sync", stats.sync_latency);
   row("flush", stats.flush_time);

@@ -55,7 +55,8 @@ class Replay {
   void NoteHeaders();
   size_t FirstNeeded();
   bool MayBeTornEmpty(size_t link) const;
-  void SummarizeOlder(size_t first);
+  Result<bool> HeldNothing(size_t link) const;
+  Status SummarizeOlder(size_t first);
   Status ReadLink(size_t link);
   bool Follows(size_t link);
   Status ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary);
@@ -153,12 +154,34 @@ bool Replay::MayBeTornEmpty(size_t link) const {
   return !readable(link) && here.last_position_max == 0;
 }
 
-// The log has no gaps: where a segment is missing that nothing needs, those before it were removed
-// as well, and a crash took that back. Behind a clean close those before it stay, for somebody to
-// look at.
-void Replay::SummarizeOlder(size_t first) {
+// Whether the segment before this missing one ends where the one behind it begins: then no commit
+// was in it, so nothing may have waited for its name, which a loss of power took.
+Result<bool> Replay::HeldNothing(size_t link) const {
+  if (link == 0 || !readable(link - 1) || !readable(link + 1)) return false;
+  ASSIGN_OR_RETURN(auto reader, SegmentReader::Open(fs_, Path(chain_[link - 1].number)));
+  LogPos last_position = header(link - 1).first_position - 1;
+  uint64_t history_hash = header(link - 1).history_hash;
+  CommitRecord record;
+  Outcome outcome = reader->Next(&record);
+  for (; outcome == Outcome::kRecord; outcome = reader->Next(&record)) {
+    last_position = record.position;
+    history_hash = record.history_hash;
+  }
+  if (outcome == Outcome::kError) return reader->status();
+  const SegmentHeader& behind = header(link + 1);
+  return last_position + 1 == behind.first_position && history_hash == behind.history_hash;
+}
+
+// The log has no gaps: where a segment with commits is missing that nothing needs, those before it
+// were removed as well, and a crash took that back. Behind a clean close those before it stay, for
+// somebody to look at.
+Status Replay::SummarizeOlder(size_t first) {
   size_t oldest = options_.clean_end ? 0 : first;
-  while (oldest > 0 && chain_[oldest - 1].kind != LinkKind::kMissing) --oldest;
+  for (; oldest > 0; --oldest) {
+    if (chain_[oldest - 1].kind != LinkKind::kMissing) continue;
+    ASSIGN_OR_RETURN(const bool held_nothing, HeldNothing(oldest - 1));
+    if (!held_nothing) break;
+  }
   for (size_t i = oldest; i < first; ++i) {
     if (chain_[i].kind == LinkKind::kMissing || MayBeTornEmpty(i)) continue;
     SegmentSummary summary;
@@ -166,6 +189,8 @@ void Replay::SummarizeOlder(size_t first) {
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
     summary.length = std::min(summary.file_bytes, chain_[i].length_max);
     summary.sealed = true;
+    summary.whole = readable(i) && summary.file_bytes >= kCatalogueOffset &&
+                    (!chain_[i].bounded || summary.file_bytes >= chain_[i].length_max);
     if (readable(i)) {
       size_t next = i + 1;
       while (!readable(next)) ++next;  // `first` is readable
@@ -176,6 +201,7 @@ void Replay::SummarizeOlder(size_t first) {
     }
     result_.segments.push_back(summary);
   }
+  return Status::Ok();
 }
 
 // May this readable link come now? Otherwise the log has stopped.
@@ -559,7 +585,7 @@ Result<ReplayResult> Replay::Run() {
   BoundByCleanEnd();
   NoteHeaders();
   size_t first = FirstNeeded();
-  if (from_is_covered_) SummarizeOlder(first);
+  if (from_is_covered_) RETURN_IF_ERROR(SummarizeOlder(first));
   for (size_t i = first; i < chain_.size() && !stop_.has_value(); ++i) RETURN_IF_ERROR(ReadLink(i));
   RETURN_IF_ERROR(Conclude());
   return std::move(result_);

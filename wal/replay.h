@@ -66,6 +66,9 @@ struct SegmentSummary {
   uint64_t file_bytes = 0;
   uint64_t last_time_us = 0;
   bool sealed = false;
+  // Unless its header cannot be read, or the file is shorter than the next one's header says. Of
+  // those that replay did not read the records may be damaged all the same.
+  bool whole = true;
 };
 
 struct ReplayResult {

@@ -43,7 +43,8 @@ struct Tuning {
   std::optional<uint32_t> filter_bits_per_key = {};  // 0 switches filters off; at most 32
   uint32_t level0_tables = 0;       // level-0 tables that start a compaction; 2 .. 64
   uint32_t level_multiplier = 0;    // size ratio of neighbouring levels; 4 .. 32
-  uint32_t background_threads = 0;  // 1 .. 64
+  uint32_t background_threads = 0;  // 1 .. 64; what their jobs need is at least 192 KiB each, in
+                                    // all at most half of memory_budget_bytes
   uint64_t log_segment_bytes = 0;   // a segment is closed when its commits reach it; 4 KiB .. 1 GiB
   uint64_t event_log_bytes = 0;     // EVENTS rotates at this size, and one old file is kept;
                                     // 4 KiB .. 1 GiB
@@ -106,7 +107,7 @@ struct ReadOptions {
   Deadline deadline = kNoDeadline;
 };
 
-// Bounds and direction are enforced by the engine; outside of them an iterator is never valid.
+// Bounds are enforced by the engine; outside of them an iterator is never valid.
 struct IteratorOptions {
   // As in ReadOptions.
   const Snapshot* snapshot = nullptr;

@@ -51,6 +51,7 @@ inline constexpr size_t kNoteBytesMax = 64 * 1024;    // WriteBatch::Note
 inline constexpr size_t kKeyspaceNameBytesMax = 255;  // 1 to this many bytes
 inline constexpr uint32_t kKeyspacesMax = 65'000;     // numbers ever used, dropped ones included
 inline constexpr uint64_t kMemoryBudgetBytesMin = 1 << 20;
+inline constexpr uint64_t kMemoryBudgetBytesMax = uint64_t{1} << 46;
 
 // A named, ordered set of keys. A Keyspace is a small value: copy it freely. It belongs to the
 // database that returned it; another database refuses it with kInvalidArgument. A default-made

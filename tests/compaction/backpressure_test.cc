@@ -32,7 +32,6 @@ TEST(Backpressure, NothingBelowTheSoftLimits) {
   inputs.level0_tables = 8;
   const BackpressureVerdict verdict = ComputeBackpressure({}, inputs);
   EXPECT_EQ(verdict.delay_ns_per_byte, 0);
-  EXPECT_FALSE(verdict.stop);
   EXPECT_EQ(verdict.why, "");
 }
 
@@ -48,20 +47,11 @@ TEST(Backpressure, EachBacklogNamesItself) {
   EXPECT_EQ(ComputeBackpressure({}, inputs).why, "level-0 tables 12, soft limit 8");
 }
 
-TEST(Backpressure, OnlyMemoryStops) {
+TEST(Backpressure, TheDelayHasAMost) {
   BackpressureInputs inputs;
   inputs.debt_bytes = ~uint64_t{0};
   inputs.level0_tables = 1'000'000;
-  BackpressureVerdict verdict = ComputeBackpressure({}, inputs);
-  EXPECT_FALSE(verdict.stop);
-  EXPECT_EQ(verdict.delay_ns_per_byte, kDelayNsPerByteMax);
-  inputs = {};
-  inputs.unflushed_bytes = 128 * kMiB - 1;
-  EXPECT_FALSE(ComputeBackpressure({}, inputs).stop);
-  inputs.unflushed_bytes = 128 * kMiB;
-  verdict = ComputeBackpressure({}, inputs);
-  EXPECT_TRUE(verdict.stop);
-  EXPECT_EQ(verdict.why, "stopped: waiting for flush 128.0 MiB, soft limit 64.0 MiB");
+  EXPECT_EQ(ComputeBackpressure({}, inputs).delay_ns_per_byte, kDelayNsPerByteMax);
 }
 
 TEST(Backpressure, HalfWayWritersGetAboutTheMeasuredRate) {
@@ -156,12 +146,18 @@ TEST(TokenBucket, RestGivesNoMoreThanTheBurst) {
   EXPECT_EQ(bucket.WaitNs(now), 2'000'000 - TokenBucket::kBurstNsMax);
 }
 
-TEST(TokenBucket, ForgiveLetsGo) {
+TEST(TokenBucket, WhatIsOwedCanBeReduced) {
   TokenBucket bucket;
-  bucket.Charge(1'000'000'000, 100, 1'000'000);
-  EXPECT_GT(bucket.WaitNs(1'000'000), 0u);
-  bucket.Forgive(1'000'000);
-  EXPECT_EQ(bucket.WaitNs(1'000'000), 0u);
+  const uint64_t now = 1'000'000;
+  bucket.Reduce(0.5, now);
+  EXPECT_EQ(bucket.WaitNs(now), 0u) << "nothing was owed";
+  bucket.Charge(1'000'000'000, 100, now);
+  const uint64_t owed = bucket.WaitNs(now);
+  EXPECT_GT(owed, 0u);
+  bucket.Reduce(0.25, now);
+  EXPECT_EQ(bucket.WaitNs(now), owed / 4);
+  bucket.Reduce(0, now);
+  EXPECT_EQ(bucket.WaitNs(now), 0u);
 }
 
 }  // namespace

@@ -193,10 +193,15 @@ std::vector<OptionCase> OptionsOutOfRange() {
       {"memory_budget_bytes",
        [](Options* o) { o->memory_budget_bytes = kMemoryBudgetBytesMin - 1; }},
       {"memory_budget_bytes", [](Options* o) { o->memory_budget_bytes = 0; }},
+      {"memory_budget_bytes",
+       [](Options* o) { o->memory_budget_bytes = kMemoryBudgetBytesMax + 1; }},
       {"durability", [](Options* o) { o->durability = static_cast<Durability>(9); }},
       {"compression", [](Options* o) { o->compression = static_cast<Compression>(9); }},
       {"memtable_bytes", [](Options* o) { o->tuning.memtable_bytes = (4 << 10) - 1; }},
       {"memtable_bytes", [](Options* o) { o->tuning.memtable_bytes = (1 << 30) + 1; }},
+      {"table_bytes", [](Options* o) { o->tuning.table_bytes = (1 << 10) - 1; }},
+      {"table_bytes", [](Options* o) { o->tuning.table_bytes = (4ULL << 30) + 1; }},
+      {"cache_bytes", [](Options* o) { o->tuning.cache_bytes = o->memory_budget_bytes + 1; }},
       {"block_bytes", [](Options* o) { o->tuning.block_bytes = 255; }},
       {"block_bytes", [](Options* o) { o->tuning.block_bytes = (256 << 10) + 1; }},
       {"filter_bits_per_key", [](Options* o) { o->tuning.filter_bits_per_key = 33; }},
@@ -207,6 +212,8 @@ std::vector<OptionCase> OptionsOutOfRange() {
       {"background_threads", [](Options* o) { o->tuning.background_threads = 65; }},
       {"log_segment_bytes", [](Options* o) { o->tuning.log_segment_bytes = (4 << 10) - 1; }},
       {"log_segment_bytes", [](Options* o) { o->tuning.log_segment_bytes = (1 << 30) + 1; }},
+      {"event_log_bytes", [](Options* o) { o->tuning.event_log_bytes = (4 << 10) - 1; }},
+      {"event_log_bytes", [](Options* o) { o->tuning.event_log_bytes = (1 << 30) + 1; }},
       {"log_retention",
        [](Options* o) { o->log_retention = LogRetention{.age_min = std::chrono::seconds(-1)}; }},
   };
@@ -231,23 +238,27 @@ TEST_F(Limits, OptionsAtTheEndsOfTheirRangesWork) {
   low.tuning = {};
   Options small = options_;
   small.tuning = {.memtable_bytes = 4 << 10,
+                  .table_bytes = 1 << 10,
                   .block_bytes = 256,
                   .cache_bytes = 0,
                   .filter_bits_per_key = 0,
                   .level0_tables = 2,
                   .level_multiplier = 4,
                   .background_threads = 1,
-                  .log_segment_bytes = 4 << 10};
+                  .log_segment_bytes = 4 << 10,
+                  .event_log_bytes = 4 << 10};
   Options large = options_;
   large.memory_budget_bytes = 4ULL << 30;
   large.tuning = {.memtable_bytes = 1 << 30,
+                  .table_bytes = 4ULL << 30,
                   .block_bytes = 256 << 10,
                   .cache_bytes = {},
                   .filter_bits_per_key = 32,
                   .level0_tables = 64,
                   .level_multiplier = 32,
                   .background_threads = 64,
-                  .log_segment_bytes = 1 << 30};
+                  .log_segment_bytes = 1 << 30,
+                  .event_log_bytes = 1 << 30};
   int number = 0;
   for (const Options& options : {low, small, large}) {
     Result<std::unique_ptr<DB>> opened =

@@ -269,10 +269,28 @@ TEST_F(Watching, StatsAddUp) {
   EXPECT_GT(stats.write_latency.count, 0u);
   EXPECT_LE(stats.write_latency.count, stats.commits + 15) << "one in 16 counts as 16";
   EXPECT_LE(stats.write_latency.p50_ns, stats.write_latency.p99_ns);
+  EXPECT_GT(stats.get_latency.count, 0u);
+  EXPECT_LE(stats.get_latency.count, stats.gets + 63) << "one in 64 counts as 64";
   EXPECT_EQ(stats.memory.budget_bytes, options_.memory_budget_bytes);
   EXPECT_FALSE(stats.writes_stopped);
   EXPECT_FALSE(stats.settings.empty());
   EXPECT_NE(stats.history_id, stats.instance_id);
+}
+
+// The queue that is read from its head: each scan meets few.
+TEST_F(Watching, EachSkippedTombstoneCounts) {
+  Open();
+  for (int i = 0; i < 10; ++i) ASSERT_OK(db_->Put({}, "q" + std::to_string(i), "v"));
+  for (int i = 0; i < 9; ++i) ASSERT_OK(db_->Delete({}, "q" + std::to_string(i)));
+  const std::unique_ptr<Iterator> kept = db_->NewIterator({});
+  for (int scan = 1; scan <= 20; ++scan) {
+    const std::unique_ptr<Iterator> fresh = db_->NewIterator({});
+    fresh->SeekToFirst();
+    kept->SeekToFirst();
+    ASSERT_EQ(fresh->key(), "q9");
+    EXPECT_EQ(db_->GetStats().tombstones_skipped, 18u * (scan - 1))
+        << "told with the next movement from elsewhere, or at the end";
+  }
 }
 
 TEST_F(Watching, StatsAreJsonTextAndPrometheus) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ class TableHold {
   // The n-th from now (1: the next).
   void HoldNth(uint64_t n) {
     MutexLock lock(mutex_);
+    released_ = false;
     until_held_ = n;
   }
   void Release() {
@@ -183,6 +185,36 @@ TEST_F(HeldJobTest, WaitingForAFlushTimesOutUntilItIsDone) {
   hold_.Release();
   EXPECT_OK(db_->WaitForCompaction(DeadlineAfter(std::chrono::hours(1))));
   EXPECT_EQ(db_->GetStats().flushes, before + 1);
+}
+
+// Writers beside a flush that stands still get slower step by step, and not all at once at the
+// wall.
+TEST_F(HeldJobTest, WritersSlowDownBeforeMemtablesAreFull) {
+  for (const uint64_t budget : {kMemoryBudgetBytesMin, uint64_t{4} << 20}) {
+    SCOPED_TRACE(budget);
+    Options options;
+    options.file_system = &faulty_;
+    options.memory_budget_bytes = budget;
+    hold_.Release();
+    ASSERT_OK(db_->Close());
+    ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "held/" + std::to_string(budget)));
+    hold_.HoldNth(1);
+    const uint64_t memtable_bytes = budget / 6, wall_bytes = memtable_bytes * 5 / 2;
+    std::set<std::string> delays;
+    uint64_t bytes = 0, bytes_at_first = 0;
+    for (int i = 0; bytes < wall_bytes; ++i) {
+      ASSERT_OK(db_->Put({}, std::to_string(i), std::string(1000, 'v')));
+      const Stats stats = db_->GetStats();
+      bytes = stats.memory.memtable_bytes;
+      const std::string delay = WriteDelay(stats);
+      if (delay.empty()) continue;
+      if (delays.insert(delay).second && delays.size() == 1) bytes_at_first = bytes;
+      if (delays.size() == 6) break;
+    }
+    EXPECT_EQ(delays.size(), 6u);
+    EXPECT_LT(bytes_at_first, memtable_bytes * 2);
+    EXPECT_GT(db_->GetStats().stall_us, 0u);
+  }
 }
 
 // Soft limit of level 0: twice the two tables that are compacted.

@@ -404,15 +404,56 @@ TEST_F(RecoveryTest, ARetainedSegmentCutWithinItsHeaderEndsNoProcess) {
   ASSERT_OK_AND_ASSIGN(db_, open());
   Close();
   const std::string log = Names(".log").at(0);
-  const std::string bytes = Bytes(log);
-  for (const size_t length : {5000, 0}) {
+  ASSERT_OK_AND_ASSIGN(const FileContents closed, test::ReadDirectory(fs_.get(), "db"));
+  for (const size_t length : {12287, 5000, 100, 0}) {
     SCOPED_TRACE(length);
-    Replace(log, bytes.substr(0, length));
-    auto opened = open();
-    if (!opened.ok()) continue;
-    std::string value;
-    EXPECT_OK((*opened)->Get({}, "a", &value));
-    EXPECT_OK((*opened)->Close());
+    fs_ = FileSystem::InMemory();
+    ASSERT_OK(test::WriteDirectory(fs_.get(), "db", closed));
+    Replace(log, closed.at(log).substr(0, length));
+    // What it writes is what the next one relies on.
+    for (int i = 0; i < 4; ++i) {
+      ASSERT_OK_AND_ASSIGN(db_, open());
+      std::string value;
+      EXPECT_OK(db_->Get({}, "a", &value));
+      if (i == 2) Put("b");
+      Close();
+    }
+  }
+}
+
+// An open that could hold nothing more in memory went on in a second segment, and a loss of power
+// took the first one's name: no commit was in it, and those before it stay.
+TEST_F(RecoveryTest, RetainedLogStaysBeforeAnEmptySegmentThatIsGone) {
+  const auto options = [&] {
+    Options o = test::TinyOptions(fs_.get());
+    o.log_retention = LogRetention{.bytes_min = 1 << 20};
+    return o;
+  };
+  FileContents lost;
+  const auto end_without_close = [&](const std::string& gone) {
+    ASSERT_OK_AND_ASSIGN(lost, test::ReadDirectory(fs_.get(), "db"));
+    lost.erase(gone);
+    Close();
+    fs_ = FileSystem::InMemory();
+    ASSERT_OK(test::WriteDirectory(fs_.get(), "db", lost));
+  };
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options(), "db"));
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  Put("b");
+  end_without_close("");
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options(), "db"));
+  const std::vector<std::string> before = Names(".log");
+  ASSERT_OK(db_->Flush());
+  Put("c");
+  end_without_close(before.back());
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options(), "db"));
+  ASSERT_OK(db_->Flush());
+  end_without_close("");
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options(), "db"));
+  EXPECT_EQ(db_->LastPosition(), 3u);
+  for (size_t i = 0; i + 1 < before.size(); ++i) {
+    EXPECT_TRUE(*fs_->Exists("db/" + before[i])) << before[i];
   }
 }
 

@@ -132,6 +132,32 @@ TEST_F(SalvageExactTest, AnOldCommitDoesNotBringBackAKeyWhoseTombstoneIsGone) {
   EXPECT_TRUE(losses_.empty());
 }
 
+// A table that does not say what it has, as a killed flush leaves one, explains no missing commit.
+TEST_F(SalvageExactTest, AMissingCommitIsToldBesideATableThatSaysNothing) {
+  retains_ = false;
+  Open();
+  Put("a", "1");
+  CompactDown();
+  Put("m", kMark);
+  Close();
+  Open();
+  Put("n", "1");
+  Close();
+  for (const std::string& file : Files(".log")) {
+    ASSERT_OK_AND_ASSIGN(const std::string bytes, test::ReadFile(fs_.get(), file));
+    if (bytes.find(kMark) == std::string::npos) continue;
+    ASSERT_OK(fs_->Remove(file));
+  }
+  const std::string table = Files(".table").back();
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, test::ReadFile(fs_.get(), table));
+  ASSERT_OK(fs_->Remove(table));
+  ASSERT_OK(test::WriteFile(fs_.get(), "db/000900.table", bytes.substr(0, 100)));
+  SalvageInto("new");
+  EXPECT_TRUE(std::any_of(losses_.begin(), losses_.end(), [](const Damage& loss) {
+    return loss.first_position <= 2 && loss.last_position == 2 && loss.file.ends_with(".log");
+  }));
+}
+
 // Of two lost tables each gets back what it may have held.
 TEST_F(SalvageExactTest, ALostTableOfTheLastLevelDoesNotMakeOthersStale) {
   Open();

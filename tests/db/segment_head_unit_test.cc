@@ -87,6 +87,23 @@ TEST_F(SegmentHeadTest, EachByteOutsideOfTheSlotsIsMended) {
   EXPECT_EQ(loads_, 0) << "the log has it all";
 }
 
+TEST_F(SegmentHeadTest, OneThatWasTornShortIsMadeWhole) {
+  // Nothing but the head was ever stored.
+  std::string head = whole_.substr(0, records_);
+  const auto header = DecodeSegmentHeader(whole_.substr(0, kSlotAOffset), kName);
+  ASSERT_OK(header);
+  for (const uint64_t at : {kSlotAOffset, kSlotBOffset}) {
+    head.replace(at, kSlotBytes, EncodeSlot(FirstSlot(header->header), at));
+  }
+  for (const uint64_t length : {uint64_t{512}, uint64_t{2048}, uint64_t{4096}, uint64_t{8192},
+                                kCatalogueOffset, records_ - 1}) {
+    SCOPED_TRACE(length);
+    log_.db().Replace(kName, head.substr(0, length));
+    EXPECT_OK(Mend());
+    EXPECT_TRUE(log_.db().Bytes(kName) == head);
+  }
+}
+
 TEST_F(SegmentHeadTest, ATornSlotSaysAgainWhatTheHeaderDoesAndTheOtherStays) {
   const auto header = DecodeSegmentHeader(whole_.substr(0, kSlotAOffset), kName);
   ASSERT_OK(header);

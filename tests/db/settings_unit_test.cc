@@ -40,6 +40,7 @@ constexpr TuningRange kRanges[] = {
     {"level_multiplier", Set<&Tuning::level_multiplier>, 4, 32},
     {"background_threads", Set<&Tuning::background_threads>, 1, 64},
     {"log_segment_bytes", Set<&Tuning::log_segment_bytes>, 4 << 10, 1 << 30},
+    {"event_log_bytes", Set<&Tuning::event_log_bytes>, 4 << 10, 1 << 30},
 };
 
 TEST(Settings, EachTuningHasARangeWithBothEndsInside) {
@@ -74,9 +75,28 @@ TEST(Settings, MemtablesAndCacheFitIntoTheBudget) {
   ExpectRefused(options, "cache_bytes");
 }
 
+TEST(Settings, JobsOfAllThreadsTakeHalfOfTheBudgetAtMost) {
+  Options options;
+  for (const auto& [budget, most] :
+       {std::pair(kMemoryBudgetBytesMin, 1u), std::pair(uint64_t{8} << 20, 20u),
+        std::pair(uint64_t{32} << 20, 64u)}) {
+    options.memory_budget_bytes = budget;
+    options.tuning.background_threads = most;
+    ASSERT_OK_AND_ASSIGN(const Settings settings, ResolveSettings(options, std::nullopt));
+    EXPECT_LE(settings.job_bytes_max * (most + 1), budget / 2);
+    ++options.tuning.background_threads;
+    ExpectRefused(options, "background_threads");
+    options.tuning.background_threads = 0;
+    ASSERT_OK_AND_ASSIGN(const Settings unset, ResolveSettings(options, std::nullopt));
+    EXPECT_EQ(unset.background_threads, std::min(most, 2u));
+  }
+}
+
 TEST(Settings, OtherOptionsOutOfRangeAreRefusedByName) {
   Options options;
   options.memory_budget_bytes = kMemoryBudgetBytesMin - 1;
+  ExpectRefused(options, "memory_budget_bytes");
+  options.memory_budget_bytes = kMemoryBudgetBytesMax + 1;
   ExpectRefused(options, "memory_budget_bytes");
   options = {};
   options.tuning.filter_bits_per_key = 33;

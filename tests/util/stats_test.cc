@@ -144,7 +144,7 @@ Stats NumberedStats(uint64_t* end) {
          space_amp, read_amp, cache_hits, cache_misses, filter_checks, filter_negatives,
          filter_false_positives, commits, write_groups, log_syncs, flushes, compactions, gets,
          seeks, tombstones_skipped, stall_us, debt_bytes, writes_stopped, background_error, memory,
-         write_latency, sync_latency, flush_time, compaction_time, settings] = stats;
+         get_latency, write_latency, sync_latency, flush_time, compaction_time, settings] = stats;
   path = "the/path";
   history_id = {0x11, 0x12};
   instance_id = {0x21, 0x22};
@@ -187,7 +187,8 @@ Stats NumberedStats(uint64_t* end) {
   background_error = "IoError: the disk";
   levels = {NumberedLevel(&next), NumberedLevel(&next)};
   memory = NumberedMemory(&next);
-  for (OperationStats* operation : {&write_latency, &sync_latency, &flush_time, &compaction_time}) {
+  for (OperationStats* operation :
+       {&get_latency, &write_latency, &sync_latency, &flush_time, &compaction_time}) {
     *operation = NumberedOperation(&next);
   }
   settings.emplace_back();
