@@ -164,8 +164,7 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
   return FailOpening(target, opened.status(), std::move(advice));
 }
 
-ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
-                                 std::shared_ptr<EventListener> listener) {
+ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db) {
   if (missing == Missing::kCreate) {
     ExitCode code = CheckMayBeMade(target.directory);
     if (code == ExitCode::kOk) code = CheckHoldsNothingElse(target.directory);
@@ -175,7 +174,6 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
   options.listeners.push_back(std::make_shared<WarnOfDamage>(target.directory));
-  if (listener != nullptr) options.listeners.push_back(std::move(listener));
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
   if (!opened.ok()) {
     return FailOpening(target, opened.status(),

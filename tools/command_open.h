@@ -27,8 +27,7 @@ ExitCode OpenForReading(const Target& target, Opened* opened);
 ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened);
 // The same without looking at target.keyspace.
 ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db);
-ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
-                                 std::shared_ptr<EventListener> listener = nullptr);
+ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db);
 // Whether a directory of this name is there or can be made.
 ExitCode CheckMayBeMade(const std::string& directory);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);
