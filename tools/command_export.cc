@@ -61,7 +61,7 @@ void PrintSummary(const ExportArguments& arguments, const Exported& exported,
     }
     report.Field("records", exported.records).Field("bytes", exported.bytes);
     report.Field("file", arguments.file).Field("micros", micros);
-    report.Raw("keyspaces_left_out", JsonNames(left_out));
+    AddJsonNames("keyspaces_left_out", left_out, &report);
     summary = report.Finish();
   } else if (!arguments.quiet && arguments.file != "-") {
     summary = Counted(exported.records, "record") + ", " + HumanBytes(exported.bytes) + " to " +

@@ -117,7 +117,7 @@ std::string CountLine(const CountArguments& arguments, const std::string& keyspa
     report.Field("records", found.entries);
     report.Field(arguments.estimate ? "bytes_on_disk" : "bytes", found.bytes);
     report.Field("estimate", arguments.estimate);
-    report.Raw("keyspaces_left_out", JsonNames(left_out));
+    AddJsonNames("keyspaces_left_out", left_out, &report);
     return report.Finish() + "\n";
   }
   const std::string number = std::to_string(found.entries) + "\n";
