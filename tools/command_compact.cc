@@ -31,17 +31,14 @@ struct CompactArguments {
   RangeArguments range;
   CompactOptions compact;
   bool whole = true;  // no keyspace and no range given
-  bool quiet = false;
   bool json = false;
 };
 
 Status Compact(const CompactArguments& arguments, const Range& range, Opened& opened) {
-  Progress progress({.label = "compact", .unit = "bytes", .total = 0, .wanted = !arguments.quiet});
+  Progress progress(
+      {.label = "compact", .unit = "bytes", .total = 0, .wanted = !arguments.target.quiet});
   CompactOptions options = arguments.compact;
-  options.progress = [&progress](uint64_t done, uint64_t all) {
-    progress.SetTotal(all);
-    progress.Update(done, done);
-  };
+  options.progress = progress.Bytes();
   if (arguments.whole) return opened.db->CompactAll(options);
   return opened.db->CompactRange(options, opened.keyspace, range.keys);
 }
@@ -79,7 +76,7 @@ ExitCode RunCompact(const CompactArguments& arguments) {
   const Stats after = opened.db->GetStats();
   code = status.ok() ? ExitCode::kOk : FailAt(arguments.target, "cannot compact", status);
   code = CloseAfter(*opened.db, code);
-  if (code != ExitCode::kOk || (arguments.quiet && !arguments.json)) return code;
+  if (code != ExitCode::kOk || (arguments.target.quiet && !arguments.json)) return code;
   return Print(Summary(arguments.json, before, after, MonotonicMicros() - start_us));
 }
 
@@ -95,7 +92,7 @@ void AddCompactCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_flag("--force-last-level", arguments->compact.force_last_level,
                     "Rewrite the last level, too");
   AddMemory(command, &arguments->target);
-  AddQuiet(command, &arguments->quiet);
+  AddQuiet(command, &arguments->target.quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments, command] {
     for (const char* narrowing : {"--keyspace", "--prefix", "--from", "--to"}) {

@@ -52,7 +52,7 @@ ExitCode FailOpening(const Target& target, const Status& status, std::string adv
 // Closes; `code`, or what went wrong with closing.
 ExitCode CloseAfter(DB& db, ExitCode code);
 // The same for a command that may be one of many short ones: where compaction never got to its end
-// between them, this one waits for it.
-ExitCode CloseAfterWriting(DB& db, ExitCode code);
+// between them, this one waits for it, and shows how far that is unless it is to be `quiet`.
+ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet = false);
 
 }  // namespace logwood::tools

@@ -103,6 +103,13 @@ void Progress::Update(uint64_t done, uint64_t count) {
   surroundings_.write("\r" + ProgressLine(state_, surroundings_.columns) + "\x1b[K");
 }
 
+std::function<void(uint64_t done, uint64_t all)> Progress::Bytes() {
+  return [this](uint64_t done, uint64_t all) {
+    state_.total = all;
+    Update(done, done);
+  };
+}
+
 void Progress::Finish() {
   if (drawn_us_ == 0) return;
   surroundings_.write("\r\x1b[K");

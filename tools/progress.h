@@ -56,8 +56,8 @@ class Progress {
 
   // `done` of the total, `count` units for the rate.
   void Update(uint64_t done, uint64_t count);
-  // Where the total is learnt late.
-  void SetTotal(uint64_t total) { state_.total = total; }
+  // What may be told bytes done and bytes in all; not once this is gone.
+  std::function<void(uint64_t done, uint64_t all)> Bytes();
   // Removes the line. Call before printing anything else.
   void Finish();
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "logwood/db.h"
+#include "tests/support/status_assert.h"
 #include "tests/tools/command_runner.h"
 
 namespace logwood::tools {
@@ -89,12 +91,34 @@ TEST_F(CommandProgress, OfCheck) { ExpectBar("check", "check db"); }
 TEST_F(CommandProgress, OfSalvage) { ExpectBar("salvage", "salvage db saved"); }
 TEST_F(CommandProgress, OfCompact) { ExpectBar("compact", "compact db --force-last-level"); }
 
+// More tables in level 0 than a command leaves there, and yet no compaction is due.
+TEST_F(CommandProgress, OfTheWaitForCompactionAfterALoad) {
+  Options options;
+  options.tuning.level0_tables = 64;
+  ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(options, runner_.Path("tables")));
+  for (int i = 0; i < 16; ++i) {
+    ASSERT_OK(db->Put({}, "k", std::to_string(i)));
+    ASSERT_OK(db->Flush());
+  }
+  ASSERT_OK(db->Close());
+  const std::string shown = ShownBy("load tables in.tsv");
+  EXPECT_NE(shown.find("\rcompact  "), std::string::npos) << shown;
+  EXPECT_EQ(ShownBy("load tables in.tsv --quiet"), "");
+}
+
+// The records of the load are in the log alone.
+TEST_F(CommandProgress, OfALogThatIsReplayed) {
+  ExpectBar("open", "get db 20000");
+  ExpectBar("open", "put db k v");
+}
+
 TEST_F(CommandProgress, IsNotWhereItIsNotWanted) {
   for (const char* command : {"load new in.tsv", "export db out.tsv", "count db", "check db",
                               "salvage db saved", "compact db --force-last-level"}) {
     EXPECT_EQ(ShownBy(std::string(command) + " --quiet"), "") << command;
   }
   EXPECT_EQ(ShownBy("scan db", "3600000"), "") << "too early";
+  EXPECT_EQ(ShownBy("put db k v", "3600000"), "") << "too early";
   const Ran ran = runner_.Shell("LOGWOOD_PROGRESS_AFTER_MS=0 logwood scan db");
   EXPECT_EQ(ran.err, "") << "no terminal";
 }
