@@ -82,10 +82,22 @@ Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& op
 
   const std::unique_ptr<InternalIterator> merged = MergeInputs(plan, options);
   CompactionIterator survivors(merged.get(), std::move(rules));
+  const uint64_t bytes = plan.InputBytes(), entries = plan.InputEntries();
+  uint64_t told = 0;
+  const auto advance = [&] {
+    const double share = static_cast<double>(survivors.entries_in()) / static_cast<double>(entries);
+    const auto passed = static_cast<uint64_t>(std::min(share, 1.0) * static_cast<double>(bytes));
+    if (options.advance && passed > told) options.advance(passed - std::exchange(told, passed));
+  };
+  sink.cancelled = [&] {
+    advance();
+    return options.sink.cancelled && options.sink.cancelled();
+  };
+  survivors.set_cancelled(&sink.cancelled);
   survivors.SeekToFirst();
   JobResult result;
   ASSIGN_OR_RETURN(result.output, WriteTables(&survivors, sink));
-  result.bytes_read = plan.InputBytes();
+  result.bytes_read = bytes;
   result.entries_in = survivors.entries_in();
   result.entries_dropped = survivors.entries_dropped();
   Status books = CheckBooks(plan, result);
@@ -93,6 +105,7 @@ Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& op
     RemoveTables(result.output.tables, sink);
     return books;
   }
+  advance();
   return result;
 }
 

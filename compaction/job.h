@@ -23,6 +23,9 @@ struct JobOptions {
   // Of one input at most, and of all together as far as each then reads some blocks at a time.
   uint32_t readahead_bytes = 256 * 1024;
   uint64_t readahead_bytes_all = ~uint64_t{0};
+  // Told now and then in the job's thread how many bytes of the inputs it passed since, as far as
+  // their entries tell; of a job that succeeds all of bytes_read. May be empty.
+  std::function<void(uint64_t)> advance;
 };
 
 struct JobResult {

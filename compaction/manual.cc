@@ -3,6 +3,7 @@
 // Why it ends: a step empties tables of the range out of a level into a deeper one, at most down to
 // the last level, or replaces tables of the last level by ones with higher numbers.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "compaction/picker.h"
@@ -11,6 +12,22 @@
 namespace logwood {
 
 namespace {
+
+// Between the first and the last level each compaction gives new numbers, what was asked for comes
+// with what is newer, and only positions tell them apart.
+bool IsWanted(const ManualRange& range, const TableMeta& table, int level, int output_level) {
+  const bool old = table.number < range.rewrite_below;
+  if (level == output_level) return old;
+  return level == 0 ? old || range.rewrite_below == 0 : table.min_position <= range.up_to;
+}
+
+std::vector<TableMetaPtr> WantedTables(const LevelShape& shape, const ManualRange& range, int level,
+                                       int output_level) {
+  std::vector<TableMetaPtr> tables = shape.Overlapping(level, range.begin, range.end);
+  std::erase_if(tables,
+                [&](const auto& table) { return !IsWanted(range, *table, level, output_level); });
+  return tables;
+}
 
 class ManualPicker {
  public:
@@ -42,19 +59,8 @@ class ManualPicker {
   }
 
  private:
-  // Between the first and the last level each compaction gives new numbers, what was asked for
-  // comes with what is newer, and only positions tell them apart.
-  bool IsWanted(const TableMeta& table, int level, int output_level) const {
-    const bool old = table.number < range_.rewrite_below;
-    if (level == output_level) return old;
-    return level == 0 ? old || range_.rewrite_below == 0 : table.min_position <= range_.up_to;
-  }
-
   std::vector<TableMetaPtr> Wanted(int level, int output_level) const {
-    std::vector<TableMetaPtr> tables = shape_.Overlapping(level, range_.begin, range_.end);
-    std::erase_if(tables,
-                  [&](const auto& table) { return !IsWanted(*table, level, output_level); });
-    return tables;
+    return WantedTables(shape_, range_, level, output_level);
   }
 
   std::optional<CompactionPlan> StepLevel0(const std::vector<TableMetaPtr>& tables) const {
@@ -112,6 +118,39 @@ std::optional<CompactionPlan> PickManual(const LevelShape& shape,
                                          const CompactionSettings& settings, const BusyTables& busy,
                                          const ManualRange& range, bool* blocked) {
   return ManualPicker(shape, settings, busy, range).Pick(blocked);
+}
+
+// As if each step took a whole level at once: what goes down is read with what it overlaps; what
+// overlaps nothing moves unread, but for tables of level 0, which also overlap each other.
+uint64_t ManualBytes(const LevelShape& shape, const ManualRange& range) {
+  std::set<const TableMeta*> going, read;  // `going`: what was met on the way included
+  const auto take = [&](int level, int output_level) {
+    for (const auto& table : WantedTables(shape, range, level, output_level)) {
+      going.insert(table.get());
+    }
+  };
+  take(0, 1);
+  uint64_t bytes = 0;
+  const int last = std::max(shape.LastLevel(), 1);
+  bool overlapping = going.size() > 1;
+  for (int level = 1; level <= last; ++level) {
+    if (level < last && shape.levels[static_cast<size_t>(level)].empty()) continue;
+    std::set<const TableMeta*> merged;
+    for (const TableMeta* table : going) {
+      const auto met = shape.Overlapping(level, table->begin, table->end);
+      if (overlapping || !met.empty()) merged.insert(table);
+      for (const auto& other : met) merged.insert(other.get());
+    }
+    overlapping = false;
+    for (const TableMeta* table : merged) bytes += table->size;
+    going.insert(merged.begin(), merged.end());
+    read.merge(merged);
+    if (level < last) take(level, level + 1);
+  }
+  if (!range.force_last_level || shape.LastLevel() == 0) return bytes;
+  take(last, last);
+  for (const TableMeta* table : going) bytes += read.count(table) == 0 ? table->size : 0;
+  return bytes;
 }
 
 }  // namespace logwood

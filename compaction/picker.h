@@ -150,6 +150,9 @@ struct ManualRange {
 std::optional<CompactionPlan> PickManual(const LevelShape& shape,
                                          const CompactionSettings& settings, const BusyTables& busy,
                                          const ManualRange& range, bool* blocked);
+// Bytes that all its steps will read, those read more than once counted each time; an estimate, for
+// people who wait.
+uint64_t ManualBytes(const LevelShape& shape, const ManualRange& range);
 
 // Bytes compaction has to write before every level is within its target; an estimate:
 //

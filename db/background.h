@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include "db/commit_log.h"
 #include "db/core.h"
 #include "db/error_state.h"
+#include "db/manual_progress.h"
 #include "db/throughput.h"
 #include "db/tree.h"
 
@@ -66,8 +68,10 @@ class Background {
   // Everything sealed up to `position` is in tables.
   Status WaitFlushed(LogPos position);
   Status WaitIdle(Deadline deadline);
-  // Runs in the caller's thread, beside what else runs.
-  Status CompactManually(ManualRange range);
+  // Runs in the caller's thread, beside what else runs; so does `told` (may be empty), which learns
+  // bytes done and bytes in all.
+  Status CompactManually(ManualRange range,
+                         const std::function<void(uint64_t, uint64_t)>& told = {});
 
   // What a byte written costs now in time; 0: nothing. Read by the write leader.
   double delay_ns_per_byte() const { return delay_ns_per_byte_.load(std::memory_order_relaxed); }
@@ -86,9 +90,9 @@ class Background {
   void CompactLoop();
   // What to run next, its tables marked busy; nullopt: nothing is due.
   std::optional<CompactionPlan> PickNext();
-  // `again`: what fails is tried again.
-  Status RunPlan(const CompactionPlan& plan, bool again);
-  Result<Edit> Execute(const CompactionPlan& plan, JobResult* result);
+  // `again`: what fails is tried again. `progress`: of who waits for it; null: nobody does.
+  Status RunPlan(const CompactionPlan& plan, bool again, ManualProgress* progress = nullptr);
+  Result<Edit> Execute(const CompactionPlan& plan, ManualProgress* progress, JobResult* result);
   void Finish(const CompactionPlan& plan, const Status& status, bool again);
   // Damaged, or of a later version: trying again changes nothing.
   static bool IsUnreadable(const Status& status) {
@@ -97,7 +101,8 @@ class Background {
   std::map<uint64_t, StatusCode> UnreadableInputs(const CompactionPlan& plan, const Status& status);
   Status QuarantinedLocked() const REQUIRES(mutex_);
   void ReportCompaction(const CompactionPlan& plan, const JobResult& result, uint64_t micros);
-  Result<std::optional<CompactionPlan>> NextManual(const ManualRange& range);
+  Result<std::optional<CompactionPlan>> NextManual(const ManualRange& range,
+                                                   ManualProgress* progress);
   void MarkBusy(const CompactionPlan& plan) REQUIRES(mutex_);
   void ClearBusy(const CompactionPlan& plan) REQUIRES(mutex_);
 

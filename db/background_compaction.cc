@@ -6,6 +6,13 @@
 
 namespace logwood {
 
+namespace {
+
+// How often who waits for another's compaction is told of it.
+constexpr std::chrono::milliseconds kProgressLook{100};
+
+}  // namespace
+
 void Background::CompactLoop() {
   for (;;) {
     uint64_t wakes = 0;
@@ -81,7 +88,8 @@ void Background::ClearBusy(const CompactionPlan& plan) {
   busy_.Remove(plan);
 }
 
-Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) {
+Result<Edit> Background::Execute(const CompactionPlan& plan, ManualProgress* progress,
+                                 JobResult* result) {
   Core& core = *parts_.core;
   Edit edit;
   for (const auto& table : plan.inputs) edit.removed.emplace_back(plan.input_level, table->number);
@@ -106,6 +114,10 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   job.sink.keyspace_apart_bytes = settings.table_bytes / 8;
   job.survival = MakeRules();
   job.survival.zero_positions = true;
+  job.advance = [&core, progress](uint64_t bytes) {
+    core.statistics.compaction_bytes_read.fetch_add(bytes, std::memory_order_relaxed);
+    if (progress != nullptr) progress->Advance(bytes);
+  };
   RETURN_IF_ERROR(CheckRoom(plan.InputBytes()));
   ASSIGN_OR_RETURN(*result, RunCompaction(plan, job));
   for (TableMeta& meta : result->output.tables) {
@@ -114,10 +126,10 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, JobResult* result) 
   return edit;
 }
 
-Status Background::RunPlan(const CompactionPlan& plan, bool again) {
+Status Background::RunPlan(const CompactionPlan& plan, bool again, ManualProgress* progress) {
   uint64_t begin = parts_.core->executor->NowNanos();
   JobResult result;
-  auto edit = Execute(plan, &result);
+  auto edit = Execute(plan, progress, &result);
   Status status = edit.ok() ? Status::Ok() : edit.status();
   if (status.ok()) status = CommitEdit(std::move(*edit), 0);
   if (status.ok()) {
@@ -194,7 +206,6 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
   level.bytes_read.fetch_add(result.bytes_read, std::memory_order_relaxed);
   level.bytes_written.fetch_add(result.output.bytes_written, std::memory_order_relaxed);
   statistics.compactions.fetch_add(1, std::memory_order_relaxed);
-  statistics.compaction_bytes_read.fetch_add(result.bytes_read, std::memory_order_relaxed);
   statistics.compaction_bytes_written.fetch_add(result.output.bytes_written,
                                                 std::memory_order_relaxed);
   Event event;
@@ -228,7 +239,10 @@ Status Background::QuarantinedLocked() const {
               "), and what they overlap"};
 }
 
-Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range) {
+Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& range,
+                                                             ManualProgress* progress) {
+  const auto& read = parts_.core->statistics.compaction_bytes_read;
+  uint64_t seen = read.load(std::memory_order_relaxed);
   while (true) {
     if (stopping()) return ClosedError(*parts_.core);
     RETURN_IF_ERROR(parts_.errors->WriteStatus());
@@ -240,6 +254,12 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
       picks = picks_;
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
+    if (progress->wanted()) {
+      // What others did meanwhile, who waits would have had to do.
+      const uint64_t now = read.load(std::memory_order_relaxed);
+      progress->Advance(now - std::exchange(seen, now));
+      progress->Expect(ManualBytes(version->shape(), range));
+    }
     bool blocked = false;
     const CompactionSettings settings = MakeSettings();
     auto plan = PickManual(version->shape(), settings, busy, range, &blocked);
@@ -257,22 +277,25 @@ Result<std::optional<CompactionPlan>> Background::NextManual(const ManualRange& 
     }
     if (!blocked) return plan;
     if (for_good) return QuarantinedLocked();
-    changed_.Wait(mutex_);
+    changed_.WaitUntil(mutex_, progress->wanted() ? DeadlineAfter(kProgressLook) : kNoDeadline);
   }
 }
 
-Status Background::CompactManually(ManualRange range) {
+Status Background::CompactManually(ManualRange range,
+                                   const std::function<void(uint64_t, uint64_t)>& told) {
+  ManualProgress progress(told);
   range.up_to = parts_.tree->versions().tables_state().position;
   range.rewrite_below = parts_.tree->versions().NewFileNumber();
   while (true) {
-    ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range));
+    ASSIGN_OR_RETURN(std::optional<CompactionPlan> plan, NextManual(range, &progress));
     if (!plan) break;
-    Status status = RunPlan(*plan, false);
+    Status status = RunPlan(*plan, false, &progress);
     if (status.Is(StatusCode::kCancelled)) return ClosedError(*parts_.core);
     RETURN_IF_ERROR(std::move(status));
   }
   CollectTables();
   Wake();
+  progress.Finish();
   return Status::Ok();
 }
 

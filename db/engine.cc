@@ -347,14 +347,14 @@ Status Engine::Flush() {
   return background_.WaitFlushed(position);
 }
 
-Status Engine::CompactStored(std::string begin, std::string end, bool force_last_level) {
+Status Engine::CompactStored(const CompactOptions& options, std::string begin, std::string end) {
   Call call(this);
   RETURN_IF_ERROR(Flush());
   ManualRange range;
   range.begin = std::move(begin);
   range.end = std::move(end);
-  range.force_last_level = force_last_level;
-  return background_.CompactManually(std::move(range));
+  range.force_last_level = options.force_last_level;
+  return background_.CompactManually(std::move(range), options.progress);
 }
 
 Status Engine::CompactRange(const CompactOptions& options, Keyspace keyspace,
@@ -366,12 +366,12 @@ Status Engine::CompactRange(const CompactOptions& options, Keyspace keyspace,
   bounds.upper = range.end;
   StoredBounds stored = ResolveBounds(bounds, keyspace.number());
   if (stored.lower >= stored.upper) return Status::Ok();  // an empty range is compact
-  return CompactStored(std::move(stored.lower), std::move(stored.upper), options.force_last_level);
+  return CompactStored(options, std::move(stored.lower), std::move(stored.upper));
 }
 
 Status Engine::CompactAll(const CompactOptions& options) {
   RETURN_IF_ERROR(CheckOpen(*core_));
-  return CompactStored("", "", options.force_last_level);
+  return CompactStored(options, "", "");
 }
 
 Status Engine::WaitForCompaction(Deadline deadline) {

@@ -79,7 +79,7 @@ class Engine final : public DB {
   Status TooLarge(const WriteBatch& batch) const;
   Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
   Result<LogPos> CommitCatalogue(const std::string& operations);
-  Status CompactStored(std::string begin, std::string end, bool force_last_level);
+  Status CompactStored(const CompactOptions& options, std::string begin, std::string end);
   Status CloseLog();
 
   const std::shared_ptr<Core> core_;

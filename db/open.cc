@@ -227,6 +227,7 @@ Status Opener::Replay() {
   ReplayIntoOptions replay;
   replay.memtable_bytes = settings_.memtable_bytes;
   replay.sealed_max = 1;
+  replay.progress = options_.replay_progress;
   replay.memtable_pages = core_->memtable_pages;
   replay.spill = [this](const SealedMemtable& sealed) { return Spill(sealed); };
   ASSIGN_OR_RETURN(log_state_, ReplayIntoMemtables(fs_, path_, listing_, tree_, replay));

@@ -133,6 +133,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   ReplayIntoOptions replay;
   replay.memtable_bytes = parts.core->settings.memtable_bytes;
   replay.beside_writer = options.ignore_writer;
+  replay.progress = options.replay_progress;
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
   if (!log.replay.damage.ok()) {
     if (!options.allow_damaged_log) return log.replay.damage;

@@ -217,7 +217,8 @@ class Replayer {
 
 Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
                                 const DirectoryListing& listing, const TreeState& tree,
-                                const std::function<Status(const CommitRecord&)>& apply) {
+                                const std::function<Status(const CommitRecord&)>& apply,
+                                const std::function<void(uint64_t, uint64_t)>& progress) {
   ReplayOptions options;
   options.directory = path;
   options.segments = listing.logs;
@@ -230,6 +231,7 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   }
   options.clean_end = tree.clean_close;
   options.durable_segment = tree.durable_segment;
+  options.progress = progress;
   options.durable_at_least = std::max(tree.durable, tree.tables.position);
   ASSIGN_OR_RETURN(ReplayResult replay, ReplayLog(fs, options, apply));
   if (replay.damage.ok()) {
@@ -248,10 +250,8 @@ Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
   LogState state;
   state.active = std::make_shared<Memtable>(options.memtable_pages);
   Replayer replayer(options, &state);
-  ASSIGN_OR_RETURN(state.replay,
-                   ReplayTree(fs, path, listing, tree, [&replayer](const CommitRecord& record) {
-                     return replayer.Apply(record);
-                   }));
+  const auto apply = [&replayer](const CommitRecord& record) { return replayer.Apply(record); };
+  ASSIGN_OR_RETURN(state.replay, ReplayTree(fs, path, listing, tree, apply, options.progress));
   Status stale = CheckManifestNotStale(path, tree, state.replay.newest_manifest);
   if (!stale.ok() && options.beside_writer) {
     // Edits that came since the tree was read are no lost ones: the log was read behind them.

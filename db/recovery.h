@@ -69,7 +69,8 @@ struct SealedMemtable {
 // `damage` is for the caller to look at.
 Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
                                 const DirectoryListing& listing, const TreeState& tree,
-                                const std::function<Status(const CommitRecord&)>& apply);
+                                const std::function<Status(const CommitRecord&)>& apply,
+                                const std::function<void(uint64_t, uint64_t)>& progress = {});
 
 struct LogState {
   ReplayResult replay;
@@ -85,6 +86,7 @@ struct ReplayIntoOptions {
   std::shared_ptr<PagePool> memtable_pages;
   std::function<Status(const SealedMemtable&)> spill;
   bool beside_writer = false;  // who may have committed edits since `tree` was read
+  std::function<void(uint64_t, uint64_t)> progress;  // as in wal/replay.h
 };
 Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,
                                      const DirectoryListing& listing, const TreeState& tree,

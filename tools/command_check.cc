@@ -106,10 +106,7 @@ ExitCode RunCheck(const CheckArguments& arguments) {
   options.note = [&](const Damage& note) {
     if (arguments.json || !arguments.quiet) print("note", note);
   };
-  options.progress = [&](uint64_t done, uint64_t all) {
-    progress.SetTotal(all);
-    progress.Update(done, done);
-  };
+  options.progress = progress.Bytes();
   const Result<DirectoryCheckSummary> found = CheckDirectory(options);
   progress.Finish();
   if (found.status().Is(StatusCode::kNotFound)) {

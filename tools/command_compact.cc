@@ -1,9 +1,7 @@
 // logwood compact: merges tables now.
 #include <CLI/CLI.hpp>
-#include <atomic>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "tools/clock.h"
 #include "tools/command.h"
@@ -33,31 +31,16 @@ struct CompactArguments {
   RangeArguments range;
   CompactOptions compact;
   bool whole = true;  // no keyspace and no range given
-  bool quiet = false;
   bool json = false;
 };
 
-// Moves the progress line on with each finished compaction. Called from the engine's threads, one
-// call at a time; the command's own thread only waits meanwhile.
-class CompactionWatcher : public EventListener {
- public:
-  void Watch(Progress* progress) { progress_.store(progress, std::memory_order_release); }
-  void OnEvent(const Event& event) override {
-    if (event.kind != EventKind::kCompaction) return;
-    bytes_ += event.bytes_in;
-    Progress* const progress = progress_.load(std::memory_order_acquire);
-    if (progress != nullptr) progress->Update(bytes_, bytes_);
-  }
-
- private:
-  // Compactions may go on since the open, in threads of their own.
-  std::atomic<Progress*> progress_{nullptr};
-  uint64_t bytes_ = 0;
-};
-
 Status Compact(const CompactArguments& arguments, const Range& range, Opened& opened) {
-  if (arguments.whole) return opened.db->CompactAll(arguments.compact);
-  return opened.db->CompactRange(arguments.compact, opened.keyspace, range.keys);
+  Progress progress(
+      {.label = "compact", .unit = "bytes", .total = 0, .wanted = !arguments.target.quiet});
+  CompactOptions options = arguments.compact;
+  options.progress = progress.Bytes();
+  if (arguments.whole) return opened.db->CompactAll(options);
+  return opened.db->CompactRange(options, opened.keyspace, range.keys);
 }
 
 std::string Summary(bool json, const Stats& before, const Stats& after, uint64_t micros) {
@@ -81,26 +64,19 @@ ExitCode RunCompact(const CompactArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
   const std::optional<Range> range = DecodeRange(arguments.range);
   if (!range.has_value()) return ExitCode::kUsage;
-  auto watcher = std::make_shared<CompactionWatcher>();
   Opened opened;
-  ExitCode code = OpenDirectoryForWriting(arguments.target, Missing::kFail, &opened.db, watcher);
+  ExitCode code = OpenDirectoryForWriting(arguments.target, Missing::kFail, &opened.db);
   if (code != ExitCode::kOk) return code;
   code = FindKeyspace(arguments.target, Missing::kFail, &opened);
   if (code != ExitCode::kOk) return CloseAfter(*opened.db, code);
   // What recovery left in memory belongs to the size before.
   Status status = opened.db->Flush();
   const Stats before = opened.db->GetStats();
-  Progress progress({.label = "compact",
-                     .unit = "bytes",
-                     .total = before.table_bytes,
-                     .wanted = !arguments.quiet});
-  watcher->Watch(&progress);
   if (status.ok()) status = Compact(arguments, *range, opened);
   const Stats after = opened.db->GetStats();
   code = status.ok() ? ExitCode::kOk : FailAt(arguments.target, "cannot compact", status);
-  code = CloseAfter(*opened.db, code);  // no event comes after this
-  progress.Finish();
-  if (code != ExitCode::kOk || (arguments.quiet && !arguments.json)) return code;
+  code = CloseAfter(*opened.db, code);
+  if (code != ExitCode::kOk || (arguments.target.quiet && !arguments.json)) return code;
   return Print(Summary(arguments.json, before, after, MonotonicMicros() - start_us));
 }
 
@@ -116,7 +92,7 @@ void AddCompactCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_flag("--force-last-level", arguments->compact.force_last_level,
                     "Rewrite the last level, too");
   AddMemory(command, &arguments->target);
-  AddQuiet(command, &arguments->quiet);
+  AddQuiet(command, &arguments->target.quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments, command] {
     for (const char* narrowing : {"--keyspace", "--prefix", "--from", "--to"}) {

@@ -38,7 +38,6 @@ struct ExportArguments {
   RangeArguments range;
   std::string file = "-";
   std::optional<RecordFormat> format;
-  bool quiet = false;
   bool json = false;
 };
 
@@ -61,9 +60,9 @@ void PrintSummary(const ExportArguments& arguments, const Exported& exported,
     }
     report.Field("records", exported.records).Field("bytes", exported.bytes);
     report.Field("file", arguments.file).Field("micros", micros);
-    report.Raw("keyspaces_left_out", JsonNames(left_out));
+    AddJsonNames("keyspaces_left_out", left_out, &report);
     summary = report.Finish();
-  } else if (!arguments.quiet && arguments.file != "-") {
+  } else if (!arguments.target.quiet && arguments.file != "-") {
     summary = Counted(exported.records, "record") + ", " + HumanBytes(exported.bytes) + " to " +
               arguments.file + " in " + HumanMicros(micros);
     if (arguments.target.all_keyspaces) {
@@ -77,7 +76,7 @@ Status ExportKeyspaces(const ExportArguments& arguments, DB& db,
                        const std::vector<KeyspaceInfo>& keyspaces, const WalkOptions& walk,
                        Output* out, Exported* exported) {
   const RecordFormat format = arguments.format.value_or(RecordFormatOf(arguments.file));
-  Progress progress = WalkProgress(db, keyspaces, walk, "export", !arguments.quiet);
+  Progress progress = WalkProgress(db, keyspaces, walk, "export", !arguments.target.quiet);
   for (const KeyspaceInfo& info : keyspaces) {
     RecordFields record;
     if (arguments.target.all_keyspaces) record.keyspace = info.name;
@@ -123,7 +122,7 @@ ExitCode RunExport(const ExportArguments& arguments) {
                                  : FailAt(arguments.target,
                                           "cannot export all of it to " + arguments.file, status));
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
-  if (code == ExitCode::kOk && read_to_the_end && !arguments.quiet && !arguments.json) {
+  if (code == ExitCode::kOk && read_to_the_end && !arguments.target.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");
   }
   code = CloseAfter(*opened.db, code);
@@ -154,7 +153,7 @@ void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
   AddRange(command, &arguments->range);
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
-  AddQuiet(command, &arguments->quiet);
+  AddQuiet(command, &arguments->target.quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunExport(*arguments); });
 }

@@ -49,12 +49,11 @@ void PrintFound(const GetArguments& arguments, std::string_view key, std::string
 void PrintAbsent(const GetArguments& arguments, std::string_view key, DB& db, Output* out) {
   const std::vector<std::string> others = OtherKeyspaces(arguments.target, db);
   if (arguments.json) {
-    std::string* line = out->buffer();
-    AppendJsonRecord(key, "", false, line);
-    line->pop_back();
-    line->append(",\"found\":false");
-    if (!others.empty()) line->append(",\"keyspaces_left_out\":" + JsonNames(others));
-    line->append("}\n");
+    JsonObject report;
+    AddJsonBytes("key", key, &report);
+    report.Field("found", false);
+    if (!others.empty()) AddJsonNames("keyspaces_left_out", others, &report);
+    out->Append(report.Finish() + "\n");
   } else {
     PrintError(
         "not found", Encode(arguments.key_format, key),

@@ -42,7 +42,6 @@ struct LoadArguments {
   std::string file = "-";
   std::optional<RecordFormat> format;
   LoadOptions load;
-  bool quiet = false;
   bool json = false;
 };
 
@@ -127,8 +126,10 @@ ExitCode RunLoad(LoadArguments& arguments) {
   ExitCode code = OpenForWriting(arguments.target, Missing::kCreate, &opened);
   if (code != ExitCode::kOk) return code;
   CatchInterrupts();
-  Progress progress(
-      {.label = "load", .unit = "records", .total = (*input)->size(), .wanted = !arguments.quiet});
+  Progress progress({.label = "load",
+                     .unit = "records",
+                     .total = (*input)->size(),
+                     .wanted = !arguments.target.quiet});
   Loader loader(*opened.db, opened.keyspace, **input, arguments.load);
   const LoadReport& report = loader.Run(&progress);
   progress.Finish();
@@ -143,11 +144,12 @@ ExitCode RunLoad(LoadArguments& arguments) {
                "what is reported below is in the database; load the lines behind it, or all again");
   }
   const Stats stats = opened.db->GetStats();
-  code = report.end == LoadEnd::kComplete ? CloseAfterWriting(*opened.db, code)
-                                          : CloseAfter(*opened.db, code);
+  code = report.end == LoadEnd::kComplete
+             ? CloseAfterWriting(*opened.db, code, arguments.target.quiet)
+             : CloseAfter(*opened.db, code);
   const uint64_t micros = MonotonicMicros() - start_us;
   if (arguments.json) return Print(Json(arguments, report, stats, micros), code);
-  return arguments.quiet ? code : Print(Sentence(arguments, report, stats, micros), code);
+  return arguments.target.quiet ? code : Print(Sentence(arguments, report, stats, micros), code);
 }
 
 }  // namespace
@@ -176,7 +178,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
   AddMemory(command, &arguments->target, "the command");
   command->add_flag("--skip-bad", arguments->load.skip_bad,
                     "Report bad lines and go on; exit status 1 if there were any");
-  AddQuiet(command, &arguments->quiet);
+  AddQuiet(command, &arguments->target.quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunLoad(*arguments); });
 }

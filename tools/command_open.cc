@@ -1,6 +1,7 @@
 #include "tools/command_open.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "db/file_names.h"
 #include "tools/damage_format.h"
+#include "tools/progress.h"
 #include "tools/report.h"
 #include "tools/shell_word.h"
 #include "tools/text_codec.h"
@@ -23,6 +25,8 @@ namespace {
 constexpr size_t kNamedKeyspacesMax = 5;
 // Four start a compaction, each short command leaves a part of one.
 constexpr uint32_t kLevel0TablesMax = 12;
+// How often who waits for compaction is shown how far it is.
+constexpr std::chrono::milliseconds kCompactionLook{100};
 constexpr const char* kDanglingLink = "it is a link to what is not there";
 
 bool IsThere(const std::string& path) {
@@ -100,6 +104,24 @@ void WarnOfTail(const Target& target, const DB& db, bool reading) {
                      : "");
 }
 
+Progress OpenProgress(const Target& target) {
+  return Progress({.label = "open", .unit = "bytes", .total = 0, .wanted = !target.quiet});
+}
+
+// A compaction that fails is not this command's failure; the next one meets it again.
+void AwaitCompaction(DB& db, bool quiet) {
+  const Stats before = db.GetStats();
+  Progress progress({.label = "compact",
+                     .unit = "bytes",
+                     .total = before.compaction_debt_bytes,
+                     .wanted = !quiet});
+  uint64_t read = 0;
+  do {
+    progress.Update(read, read);
+    read = db.GetStats().compaction_bytes_read - before.compaction_bytes_read;
+  } while (db.WaitForCompaction(DeadlineAfter(kCompactionLook)).Is(StatusCode::kTimeout));
+}
+
 }  // namespace
 
 ExitCode FailAt(const Target& target, std::string_view what, const Status& status) {
@@ -141,7 +163,10 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
   ReadOnlyOptions options;
   options.ignore_writer = target.ignore_writer;
   options.allow_damaged_log = target.allow_damaged_log;
+  Progress progress = OpenProgress(target);
+  options.replay_progress = progress.Bytes();
   Result<std::unique_ptr<DB>> opened = DB::OpenReadOnly(options, target.directory);
+  progress.Finish();
   if (opened.ok()) {
     *db = std::move(*opened);
     if (!options.ignore_writer)
@@ -164,8 +189,7 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
   return FailOpening(target, opened.status(), std::move(advice));
 }
 
-ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
-                                 std::shared_ptr<EventListener> listener) {
+ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db) {
   if (missing == Missing::kCreate) {
     ExitCode code = CheckMayBeMade(target.directory);
     if (code == ExitCode::kOk) code = CheckHoldsNothingElse(target.directory);
@@ -175,8 +199,10 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
   options.listeners.push_back(std::make_shared<WarnOfDamage>(target.directory));
-  if (listener != nullptr) options.listeners.push_back(std::move(listener));
+  Progress progress = OpenProgress(target);
+  options.replay_progress = progress.Bytes();
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);
+  progress.Finish();
   if (!opened.ok()) {
     return FailOpening(target, opened.status(),
                        IsInUse(opened.status())
@@ -265,9 +291,8 @@ ExitCode CloseAfter(DB& db, ExitCode code) {
   return code == ExitCode::kOk ? failed : code;
 }
 
-ExitCode CloseAfterWriting(DB& db, ExitCode code) {
-  // A compaction that fails is not this command's failure; the next one meets it again.
-  if (db.GetStats().levels[0].tables > kLevel0TablesMax) static_cast<void>(db.WaitForCompaction());
+ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet) {
+  if (db.GetStats().levels[0].tables > kLevel0TablesMax) AwaitCompaction(db, quiet);
   return CloseAfter(db, code);
 }
 

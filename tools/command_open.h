@@ -27,8 +27,7 @@ ExitCode OpenForReading(const Target& target, Opened* opened);
 ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened);
 // The same without looking at target.keyspace.
 ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db);
-ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db,
-                                 std::shared_ptr<EventListener> listener = nullptr);
+ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db);
 // Whether a directory of this name is there or can be made.
 ExitCode CheckMayBeMade(const std::string& directory);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);
@@ -53,7 +52,7 @@ ExitCode FailOpening(const Target& target, const Status& status, std::string adv
 // Closes; `code`, or what went wrong with closing.
 ExitCode CloseAfter(DB& db, ExitCode code);
 // The same for a command that may be one of many short ones: where compaction never got to its end
-// between them, this one waits for it.
-ExitCode CloseAfterWriting(DB& db, ExitCode code);
+// between them, this one waits for it, and shows how far that is unless it is to be `quiet`.
+ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet = false);
 
 }  // namespace logwood::tools

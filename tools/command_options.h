@@ -39,6 +39,7 @@ struct Target {
   bool all_keyspaces = false;                    // export, load, count
   bool ignore_writer = false;                    // read-only commands
   bool allow_damaged_log = false;                // read-only commands
+  bool quiet = false;                            // long commands
   uint64_t memory_bytes = 256ULL << 20;          // commands that write
   Durability durability = Durability::kDefault;  // commands that write
 

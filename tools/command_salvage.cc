@@ -124,9 +124,8 @@ ExitCode RunSalvage(const SalvageArguments& arguments) {
     out.Append(LossText(arguments, loss));
     out.Flush();
   };
-  options.progress = [&](std::string_view, uint64_t done, uint64_t all) {
-    progress.SetTotal(all);
-    progress.Update(done, done);
+  options.progress = [show = progress.Bytes()](std::string_view, uint64_t done, uint64_t all) {
+    show(done, all);
   };
   const Result<SalvageSummary> saved = Salvage(options);
   progress.Finish();

@@ -58,7 +58,6 @@ struct CountArguments {
   Target target;
   RangeArguments range;
   bool estimate = false;
-  bool quiet = false;
   bool json = false;
 };
 
@@ -117,7 +116,7 @@ std::string CountLine(const CountArguments& arguments, const std::string& keyspa
     report.Field("records", found.entries);
     report.Field(arguments.estimate ? "bytes_on_disk" : "bytes", found.bytes);
     report.Field("estimate", arguments.estimate);
-    report.Raw("keyspaces_left_out", JsonNames(left_out));
+    AddJsonNames("keyspaces_left_out", left_out, &report);
     return report.Finish() + "\n";
   }
   const std::string number = std::to_string(found.entries) + "\n";
@@ -154,14 +153,14 @@ ExitCode RunCount(const CountArguments& arguments) {
     if (arguments.estimate) {
       found = db.Estimate(info.keyspace, range->keys);
     } else {
-      Progress progress = WalkProgress(db, {&info, 1}, walk, "count", !arguments.quiet);
+      Progress progress = WalkProgress(db, {&info, 1}, walk, "count", !arguments.target.quiet);
       const Status status = CountExactly(db, info.keyspace, walk, &progress, &found);
       if (!status.ok()) return CloseAfter(db, FailAt(arguments.target, "cannot count", status));
     }
     lines += CountLine(arguments, info.name, found, left_out);
   }
   code = Print(lines);
-  if (code == ExitCode::kOk && !arguments.quiet && !arguments.json) {
+  if (code == ExitCode::kOk && !arguments.target.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, db, "--all-keyspaces counts each of them");
   }
   return CloseAfter(db, code);
@@ -199,7 +198,7 @@ void AddCountCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_flag("--estimate", arguments->estimate, "A quick guess instead of an exact count");
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
-  AddQuiet(command, &arguments->quiet);
+  AddQuiet(command, &arguments->target.quiet);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunCount(*arguments); });
 }

@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "tools/clock.h"
@@ -16,6 +20,15 @@ namespace {
 
 constexpr uint32_t kBarColumns = 20;
 
+// What is no number of milliseconds says nothing.
+uint64_t QuietMicros(const char* milliseconds) {
+  uint32_t value = 0;
+  const std::string_view text = milliseconds == nullptr ? "" : milliseconds;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool good = error == std::errc() && end == text.data() + text.size();
+  return good ? uint64_t{value} * 1000 : kProgressQuietUs;
+}
+
 Progress::Surroundings Terminal(bool wanted) {
   Progress::Surroundings terminal;
   if (!wanted || isatty(STDERR_FILENO) == 0) return terminal;
@@ -23,6 +36,7 @@ Progress::Surroundings Terminal(bool wanted) {
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     terminal.columns = size.ws_col;
   }
+  terminal.quiet_us = QuietMicros(std::getenv("LOGWOOD_PROGRESS_AFTER_MS"));
   terminal.now_us = MonotonicMicros;
   terminal.write = [](const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stderr);
@@ -82,11 +96,18 @@ void Progress::Update(uint64_t done, uint64_t count) {
   state_.done = done;
   state_.count = count;
   state_.elapsed_us = now_us - start_us_;
-  if (state_.elapsed_us < kProgressQuietUs) return;
+  if (state_.elapsed_us < surroundings_.quiet_us) return;
   if (drawn_us_ != 0 && now_us - drawn_us_ < kProgressIntervalUs) return;
   drawn_us_ = now_us;
   // Carriage return, the line, erase to its end.
   surroundings_.write("\r" + ProgressLine(state_, surroundings_.columns) + "\x1b[K");
+}
+
+std::function<void(uint64_t done, uint64_t all)> Progress::Bytes() {
+  return [this](uint64_t done, uint64_t all) {
+    state_.total = all;
+    Update(done, done);
+  };
 }
 
 void Progress::Finish() {

@@ -4,9 +4,9 @@
 //   for (...) progress.Update(bytes_done, records_done);
 //   progress.Finish();
 //
-// Silent for the first two seconds and wherever standard error is no terminal. Update may be called
-// as often as one likes as long as each call stands for some work (it asks the clock); once a batch
-// is right. One thread at a time.
+// Silent for the first two seconds, or what LOGWOOD_PROGRESS_AFTER_MS says instead, and wherever
+// standard error is no terminal. Update may be called as often as one likes as long as each call
+// stands for some work (it asks the clock); once a batch is right. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,7 @@ class Progress {
     std::function<uint64_t()> now_us;
     std::function<void(const std::string&)> write;  // empty: stay silent
     uint32_t columns = 80;
+    uint64_t quiet_us = kProgressQuietUs;
   };
 
   explicit Progress(const ProgressOptions& options);
@@ -55,8 +56,8 @@ class Progress {
 
   // `done` of the total, `count` units for the rate.
   void Update(uint64_t done, uint64_t count);
-  // Where the total is learnt late.
-  void SetTotal(uint64_t total) { state_.total = total; }
+  // What may be told bytes done and bytes in all; not once this is gone.
+  std::function<void(uint64_t done, uint64_t all)> Bytes();
   // Removes the line. Call before printing anything else.
   void Finish();
 

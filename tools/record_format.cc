@@ -76,8 +76,20 @@ void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* rep
   }
 }
 
-std::string JsonNames(const std::vector<std::string>& names) {
-  return JsonArray(names, [](const std::string& name) { return "\"" + JsonEscape(name) + "\""; });
+void AddJsonNames(std::string_view name, const std::vector<std::string>& names,
+                  JsonObject* report) {
+  std::vector<std::string> text, base64;
+  for (const std::string& one : names) {
+    if (IsValidUtf8(one)) {
+      text.push_back("\"" + JsonEscape(one) + "\"");
+    } else {
+      base64.push_back("\"" + ToBase64(one) + "\"");
+    }
+  }
+  const auto as_it_is = [](const std::string& json) { return json; };
+  report->Raw(name, JsonArray(text, as_it_is));
+  if (base64.empty()) return;
+  report->Raw(std::string(name) + "_base64", JsonArray(base64, as_it_is));
 }
 
 bool RecordParser::Parse(std::span<char> line) {

@@ -39,8 +39,9 @@ void AppendJsonRecord(std::string_view key, std::string_view value, bool with_va
 void AppendJsonBytes(std::string_view name, std::string_view bytes, std::string* to);
 // The same as a field of a report.
 void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* report);
-// ["default","photos"], for reports.
-std::string JsonNames(const std::vector<std::string>& names);
+// "name":["default","photos"]; those that are not UTF-8 are in "name_base64", which is there only
+// if there are any.
+void AddJsonNames(std::string_view name, const std::vector<std::string>& names, JsonObject* report);
 
 // One line of either format -> a record. One thread at a time.
 class RecordParser {

@@ -50,6 +50,10 @@ class Replay {
   const SegmentHeader& header(size_t link) const {
     return files_[chain_[link].file].probe.header();
   }
+  uint64_t BytesOf(const ChainLink& link) const {
+    if (link.kind == LinkKind::kMissing) return 0;
+    return std::min(files_[link.file].probe.file_bytes, link.length_max);
+  }
 
   Status ProbeFiles();
   void NoteHeaders();
@@ -94,7 +98,8 @@ class Replay {
   uint64_t end_segment_ = 0;  // where the good log ends, for messages
   uint64_t end_offset_ = 0;
   uint64_t last_record_time_us_ = 0;
-  LogPos durable_ = 0;  // D
+  LogPos durable_ = 0;                         // D
+  uint64_t bytes_all_ = 0, bytes_before_ = 0;  // of what is read; before the link being read
   std::optional<Stop> stop_;
 };
 
@@ -329,6 +334,9 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
   last_record_time_us_ = record.time_us;
   result_.last_time_us = std::max(result_.last_time_us, record.time_us);
   result_.history_hash = record.history_hash;
+  if (options_.progress) {
+    options_.progress(std::min(bytes_before_ + reader.end_offset(), bytes_all_), bytes_all_);
+  }
   return Status::Ok();
 }
 
@@ -586,7 +594,11 @@ Result<ReplayResult> Replay::Run() {
   NoteHeaders();
   size_t first = FirstNeeded();
   if (from_is_covered_) RETURN_IF_ERROR(SummarizeOlder(first));
-  for (size_t i = first; i < chain_.size() && !stop_.has_value(); ++i) RETURN_IF_ERROR(ReadLink(i));
+  for (size_t i = first; i < chain_.size(); ++i) bytes_all_ += BytesOf(chain_[i]);
+  for (size_t i = first; i < chain_.size() && !stop_.has_value(); ++i) {
+    RETURN_IF_ERROR(ReadLink(i));
+    bytes_before_ += BytesOf(chain_[i]);
+  }
   RETURN_IF_ERROR(Conclude());
   return std::move(result_);
 }

@@ -56,6 +56,8 @@ struct ReplayOptions {
   LogPos durable_at_least = 0;      // proof from elsewhere (the manifest)
   std::vector<EpochStart> epochs;   // those known, ascending
   uint64_t durable_segment = 0;     // headers of segments up to this one were durable; 0: unknown
+  // Told bytes read and bytes in all, a commit at a time; may be empty.
+  std::function<void(uint64_t, uint64_t)> progress;
 };
 
 struct SegmentSummary {

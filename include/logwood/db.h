@@ -84,6 +84,11 @@ struct RecoveryInfo {
 struct CompactOptions {
   // Rewrite also what is already in the last level (reclaims space held by old snapshots).
   bool force_last_level = false;
+  // Told bytes done and bytes in all, on the thread that calls, some hundred times a second while
+  // there is work; may be empty. `all` is an estimate made at the beginning, in which what is read
+  // at several levels counts each time. `done` never goes back, whatever the estimate was worth,
+  // and is `all` only at the end. Must not throw, nor close the database.
+  std::function<void(uint64_t done, uint64_t all)> progress = {};
 };
 
 // One place at which a file is not what was written, and what that may affect.

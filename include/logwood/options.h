@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,9 @@ struct LOGWOOD_EXPORT Options {
   std::vector<std::shared_ptr<EventListener>> listeners = {};
   // A snapshot older than this raises EventKind::kOldSnapshot once.
   std::chrono::seconds snapshot_age_warning{3600};
+  // Told bytes of the log read and bytes in all while an open replays it, on the thread that opens,
+  // at each commit. May be empty; must be quick and not throw.
+  std::function<void(uint64_t done, uint64_t all)> replay_progress = {};
 
   Tuning tuning = {};
 };
@@ -88,6 +92,8 @@ struct ReadOnlyOptions {
   // descriptors the process may have: reads of a table that went are kCorruption). What the writer
   // commits later is not seen: open again.
   bool ignore_writer = false;
+  // As in Options. With ignore_writer it begins anew with each look.
+  std::function<void(uint64_t done, uint64_t all)> replay_progress = {};
 };
 
 class Snapshot;

@@ -73,7 +73,7 @@ struct LOGWOOD_EXPORT Stats {
   uint64_t user_bytes_written = 0;  // keys and values as given
   uint64_t log_bytes_written = 0;
   uint64_t flush_bytes_written = 0;
-  uint64_t compaction_bytes_read = 0;
+  uint64_t compaction_bytes_read = 0;  // grows while a compaction runs, also one that fails
   uint64_t compaction_bytes_written = 0;
   double write_amplification = 0;  // (log + flush + compaction) / user; 0 when nothing was written
   double space_amplification = 0;  // table bytes / bytes of the last level; 0 when empty

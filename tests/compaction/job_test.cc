@@ -265,6 +265,38 @@ TEST_F(JobTest, FewerEntriesThanPromisedIsCorruptionNamingTheFile) {
   }
 }
 
+TEST_F(JobTest, TellsWhatItPassedWhileItRuns) {
+  Entries before;
+  const CompactionPlan plan = MakePlan(1, &before);
+  JobOptions options = Options();
+  std::vector<uint64_t> told;
+  options.advance = [&told](uint64_t bytes) { told.push_back(bytes); };
+  const auto result = RunCompaction(plan, options);
+  ASSERT_TRUE(result.ok());
+  ASSERT_GT(told.size(), 1u);
+  EXPECT_GT(told[0], plan.InputBytes() / 2) << "1024 entries of 1500";
+  uint64_t sum = 0;
+  for (const uint64_t bytes : told) sum += bytes;
+  EXPECT_EQ(sum, result->bytes_read);
+}
+
+// Where nothing survives nothing is written, and yet there is work.
+TEST_F(JobTest, AJobThatDropsEverythingIsToldAndCancelledAlike) {
+  Entries entries;
+  for (int i = 0; i < 3000; ++i) entries.push_back(Delete("k" + std::to_string(10'000 + i), 7));
+  CompactionPlan plan;
+  plan.inputs = Write(entries, 1 << 20);
+  plan.output_level = 6;
+  plan.bottom = true;
+  JobOptions options = Options();
+  int told = 0;
+  options.advance = [&told](uint64_t) { ++told; };
+  ASSERT_TRUE(RunCompaction(plan, options).ok());
+  EXPECT_EQ(told, 3);
+  options.sink.cancelled = [] { return true; };
+  EXPECT_EQ(RunCompaction(plan, options).status().code(), StatusCode::kCancelled);
+}
+
 TEST_F(JobTest, CancelledJobLeavesNoFiles) {
   Entries before;
   const CompactionPlan plan = MakePlan(1, &before);

@@ -11,7 +11,7 @@
 //   targets, debt, stuck, pick
 //   settle        picks until nothing is due, each plan applied; prints the shape, too
 //   pick-manual   FROM..TO [force below=N up_to=P] (".." everything): all steps until the end, each
-//                 applied
+//                 applied; what they read, and what was expected
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -196,12 +196,16 @@ class Script {
     range.rewrite_below = Named(command, "below", 0);
     range.up_to = Named(command, "up_to", kPositionMax);
     LevelShape shape = shape_;
-    uint64_t next_number = 100;
+    uint64_t next_number = 100, read = 0;
     for (int step = 0; step < 50; ++step) {
       bool blocked = false;
       const auto plan = PickManual(shape, settings_, busy_, range, &blocked);
-      if (!plan) return text + (blocked ? "blocked\n" : "done\n");
+      if (!plan) {
+        return text + (blocked ? "blocked" : "done") + ", read " + std::to_string(read) +
+               " of an expected " + std::to_string(ManualBytes(shape_, range)) + "\n";
+      }
       text += Show(*plan);
+      if (!plan->trivial_move) read += plan->InputBytes();
       shape = testing::ApplyBySizes(shape, *plan, settings_, &next_number);
     }
     return text + "does not end\n";

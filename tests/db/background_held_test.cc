@@ -164,6 +164,22 @@ TEST_F(HeldJobTest, ConcurrentCompactionOnCallOfADisjointRangeEndsMeanwhile) {
   EXPECT_EQ(db_->GetStats().levels[0].tables, 2u) << "those of the held one";
 }
 
+TEST_F(HeldJobTest, ConcurrentCompactionOnCallThatWaitsForAnotherIsToldToTheEnd) {
+  HoldCompaction();
+  CompactOptions options;
+  uint64_t told = 0, last_done = 0, last_all = 0;
+  options.progress = [&](uint64_t done, uint64_t all) {
+    if (told++ == 0) hold_.Release();
+    EXPECT_GE(done, last_done);
+    last_done = done;
+    last_all = all;
+  };
+  EXPECT_OK(db_->CompactAll(options));
+  EXPECT_GT(told, 1u);
+  EXPECT_GT(last_all, 0u);
+  EXPECT_EQ(last_done, last_all);
+}
+
 TEST_F(HeldJobTest, WaitingForACompactionTimesOutUntilItIsDone) {
   HoldCompaction();
   EXPECT_STATUS(kTimeout, db_->WaitForCompaction(DeadlineAfter(std::chrono::seconds(0))));

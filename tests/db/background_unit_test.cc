@@ -172,6 +172,40 @@ TEST_F(BackgroundTest, ConcurrentlyDroppedKeyspaceGoesByItselfOnceTheDropIsDurab
   ASSERT_OK(db_->Close());
 }
 
+TEST_F(BackgroundTest, WhoWaitsForACompactionIsToldHowFarItIs) {
+  Open();
+  for (int table = 0; table < 3; ++table) {
+    for (int i = table; i < 4000; i += 2) {
+      ASSERT_OK(db_->Put({}, std::to_string(10'000 + i), "v"));
+    }
+    ASSERT_OK(db_->Flush());
+  }
+  std::vector<std::pair<uint64_t, uint64_t>> told;
+  uint64_t while_it_ran = 0;  // jobs of which something was told before they ended
+  uint64_t jobs = db_->GetStats().compactions, read = db_->GetStats().compaction_bytes_read;
+  CompactOptions options{.force_last_level = true};
+  options.progress = [&](uint64_t done, uint64_t all) {
+    told.emplace_back(done, all);
+    const Stats stats = db_->GetStats();
+    while_it_ran += stats.compactions == jobs && stats.compaction_bytes_read > read;
+    jobs = stats.compactions;
+    read = stats.compaction_bytes_read;
+  };
+  ASSERT_OK(db_->CompactAll(options));
+  EXPECT_GT(while_it_ran, 0u);
+  ASSERT_GT(told.size(), 3u);
+  EXPECT_EQ(told.front().first, 0u);
+  EXPECT_GT(told.front().second, 0u);
+  for (size_t i = 1; i < told.size(); ++i) {
+    EXPECT_GE(told[i].first, told[i - 1].first);
+    EXPECT_EQ(told[i].second, told[0].second);
+    EXPECT_EQ(told[i].first == told[i].second, i + 1 == told.size());
+  }
+  told.clear();
+  ASSERT_OK(db_->CompactRange(options, Keyspace(), {.begin = "2", .end = "1"}));
+  EXPECT_TRUE(told.empty()) << "nothing to do";
+}
+
 TEST_F(BackgroundTest, ConcurrentFlushesRaiseNoFalseAlarmInVerify) {
   Open();
   std::atomic<bool> done{false};

@@ -114,6 +114,24 @@ TEST_F(Keyspaces, JsonReportsSayWhatIsLeftOutInAField) {
   EXPECT_EQ(all["keyspaces_left_out"], json::array());
 }
 
+// "\xff" must not look like "ÿ", which in JSON may be written \u00ff.
+TEST_F(Keyspaces, JsonReportsTellNamesThatAreNotUtf8) {
+  const Ran made = runner_.Shell(
+      "logwood put db k 1 && logwood keyspaces db create '\\xff' &&"
+      " logwood keyspaces db create 'ÿ'");
+  ASSERT_EQ(made.status, 0) << made.err;
+  const Ran absent = runner_.Run("get db l --json");
+  for (const std::string& report :
+       {runner_.Run("count db --json").out, runner_.Run("export db out --json").err, absent.out}) {
+    const json said = json::parse(report);
+    EXPECT_EQ(said["keyspaces_left_out"], std::vector<std::string>{"ÿ"}) << report;
+    EXPECT_EQ(said["keyspaces_left_out_base64"], std::vector<std::string>{"/w=="}) << report;
+  }
+  ASSERT_EQ(runner_.Run("keyspaces db drop '\\xff'").status, 0);
+  EXPECT_FALSE(
+      json::parse(runner_.Run("count db --json").out).contains("keyspaces_left_out_base64"));
+}
+
 TEST_F(Keyspaces, CountOfAllIsALineEach) {
   MakeThree();
   EXPECT_EQ(runner_.Run("count db --all-keyspaces").out, "default\t1\nnotes\t2\nphotos\t0\n");

@@ -26,6 +26,7 @@ class CommandRunner {
 
   void Write(const std::string& name, const std::string& bytes) const;
   std::string Read(const std::string& name) const;
+  std::string Path(const std::string& name) const { return directory_.Join(name); }
 
  private:
   test::TempDirectory directory_{test::TempDirectory::Speed::kFast};

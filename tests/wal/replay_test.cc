@@ -86,6 +86,24 @@ TEST(ReplayTest, FiguresDescribeTheEnd) {
   EXPECT_EQ(result->segments[1].last_time_us, kTestTimeUs + 60);
 }
 
+TEST(ReplayTest, TellsHowFarItIs) {
+  TestLog log;
+  BuildThree(&log);
+  std::vector<std::pair<uint64_t, uint64_t>> told;
+  ReplayOptions options = log.Options();
+  options.progress = [&told](uint64_t done, uint64_t all) { told.emplace_back(done, all); };
+  ASSERT_TRUE(ReplayLog(log.fs(), options, IgnoreCommit).ok());
+  ASSERT_EQ(told.size(), log.records().size());
+  uint64_t before = 0;
+  for (const auto& [done, all] : told) {
+    EXPECT_GT(done, before);
+    EXPECT_LE(done, all);
+    EXPECT_EQ(all, told[0].second);
+    before = done;
+  }
+  EXPECT_GT(before, told[0].second / 2);
+}
+
 // Of three segments; the third has all that is needed.
 void RemoveTheSecond(TestLog* log, ReplayOptions* options) {
   BuildThree(log);
