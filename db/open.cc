@@ -579,15 +579,6 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   return copied;
 }
 
-Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {
-  for (;;) {
-    Result<Keyspace> keyspace = OpenKeyspace(name);
-    if (!keyspace.status().Is(StatusCode::kNotFound)) return keyspace;
-    keyspace = CreateKeyspace(name);
-    if (!keyspace.status().Is(StatusCode::kAlreadyExists)) return keyspace;
-  }
-}
-
 namespace {
 
 // A name of ours that tells of no commit.

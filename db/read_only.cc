@@ -204,6 +204,15 @@ Status ReadOnlyDb::Close() {
   return Status::Ok();
 }
 
+Result<Keyspace> ReadOnlyDb::OpenOrCreateKeyspace(const WriteOptions&, std::string_view name,
+                                                  LogPos* position) {
+  RETURN_IF_ERROR(CheckOpen(*parts_.core));
+  const std::optional<KeyspaceInfo> info = parts_.core->catalogue.Find(name);
+  if (!info) return Refuse();
+  if (position != nullptr) *position = info->created;
+  return info->keyspace;
+}
+
 Status ReadOnlyDb::Verify(const std::function<void(const Damage&)>& report,
                           const std::function<void(uint64_t, uint64_t)>& progress) {
   RETURN_IF_ERROR(CheckOpen(*parts_.core));

@@ -61,12 +61,17 @@ class ReadOnlyDb final : public DB {
     return reads_.GetSnapshot(owner);
   }
 
-  Result<Keyspace> CreateKeyspace(std::string_view) override { return Refuse(); }
+  Result<Keyspace> CreateKeyspace(const WriteOptions&, std::string_view, LogPos*) override {
+    return Refuse();
+  }
   Result<Keyspace> OpenKeyspace(std::string_view name) override {
     return reads_.OpenKeyspace(name);
   }
+  // Only opens: how durable it is, is the writer's.
+  Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                        LogPos* position) override;
   Result<std::vector<KeyspaceInfo>> ListKeyspaces() override { return reads_.ListKeyspaces(); }
-  Status DropKeyspace(std::string_view) override { return Refuse(); }
+  Result<LogPos> DropKeyspace(const WriteOptions&, std::string_view) override { return Refuse(); }
 
   Status Flush() override { return Refuse(); }
   Status CompactRange(const CompactOptions&, Keyspace, const KeyRange&) override {

@@ -58,8 +58,8 @@ class Watching : public DatabaseTest {
 TEST_F(Watching, ListenerHearsWhatHappens) {
   Open();
   EXPECT_EQ(recorder_->Of(EventKind::kOpened).size(), 1u);
-  ASSERT_OK(db_->CreateKeyspace("k"));
-  ASSERT_OK(db_->DropKeyspace("k"));
+  ASSERT_OK(db_->CreateKeyspace({}, "k"));
+  ASSERT_OK(db_->DropKeyspace({}, "k"));
   Fill(500);
   ASSERT_OK(db_->Flush());
   ASSERT_OK(db_->CompactAll({.force_last_level = true}));
@@ -101,8 +101,8 @@ TEST_F(Watching, EventsFileIsRotatedAndBounded) {
   options_.tuning.event_log_bytes = kBytes;
   Open();
   for (int i = 0; i < 100; ++i) {
-    ASSERT_OK(db_->CreateKeyspace("keyspace with a name that takes some room"));
-    ASSERT_OK(db_->DropKeyspace("keyspace with a name that takes some room"));
+    ASSERT_OK(db_->CreateKeyspace({}, "keyspace with a name that takes some room"));
+    ASSERT_OK(db_->DropKeyspace({}, "keyspace with a name that takes some room"));
   }
   Close();
   const std::string now = ReadEvents("EVENTS"), old = ReadEvents("EVENTS.old");
@@ -128,8 +128,8 @@ TEST_F(Watching, ListenerMayReadAndIsRefusedTheRest) {
       EXPECT_STATUS(kInvalidArgument, db->Flush());
       EXPECT_STATUS(kInvalidArgument, db->CompactAll({}));
       EXPECT_STATUS(kInvalidArgument, db->WaitForCompaction());
-      EXPECT_STATUS(kInvalidArgument, db->CreateKeyspace("more").status());
-      EXPECT_STATUS(kInvalidArgument, db->DropKeyspace("more"));
+      EXPECT_STATUS(kInvalidArgument, db->CreateKeyspace({}, "more").status());
+      EXPECT_STATUS(kInvalidArgument, db->DropKeyspace({}, "more"));
       heard.set_value();  // a second time would throw
     }
     DB* db = nullptr;
