@@ -525,11 +525,8 @@ void Opener::Report() {
   const RecoveryInfo& info = core_->recovery;
   for (const Damage& damage : damages_) core_->events->Emit(EventOf(damage));
   if (!catalogue_damage_.ok()) {
-    Event event;
-    event.kind = EventKind::kCorruption;
-    event.status = catalogue_damage_;
-    event.detail = "tables that hold the catalogue cannot be read; the log had it";
-    core_->events->Emit(std::move(event));
+    core_->events->Emit(EventOf(catalogue_damage_, path_,
+                                "tables that hold the catalogue cannot be read; the log had it"));
   }
   Event opened;
   opened.kind = EventKind::kOpened;

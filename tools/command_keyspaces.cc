@@ -41,7 +41,7 @@ struct KeyspacesArguments {
 std::string KeyspaceLine(const KeyspaceInfo& info, const RangeEstimate& estimate, bool json) {
   if (json) {
     JsonObject report;
-    AddJsonBytes("name", info.name, &report);
+    report.Bytes("name", info.name);
     report.Field("number", info.keyspace.number()).Field("created", info.created);
     report.Field("entries_estimate", estimate.entries).Field("bytes_estimate", estimate.bytes);
     return report.Finish() + "\n";
@@ -91,7 +91,7 @@ ExitCode RunChange(const KeyspacesArguments& arguments) {
   const ExitCode closed = CloseAfterWriting(*db, ExitCode::kOk);
   if (closed != ExitCode::kOk) return closed;
   JsonObject report;
-  AddJsonBytes("keyspace", arguments.name, &report);
+  report.Bytes("keyspace", arguments.name);
   report.Field("position", *position);
   return Print(arguments.json ? report.Finish() + "\n"
                               : "position " + std::to_string(*position) + "\n");

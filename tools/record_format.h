@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "tools/json_record.h"
-#include "util/json_writer.h"
 
 namespace logwood::tools {
 
@@ -37,8 +36,6 @@ void AppendJsonRecord(std::string_view key, std::string_view value, bool with_va
                       std::string* to);
 // Appends "name":"text" or "name_base64":"...".
 void AppendJsonBytes(std::string_view name, std::string_view bytes, std::string* to);
-// The same as a field of a report.
-void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* report);
 // ["default","photos"], for reports.
 std::string JsonNames(const std::vector<std::string>& names);
 

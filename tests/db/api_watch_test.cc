@@ -207,6 +207,25 @@ TEST_F(Watching, DamageThatReadsMeetIsToldOnce) {
   const std::vector<Event> events = recorder_->Of(EventKind::kCorruption);
   ASSERT_EQ(events.size(), 1u);
   EXPECT_NE(events[0].status.message().find(".table:"), std::string_view::npos);
+  EXPECT_TRUE(events[0].file.ends_with(".table")) << events[0].file;
+  EXPECT_LE(events[0].offset, 200u);
+  EXPECT_EQ(events[0].first_keyspace, "default");
+  EXPECT_EQ(events[0].last_keyspace, "default");
+  EXPECT_EQ(events[0].first_key, KeyOf(3));
+  EXPECT_GT(events[0].last_key, events[0].first_key);
+  EXPECT_LE(events[0].first_position, events[0].last_position);
+  std::istringstream lines(ReadEvents("EVENTS"));
+  int written = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const std::optional<JsonFields> fields = ReadJson(line);
+    ASSERT_TRUE(fields.has_value()) << line;
+    if (fields->at("event") != "corruption") continue;
+    ++written;
+    EXPECT_EQ(fields->at("file"), events[0].file);
+    EXPECT_EQ(fields->at("offset"), std::to_string(events[0].offset));
+    EXPECT_EQ(fields->at("last_key"), events[0].last_key);
+  }
+  EXPECT_EQ(written, 1);
 }
 
 // Without a single write.

@@ -223,7 +223,8 @@ TEST_F(QuarantineTest, OnlyTheDamagedTableIsLeftAlone) {
   const Event& told = listener_->events[0];
   EXPECT_EQ(told.file, damaged);
   EXPECT_EQ(told.offset, 64u);
-  EXPECT_NE(told.detail.find("a1"), std::string::npos) << told.detail;
+  EXPECT_EQ(told.first_keyspace + "/" + told.first_key, "default/a1");
+  EXPECT_EQ(told.last_keyspace + "/" + told.last_key, "default/a2");
   EXPECT_NE(told.detail.find("a2"), std::string::npos) << told.detail;
   EXPECT_NE(told.detail.find("positions"), std::string::npos) << told.detail;
   // What touches it is refused, and why is told; the other table may still be rewritten.
