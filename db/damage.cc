@@ -85,6 +85,10 @@ Event EventOf(const Status& status, const std::string& path, std::string detail)
   return event;
 }
 
+Event CatalogueDamageEvent(const Status& status, const std::string& path) {
+  return EventOf(status, path, "tables that hold the catalogue cannot be read; the log had it");
+}
+
 std::string Damage::ToString() const {
   std::string text = file + ":" + std::to_string(offset) + ": " + what;
   if (!first_keyspace.empty() || !last_keyspace.empty()) {

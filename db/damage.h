@@ -32,5 +32,6 @@ void SetDamagedTable(const TableMeta& meta, const Catalogue* names, Damage* dama
 // What the event log says of it; and of what a call met, with the place that the message names.
 Event EventOf(const Damage& damage);
 Event EventOf(const Status& status, const std::string& path, std::string detail);
+Event CatalogueDamageEvent(const Status& status, const std::string& path);
 
 }  // namespace logwood

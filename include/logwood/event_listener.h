@@ -7,8 +7,8 @@
 //   };
 //   options.listeners.push_back(std::make_shared<Alarm>());
 //
-// Every event also goes, as one JSON object a line, into the bounded, rotated `EVENTS` file of the
-// database directory.
+// Every event of a database that is open for writing also goes, as one JSON object a line, into the
+// bounded, rotated `EVENTS` file of its directory.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ namespace logwood {
 enum class EventKind : uint8_t {
   kOpened,  // detail: what was recovered
   kClosed,
-  kUnprovenTail,     // recovery cut a tail no durable point covers: file, offset, bytes
+  kUnprovenTail,     // recovery cut a tail no durable point covers (opened read-only: left it out):
+                     // file, offset, bytes
   kFlush,            // a memtable became a table
   kCompaction,       // tables were merged or moved
   kStall,            // writers are delayed: micros, detail says why

@@ -87,6 +87,10 @@ struct ReadOnlyOptions {
   // descriptors the process may have: reads of a table that went are kCorruption). What the writer
   // commits later is not seen: open again.
   bool ignore_writer = false;
+  // Told of opened and closed, of a tail of the log that counts no more, and of damage that
+  // opening, reads and DB::Verify meet; an open that fails tells nothing but its status. No EVENTS
+  // file is written.
+  std::vector<std::shared_ptr<EventListener>> listeners = {};
 };
 
 class Snapshot;
