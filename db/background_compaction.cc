@@ -167,13 +167,10 @@ std::map<uint64_t, StatusCode> Background::UnreadableInputs(const CompactionPlan
   }
   if (!unreadable.empty() || stopping()) return unreadable;
   if (status.Is(StatusCode::kCorruption)) {
-    Event event;
-    event.kind = EventKind::kCorruption;
-    event.status = status;
-    event.detail =
-        "a compaction met damage that its tables do not show; they are left alone until "
-        "the next open";
-    core.events->Emit(std::move(event));
+    core.events->Emit(
+        EventOf(status, core.path,
+                "a compaction met damage that its tables do not show; they are left alone until "
+                "the next open"));
   }
   return all;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "db/damage.h"
+#include "db/file_names.h"
 #include "util/arena.h"
 
 namespace logwood {
@@ -79,12 +81,27 @@ void Core::NoteDamage(const Status& status) {
     if (damage_told_.size() >= kDamageToldMax) return;
     if (!damage_told_.emplace(status.message()).second) return;
   }
-  Event event;
-  event.kind = EventKind::kCorruption;
+  Damage damage = DamageFrom(status, path, "");
+  if (const TableMetaPtr table = TableNamed(damage.file)) {
+    SetDamagedTable(*table, &catalogue, &damage);
+  }
+  Event event = EventOf(damage);
   event.position = visible.load(std::memory_order_relaxed);
   event.status = status;
   event.detail = "a read met damage";
   events->Emit(std::move(event));
+}
+
+TableMetaPtr Core::TableNamed(const std::string& file) const {
+  const std::optional<ParsedName> name = ParseFileName(file);
+  if (!name || name->kind != NameKind::kTable) return nullptr;
+  const ViewHolder::Guard view(views);
+  for (const auto& level : view->version->shape().levels) {
+    for (const TableMetaPtr& table : level) {
+      if (table->number == name->number) return table;
+    }
+  }
+  return nullptr;  // a compaction took it away meanwhile
 }
 
 void Core::PublishVisible(LogPos position) {

@@ -64,7 +64,8 @@ struct Core {
   void PublishVisible(LogPos position);
   Status WaitVisible(LogPos position, Deadline deadline);
 
-  // Tells of damage that a read met, once for each place. Not from inside a view's Guard.
+  // Tells of damage that a read met, once for each place, with the keys of the table where it lies.
+  // Not from inside a view's Guard.
   void NoteDamage(const Status& status);
 
   // Whether readers hold more memory than the budget has for them: then no new iterator, and values
@@ -75,6 +76,7 @@ struct Core {
 
  private:
   void BecomeChild();
+  TableMetaPtr TableNamed(const std::string& file) const;
 
   Mutex damage_mutex_;
   std::set<std::string, std::less<>> damage_told_ GUARDED_BY(damage_mutex_);

@@ -1,6 +1,7 @@
 #include "db/damage.h"
 
 #include <charconv>
+#include <utility>
 
 #include "db/file_names.h"
 #include "util/escape.h"
@@ -67,8 +68,25 @@ Event EventOf(const Damage& damage) {
   event.kind = EventKind::kCorruption;
   event.file = damage.file;
   event.offset = damage.offset;
+  event.first_keyspace = damage.first_keyspace;
+  event.first_key = damage.first_key;
+  event.last_keyspace = damage.last_keyspace;
+  event.last_key = damage.last_key;
+  event.first_position = damage.first_position;
+  event.last_position = damage.last_position;
   event.detail = damage.ToString();
   return event;
+}
+
+Event EventOf(const Status& status, const std::string& path, std::string detail) {
+  Event event = EventOf(DamageFrom(status, path, ""));
+  event.status = status;
+  event.detail = std::move(detail);
+  return event;
+}
+
+Event CatalogueDamageEvent(const Status& status, const std::string& path) {
+  return EventOf(status, path, "tables that hold the catalogue cannot be read; the log had it");
 }
 
 std::string Damage::ToString() const {

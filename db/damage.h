@@ -29,7 +29,9 @@ void SetDamagedPositions(LogPos smallest, LogPos largest, Damage* damage);
 // All of a table.
 void SetDamagedTable(const TableMeta& meta, const Catalogue* names, Damage* damage);
 
-// What the event log says of it.
+// What the event log says of it; and of what a call met, with the place that the message names.
 Event EventOf(const Damage& damage);
+Event EventOf(const Status& status, const std::string& path, std::string detail);
+Event CatalogueDamageEvent(const Status& status, const std::string& path);
 
 }  // namespace logwood

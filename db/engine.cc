@@ -34,6 +34,12 @@ Status CheckName(std::string_view name) {
                                  std::to_string(kKeyspaceNameBytesMax));
 }
 
+Status CheckDurability(Durability durability) {
+  if (durability <= Durability::kPower) return Status::Ok();
+  return Status::InvalidArgument("durability: " + std::to_string(static_cast<int>(durability)) +
+                                 " is none of kDefault, kProcess, kPower");
+}
+
 }  // namespace
 
 // Enter before looking at `closed`, leave at the end: Close sets `closed` first and waits second
@@ -123,30 +129,26 @@ Status Engine::Close() {
 Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
-  if (options.durability > Durability::kPower) {
-    return Status::InvalidArgument(
-        "durability: " + std::to_string(static_cast<int>(options.durability)) +
-        " is none of kDefault, kProcess, kPower");
-  }
+  RETURN_IF_ERROR(CheckDurability(options.durability));
   RETURN_IF_ERROR(core_->events->CheckNotTelling());
   bool sampled = Sampled();
   uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   writer_.Commit(write);
   RETURN_IF_ERROR(std::move(write->status));
   background_.NoteUnsynced();  // before a sync that may take long: who tends the log looks after it
-  Durability durability = options.durability;
-  if (durability == Durability::kDefault) durability = core_->settings.durability;
-  if (durability == Durability::kPower) {
-    Status synced = log_->SyncTo(write->position, kNoDeadline);
-    if (!synced.ok()) {
-      background_.StopWrites(synced, "sync of the log");
-      return synced;
-    }
-  }
+  RETURN_IF_ERROR(MakeDurable(options.durability, write->position));
   if (sampled) {
     core_->statistics.write_latency.Add(core_->executor->NowNanos() - begin, kLatencySample);
   }
   return write->position;
+}
+
+Status Engine::MakeDurable(Durability durability, LogPos position) {
+  if (durability == Durability::kDefault) durability = core_->settings.durability;
+  if (durability != Durability::kPower) return Status::Ok();
+  Status synced = log_->SyncTo(position, kNoDeadline);
+  if (!synced.ok()) background_.StopWrites(synced, "sync of the log");
+  return synced;
 }
 
 Status Engine::TooLarge(const WriteBatch& batch) const {
@@ -283,16 +285,18 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
   BatchReader reader(operations);
   BatchOperation operation;
   while (reader.Next(&operation)) ++write.operation_count;
-  return Commit({}, &write);
+  return Commit({.durability = Durability::kProcess}, &write);
 }
 
-Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
+Result<Keyspace> Engine::CreateKeyspace(const WriteOptions& options, std::string_view name,
+                                        LogPos* position) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(CheckDurability(options.durability));
   RETURN_IF_ERROR(core_->events->CheckNotTelling());
   RETURN_IF_ERROR(CheckName(name));
   std::optional<uint32_t> number;
-  LogPos position = 0;
+  LogPos created = 0;
   {
     MutexLock lock(catalogue_mutex_);
     if (core_->catalogue.Find(name)) {
@@ -304,19 +308,38 @@ Result<Keyspace> Engine::CreateKeyspace(std::string_view name) {
                                      " numbers (kKeyspacesMax) are used up; those of dropped "
                                      "keyspaces are not given again");
     }
-    ASSIGN_OR_RETURN(position, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
+    ASSIGN_OR_RETURN(created, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
   }
+  RETURN_IF_ERROR(MakeDurable(options.durability, created));
+  if (position != nullptr) *position = created;
   Event event;
   event.kind = EventKind::kKeyspaceCreated;
-  event.position = position;
+  event.position = created;
   event.detail = name;
   core_->events->Emit(std::move(event));
   return Keyspace(*number, core_->catalogue.owner());
 }
 
-Status Engine::DropKeyspace(std::string_view name) {
+Result<Keyspace> Engine::OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                              LogPos* position) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(CheckDurability(options.durability));
+  for (;;) {
+    if (const std::optional<KeyspaceInfo> info = core_->catalogue.Find(name)) {
+      RETURN_IF_ERROR(MakeDurable(options.durability, info->created));
+      if (position != nullptr) *position = info->created;
+      return info->keyspace;
+    }
+    Result<Keyspace> created = CreateKeyspace(options, name, position);
+    if (!created.status().Is(StatusCode::kAlreadyExists)) return created;
+  }
+}
+
+Result<LogPos> Engine::DropKeyspace(const WriteOptions& options, std::string_view name) {
+  Call call(this);
+  if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(CheckDurability(options.durability));
   RETURN_IF_ERROR(core_->events->CheckNotTelling());
   RETURN_IF_ERROR(CheckName(name));
   LogPos position = 0;
@@ -330,13 +353,14 @@ Status Engine::DropKeyspace(std::string_view name) {
     }
     ASSIGN_OR_RETURN(position, CommitCatalogue(Catalogue::DropOperations(name, number)));
   }
+  RETURN_IF_ERROR(MakeDurable(options.durability, position));
   background_.Wake();
   Event event;
   event.kind = EventKind::kKeyspaceDropped;
   event.position = position;
   event.detail = name;
   core_->events->Emit(std::move(event));
-  return Status::Ok();
+  return position;
 }
 
 Status Engine::Flush() {

@@ -53,10 +53,13 @@ class Engine final : public DB {
   std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace) override;
   Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) override;
 
-  Result<Keyspace> CreateKeyspace(std::string_view name) override;
+  Result<Keyspace> CreateKeyspace(const WriteOptions& options, std::string_view name,
+                                  LogPos* position) override;
   Result<Keyspace> OpenKeyspace(std::string_view name) override;
+  Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                        LogPos* position) override;
   Result<std::vector<KeyspaceInfo>> ListKeyspaces() override;
-  Status DropKeyspace(std::string_view name) override;
+  Result<LogPos> DropKeyspace(const WriteOptions& options, std::string_view name) override;
 
   Status Flush() override;
   Status CompactRange(const CompactOptions& options, Keyspace keyspace,
@@ -78,7 +81,10 @@ class Engine final : public DB {
 
   Status TooLarge(const WriteBatch& batch) const;
   Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
-  Result<LogPos> CommitCatalogue(const std::string& operations);
+  // Not yet durable.
+  Result<LogPos> CommitCatalogue(const std::string& operations) REQUIRES(catalogue_mutex_);
+  // Of a commit that was stored: as a write with this durability is.
+  Status MakeDurable(Durability durability, LogPos position);
   Status CompactStored(const CompactOptions& options, std::string begin, std::string end);
   Status CloseLog();
 

@@ -13,7 +13,6 @@
 #include "db/recovery.h"
 #include "db/segment_head.h"
 #include "util/check.h"
-#include "util/escape.h"
 #include "util/path.h"
 #include "util/random.h"
 #include "util/status_macros.h"
@@ -521,26 +520,7 @@ void Opener::RemoveObsoleteSegments() {
 
 // Before anything of them is removed: an open that fails or is killed behind that leaves no trace.
 void Opener::ReportTails() {
-  if (tree_.manifest_tail_bytes > 0) {
-    Event tail;
-    tail.kind = EventKind::kUnprovenTail;
-    tail.position = log_state_.replay.last_position;
-    tail.file = ManifestFileName(tree_.root.manifest);
-    tail.offset = tree_.manifest_tail_offset;
-    tail.bytes_in = tree_.manifest_tail_bytes;
-    tail.detail = "an edit that was never acknowledged, torn or not whole";
-    core_->events->Emit(std::move(tail));
-  }
-  if (const auto& cut = log_state_.replay.tail) {
-    Event tail;
-    tail.kind = EventKind::kUnprovenTail;
-    tail.position = log_state_.replay.last_position;
-    tail.file = cut->file;
-    tail.offset = cut->offset;
-    tail.bytes_in = cut->bytes;
-    tail.detail = cut->reason;
-    core_->events->Emit(std::move(tail));
-  }
+  for (Event& tail : TailEvents(tree_, log_state_)) core_->events->Emit(std::move(tail));
   std::vector<std::string> others;
   for (uint64_t number : log_state_.replay.foreign) {
     others.push_back(LogFileName(number) + " (a segment of another database)");
@@ -552,23 +532,12 @@ void Opener::ReportTails() {
 }
 
 void Opener::Report() {
-  const RecoveryInfo& info = core_->recovery;
   for (const Damage& damage : damages_) core_->events->Emit(EventOf(damage));
   if (!catalogue_damage_.ok()) {
-    Event event;
-    event.kind = EventKind::kCorruption;
-    event.status = catalogue_damage_;
-    event.detail = "tables that hold the catalogue cannot be read; the log had it";
-    core_->events->Emit(std::move(event));
+    core_->events->Emit(CatalogueDamageEvent(catalogue_damage_, path_));
   }
-  Event opened;
-  opened.kind = EventKind::kOpened;
-  opened.position = log_state_.replay.last_position;
-  opened.bytes_in = info.replayed_bytes;
-  opened.micros = info.micros;
-  opened.detail = fresh_ ? "created"
-                         : std::string(info.clean ? "closed cleanly before" : "not closed before") +
-                               "; replayed " + WithCommas(info.replayed_commits) + " commits";
+  Event opened = OpenedEvent(core_->recovery, log_state_.replay.last_position);
+  if (fresh_) opened.detail = "created";
   core_->events->Emit(std::move(opened));
 }
 
@@ -607,15 +576,6 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   }
   pinned.Reset();
   return copied;
-}
-
-Result<Keyspace> DB::OpenOrCreateKeyspace(std::string_view name) {
-  for (;;) {
-    Result<Keyspace> keyspace = OpenKeyspace(name);
-    if (!keyspace.status().Is(StatusCode::kNotFound)) return keyspace;
-    keyspace = CreateKeyspace(name);
-    if (!keyspace.status().Is(StatusCode::kAlreadyExists)) return keyspace;
-  }
 }
 
 namespace {

@@ -29,7 +29,7 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   values.memory_budget_bytes = options.memory_budget_bytes;
   ASSIGN_OR_RETURN(Settings settings, SettingsOf(values, path, tree));
   auto threads = NewThreadPool(1);
-  auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0, values.listeners);
+  auto events = std::make_unique<EventLog>(fs, threads.get(), "", 0, options.listeners);
   auto core = Core::Make(fs, path, std::move(settings), std::move(threads), std::move(events));
   core->history_id = tree.root.history_id;
   core->instance_id = tree.root.instance_id;
@@ -37,7 +37,7 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   return core;
 }
 
-Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
+Status ShowLog(Core* core, const TreeState& tree, LogState* log, Status* catalogue_damage) {
   auto view = std::make_shared<View>();
   view->active = log->active;
   for (auto it = log->sealed.rbegin(); it != log->sealed.rend(); ++it) {
@@ -48,8 +48,8 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log) {
   core->visible.store(log->replay.last_position, std::memory_order_release);
   core->grows = false;
   core->recovery = DescribeRecovery(tree, *log);
-  Status damage;  // reads that touch it tell
-  return LoadCatalogue(core, *view, log->replay.segments, log->replay.last_position, &damage);
+  return LoadCatalogue(core, *view, log->replay.segments, log->replay.last_position,
+                       catalogue_damage);
 }
 
 // What cannot be read any more: everything from the damage up to what was durable.
@@ -147,7 +147,11 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   for (const SealedMemtable& sealed : log.sealed) {
     parts.memtable_bytes += sealed.memtable->bytes_used();
   }
-  RETURN_IF_ERROR(ShowLog(parts.core.get(), tree, &log));
+  Status catalogue_damage;
+  RETURN_IF_ERROR(ShowLog(parts.core.get(), tree, &log, &catalogue_damage));
+  parts.found = TailEvents(tree, log);
+  if (parts.log_damage) parts.found.push_back(EventOf(*parts.log_damage));
+  if (!catalogue_damage.ok()) parts.found.push_back(CatalogueDamageEvent(catalogue_damage, path));
   return std::unique_ptr<DB>(std::make_unique<ReadOnlyDb>(std::move(parts)));
 }
 
@@ -164,6 +168,12 @@ bool SeesStill(const Result<std::unique_ptr<DB>>& opened) {
          static_cast<const ReadOnlyDb&>(**opened).GetRecoveryInfo().unproven_tail_bytes == 0;
 }
 
+// The open that counts: of attempts that are given up nobody hears.
+Result<std::unique_ptr<DB>> Told(Result<std::unique_ptr<DB>> opened) {
+  if (opened.ok()) static_cast<ReadOnlyDb&>(**opened).TellOpened();
+  return opened;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
@@ -177,7 +187,7 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
   ASSIGN_OR_RETURN(const bool exists, fs->Exists(absolute));
   if (!exists) return Status::NotFound(absolute + ": there is no database");
   auto opened = OpenOnce(fs, options, absolute, &no_database, &seen);
-  if (!options.ignore_writer || no_database) return opened;
+  if (!options.ignore_writer || no_database) return Told(std::move(opened));
   const auto clock = NewThreadPool(1);
   uint64_t pause = kFirstPauseMicros;
   for (int attempt = 1; attempt < kAttemptsBesideWriter && !SeesStill(opened); ++attempt) {
@@ -190,7 +200,15 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
     return Status::Busy(absolute + ": a writer removes files while they are opened; try again" +
                         (opened.ok() ? "" : " (" + std::string(opened.status().message()) + ")"));
   }
-  return opened;
+  return Told(std::move(opened));
+}
+
+void ReadOnlyDb::TellOpened() {
+  EventLog* const events = parts_.core->events.get();
+  for (Event& event : parts_.found) events->Emit(std::move(event));
+  parts_.found.clear();
+  events->Emit(OpenedEvent(parts_.core->recovery, LastPosition()));
+  told_opened_ = true;
 }
 
 Status ReadOnlyDb::Refuse() const {
@@ -201,8 +219,23 @@ Status ReadOnlyDb::Refuse() const {
 Status ReadOnlyDb::Close() {
   if (parts_.core->closed.exchange(true)) return ClosedError(*parts_.core);
   parts_.core->executor->Shutdown();
+  if (told_opened_) {
+    Event event;
+    event.kind = EventKind::kClosed;
+    event.position = LastPosition();
+    parts_.core->events->Emit(std::move(event));
+  }
   parts_.lock.reset();
   return Status::Ok();
+}
+
+Result<Keyspace> ReadOnlyDb::OpenOrCreateKeyspace(const WriteOptions&, std::string_view name,
+                                                  LogPos* position) {
+  RETURN_IF_ERROR(CheckOpen(*parts_.core));
+  const std::optional<KeyspaceInfo> info = parts_.core->catalogue.Find(name);
+  if (!info) return Refuse();
+  if (position != nullptr) *position = info->created;
+  return info->keyspace;
 }
 
 Status ReadOnlyDb::Verify(const std::function<void(const Damage&)>& report,

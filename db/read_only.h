@@ -22,10 +22,13 @@ class ReadOnlyDb final : public DB {
     uint64_t memtable_bytes = 0;
     std::optional<Damage> log_damage;  // with allow_damaged_log
     bool tables_missing = false;       // found with ignore_writer
+    std::vector<Event> found = {};     // for TellOpened
   };
   explicit ReadOnlyDb(Parts parts) : parts_(std::move(parts)), reads_(parts_.core) {}
   ~ReadOnlyDb() override { static_cast<void>(Close()); }
   Status Close() override;
+  // Once, by the open that gives it to the user: what was found, and that it is open.
+  void TellOpened();
   bool tables_missing() const { return parts_.tables_missing; }
   bool log_damaged() const { return parts_.log_damage.has_value(); }
 
@@ -61,12 +64,17 @@ class ReadOnlyDb final : public DB {
     return reads_.GetSnapshot(owner);
   }
 
-  Result<Keyspace> CreateKeyspace(std::string_view) override { return Refuse(); }
+  Result<Keyspace> CreateKeyspace(const WriteOptions&, std::string_view, LogPos*) override {
+    return Refuse();
+  }
   Result<Keyspace> OpenKeyspace(std::string_view name) override {
     return reads_.OpenKeyspace(name);
   }
+  // Only opens: how durable it is, is the writer's.
+  Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                        LogPos* position) override;
   Result<std::vector<KeyspaceInfo>> ListKeyspaces() override { return reads_.ListKeyspaces(); }
-  Status DropKeyspace(std::string_view) override { return Refuse(); }
+  Result<LogPos> DropKeyspace(const WriteOptions&, std::string_view) override { return Refuse(); }
 
   Status Flush() override { return Refuse(); }
   Status CompactRange(const CompactOptions&, Keyspace, const KeyRange&) override {
@@ -89,6 +97,7 @@ class ReadOnlyDb final : public DB {
 
   Parts parts_;
   const Reads reads_;
+  bool told_opened_ = false;
 };
 
 }  // namespace logwood

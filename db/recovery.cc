@@ -6,6 +6,7 @@
 #include "db/file_names.h"
 #include "db/fold.h"
 #include "db/segment_head.h"
+#include "util/escape.h"
 #include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/log_format.h"
@@ -310,6 +311,39 @@ RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log) {
   info.clean = tree.clean_close.has_value();
   info.epoch = tree.epochs.back().number;
   return info;
+}
+
+std::vector<Event> TailEvents(const TreeState& tree, const LogState& log) {
+  std::vector<Event> events;
+  Event tail;
+  tail.kind = EventKind::kUnprovenTail;
+  tail.position = log.replay.last_position;
+  if (tree.manifest_tail_bytes > 0) {
+    tail.file = ManifestFileName(tree.root.manifest);
+    tail.offset = tree.manifest_tail_offset;
+    tail.bytes_in = tree.manifest_tail_bytes;
+    tail.detail = "an edit that was never acknowledged, torn or not whole";
+    events.push_back(tail);
+  }
+  if (const auto& cut = log.replay.tail) {
+    tail.file = cut->file;
+    tail.offset = cut->offset;
+    tail.bytes_in = cut->bytes;
+    tail.detail = cut->reason;
+    events.push_back(tail);
+  }
+  return events;
+}
+
+Event OpenedEvent(const RecoveryInfo& info, LogPos position) {
+  Event opened;
+  opened.kind = EventKind::kOpened;
+  opened.position = position;
+  opened.bytes_in = info.replayed_bytes;
+  opened.micros = info.micros;
+  opened.detail = std::string(info.clean ? "closed cleanly before" : "not closed before") +
+                  "; replayed " + WithCommas(info.replayed_commits) + " commits";
+  return opened;
 }
 
 }  // namespace logwood

@@ -99,5 +99,9 @@ Result<std::vector<Damage>> CheckTableFiles(FileSystem* fs, const std::string& p
 
 // For people: what was found.
 RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log);
+// For listeners: what does not count any more of manifest and log (kUnprovenTail), and that the
+// database is open at `position`.
+std::vector<Event> TailEvents(const TreeState& tree, const LogState& log);
+Event OpenedEvent(const RecoveryInfo& info, LogPos position);
 
 }  // namespace logwood

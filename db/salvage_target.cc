@@ -15,6 +15,8 @@ namespace {
 constexpr uint64_t kBatchBytes = 1 << 20;
 // Within the target, so that it is on the same file system.
 constexpr char kUnfinished[] = "salvage.new";
+// The flush at the end makes all of it durable.
+constexpr WriteOptions kUnsynced{.durability = Durability::kProcess};
 
 // What was stored with the source goes on to be in force.
 void ApplyStored(const std::string& stored, Options* options) {
@@ -53,7 +55,8 @@ Status SalvageTarget::Open(uint64_t record_bytes_max) {
     return a.keyspace.number() < b.keyspace.number();
   });
   for (const KeyspaceInfo& info : list) {
-    ASSIGN_OR_RETURN(keyspaces_[info.keyspace.number()], db_->OpenOrCreateKeyspace(info.name));
+    ASSIGN_OR_RETURN(keyspaces_[info.keyspace.number()],
+                     db_->OpenOrCreateKeyspace(kUnsynced, info.name));
   }
   return Status::Ok();
 }
@@ -63,9 +66,9 @@ Result<Keyspace> SalvageTarget::KeyspaceOf(uint32_t number) {
   const auto at = keyspaces_.find(number);
   if (at != keyspaces_.end()) return at->second;
   std::string name = "salvaged-" + std::to_string(number);
-  Result<Keyspace> created = db_->CreateKeyspace(name);
+  Result<Keyspace> created = db_->CreateKeyspace(kUnsynced, name);
   while (created.status().Is(StatusCode::kAlreadyExists))
-    created = db_->CreateKeyspace(name += "-");
+    created = db_->CreateKeyspace(kUnsynced, name += "-");
   if (created.ok()) keyspaces_[number] = *created;
   return created;
 }
@@ -91,7 +94,7 @@ Status SalvageTarget::Add(const Entry& entry) {
 }
 
 Status SalvageTarget::WriteBatchOut() {
-  RETURN_IF_ERROR(db_->Write({.durability = Durability::kProcess}, batch_).status());
+  RETURN_IF_ERROR(db_->Write(kUnsynced, batch_).status());
   batch_.Clear();
   return Status::Ok();
 }

@@ -56,7 +56,7 @@ void PrintSummary(const ExportArguments& arguments, const Exported& exported,
     if (arguments.target.all_keyspaces) {
       report.Field("keyspaces", exported.keyspaces);
     } else {
-      AddJsonBytes("keyspace", arguments.target.keyspace_name(), &report);
+      report.Bytes("keyspace", arguments.target.keyspace_name());
     }
     report.Field("records", exported.records).Field("bytes", exported.bytes);
     report.Field("file", arguments.file).Field("micros", micros);

@@ -50,7 +50,7 @@ void PrintAbsent(const GetArguments& arguments, std::string_view key, DB& db, Ou
   const std::vector<std::string> others = OtherKeyspaces(arguments.target, db);
   if (arguments.json) {
     JsonObject report;
-    AddJsonBytes("key", key, &report);
+    report.Bytes("key", key);
     report.Field("found", false);
     if (!others.empty()) AddJsonNames("keyspaces_left_out", others, &report);
     out->Append(report.Finish() + "\n");

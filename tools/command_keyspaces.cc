@@ -12,6 +12,7 @@
 #include "tools/report.h"
 #include "tools/text_codec.h"
 #include "util/json_writer.h"
+#include "util/status_macros.h"
 
 namespace logwood::tools {
 
@@ -21,11 +22,13 @@ constexpr const char* kKeyspacesExamples =
     R"(  logwood keyspaces /tmp/db                              list
   logwood keyspaces /tmp/db list --json                  a JSON object a keyspace
   logwood keyspaces /tmp/db create photos
+  logwood keyspaces /tmp/db create notes --durability power
+                                                         return when it survives loss of power
   logwood keyspaces /tmp/db drop photos                  its records are gone at once
 
 The list shows name, number, position of the commit that made it, and estimates of the entries and
 bytes it holds: old versions and deletions count, too; `logwood count` is exact. Names are text with
-backslash escapes, here and behind --keyspace.
+backslash escapes, here and behind --keyspace. create and drop print the position of their commit.
 A database can have 65,000 keyspaces in all its life: a dropped one's number is not given again.)";
 
 struct KeyspacesArguments {
@@ -38,7 +41,7 @@ struct KeyspacesArguments {
 std::string KeyspaceLine(const KeyspaceInfo& info, const RangeEstimate& estimate, bool json) {
   if (json) {
     JsonObject report;
-    AddJsonBytes("name", info.name, &report);
+    report.Bytes("name", info.name);
     report.Field("number", info.keyspace.number()).Field("created", info.created);
     report.Field("entries_estimate", estimate.entries).Field("bytes_estimate", estimate.bytes);
     return report.Finish() + "\n";
@@ -63,28 +66,35 @@ ExitCode RunList(const KeyspacesArguments& arguments) {
   return CloseAfter(*db, Print(text));
 }
 
+// Creates or drops; the position of the commit.
+Result<LogPos> Change(DB& db, const KeyspacesArguments& arguments) {
+  const WriteOptions options{.durability = arguments.target.durability};
+  if (arguments.action == "drop") return db.DropKeyspace(options, arguments.name);
+  LogPos position = 0;
+  RETURN_IF_ERROR(db.CreateKeyspace(options, arguments.name, &position).status());
+  return position;
+}
+
 ExitCode RunChange(const KeyspacesArguments& arguments) {
   const bool create = arguments.action == "create";
   std::unique_ptr<DB> db;
   const ExitCode code =
       OpenDirectoryForWriting(arguments.target, create ? Missing::kCreate : Missing::kFail, &db);
   if (code != ExitCode::kOk) return code;
-  const Status status =
-      create ? db->CreateKeyspace(arguments.name).status() : db->DropKeyspace(arguments.name);
-  if (!status.ok()) {
+  const Result<LogPos> position = Change(*db, arguments);
+  if (!position.ok()) {
     return CloseAfter(*db, FailAt(arguments.target,
                                   "cannot " + arguments.action + " keyspace " +
                                       Encode(TextFormat::kAuto, arguments.name),
-                                  status));
+                                  position.status()));
   }
-  const LogPos position = db->LastPosition();
   const ExitCode closed = CloseAfterWriting(*db, ExitCode::kOk);
   if (closed != ExitCode::kOk) return closed;
   JsonObject report;
-  AddJsonBytes("keyspace", arguments.name, &report);
-  report.Field("position", position);
+  report.Bytes("keyspace", arguments.name);
+  report.Field("position", *position);
   return Print(arguments.json ? report.Finish() + "\n"
-                              : "position " + std::to_string(position) + "\n");
+                              : "position " + std::to_string(*position) + "\n");
 }
 
 ExitCode RunKeyspaces(const KeyspacesArguments& arguments) {
@@ -117,6 +127,7 @@ void AddKeyspacesCommand(CLI::App& app, ExitCode* exit_code) {
       ->option_text(" ");
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
+  AddDurability(command, &arguments->target);
   AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);
   OnRun(command, exit_code, [arguments] { return RunKeyspaces(*arguments); });

@@ -92,7 +92,7 @@ std::string Json(const LoadArguments& arguments, const LoadReport& report, const
   if (arguments.load.all_keyspaces) {
     json.Field("keyspaces", report.keyspaces);
   } else {
-    AddJsonBytes("keyspace", arguments.target.keyspace_name(), &json);
+    json.Bytes("keyspace", arguments.target.keyspace_name());
   }
   json.Field("records", report.records);
   json.Field("bytes", report.bytes).Field("commits", report.batches);

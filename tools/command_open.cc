@@ -216,9 +216,10 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
 
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened) {
   const std::string name = target.keyspace_name();
-  const Result<Keyspace> keyspace = missing == Missing::kCreate
-                                        ? opened->db->OpenOrCreateKeyspace(name)
-                                        : opened->db->OpenKeyspace(name);
+  const Result<Keyspace> keyspace =
+      missing == Missing::kCreate
+          ? opened->db->OpenOrCreateKeyspace({.durability = target.durability}, name)
+          : opened->db->OpenKeyspace(name);
   if (keyspace.status().Is(StatusCode::kNotFound)) {
     PrintError(
         "no such keyspace", Encode(TextFormat::kAuto, name),

@@ -112,7 +112,7 @@ std::string CountLine(const CountArguments& arguments, const std::string& keyspa
                       const RangeEstimate& found, const std::vector<std::string>& left_out) {
   if (arguments.json) {
     JsonObject report;
-    AddJsonBytes("keyspace", keyspace, &report);
+    report.Bytes("keyspace", keyspace);
     report.Field("records", found.entries);
     report.Field(arguments.estimate ? "bytes_on_disk" : "bytes", found.bytes);
     report.Field("estimate", arguments.estimate);

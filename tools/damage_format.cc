@@ -48,8 +48,9 @@ std::string DamageEventText(const Event& event) {
   if (!event.status.ok()) {
     text += (text.empty() ? "" : ": ") + std::string(event.status.message());
   }
-  // A detail that was made of a Damage begins with its place.
-  if (event.file.empty() || text.starts_with(event.file + ":")) return text;
+  if (event.file.empty() || !event.status.ok()) return text;  // a message names its place
+  // So does a detail that was made of a Damage.
+  if (text.starts_with(event.file + ":")) return text;
   return event.file + ":" + std::to_string(event.offset) + ": " + text;
 }
 

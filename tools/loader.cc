@@ -125,7 +125,7 @@ bool Loader::TakeKeyspace(std::string_view name) {
     keyspace_ = known->second;
     return true;
   }
-  const Result<Keyspace> keyspace = db_.OpenOrCreateKeyspace(name);
+  const Result<Keyspace> keyspace = db_.OpenOrCreateKeyspace(options_.write, name);
   if (!keyspace.ok()) {
     // What was read before it is good.
     if (Commit()) Fail(keyspace.status().WithContext("keyspace " + Escape(name)));

@@ -5,6 +5,7 @@
 
 #include "tools/text_codec.h"
 #include "util/escape.h"
+#include "util/json_writer.h"
 
 namespace logwood::tools {
 
@@ -66,14 +67,6 @@ void AppendRecord(RecordFormat format, const RecordFields& record, std::string* 
     AppendEscaped(*record.value, to);
   }
   to->push_back('\n');
-}
-
-void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* report) {
-  if (IsValidUtf8(bytes)) {
-    report->Field(name, bytes);
-  } else {
-    report->Field(std::string(name) + "_base64", ToBase64(bytes));
-  }
 }
 
 void AddJsonNames(std::string_view name, const std::vector<std::string>& names,

@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "tools/json_record.h"
-#include "util/json_writer.h"
 
 namespace logwood::tools {
 
@@ -37,10 +36,8 @@ void AppendJsonRecord(std::string_view key, std::string_view value, bool with_va
                       std::string* to);
 // Appends "name":"text" or "name_base64":"...".
 void AppendJsonBytes(std::string_view name, std::string_view bytes, std::string* to);
-// The same as a field of a report.
-void AddJsonBytes(std::string_view name, std::string_view bytes, JsonObject* report);
-// "name":["default","photos"]; those that are not UTF-8 are in "name_base64", which is there only
-// if there are any.
+// "name":["default","photos"] as a field of a report; those that are not UTF-8 are in
+// "name_base64", which is there only if there are any.
 void AddJsonNames(std::string_view name, const std::vector<std::string>& names, JsonObject* report);
 
 // One line of either format -> a record. One thread at a time.

@@ -44,10 +44,16 @@ std::string_view EventKindName(EventKind kind) {
 std::string Event::ToJson() const {
   JsonObject json;
   json.Field("event", EventKindName(kind)).Field("wall_us", wall_us).Field("position", position);
-  if (!file.empty()) json.Field("file", file).Field("offset", offset);
   const auto number = [&json](std::string_view name, uint64_t value) {
     if (value != 0) json.Field(name, value);
   };
+  if (!file.empty()) json.Field("file", file).Field("offset", offset);
+  if (!first_keyspace.empty() || !last_keyspace.empty()) {  // the empty key is a key
+    json.Bytes("first_keyspace", first_keyspace).Bytes("first_key", first_key);
+    json.Bytes("last_keyspace", last_keyspace).Bytes("last_key", last_key);
+  }
+  number("first_position", first_position);
+  number("last_position", last_position);
   number("bytes_in", bytes_in);
   number("bytes_out", bytes_out);
   number("entries_in", entries_in);

@@ -13,4 +13,9 @@ std::string JsonNumber(double value) {
   return std::string(buffer.data(), end.ptr);
 }
 
+JsonObject& JsonObject::Bytes(std::string_view name, std::string_view bytes) {
+  if (IsValidUtf8(bytes)) return Field(name, bytes);
+  return Field(std::string(name) + "_base64", ToBase64(bytes));
+}
+
 }  // namespace logwood

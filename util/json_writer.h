@@ -30,6 +30,8 @@ class JsonObject {
     return Raw(name, std::to_string(value));
   }
   JsonObject& Field(std::string_view name, double value) { return Raw(name, JsonNumber(value)); }
+  // Any bytes: where they are not UTF-8, as base64 under the name with "_base64" behind it.
+  JsonObject& Bytes(std::string_view name, std::string_view bytes);
   // `json` is JSON already: an object, an array.
   JsonObject& Raw(std::string_view name, std::string_view json) {
     text_.push_back(text_.empty() ? '{' : ',');

@@ -14,7 +14,7 @@ logwood::Status Run(const std::string& directory) {
   if (!opened.ok()) return opened.status();
   std::unique_ptr<logwood::DB> db = std::move(*opened);
 
-  auto moons = db->OpenOrCreateKeyspace("moons");
+  auto moons = db->OpenOrCreateKeyspace({}, "moons");
   if (!moons.ok()) return moons.status();
 
   logwood::WriteBatch batch;  // one commit over two keyspaces: both or neither

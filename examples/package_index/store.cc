@@ -22,7 +22,7 @@ namespace {
 constexpr size_t kBatchRecords = 20;
 
 Result<Keyspace> OpenOrCreate(DB& db, const std::string& name, Access access) {
-  return access == Access::kWrite ? db.OpenOrCreateKeyspace(name) : db.OpenKeyspace(name);
+  return access == Access::kWrite ? db.OpenOrCreateKeyspace({}, name) : db.OpenKeyspace(name);
 }
 
 // Appends one line, and lets the system have it before returning: like the database's own default,

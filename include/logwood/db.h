@@ -181,14 +181,19 @@ class LOGWOOD_EXPORT DB {
 
   // ---- Keyspaces. Names are 1 to kKeyspaceNameBytesMax bytes; "default" always exists. A database
   // can make kKeyspacesMax in all its life, those it dropped included: they are for kinds of
-  // records, not for users or days.
-  virtual Result<Keyspace> CreateKeyspace(std::string_view name) = 0;  // kAlreadyExists
-  virtual Result<Keyspace> OpenKeyspace(std::string_view name) = 0;    // kNotFound
-  // Creates it where it is missing, also when another thread does so at the same time.
-  Result<Keyspace> OpenOrCreateKeyspace(std::string_view name);
+  // records, not for users or days. To create one and to drop one are commits as those above, each
+  // with a position and a durability; where `position` is not null, it becomes the position of the
+  // commit that created the keyspace.
+  virtual Result<Keyspace> CreateKeyspace(const WriteOptions& options, std::string_view name,
+                                          LogPos* position = nullptr) = 0;  // kAlreadyExists
+  virtual Result<Keyspace> OpenKeyspace(std::string_view name) = 0;         // kNotFound
+  // Creates it where it is missing, also when another thread does so at the same time. Whoever
+  // created it, on return that commit is as durable as `options` say. `position` of "default": 0.
+  virtual Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                                LogPos* position = nullptr) = 0;
   virtual Result<std::vector<KeyspaceInfo>> ListKeyspaces() = 0;  // by name
-  // Its keys are gone at once for later reads; its number is never used again.
-  virtual Status DropKeyspace(std::string_view name) = 0;
+  // Its keys are gone at once for later reads; its number is never used again. kNotFound.
+  virtual Result<LogPos> DropKeyspace(const WriteOptions& options, std::string_view name) = 0;
 
   // ---- Maintenance.
   virtual Status Flush() = 0;

@@ -7,8 +7,8 @@
 //   };
 //   options.listeners.push_back(std::make_shared<Alarm>());
 //
-// Every event also goes, as one JSON object a line, into the bounded, rotated `EVENTS` file of the
-// database directory.
+// Every event of a database that is open for writing also goes, as one JSON object a line, into the
+// bounded, rotated `EVENTS` file of its directory.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +24,13 @@ namespace logwood {
 enum class EventKind : uint8_t {
   kOpened,  // detail: what was recovered
   kClosed,
-  kUnprovenTail,     // recovery cut a tail no durable point covers: file, offset, bytes
+  kUnprovenTail,     // recovery cut a tail no durable point covers (opened read-only: left it out):
+                     // file, offset, bytes
   kFlush,            // a memtable became a table
   kCompaction,       // tables were merged or moved
   kStall,            // writers are delayed: micros, detail says why
-  kCorruption,       // where: `file` and `offset`; where `file` is empty, in `status`
+  kCorruption,       // where: `file` and `offset`; keys and positions that may be affected. What a
+                     // call met: its `status`, which says all there is where `file` is empty
   kBackgroundError,  // a flush, compaction or sync failed
   kResumed,          // work that had failed succeeds again
   kKeyspaceCreated,
@@ -45,10 +47,14 @@ LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);
 // Fields that do not apply to a kind are zero or empty.
 struct LOGWOOD_EXPORT Event {
   EventKind kind = EventKind::kOpened;
-  uint64_t wall_us = 0;    // microseconds since 1970, UTC
-  LogPos position = 0;     // the last one concerned: of a flush, in its table; else of the database
-  std::string file;        // name of the file concerned
-  uint64_t offset = 0;     // in that file, bytes
+  uint64_t wall_us = 0;  // microseconds since 1970, UTC
+  LogPos position = 0;   // the last one concerned: of a flush, in its table; else of the database
+  std::string file;      // name of the file concerned
+  uint64_t offset = 0;   // in that file, bytes
+  // Of kCorruption, as in `Damage`: any bytes. All four empty: not known, or none.
+  std::string first_keyspace, first_key;
+  std::string last_keyspace, last_key;
+  LogPos first_position = 0, last_position = 0;
   uint64_t bytes_in = 0;   // read by a job, or cut from a tail
   uint64_t bytes_out = 0;  // written by a job
   uint64_t entries_in = 0;

@@ -94,6 +94,10 @@ struct ReadOnlyOptions {
   bool ignore_writer = false;
   // As in Options. With ignore_writer it begins anew with each look.
   std::function<void(uint64_t done, uint64_t all)> replay_progress = {};
+  // Told of opened and closed, of a tail of the log that counts no more, and of damage that
+  // opening, reads and DB::Verify meet; an open that fails tells nothing but its status. No EVENTS
+  // file is written.
+  std::vector<std::shared_ptr<EventListener>> listeners = {};
 };
 
 class Snapshot;

@@ -203,8 +203,8 @@ void RegenerateDatabase() {
   SeedIdsForTesting(2);
   auto fs = FileSystem::InMemory();
   ASSERT_OK_AND_ASSIGN(auto db, DB::Open(GoldenOptions(fs.get()), "db"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace users, db->CreateKeyspace("users"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace gone, db->CreateKeyspace("gone"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace users, db->CreateKeyspace({}, "users"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace gone, db->CreateKeyspace({}, "gone"));
   for (int i = 0; i < 40; ++i) {
     ASSERT_OK(db->Put({}, "key" + std::to_string(i), "value" + std::to_string(i)));
   }
@@ -214,7 +214,7 @@ void RegenerateDatabase() {
   ASSERT_OK(db->Put({}, "key8", std::string(5000, 'x')));
   ASSERT_OK(db->Put({}, users, "anna", "0"));
   ASSERT_OK(db->Flush());
-  ASSERT_OK(db->DropKeyspace("gone"));
+  ASSERT_OK(db->DropKeyspace({}, "gone"));
   WriteBatch batch;
   batch.Put(users, "anna", "1");
   batch.Put(users, "bert", std::string("\0\xff", 2));
@@ -289,9 +289,9 @@ TEST(DatabaseV1, TheGoldenDatabaseOpensForWritingAndGoesOn) {
   {
     ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, "db"));
     ExpectGoldenContents(db.get());
-    ASSERT_OK_AND_ASSIGN(const Keyspace next, db->CreateKeyspace("gone"));
+    ASSERT_OK_AND_ASSIGN(const Keyspace next, db->CreateKeyspace({}, "gone"));
     EXPECT_EQ(next.number(), 4u) << "the number of the dropped one came again";
-    ASSERT_OK(db->DropKeyspace("gone"));
+    ASSERT_OK(db->DropKeyspace({}, "gone"));
     ASSERT_OK(db->Put({}, "new", "value"));
     ASSERT_OK(db->CompactAll({true}));
     ASSERT_OK(db->Close());

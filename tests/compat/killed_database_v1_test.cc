@@ -67,9 +67,9 @@ std::unique_ptr<FileSystem> DirectoryOf(const FileContents& contents) {
 
 // Two tables, of which one moves to the last level, and the log goes on.
 void FirstLife(DB* db) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace users, db->CreateKeyspace("users"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace gone, db->CreateKeyspace("gone"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace old, db->CreateKeyspace("old"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace users, db->CreateKeyspace({}, "users"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace gone, db->CreateKeyspace({}, "gone"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace old, db->CreateKeyspace({}, "old"));
   for (int i = 0; i < 12; ++i) {
     ASSERT_OK(db->Put({}, "key" + std::to_string(i), "value" + std::to_string(i)));
   }
@@ -96,11 +96,11 @@ void FirstLife(DB* db) {
 }
 
 void SecondLife(DB* db) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace photos, db->CreateKeyspace("photos"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace photos, db->CreateKeyspace({}, "photos"));
   ASSERT_OK(db->Put({}, photos, "cat", "of the second log"));
   ASSERT_OK(db->Put({}, photos, "dog", "deleted by the third"));
   ASSERT_OK(db->Put({Durability::kPower}, "second log", "2"));
-  ASSERT_OK(db->DropKeyspace("old"));
+  ASSERT_OK(db->DropKeyspace({}, "old"));
 }
 
 // The older table is written anew without each of the keyspaces that are dropped.
@@ -108,7 +108,7 @@ void ThirdLife(DB* db) {
   ASSERT_OK(db->WaitForCompaction());
   ASSERT_OK_AND_ASSIGN(const Keyspace photos, db->OpenKeyspace("photos"));
   ASSERT_OK(db->Put({}, "key6", "changed in log"));
-  ASSERT_OK(db->DropKeyspace("gone"));
+  ASSERT_OK(db->DropKeyspace({}, "gone"));
   ASSERT_OK(db->Delete({Durability::kProcess}, photos, "dog"));
   ASSERT_OK(db->WaitDurable(db->LastPosition()));
   ASSERT_OK(db->WaitForCompaction());
@@ -248,10 +248,10 @@ TEST_F(KilledDatabaseV1, IsRecoveredAndGoesOn) {
     ExpectContents(db.get());
     ExpectRecovered(db->GetRecoveryInfo());
     EXPECT_EQ(db->GetRecoveryInfo().epoch, kKilledEpoch + 1);
-    ASSERT_OK_AND_ASSIGN(const Keyspace next, db->CreateKeyspace("gone"));
+    ASSERT_OK_AND_ASSIGN(const Keyspace next, db->CreateKeyspace({}, "gone"));
     EXPECT_EQ(next.number(), 6u) << "the number of the dropped one came again";
     EXPECT_TRUE(Scan(db.get(), next).empty());
-    ASSERT_OK(db->DropKeyspace("gone"));
+    ASSERT_OK(db->DropKeyspace({}, "gone"));
     ASSERT_OK(db->Put({}, "new", "value"));
     ASSERT_OK(db->CompactAll({true}));
     ASSERT_OK(db->Close());

@@ -42,7 +42,7 @@ class CrashOracleTest : public testing::Test {
     oracle_.Issue(PutOf("a", "1"));
     ASSERT_OK(db->Put({}, "a", "1"));
     oracle_.Issue({{}, "side", ""});
-    ASSERT_OK(db->CreateKeyspace("side"));
+    ASSERT_OK(db->CreateKeyspace({}, "side"));
     oracle_.Issue(PutOf("a", "2"));
     ASSERT_OK(db->Put({}, "a", "2"));
     ASSERT_OK(db->Close());

@@ -145,18 +145,19 @@ Status ShapeBuilder::Commits(int count, uint32_t value_bytes) {
 }
 
 Status ShapeBuilder::Create(const std::string& name) {
-  ASSIGN_OR_RETURN(keyspaces_[name], db_->CreateKeyspace(name));
+  LogPos position = 0;
+  ASSIGN_OR_RETURN(keyspaces_[name], db_->CreateKeyspace({}, name, &position));
   shape_.keyspace_numbers[name] = keyspaces_[name].number();
   now_[name];
-  Committed(db_->LastPosition(), false);
+  Committed(position, false);
   return Status::Ok();
 }
 
 Status ShapeBuilder::Drop(const std::string& name) {
-  RETURN_IF_ERROR(db_->DropKeyspace(name));
+  ASSIGN_OR_RETURN(const LogPos position, db_->DropKeyspace({}, name));
   keyspaces_.erase(name);
   now_.erase(name);
-  Committed(db_->LastPosition(), false);
+  Committed(position, false);
   return Status::Ok();
 }
 

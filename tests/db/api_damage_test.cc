@@ -35,7 +35,7 @@ class DamagedDirectory : public DatabaseTest {
   void SetUp() override {
     options_.tuning.block_bytes = 256;
     Open();
-    ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
+    ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace({}, "k"));
     for (uint32_t i = 0; i < 150; ++i) Put(Keyspace(), KeyOf(3 + 8 * i), ValueOf(i, 60));
     ASSERT_OK(db_->CompactAll({}));
     for (uint32_t i = 0; i < 50; ++i) Put(keyspace, KeyOf(3 + 8 * i), ValueOf(i, 60));

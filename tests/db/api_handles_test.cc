@@ -68,8 +68,8 @@ TEST_F(Handles, ASnapshotOlderThanWhatTheReadAsksForIsRefused) {
 }
 
 TEST_F(Handles, KeyspaceOfAnotherDatabaseIsRefused) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace foreign, other_->CreateKeyspace("k"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace own, db_->CreateKeyspace("k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace foreign, other_->CreateKeyspace({}, "k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace own, db_->CreateKeyspace({}, "k"));
   ASSERT_EQ(foreign.number(), own.number());  // only the owner tells them apart
   const LogPos last = db_->LastPosition();
   std::string value;
@@ -104,7 +104,7 @@ TEST_F(Handles, TheCatalogueIsNotWrittenByUsers) {
 }
 
 TEST_F(Handles, KeyspaceOfAnEarlierOpenStillFits) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace({}, "k"));
   ASSERT_OK(db_->Put({}, keyspace, "key", "value"));
   Reopen();
   ASSERT_OK_AND_ASSIGN(const Keyspace again, db_->OpenKeyspace("k"));
@@ -114,7 +114,7 @@ TEST_F(Handles, KeyspaceOfAnEarlierOpenStillFits) {
 
 // Backups are copies of the directory: what is open there is another database.
 TEST_F(Handles, KeyspaceOfTheOriginalIsRefusedByACopy) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace users, db_->CreateKeyspace("users"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace users, db_->CreateKeyspace({}, "users"));
   Close();
   ASSERT_OK_AND_ASSIGN(const FileContents files, ReadDirectory(place_.files(), path_));
   const std::string copy_path = path_ + ".copy";
@@ -169,10 +169,11 @@ TEST_F(Handles, EveryCallAfterCloseIsClosed) {
     EXPECT_STATUS(kClosed, status);
   EXPECT_STATUS(kClosed, db_->GetSnapshot());
   EXPECT_STATUS(kClosed, db_->NewIterator({})->status());
-  EXPECT_STATUS(kClosed, db_->CreateKeyspace("new"));
+  EXPECT_STATUS(kClosed, db_->CreateKeyspace({}, "new"));
+  EXPECT_STATUS(kClosed, db_->OpenOrCreateKeyspace({}, "default"));
   EXPECT_STATUS(kClosed, db_->OpenKeyspace("default"));
   EXPECT_STATUS(kClosed, db_->ListKeyspaces());
-  EXPECT_STATUS(kClosed, db_->DropKeyspace("none"));
+  EXPECT_STATUS(kClosed, db_->DropKeyspace({}, "none"));
   EXPECT_STATUS(kClosed, db_->Flush());
   EXPECT_STATUS(kClosed, db_->CompactAll({}));
   EXPECT_STATUS(kClosed, db_->CompactRange({}, Keyspace(), {}));

@@ -146,32 +146,33 @@ TEST_F(Limits, Notes) {
 
 TEST_F(Limits, KeyspaceNames) {
   Open();
-  ExpectRefused(db_->CreateKeyspace("").status(), "kKeyspaceNameBytesMax", kKeyspaceNameBytesMax);
-  ExpectRefused(db_->CreateKeyspace(std::string(kKeyspaceNameBytesMax + 1, 'n')).status(),
+  ExpectRefused(db_->CreateKeyspace({}, "").status(), "kKeyspaceNameBytesMax",
+                kKeyspaceNameBytesMax);
+  ExpectRefused(db_->CreateKeyspace({}, std::string(kKeyspaceNameBytesMax + 1, 'n')).status(),
                 "kKeyspaceNameBytesMax", kKeyspaceNameBytesMax);
   const std::string longest(kKeyspaceNameBytesMax, 'n');
-  ASSERT_OK(db_->CreateKeyspace(longest));
+  ASSERT_OK(db_->CreateKeyspace({}, longest));
   EXPECT_EQ(db_->LastPosition(), 1u);
   EXPECT_OK(db_->OpenKeyspace(longest));
   EXPECT_FALSE(db_->OpenKeyspace("").ok());
-  EXPECT_FALSE(db_->DropKeyspace("").ok());
+  EXPECT_FALSE(db_->DropKeyspace({}, "").ok());
 }
 
 // Numbers are not given again: those of dropped keyspaces count.
 TEST_F(Limits, KeyspacesInAllTheLifeOfADatabase) {
   options_.tuning = {};  // each log segment begins with the catalogue: few segments
   Open();
-  ASSERT_OK_AND_ASSIGN(const Keyspace second, db_->CreateKeyspace("dropped"));
-  ASSERT_OK(db_->DropKeyspace("dropped"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace second, db_->CreateKeyspace({}, "dropped"));
+  ASSERT_OK(db_->DropKeyspace({}, "dropped"));
   Keyspace last = second;
   while (last.number() + 1 < kKeyspacesMax) {
-    ASSERT_OK_AND_ASSIGN(last, db_->CreateKeyspace("k" + std::to_string(last.number())));
+    ASSERT_OK_AND_ASSIGN(last, db_->CreateKeyspace({}, "k" + std::to_string(last.number())));
   }
   ASSERT_OK(db_->Put({}, last, "a", "1"));
   const LogPos before = db_->LastPosition();
   for (const bool reopened : {false, true}) {
     if (reopened) Reopen();
-    const auto more = db_->CreateKeyspace("one more");
+    const auto more = db_->CreateKeyspace({}, "one more");
     EXPECT_STATUS(kInvalidArgument, more);
     EXPECT_NE(more.status().ToString().find("all 65000 numbers (kKeyspacesMax) are used up"),
               std::string::npos)

@@ -22,7 +22,7 @@ class OpenedReadOnly : public DatabaseTest {
  protected:
   void SetUp() override {
     Open();
-    ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
+    ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace({}, "k"));
     for (uint32_t i = 0; i < 400; ++i)
       ASSERT_OK(db_->Put({}, i % 2 ? Keyspace() : keyspace, KeyOf(3 + 8 * i), ValueOf(i, 100)));
     ASSERT_OK(db_->Flush());
@@ -84,8 +84,12 @@ TEST_F(OpenedReadOnly, EveryChangeIsRefused) {
   EXPECT_STATUS(kReadOnly, db_->Put({}, "k", "v"));
   EXPECT_STATUS(kReadOnly, db_->Delete({}, "k"));
   EXPECT_STATUS(kReadOnly, db_->Write({}, batch));
-  EXPECT_STATUS(kReadOnly, db_->CreateKeyspace("new"));
-  EXPECT_STATUS(kReadOnly, db_->DropKeyspace("k"));
+  EXPECT_STATUS(kReadOnly, db_->CreateKeyspace({}, "new"));
+  EXPECT_STATUS(kReadOnly, db_->OpenOrCreateKeyspace({}, "new"));
+  LogPos created = 0;
+  EXPECT_OK(db_->OpenOrCreateKeyspace({.durability = Durability::kPower}, "k", &created));
+  EXPECT_EQ(created, 1u);
+  EXPECT_STATUS(kReadOnly, db_->DropKeyspace({}, "k"));
   EXPECT_STATUS(kReadOnly, db_->Flush());
   EXPECT_STATUS(kReadOnly, db_->CompactAll({}));
   EXPECT_STATUS(kReadOnly, db_->CompactRange({}, Keyspace(), {}));

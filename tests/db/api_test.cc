@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "logwood/db.h"
+#include "logwood/simulated_file_system.h"
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
 #include "tests/support/generators.h"
@@ -82,7 +83,7 @@ TEST_F(Api, BatchCanBeUsedAgain) {
 }
 
 TEST_F(Api, BatchSpansKeyspaces) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace audit, db_->CreateKeyspace("audit"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace audit, db_->CreateKeyspace({}, "audit"));
   WriteBatch batch;
   batch.Put("key", "default");
   batch.Put(audit, "key", "audit");
@@ -215,7 +216,7 @@ TEST_F(Api, OpenOrCreateKeyspaceMakesItOnce) {
   std::vector<uint32_t> numbers(4);
   for (uint32_t& number : numbers) {
     threads.emplace_back([this, &number] {
-      const Result<Keyspace> keyspace = db_->OpenOrCreateKeyspace("shared");
+      const Result<Keyspace> keyspace = db_->OpenOrCreateKeyspace({}, "shared");
       ASSERT_OK(keyspace);
       number = keyspace->number();
     });
@@ -223,14 +224,84 @@ TEST_F(Api, OpenOrCreateKeyspaceMakesItOnce) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(std::set<uint32_t>(numbers.begin(), numbers.end()).size(), 1u);
   EXPECT_EQ(db_->LastPosition(), 1u);
-  EXPECT_STATUS(kInvalidArgument, db_->OpenOrCreateKeyspace(""));
+  EXPECT_STATUS(kInvalidArgument, db_->OpenOrCreateKeyspace({}, ""));
+}
+
+TEST_F(Api, CreatingAndDroppingKeyspacesAreCommitsWithPositions) {
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  LogPos created = 0, found = 0;
+  ASSERT_OK(db_->CreateKeyspace({}, "one", &created));
+  EXPECT_EQ(created, 2u);
+  EXPECT_OK(db_->OpenOrCreateKeyspace({}, "one", &found));
+  EXPECT_EQ(found, 2u);
+  ASSERT_OK_AND_ASSIGN(const LogPos put, db_->Put({}, "b", "2"));
+  EXPECT_EQ(put, 3u);
+  EXPECT_OK(db_->OpenOrCreateKeyspace({}, "two", &found));
+  EXPECT_EQ(found, 4u);
+  ASSERT_OK_AND_ASSIGN(const LogPos dropped, db_->DropKeyspace({}, "one"));
+  EXPECT_EQ(dropped, 5u);
+  EXPECT_EQ(db_->LastPosition(), 5u);
+  // What is refused takes no position and tells none.
+  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace({}, "two", &created));
+  EXPECT_STATUS(kInvalidArgument, db_->OpenOrCreateKeyspace({}, "", &created));
+  EXPECT_STATUS(kNotFound, db_->DropKeyspace({}, "one"));
+  EXPECT_EQ(created, 2u);
+  EXPECT_OK(db_->OpenOrCreateKeyspace({}, "default", &created));
+  EXPECT_EQ(created, 0u);
+  EXPECT_EQ(db_->LastPosition(), 5u);
+  Reopen();
+  EXPECT_OK(db_->OpenOrCreateKeyspace({}, "two", &found));
+  EXPECT_EQ(found, 4u);
+}
+
+TEST_F(Api, KeyspacesAreCreatedAndDroppedAsDurablyAsAsked) {
+  constexpr WriteOptions kUnsynced{.durability = Durability::kProcess};
+  constexpr WriteOptions kSynced{.durability = Durability::kPower};
+  ASSERT_OK(db_->CreateKeyspace(kSynced, "power"));
+  EXPECT_EQ(db_->DurablePosition(), 1u);
+  ASSERT_OK(db_->CreateKeyspace(kUnsynced, "found"));
+  EXPECT_OK(db_->OpenOrCreateKeyspace(kSynced, "found")) << "made by somebody else";
+  EXPECT_EQ(db_->DurablePosition(), 2u);
+  EXPECT_OK(db_->OpenOrCreateKeyspace(kSynced, "missing"));
+  EXPECT_EQ(db_->DurablePosition(), 3u);
+  ASSERT_OK(db_->DropKeyspace(kSynced, "power"));
+  EXPECT_EQ(db_->DurablePosition(), 4u);
+  constexpr WriteOptions kNone{.durability = static_cast<Durability>(7)};
+  EXPECT_STATUS(kInvalidArgument, db_->CreateKeyspace(kNone, "new"));
+  EXPECT_STATUS(kInvalidArgument, db_->OpenOrCreateKeyspace(kNone, "found"));
+  EXPECT_STATUS(kInvalidArgument, db_->DropKeyspace(kNone, "found"));
+  EXPECT_EQ(db_->LastPosition(), 4u);
+}
+
+TEST_F(Api, KeyspacesOfPowerDurabilitySurviveTheLossOfIt) {
+  SimulatedFileSystem disk;
+  options_.file_system = &disk;
+  ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(options_, "db"));
+  LogPos created = 0;
+  ASSERT_OK(db->CreateKeyspace({.durability = Durability::kProcess}, "dropped"));
+  ASSERT_OK(db->CreateKeyspace({.durability = Durability::kPower}, "kept", &created));
+  ASSERT_OK(db->DropKeyspace({.durability = Durability::kPower}, "dropped"));
+  const auto count = disk.ForEachCrashState({.states_max = 20}, [&](auto left) {
+    options_.file_system = left.get();
+    const auto after = DB::Open(options_, "db");
+    EXPECT_OK(after);
+    if (!after.ok()) return false;
+    LogPos found = 0;
+    EXPECT_OK((*after)->OpenKeyspace("kept"));
+    EXPECT_OK((*after)->OpenOrCreateKeyspace({}, "kept", &found));
+    EXPECT_EQ(found, created);
+    EXPECT_STATUS(kNotFound, (*after)->OpenKeyspace("dropped"));
+    EXPECT_EQ((*after)->LastPosition(), 3u);
+    return true;
+  });
+  EXPECT_GT(count.states, 0u);
 }
 
 TEST_F(Api, KeyspacesAreApartAndComeBackAfterReopen) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace one, db_->CreateKeyspace("one"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace two, db_->CreateKeyspace("two"));
-  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace("one"));
-  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace("default"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace one, db_->CreateKeyspace({}, "one"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace two, db_->CreateKeyspace({}, "two"));
+  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace({}, "one"));
+  EXPECT_STATUS(kAlreadyExists, db_->CreateKeyspace({}, "default"));
   EXPECT_STATUS(kNotFound, db_->OpenKeyspace("three"));
   ASSERT_OK(db_->Put({}, one, "key", "1"));
   ASSERT_OK(db_->Put({}, two, "key", "2"));
@@ -248,18 +319,18 @@ TEST_F(Api, KeyspacesAreApartAndComeBackAfterReopen) {
 }
 
 TEST_F(Api, DroppedKeyspaceIsGoneAndItsNumberStaysUnused) {
-  ASSERT_OK_AND_ASSIGN(const Keyspace before, db_->CreateKeyspace("k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace before, db_->CreateKeyspace({}, "k"));
   ASSERT_OK(db_->Put({}, before, "key", "value"));
-  ASSERT_OK(db_->DropKeyspace("k"));
+  ASSERT_OK(db_->DropKeyspace({}, "k"));
   EXPECT_STATUS(kNotFound, db_->OpenKeyspace("k"));
-  EXPECT_STATUS(kNotFound, db_->DropKeyspace("k"));
-  EXPECT_STATUS(kInvalidArgument, db_->DropKeyspace("default"));
+  EXPECT_STATUS(kNotFound, db_->DropKeyspace({}, "k"));
+  EXPECT_STATUS(kInvalidArgument, db_->DropKeyspace({}, "default"));
   std::string value;
   EXPECT_FALSE(db_->Get({}, before, "key", &value).ok());
   const LogPos last = db_->LastPosition();
   EXPECT_FALSE(db_->Put({}, before, "key", "value").ok());
   EXPECT_EQ(db_->LastPosition(), last);
-  ASSERT_OK_AND_ASSIGN(const Keyspace after, db_->CreateKeyspace("k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace after, db_->CreateKeyspace({}, "k"));
   EXPECT_NE(after.number(), before.number());
   EXPECT_EQ(Entries({}, after), "");
   Reopen();
@@ -293,7 +364,7 @@ TEST_F(Api, EstimateOfAMemtableIsRightHoweverManyEntriesItHolds) {
   options_.memory_budget_bytes = 256 << 20;
   options_.tuning = {};
   Reopen();
-  ASSERT_OK_AND_ASSIGN(const Keyspace other, db_->CreateKeyspace("other"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace other, db_->CreateKeyspace({}, "other"));
   constexpr uint32_t kEntries = 250'000, kOthers = 1'000;
   for (uint32_t i = 0; i < kEntries;) {
     WriteBatch batch;
@@ -327,7 +398,7 @@ TEST_F(Api, EstimateFollowsTheData) {
 TEST_F(Api, EstimatesOfFewRecordsAreRightThoughABlockHoldsManyRanges) {
   std::vector<Keyspace> small;
   for (uint32_t i = 0; i < 12; ++i) {
-    ASSERT_OK_AND_ASSIGN(small.emplace_back(), db_->CreateKeyspace("s" + std::to_string(i)));
+    ASSERT_OK_AND_ASSIGN(small.emplace_back(), db_->CreateKeyspace({}, "s" + std::to_string(i)));
     for (uint32_t k = 0; k <= i; ++k) ASSERT_OK(db_->Put({}, small[i], std::to_string(k), "v"));
   }
   ASSERT_OK(db_->Put({}, "alone", "v"));

@@ -58,8 +58,8 @@ class Watching : public DatabaseTest {
 TEST_F(Watching, ListenerHearsWhatHappens) {
   Open();
   EXPECT_EQ(recorder_->Of(EventKind::kOpened).size(), 1u);
-  ASSERT_OK(db_->CreateKeyspace("k"));
-  ASSERT_OK(db_->DropKeyspace("k"));
+  ASSERT_OK(db_->CreateKeyspace({}, "k"));
+  ASSERT_OK(db_->DropKeyspace({}, "k"));
   Fill(500);
   ASSERT_OK(db_->Flush());
   ASSERT_OK(db_->CompactAll({.force_last_level = true}));
@@ -101,8 +101,8 @@ TEST_F(Watching, EventsFileIsRotatedAndBounded) {
   options_.tuning.event_log_bytes = kBytes;
   Open();
   for (int i = 0; i < 100; ++i) {
-    ASSERT_OK(db_->CreateKeyspace("keyspace with a name that takes some room"));
-    ASSERT_OK(db_->DropKeyspace("keyspace with a name that takes some room"));
+    ASSERT_OK(db_->CreateKeyspace({}, "keyspace with a name that takes some room"));
+    ASSERT_OK(db_->DropKeyspace({}, "keyspace with a name that takes some room"));
   }
   Close();
   const std::string now = ReadEvents("EVENTS"), old = ReadEvents("EVENTS.old");
@@ -128,8 +128,8 @@ TEST_F(Watching, ListenerMayReadAndIsRefusedTheRest) {
       EXPECT_STATUS(kInvalidArgument, db->Flush());
       EXPECT_STATUS(kInvalidArgument, db->CompactAll({}));
       EXPECT_STATUS(kInvalidArgument, db->WaitForCompaction());
-      EXPECT_STATUS(kInvalidArgument, db->CreateKeyspace("more").status());
-      EXPECT_STATUS(kInvalidArgument, db->DropKeyspace("more"));
+      EXPECT_STATUS(kInvalidArgument, db->CreateKeyspace({}, "more").status());
+      EXPECT_STATUS(kInvalidArgument, db->DropKeyspace({}, "more"));
       heard.set_value();  // a second time would throw
     }
     DB* db = nullptr;
@@ -207,6 +207,25 @@ TEST_F(Watching, DamageThatReadsMeetIsToldOnce) {
   const std::vector<Event> events = recorder_->Of(EventKind::kCorruption);
   ASSERT_EQ(events.size(), 1u);
   EXPECT_NE(events[0].status.message().find(".table:"), std::string_view::npos);
+  EXPECT_TRUE(events[0].file.ends_with(".table")) << events[0].file;
+  EXPECT_LE(events[0].offset, 200u);
+  EXPECT_EQ(events[0].first_keyspace, "default");
+  EXPECT_EQ(events[0].last_keyspace, "default");
+  EXPECT_EQ(events[0].first_key, KeyOf(3));
+  EXPECT_GT(events[0].last_key, events[0].first_key);
+  EXPECT_LE(events[0].first_position, events[0].last_position);
+  std::istringstream lines(ReadEvents("EVENTS"));
+  int written = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const std::optional<JsonFields> fields = ReadJson(line);
+    ASSERT_TRUE(fields.has_value()) << line;
+    if (fields->at("event") != "corruption") continue;
+    ++written;
+    EXPECT_EQ(fields->at("file"), events[0].file);
+    EXPECT_EQ(fields->at("offset"), std::to_string(events[0].offset));
+    EXPECT_EQ(fields->at("last_key"), events[0].last_key);
+  }
+  EXPECT_EQ(written, 1);
 }
 
 // Without a single write.

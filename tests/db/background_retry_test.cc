@@ -154,7 +154,7 @@ TEST_F(RetryTest, AnOpenThatFailsAtItsManifestLeavesNoTables) {
 
 TEST_F(RetryTest, OnAFullDiskADroppedKeyspaceStillGivesItsRoomBack) {
   ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&disk_), "db"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace going, db_->CreateKeyspace("going"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace going, db_->CreateKeyspace({}, "going"));
   for (int i = 0; i < 1000; ++i)
     ASSERT_OK(db_->Put({}, going, std::to_string(i), std::string(100, 'v')));
   ASSERT_OK(db_->CompactAll({}));
@@ -167,7 +167,7 @@ TEST_F(RetryTest, OnAFullDiskADroppedKeyspaceStillGivesItsRoomBack) {
     for (int i = 0; i < 50; ++i) ASSERT_OK(db_->Put({}, std::to_string(i), std::string(100, 'w')));
     ASSERT_OK(db_->Flush());
   }
-  ASSERT_OK(db_->DropKeyspace("going"));
+  ASSERT_OK(db_->DropKeyspace({}, "going"));
   ASSERT_OK(db_->WaitDurable(db_->LastPosition()));
   const uint64_t waiting = db_->GetStats().table_bytes;
   while (db_->GetStats().table_bytes >= waiting)

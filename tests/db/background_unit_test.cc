@@ -143,7 +143,7 @@ TEST_F(BackgroundTest, ConcurrentlyDroppedKeyspaceGoesByItselfOnceTheDropIsDurab
     return Status::Ok();
   });
   ASSERT_OK_AND_ASSIGN(db_, DB::Open(TinyOptions(&faulty), "db"));
-  ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace("k"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace({}, "k"));
   ASSERT_OK(db_->Put({}, "stays", "1"));
   for (int i = 0; i < 1000; ++i) {
     ASSERT_OK(db_->Put({}, keyspace, std::to_string(i), std::string(100, 'v')));
@@ -154,7 +154,7 @@ TEST_F(BackgroundTest, ConcurrentlyDroppedKeyspaceGoesByItselfOnceTheDropIsDurab
   ASSERT_GE(before, 1001u);
 
   hold.store(true);
-  ASSERT_OK(db_->DropKeyspace("k"));
+  ASSERT_OK(db_->DropKeyspace({}, "k"));
   while (!held.load()) std::this_thread::yield();  // the idle log is about to be synced
   ASSERT_OK(db_->WaitForCompaction());
   EXPECT_EQ(TableEntries(*db_), before);

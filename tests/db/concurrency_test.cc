@@ -41,8 +41,8 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
 
   void SetUp() override {
     ASSERT_OK_AND_ASSIGN(db_, DB::Open(place_.With(set_.options), path_));
-    ASSERT_OK_AND_ASSIGN(left_, db_->CreateKeyspace("left"));
-    ASSERT_OK_AND_ASSIGN(right_, db_->CreateKeyspace("right"));
+    ASSERT_OK_AND_ASSIGN(left_, db_->CreateKeyspace({}, "left"));
+    ASSERT_OK_AND_ASSIGN(right_, db_->CreateKeyspace({}, "right"));
     WriteBatch batch;
     for (uint32_t writer = 0; writer < kWriters; ++writer)
       for (uint32_t i = 0; i < kAccounts; ++i) Set(&batch, writer, i, kStartAmount);
@@ -184,13 +184,13 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
     Random random(MixSeeds(seed_, 2000));
     for (uint64_t i = 0; !stop_; ++i) {
       const std::string name = "temporary/" + std::to_string(i % 3);
-      ASSERT_OK_AND_ASSIGN(const Keyspace made, db_->CreateKeyspace(name));
+      ASSERT_OK_AND_ASSIGN(const Keyspace made, db_->CreateKeyspace({}, name));
       ASSERT_OK(db_->Put({}, made, "key", ValueOf(1, 500)));
       ASSERT_OK_AND_ASSIGN(const bool there, db_->Contains({}, made, "key"));
       ASSERT_TRUE(there);
       ASSERT_OK_AND_ASSIGN(const std::vector<KeyspaceInfo> listed, db_->ListKeyspaces());
       ASSERT_EQ(listed.size(), 4u);
-      ASSERT_OK(db_->DropKeyspace(name));
+      ASSERT_OK(db_->DropKeyspace({}, name));
       commits_ += 3;
     }
   }

@@ -78,8 +78,8 @@ class Life {
     return status;
   }
   Status CreateOrDropKeyspace() {
-    Status status = db_->DropKeyspace("side");
-    if (status.Is(StatusCode::kNotFound)) status = db_->CreateKeyspace("side").status();
+    Status status = db_->DropKeyspace({}, "side").status();
+    if (status.Is(StatusCode::kNotFound)) status = db_->CreateKeyspace({}, "side").status();
     return Note(std::move(status), states_.back());
   }
   // A read may meet a fault; then it says so. Else it finds what was last acknowledged, or what a

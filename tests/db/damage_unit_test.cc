@@ -23,8 +23,8 @@ class DamageUnitTest : public test::RecoveryFixture {
   // holds none of it.
   void MakeTables() {
     Open();
-    for (const char* name : {"left", "gone", "right"}) ASSERT_OK(db_->CreateKeyspace(name));
-    ASSERT_OK(db_->DropKeyspace("gone"));
+    for (const char* name : {"left", "gone", "right"}) ASSERT_OK(db_->CreateKeyspace({}, name));
+    ASSERT_OK(db_->DropKeyspace({}, "gone"));
     ASSERT_OK(db_->Flush());
     catalogue_table_ = Names(".table").at(0);
     Put("user", "data");
@@ -63,10 +63,10 @@ TEST_F(DamageUnitTest, WithoutTheTableThatHoldsTheKeyspacesTheLogSaysThem) {
   Remove(catalogue_table_);
   Open();
   ExpectKeyspaces({"default", "left", "right"});
-  ASSERT_OK_AND_ASSIGN(const Keyspace fresh, db_->CreateKeyspace("new"));
+  ASSERT_OK_AND_ASSIGN(const Keyspace fresh, db_->CreateKeyspace({}, "new"));
   EXPECT_EQ(fresh.number(), 5u) << "the number of a dropped keyspace, or of another, was reused";
   ASSERT_OK(db_->Put({}, fresh, "k", "v"));
-  ASSERT_OK(db_->DropKeyspace("left"));
+  ASSERT_OK(db_->DropKeyspace({}, "left"));
   Close();
   Open();
   ExpectKeyspaces({"default", "new", "right"});
@@ -77,8 +77,8 @@ TEST_F(DamageUnitTest, WithoutTheTableThatHoldsTheKeyspacesTheLogSaysThem) {
 
 TEST_F(DamageUnitTest, KeyspacesMadeSinceTheLastSegmentBeganAreFoundInItsRecords) {
   MakeTables();
-  ASSERT_OK(db_->CreateKeyspace("late"));
-  ASSERT_OK(db_->DropKeyspace("right"));
+  ASSERT_OK(db_->CreateKeyspace({}, "late"));
+  ASSERT_OK(db_->DropKeyspace({}, "right"));
   Kill();
   Remove(catalogue_table_);
   Open();
@@ -223,7 +223,8 @@ TEST_F(QuarantineTest, OnlyTheDamagedTableIsLeftAlone) {
   const Event& told = listener_->events[0];
   EXPECT_EQ(told.file, damaged);
   EXPECT_EQ(told.offset, 64u);
-  EXPECT_NE(told.detail.find("a1"), std::string::npos) << told.detail;
+  EXPECT_EQ(told.first_keyspace + "/" + told.first_key, "default/a1");
+  EXPECT_EQ(told.last_keyspace + "/" + told.last_key, "default/a2");
   EXPECT_NE(told.detail.find("a2"), std::string::npos) << told.detail;
   EXPECT_NE(told.detail.find("positions"), std::string::npos) << told.detail;
   // What touches it is refused, and why is told; the other table may still be rewritten.

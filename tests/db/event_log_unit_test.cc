@@ -259,6 +259,8 @@ std::vector<std::string> NamesInEventsTable(const std::string& heading) {
 TEST(EventsPage, ItsFieldsAreThoseOfALineInOrder) {
   Event event;
   event.file = "f";
+  event.first_keyspace = event.last_keyspace = "default";
+  event.first_position = event.last_position = 1;
   event.bytes_in = event.bytes_out = event.entries_in = event.entries_out = 1;
   event.tables_in = event.tables_out = 1;
   event.level_in = event.level_out = 1;

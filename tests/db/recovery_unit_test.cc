@@ -363,7 +363,7 @@ TEST_F(RecoveryTest, ADurableSegmentOfWhichOnlyTheBeginningIsLeftIsDamage) {
   const uint64_t catalogue = kCatalogueOffset;
   for (const bool with_keyspace : {false, true}) {
     if (with_keyspace) {
-      ASSERT_OK(db_->CreateKeyspace("a keyspace"));
+      ASSERT_OK(db_->CreateKeyspace({}, "a keyspace"));
     }
     Put("in a table");
     ASSERT_OK(db_->Flush());

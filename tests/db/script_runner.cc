@@ -154,7 +154,7 @@ ScriptRunner::Place ScriptRunner::Find(const std::string& word) {
 std::string ScriptRunner::Create(std::istringstream& words) {
   std::string name;
   words >> name;
-  auto keyspace = db_->CreateKeyspace(name);
+  auto keyspace = db_->CreateKeyspace({}, name);
   if (!keyspace.ok()) return Line(keyspace.status());
   return "number " + std::to_string(keyspace->number()) + "\n";
 }
@@ -162,7 +162,7 @@ std::string ScriptRunner::Create(std::istringstream& words) {
 std::string ScriptRunner::Drop(std::istringstream& words) {
   std::string name;
   words >> name;
-  return Line(db_->DropKeyspace(name));
+  return Line(db_->DropKeyspace({}, name).status());
 }
 
 std::string ScriptRunner::Keyspaces(std::istringstream&) {

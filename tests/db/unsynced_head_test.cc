@@ -22,16 +22,16 @@ class UnsyncedHead : public DatabaseTest {
   void SetUp() override {
     options_.tuning.memtable_bytes = 1 << 20;
     Open();
-    ASSERT_OK(db_->CreateKeyspace("photos"));
-    ASSERT_OK(db_->CreateKeyspace("sounds"));
-    ASSERT_OK(db_->DropKeyspace("sounds"));
+    ASSERT_OK(db_->CreateKeyspace({}, "photos"));
+    ASSERT_OK(db_->CreateKeyspace({}, "sounds"));
+    ASSERT_OK(db_->DropKeyspace({}, "sounds"));
     std::set<std::string> logs = Logs();
     ASSERT_EQ(logs.size(), 1u);
     for (int i = 0; logs.size() == 1; ++i) {
       ASSERT_OK(db_->Put({}, std::to_string(i), std::string(1000, 'v')));
       logs = Logs();
     }
-    ASSERT_OK(db_->DropKeyspace("photos"));
+    ASSERT_OK(db_->DropKeyspace({}, "photos"));
     ASSERT_OK(db_->Put({}, "last", "1"));
     newest_ = *logs.rbegin();
     ASSERT_OK_AND_ASSIGN(killed_, ReadLiveDirectory(place_.files(), path_));

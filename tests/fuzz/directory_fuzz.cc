@@ -33,7 +33,7 @@ Options SmallOptions(FileSystem* files) {
 std::map<std::string, std::string> MakeFiles(bool close) {
   SimulatedFileSystem disk;
   auto db = *DB::Open(SmallOptions(&disk), "db");
-  auto side = *db->OpenOrCreateKeyspace("side");
+  auto side = *db->OpenOrCreateKeyspace({}, "side");
   for (int i = 0; i < 40; ++i) {
     WriteBatch batch;
     batch.Put("key" + std::to_string(i % 17), std::string(300, static_cast<char>('a' + i % 26)));

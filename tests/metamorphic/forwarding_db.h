@@ -55,14 +55,21 @@ class ForwardingDb : public DB {
   Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) override {
     return base_->GetSnapshot(owner);
   }
-  Result<Keyspace> CreateKeyspace(std::string_view name) override {
-    return base_->CreateKeyspace(name);
+  Result<Keyspace> CreateKeyspace(const WriteOptions& options, std::string_view name,
+                                  LogPos* position) override {
+    return base_->CreateKeyspace(options, name, position);
   }
   Result<Keyspace> OpenKeyspace(std::string_view name) override {
     return base_->OpenKeyspace(name);
   }
+  Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                        LogPos* position) override {
+    return base_->OpenOrCreateKeyspace(options, name, position);
+  }
   Result<std::vector<KeyspaceInfo>> ListKeyspaces() override { return base_->ListKeyspaces(); }
-  Status DropKeyspace(std::string_view name) override { return base_->DropKeyspace(name); }
+  Result<LogPos> DropKeyspace(const WriteOptions& options, std::string_view name) override {
+    return base_->DropKeyspace(options, name);
+  }
   Status Flush() override { return base_->Flush(); }
   Status CompactRange(const CompactOptions& options, Keyspace keyspace,
                       const KeyRange& range) override {

@@ -117,10 +117,10 @@ struct ContainsWhatItHasNot final : ForwardingDb {
 
 struct KeepsADroppedKeyspace final : ForwardingDb {
   using ForwardingDb::ForwardingDb;
-  Status DropKeyspace(std::string_view name) override {
+  Result<LogPos> DropKeyspace(const WriteOptions& options, std::string_view name) override {
     const Result<Keyspace> there = base()->OpenKeyspace(name);
     if (!there.ok()) return there.status();
-    return base()->Write({}, WriteBatch()).status();
+    return base()->Write(options, WriteBatch());
   }
 };
 

@@ -80,7 +80,8 @@ void Session::Batch(const Operation& operation) {
 }
 
 void Session::CreateKeyspace(int slot) {
-  const Result<Keyspace> created = db_->CreateKeyspace(KeyspaceNameOf(slot));
+  LogPos position = 0;
+  const Result<Keyspace> created = db_->CreateKeyspace({}, KeyspaceNameOf(slot), &position);
   if (IsLive(slot)) {
     Expect(created.status().Is(StatusCode::kAlreadyExists),
            "creating a keyspace that exists: " + created.status().ToString());
@@ -88,6 +89,7 @@ void Session::CreateKeyspace(int slot) {
   }
   if (!ExpectOk(created.status(), "CreateKeyspace")) return;
   model_->Create(slot);
+  Expect(position == model_->last(), "the position of CreateKeyspace");
   Expect(db_->LastPosition() == model_->last(), "CreateKeyspace did not take one position");
   const std::optional<Keyspace>& before = handles_[static_cast<size_t>(slot)];
   Expect(!before || before->number() != created->number(), "a keyspace number was used again");
@@ -96,13 +98,15 @@ void Session::CreateKeyspace(int slot) {
 }
 
 void Session::DropKeyspace(int slot) {
-  const Status dropped = db_->DropKeyspace(KeyspaceNameOf(slot));
+  const Result<LogPos> position = db_->DropKeyspace({}, KeyspaceNameOf(slot));
+  const Status& dropped = position.status();
   if (slot == 0) {
     Expect(dropped.Is(StatusCode::kInvalidArgument), "dropping \"default\": " + dropped.ToString());
   } else if (!IsLive(slot)) {
     Expect(dropped.Is(StatusCode::kNotFound), "dropping what is not there: " + dropped.ToString());
   } else if (ExpectOk(dropped, "DropKeyspace")) {
     model_->Drop(slot);
+    Expect(*position == model_->last(), "the position of DropKeyspace");
   }
   Expect(db_->LastPosition() == model_->last(), "LastPosition after DropKeyspace");
   Observe(static_cast<uint64_t>(dropped.code()));

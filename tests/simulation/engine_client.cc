@@ -214,10 +214,10 @@ void EngineClient::ChangeKeyspaces() {
   Status status;
   Keyspace keyspace;
   if (there) {
-    status = db_->DropKeyspace(name);
+    status = db_->DropKeyspace({}, name).status();
     keyspace = *there;
   } else {
-    auto created = db_->CreateKeyspace(name);
+    auto created = db_->CreateKeyspace({}, name);
     status = created.status();
     if (created.ok()) keyspace = *created;
   }

@@ -39,13 +39,14 @@ Status WriteBatchOf(CrashStory* story, Durability durability) {
 }
 
 Status CreateOrDrop(CrashStory* story) {
-  return story->HasKeyspace(kSide) ? story->Drop(kSide) : story->Create(kSide);
+  return story->HasKeyspace(kSide) ? story->Drop(kSide, kProcess) : story->Create(kSide, kProcess);
 }
 
-// The name comes back as another keyspace, which must not show what the old one held.
+// The name comes back as another keyspace, which must not show what the old one held. Each of the
+// two is durable when it is acknowledged.
 Status Recreate(CrashStory* story) {
-  if (story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Drop(kSide));
-  RETURN_IF_ERROR(story->Create(kSide));
+  if (story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Drop(kSide, kPower));
+  RETURN_IF_ERROR(story->Create(kSide, kPower));
   return story->Commit({.changes = {{kSide, "again", story->Value(20)}}}, kProcess);
 }
 

@@ -243,23 +243,26 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
 Status CrashStory::Commit(const CrashCommit& commit, Durability durability, std::string_view note) {
   const LogPos expected = oracle_.Issue(commit);
   ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability, note));
+  return NoteCommit(expected, position, durability);
+}
+
+Status CrashStory::NoteCommit(LogPos expected, LogPos position, Durability durability) {
   if (position != expected) return Broken("got position " + std::to_string(position));
   NoteAcknowledged(position, durability == Durability::kPower);
   return Status::Ok();
 }
 
-Status CrashStory::Create(const std::string& keyspace) {
-  const LogPos position = oracle_.Issue({{}, keyspace, ""});
-  RETURN_IF_ERROR(db_->CreateKeyspace(keyspace).status());
-  NoteAcknowledged(position, false);
-  return Status::Ok();
+Status CrashStory::Create(const std::string& keyspace, Durability durability) {
+  const LogPos expected = oracle_.Issue({{}, keyspace, ""});
+  LogPos position = 0;
+  RETURN_IF_ERROR(db_->CreateKeyspace({.durability = durability}, keyspace, &position).status());
+  return NoteCommit(expected, position, durability);
 }
 
-Status CrashStory::Drop(const std::string& keyspace) {
-  const LogPos position = oracle_.Issue({{}, "", keyspace});
-  RETURN_IF_ERROR(db_->DropKeyspace(keyspace));
-  NoteAcknowledged(position, false);
-  return Status::Ok();
+Status CrashStory::Drop(const std::string& keyspace, Durability durability) {
+  const LogPos expected = oracle_.Issue({{}, "", keyspace});
+  ASSIGN_OR_RETURN(const LogPos position, db_->DropKeyspace({.durability = durability}, keyspace));
+  return NoteCommit(expected, position, durability);
 }
 
 Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,

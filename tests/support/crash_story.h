@@ -135,8 +135,8 @@ class CrashStory {
   bool HasKeyspace(const std::string& name) const { return oracle_.content()->contains(name); }
 
   Status Commit(const CrashCommit& commit, Durability durability, std::string_view note = "");
-  Status Create(const std::string& keyspace);
-  Status Drop(const std::string& keyspace);
+  Status Create(const std::string& keyspace, Durability durability);
+  Status Drop(const std::string& keyspace, Durability durability);
   // A thread a writer; `durability` of each commit by (writer, which).
   Status CommitConcurrently(const CrashOracle::Writers& writers,
                             Durability (*durability)(size_t writer, size_t n));
@@ -170,6 +170,7 @@ class CrashStory {
   Status OpenDatabase(size_t profile);
   void DropDatabase();
   Result<LogPos> Write(const CrashCommit& commit, Durability durability, std::string_view note);
+  Status NoteCommit(LogPos expected, LogPos position, Durability durability);
   void NoteAcknowledged(LogPos position, bool durable);
 
   const CrashScript script_;

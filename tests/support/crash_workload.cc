@@ -63,8 +63,8 @@ Result<CrashKeyspaces> CrashKeyspaces::Open(DB* db) {
 
 Result<CrashKeyspaces> CrashKeyspaces::OpenOrCreate(DB* db) {
   CrashKeyspaces keyspaces;
-  ASSIGN_OR_RETURN(keyspaces.left, db->OpenOrCreateKeyspace(kLeftName));
-  ASSIGN_OR_RETURN(keyspaces.right, db->OpenOrCreateKeyspace(kRightName));
+  ASSIGN_OR_RETURN(keyspaces.left, db->OpenOrCreateKeyspace({}, kLeftName));
+  ASSIGN_OR_RETURN(keyspaces.right, db->OpenOrCreateKeyspace({}, kRightName));
   return keyspaces;
 }
 

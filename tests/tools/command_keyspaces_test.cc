@@ -168,6 +168,17 @@ TEST_F(Keyspaces, ALineWithAndALineWithoutKeyspaceAreNotMistakenForEachOther) {
   EXPECT_EQ(runner_.Run("count db --all-keyspaces").out, "default\t0\n");
 }
 
+TEST_F(Keyspaces, CreateAndDropTellThePositionsOfTheirCommits) {
+  ASSERT_EQ(runner_.Run("put db k v").out, "position 1\n");
+  EXPECT_EQ(runner_.Run("keyspaces db create notes --durability power").out, "position 2\n");
+  EXPECT_EQ(runner_.Run("keyspaces db create '\\xff' --json").out,
+            "{\"keyspace_base64\":\"/w==\",\"position\":3}\n");
+  EXPECT_EQ(runner_.Run("keyspaces db drop notes --json --durability power").out,
+            "{\"keyspace\":\"notes\",\"position\":4}\n");
+  EXPECT_EQ(runner_.Run("keyspaces db drop notes").out, "");
+  EXPECT_EQ(runner_.Run("put db k v").out, "position 5\n");
+}
+
 TEST_F(Keyspaces, NamesAreTypedAsTheyArePrinted) {
   const std::string typed = "'a\\tb\\x00\\\\'";
   ASSERT_EQ(runner_.Run("put db k v -k " + typed).status, 0);

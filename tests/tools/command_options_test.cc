@@ -209,6 +209,8 @@ const OptionRow kOptionRows[] = {
      "name\ndefault\nnotes\n"},
     {"keyspaces", "--allow-damaged-log", "", Found::kDamaged, "logwood keyspaces db @ | cut -f 1",
      "name\ndefault\n"},
+    {"keyspaces", "--durability", "power", Found::kRecords,
+     SYNCS_MORE("logwood keyspaces db create photos"), "more syncs\n"},
     {"keyspaces", "--memory", "1MiB", Found::kLongLog,
      "logwood keyspaces db create new @ > said; ls db | grep -q table && echo tables", "tables\n"},
     {"keyspaces", "--json", "", Found::kRecords, "logwood keyspaces db @ | cut -d , -f 1,2",

@@ -44,6 +44,9 @@ TEST(DamageFormat, AnEventNamesItsPlaceOnce) {
   event.detail = "a read met damage";
   event.status = Status::Corruption("db/000012.table:64: what is wrong");
   EXPECT_EQ(DamageEventText(event), "a read met damage: db/000012.table:64: what is wrong");
+  event.file = "000012.table";
+  event.offset = 64;
+  EXPECT_EQ(DamageEventText(event), "a read met damage: db/000012.table:64: what is wrong");
   event.detail.clear();
   EXPECT_EQ(DamageEventText(event), "db/000012.table:64: what is wrong");
   event.status = Status();

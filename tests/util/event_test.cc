@@ -39,6 +39,22 @@ TEST(Event, TellsEverythingThatApplies) {
       R"("message":"read x","detail":"line\nbreak"})");
 }
 
+TEST(Event, TellsKeysAndPositionsOfDamage) {
+  Event event;
+  event.kind = EventKind::kCorruption;
+  event.file = "000012.table";
+  event.offset = 64;
+  event.first_keyspace = "default";
+  event.last_keyspace = "\xff";
+  event.last_key = std::string("\x00\xff", 2);
+  event.first_position = 3;
+  event.last_position = 9;
+  EXPECT_EQ(event.ToJson(),
+            R"({"event":"corruption","wall_us":0,"position":0,"file":"000012.table","offset":64,)"
+            R"("first_keyspace":"default","first_key":"","last_keyspace_base64":"/w==",)"
+            R"("last_key_base64":"AP8=","first_position":3,"last_position":9})");
+}
+
 TEST(Event, EveryKindHasItsOwnName) {
   std::string seen = " ";
   for (int kind = 0; kind <= static_cast<int>(EventKind::kFilesRemoved); ++kind) {
