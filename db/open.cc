@@ -500,21 +500,14 @@ void Opener::RemoveLeftovers() {
   for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
 }
 
-// Those that replay did not count: left over from a removal, or never written to. The newest goes
-// first, and for good: after power loss one of them without the one before it would break the chain
-// to older ones that are retained. Best effort.
+// Those that replay did not count: left over from a removal, or never written to. Best effort; most
+// are gone since SecureLog.
 void Opener::RemoveObsoleteSegments() {
-  std::vector<RetainedSegment> counted = log_->Segments();
-  bool one_went = false;
-  for (auto it = listing_.logs.rbegin(); it != listing_.logs.rend(); ++it) {
-    const std::string path = JoinPath(path_, LogFileName(*it));
+  const std::vector<RetainedSegment> counted = log_->Segments();
+  for (const uint64_t number : listing_.logs) {
     const bool kept = std::any_of(counted.begin(), counted.end(),
-                                  [&](const RetainedSegment& s) { return s.number == *it; });
-    const Result<bool> there = kept ? Result<bool>(false) : fs_->Exists(path);
-    if (!there.ok() || !*there) continue;
-    if (one_went && !fs_->SyncDirectory(path_).ok()) return;
-    one_went = true;
-    if (!fs_->Remove(path).ok()) return;
+                                  [&](const RetainedSegment& s) { return s.number == number; });
+    if (!kept) static_cast<void>(fs_->Remove(JoinPath(path_, LogFileName(number))));
   }
 }
 

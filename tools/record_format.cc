@@ -5,7 +5,6 @@
 
 #include "tools/text_codec.h"
 #include "util/escape.h"
-#include "util/json_writer.h"
 
 namespace logwood::tools {
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tools/json_record.h"
+#include "util/json_writer.h"
 
 namespace logwood::tools {
 

@@ -58,7 +58,6 @@ class Replay {
   Status ProbeFiles();
   void NoteHeaders();
   size_t FirstNeeded();
-  bool MayBeTornEmpty(size_t link) const;
   Result<bool> HeldNothing(size_t link) const;
   Status SummarizeOlder(size_t first);
   Status ReadLink(size_t link);
@@ -151,21 +150,22 @@ size_t Replay::FirstNeeded() {
   return 0;
 }
 
-// Whether the segment lies before the first commit, so that nothing may ever have waited for a sync
-// of its header.
-bool Replay::MayBeTornEmpty(size_t link) const {
-  const ChainLink& here = chain_[link];
-  if (options_.clean_end || here.number <= options_.durable_segment) return false;
-  return !readable(link) && here.last_position_max == 0;
-}
-
-// Whether the segment before this missing one ends where the one behind it begins: then no commit
-// was in it, so nothing may have waited for its name, which a loss of power took.
+// Whether no commit was in this segment, so that nothing may ever have waited for a sync of its
+// header or its name: a loss of power took them. It lies before the first commit, or the segment
+// before it ends where the one behind it begins.
 Result<bool> Replay::HeldNothing(size_t link) const {
-  if (link == 0 || !readable(link - 1) || !readable(link + 1)) return false;
-  ASSIGN_OR_RETURN(auto reader, SegmentReader::Open(fs_, Path(chain_[link - 1].number)));
-  LogPos last_position = header(link - 1).first_position - 1;
-  uint64_t history_hash = header(link - 1).history_hash;
+  const bool missing = chain_[link].kind == LinkKind::kMissing;
+  if (options_.clean_end || readable(link)) return false;
+  if (!missing && chain_[link].number <= options_.durable_segment) return false;
+  if (chain_[link].last_position_max == 0) return true;
+  size_t before = link, next = link + 1;
+  while (before > 0 && !readable(before)) --before;
+  while (!readable(next)) ++next;  // what is needed first is readable
+  if (!readable(before)) return false;
+  ASSIGN_OR_RETURN(auto reader, SegmentReader::Open(fs_, Path(chain_[before].number)));
+  reader->LimitTo(chain_[before].length_max);
+  LogPos last_position = header(before).first_position - 1;
+  uint64_t history_hash = header(before).history_hash;
   CommitRecord record;
   Outcome outcome = reader->Next(&record);
   for (; outcome == Outcome::kRecord; outcome = reader->Next(&record)) {
@@ -173,7 +173,7 @@ Result<bool> Replay::HeldNothing(size_t link) const {
     history_hash = record.history_hash;
   }
   if (outcome == Outcome::kError) return reader->status();
-  const SegmentHeader& behind = header(link + 1);
+  const SegmentHeader& behind = header(next);
   return last_position + 1 == behind.first_position && history_hash == behind.history_hash;
 }
 
@@ -188,7 +188,9 @@ Status Replay::SummarizeOlder(size_t first) {
     if (!held_nothing) break;
   }
   for (size_t i = oldest; i < first; ++i) {
-    if (chain_[i].kind == LinkKind::kMissing || MayBeTornEmpty(i)) continue;
+    if (chain_[i].kind == LinkKind::kMissing) continue;
+    ASSIGN_OR_RETURN(const bool held_nothing, HeldNothing(i));
+    if (held_nothing) continue;
     SegmentSummary summary;
     summary.number = chain_[i].number;
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;

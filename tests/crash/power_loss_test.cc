@@ -166,6 +166,15 @@ TEST_F(PowerLoss, StoriesThatFallIdle) {
 }
 
 // So many segments that rotation makes a sync: at each change there is much that is not durable.
+// An open that goes on in a second segment at once, above log that is only kept.
+TEST_F(PowerLoss, RetainedLogAndOpensThatSpill) {
+  for (const char* story :
+       {"@retention put flush kill-spill put", "@retention flush delete flush kill-spill put",
+        "@retention put flush kill-spill flush kill put"}) {
+    if (!IsSkipped()) ExploreText(story);
+  }
+}
+
 TEST_F(PowerLoss, ManySegmentsWithoutASync) {
   LimitStates(2);
   options_.nests_one_in = 0;

@@ -40,7 +40,6 @@ constexpr char kLogNames[] = "db/commit_log.cc: SyncDirectory(options_.directory
 constexpr char kReplayed[] = "db/open.cc: file->Sync()";
 constexpr char kTableNames[] = "db/background.cc: SyncDirectory(core.path)";
 constexpr char kManifest[] = "db/manifest.cc: file_->Sync()";
-constexpr char kEmptyNames[] = "db/open.cc: fs_->SyncDirectory(path_)";
 constexpr char kDestroyed[] = "db/open.cc: fs->SyncDirectory(path)";
 constexpr char kTable[] = "compaction/table_sink.cc: file_->Sync()";
 
@@ -81,10 +80,6 @@ std::vector<SyncMutant> Mutants() {
        After(".log", InStep("flush", "/db", false)),
        {"put flush"}},
       {"LogNamesAtClose", kLogNames, InPhase(Phase::kClosing, "/db"), {"put reopen"}},
-      {"NamesOfEmptySegments",
-       kEmptyNames,
-       InPhase(Phase::kOpening, "/db", 3),
-       {"@retention put kill flush kill"}},
       {"ReplayedLog", kReplayed, InPhase(Phase::kOpening, ".log"), {"put kill", "batch kill"}},
       // ---- Tables.
       {"TableOfFlush", kTable, InStep("flush", ".table", false), {"put flush"}},

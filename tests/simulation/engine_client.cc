@@ -37,7 +37,7 @@ EngineTemper::EngineTemper(uint64_t seed) {
   operation_us_max = AnyOf(&random, {0, 10, 100});
   sync_us_max = AnyOf(&random, {0, 500, 8000});
   failed_sync = static_cast<SimulatedFileSystem::FailedSync>(random.Uniform(3));
-  options.memory_budget_bytes = AnyOf(&random, {1 << 20, 4 << 20});
+  options.memory_budget_bytes = AnyOf(&random, {2 << 20, 4 << 20});
   options.compression = random.OneIn(2) ? Compression::kNone : Compression::kSnappy;
   options.tuning.memtable_bytes = AnyOf(&random, {4 << 10, 12 << 10, 40 << 10});
   options.tuning.table_bytes = AnyOf(&random, {1 << 10, 4 << 10, 16 << 10});
