@@ -50,10 +50,8 @@ Rule InStep(std::string step, std::string end, bool by_story, uint64_t number = 
            call.by_story == by_story && (number == 0 || call.number == number);
   };
 }
-Rule InPhase(Phase phase, std::string end, uint64_t number = 0) {
-  return [=](const SyncCall& call) {
-    return call.phase == phase && call.IsOf(end) && (number == 0 || call.number == number);
-  };
+Rule InPhase(Phase phase, std::string end) {
+  return [=](const SyncCall& call) { return call.phase == phase && call.IsOf(end); };
 }
 // Those by a thread that synced such a file before.
 Rule After(std::string end, const Rule& rule) {
