@@ -237,8 +237,11 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
     // What is in tables needs no log: the rest of it was removed, and a crash brought this one
     // back.
     const TreeState& tree = inventory_.tree;
+    // Where the next segment is gone nothing says how much of this one counted: what it shows
+    // behind its last record may be a tail that was cut.
+    const bool may_be_cut = !segment.limits.last_position && flaw.last_position == kPositionMax;
     const bool rest_is_gone =
-        flaw.end == flaw.offset && flaw.first_position <= tree.tables.position;
+        (flaw.end == flaw.offset || may_be_cut) && flaw.first_position <= tree.tables.position;
     certain = certain && (!rest_is_gone || tree.clean_close.has_value());
     damage.first_position = flaw.first_position;
     damage.last_position = flaw.last_position != kPositionMax

@@ -310,13 +310,13 @@ Result<Keyspace> Engine::CreateKeyspace(const WriteOptions& options, std::string
     }
     ASSIGN_OR_RETURN(created, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
   }
-  RETURN_IF_ERROR(MakeDurable(options.durability, created));
   if (position != nullptr) *position = created;
   Event event;
   event.kind = EventKind::kKeyspaceCreated;
   event.position = created;
   event.detail = name;
   core_->events->Emit(std::move(event));
+  RETURN_IF_ERROR(MakeDurable(options.durability, created));
   return Keyspace(*number, core_->catalogue.owner());
 }
 
@@ -327,6 +327,8 @@ Result<Keyspace> Engine::OpenOrCreateKeyspace(const WriteOptions& options, std::
   RETURN_IF_ERROR(CheckDurability(options.durability));
   for (;;) {
     if (const std::optional<KeyspaceInfo> info = core_->catalogue.Find(name)) {
+      // In the catalogue a moment before it is visible.
+      RETURN_IF_ERROR(core_->WaitVisible(info->created, kNoDeadline));
       RETURN_IF_ERROR(MakeDurable(options.durability, info->created));
       if (position != nullptr) *position = info->created;
       return info->keyspace;
@@ -353,13 +355,13 @@ Result<LogPos> Engine::DropKeyspace(const WriteOptions& options, std::string_vie
     }
     ASSIGN_OR_RETURN(position, CommitCatalogue(Catalogue::DropOperations(name, number)));
   }
-  RETURN_IF_ERROR(MakeDurable(options.durability, position));
   background_.Wake();
   Event event;
   event.kind = EventKind::kKeyspaceDropped;
   event.position = position;
   event.detail = name;
   core_->events->Emit(std::move(event));
+  RETURN_IF_ERROR(MakeDurable(options.durability, position));
   return position;
 }
 

@@ -19,7 +19,12 @@ constexpr uint64_t kCountedEntriesMax = 100'000;
 constexpr uint64_t kCountedBlocks = 16;
 
 // Latency is measured for one lookup in so many.
-constexpr uint64_t kLatencySample = 64;
+constexpr uint32_t kLookupSample = 64;
+
+bool IsSampledLookup() {
+  thread_local uint32_t count = 0;
+  return count++ % kLookupSample == 0;
+}
 
 const SnapshotImpl* Impl(const Snapshot* snapshot) {
   return static_cast<const SnapshotImpl*>(snapshot);
@@ -169,7 +174,8 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
     return Status::InvalidArgument("key: it has " + std::to_string(key.size()) +
                                    " bytes; the limit is " + std::to_string(kKeyBytesMax));
   }
-  const bool sampled = core_->statistics.gets.Add(1) % kLatencySample == 0;
+  core_->statistics.gets.Add(1);
+  const bool sampled = IsSampledLookup();
   const uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   StoredKeyBuffer stored(keyspace.number(), key);
   LookupKey lookup{stored.view(), Hash64(stored.view()), 0};
@@ -184,7 +190,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   *found = result.finished && TrailerKind(result.trailer) == EntryKind::kPut;
   CopyWherePinsExceedBudget(*core_, value);
   if (sampled) {
-    core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLatencySample);
+    core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLookupSample);
   }
   return Status::Ok();
 }

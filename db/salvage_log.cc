@@ -26,6 +26,7 @@ Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(
   RETURN_IF_ERROR(FindLostEnd());
   for (SalvageLoss& loss : losses_) {
     Judge(&loss);
+    LeaveOutReadable(&loss);
     report(loss);
   }
   if (lost_end_) report(*lost_end_);
@@ -225,6 +226,21 @@ void SalvageLog::Judge(SalvageLoss* loss) const {
   } else {
     damage.first_position = std::max(damage.first_position, in_tables_ + 1);
   }
+}
+
+// A flaw that nothing bounds reaches over what other segments have. Not for what a later reading
+// finds: what could be read before may be what is gone now.
+void SalvageLog::LeaveOutReadable(SalvageLoss* loss) const {
+  if (!loss->lost) return;
+  Damage& damage = loss->damage;
+  const auto missing = readable_.Missing(damage.first_position, damage.last_position);
+  if (missing.empty()) {
+    loss->lost = false;
+    damage.what += "; other segments have its commits";
+    return;
+  }
+  damage.first_position = missing.front().first;
+  damage.last_position = missing.back().second;
 }
 
 Status SalvageLog::Collect(const std::vector<LostKeys>& lost, uint64_t memory_bytes,

@@ -66,6 +66,7 @@ class SalvageLog {
   void AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws, bool any_counts);
   std::string FileOf(LogPos position) const;
   void Judge(SalvageLoss* loss) const;
+  void LeaveOutReadable(SalvageLoss* loss) const;
   Status Take(const CommitRecord& record, const std::vector<LostKeys>& lost);
   Status Insert(const CommitRecord& record, const std::vector<LostKeys>& lost);
   Status Spill(const std::string& directory);

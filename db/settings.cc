@@ -173,7 +173,7 @@ void ResolveTree(const Options& options, Resolver* r, Settings* s) {
   s->log_segment_bytes =
       r->Value("log_segment_bytes", Given(t.log_segment_bytes), false,
                std::clamp(s->memtable_bytes, 64 * kKiB, 64 * kMiB), by_memtable, {4 * kKiB, kGiB});
-  s->job_bytes_max = std::clamp(s->memory_budget_bytes / 12 / (s->background_threads + 1),
+  s->job_bytes_max = std::clamp(s->memory_budget_bytes / 12 / (uint64_t{s->background_threads} + 1),
                                 kJobBytesMin, 32 * kMiB);
   s->event_log_bytes = r->Value("event_log_bytes", Given(t.event_log_bytes), false, 4 * kMiB,
                                 "default", {4 * kKiB, kGiB});

@@ -14,10 +14,7 @@ namespace logwood {
 // A counter that many threads add to: striped over cache lines by thread.
 class StripedCounter {
  public:
-  // Returns what the thread's stripe had before.
-  uint64_t Add(uint64_t n) {
-    return stripes_[Stripe()].value.fetch_add(n, std::memory_order_relaxed);
-  }
+  void Add(uint64_t n) { stripes_[Stripe()].value.fetch_add(n, std::memory_order_relaxed); }
   uint64_t Sum() const {
     uint64_t sum = 0;
     for (const auto& s : stripes_) sum += s.value.load(std::memory_order_relaxed);

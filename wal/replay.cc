@@ -58,8 +58,8 @@ class Replay {
   Status ProbeFiles();
   void NoteHeaders();
   size_t FirstNeeded();
-  Result<bool> HeldNothing(size_t link) const;
-  Status SummarizeOlder(size_t first);
+  std::optional<bool> HeldNothing(size_t link) const;
+  void SummarizeOlder(size_t first);
   Status ReadLink(size_t link);
   bool Follows(size_t link);
   Status ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary);
@@ -152,17 +152,24 @@ size_t Replay::FirstNeeded() {
 
 // Whether no commit was in this segment, so that nothing may ever have waited for a sync of its
 // header or its name: a loss of power took them. It lies before the first commit, or the segment
-// before it ends where the one behind it begins.
-Result<bool> Replay::HeldNothing(size_t link) const {
+// before it ends where the one behind it begins. nullopt: nobody can say, since that one is damaged
+// or cannot be read.
+std::optional<bool> Replay::HeldNothing(size_t link) const {
   const bool missing = chain_[link].kind == LinkKind::kMissing;
   if (options_.clean_end || readable(link)) return false;
   if (!missing && chain_[link].number <= options_.durable_segment) return false;
   if (chain_[link].last_position_max == 0) return true;
   size_t before = link, next = link + 1;
-  while (before > 0 && !readable(before)) --before;
+  bool any_damaged = false;
+  for (; before > 0 && !readable(before); --before) {
+    any_damaged |= chain_[before].kind == LinkKind::kUnreadable &&
+                   files_[chain_[before].file].probe.kind != SegmentProbe::Kind::kBlank;
+  }
   while (!readable(next)) ++next;  // what is needed first is readable
   if (!readable(before)) return false;
-  ASSIGN_OR_RETURN(auto reader, SegmentReader::Open(fs_, Path(chain_[before].number)));
+  const auto opened = SegmentReader::Open(fs_, Path(chain_[before].number));
+  if (!opened.ok()) return std::nullopt;
+  const auto& reader = *opened;
   reader->LimitTo(chain_[before].length_max);
   LogPos last_position = header(before).first_position - 1;
   uint64_t history_hash = header(before).history_hash;
@@ -172,25 +179,26 @@ Result<bool> Replay::HeldNothing(size_t link) const {
     last_position = record.position;
     history_hash = record.history_hash;
   }
-  if (outcome == Outcome::kError) return reader->status();
   const SegmentHeader& behind = header(next);
-  return last_position + 1 == behind.first_position && history_hash == behind.history_hash;
+  if (last_position + 1 == behind.first_position && history_hash == behind.history_hash) {
+    return true;
+  }
+  if (any_damaged || outcome == Outcome::kError || outcome == Outcome::kBad) return std::nullopt;
+  return false;
 }
 
 // The log has no gaps: where a segment with commits is missing that nothing needs, those before it
-// were removed as well, and a crash took that back. Behind a clean close those before it stay, for
-// somebody to look at.
-Status Replay::SummarizeOlder(size_t first) {
+// were removed as well, and a crash took that back. Where that is not certain, and behind a clean
+// close, those before it stay, for somebody to look at.
+void Replay::SummarizeOlder(size_t first) {
   size_t oldest = options_.clean_end ? 0 : first;
   for (; oldest > 0; --oldest) {
     if (chain_[oldest - 1].kind != LinkKind::kMissing) continue;
-    ASSIGN_OR_RETURN(const bool held_nothing, HeldNothing(oldest - 1));
-    if (!held_nothing) break;
+    if (!HeldNothing(oldest - 1).value_or(true)) break;
   }
   for (size_t i = oldest; i < first; ++i) {
     if (chain_[i].kind == LinkKind::kMissing) continue;
-    ASSIGN_OR_RETURN(const bool held_nothing, HeldNothing(i));
-    if (held_nothing) continue;
+    if (HeldNothing(i).value_or(false)) continue;
     SegmentSummary summary;
     summary.number = chain_[i].number;
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
@@ -208,7 +216,6 @@ Status Replay::SummarizeOlder(size_t first) {
     }
     result_.segments.push_back(summary);
   }
-  return Status::Ok();
 }
 
 // May this readable link come now? Otherwise the log has stopped.
@@ -595,7 +602,7 @@ Result<ReplayResult> Replay::Run() {
   BoundByCleanEnd();
   NoteHeaders();
   size_t first = FirstNeeded();
-  if (from_is_covered_) RETURN_IF_ERROR(SummarizeOlder(first));
+  if (from_is_covered_) SummarizeOlder(first);
   for (size_t i = first; i < chain_.size(); ++i) bytes_all_ += BytesOf(chain_[i]);
   for (size_t i = first; i < chain_.size() && !stop_.has_value(); ++i) {
     RETURN_IF_ERROR(ReadLink(i));

@@ -93,8 +93,8 @@ struct LOGWOOD_EXPORT Stats {
   std::string background_error;  // empty: none; names tables that compaction cannot read, too
 
   MemoryStats memory;
-  // Of writes one in 16 of each thread is measured and counted as 16; of Get and Contains one in
-  // 64, if it came to an answer.
+  // Of each thread's writes one in 16 is measured and counted as 16; of its Gets and Contains one
+  // in 64, where that came to an answer.
   OperationStats get_latency, write_latency, sync_latency, flush_time, compaction_time;
   std::vector<Setting> settings;
 

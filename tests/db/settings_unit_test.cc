@@ -86,6 +86,8 @@ TEST(Settings, JobsOfAllThreadsTakeHalfOfTheBudgetAtMost) {
     EXPECT_LE(settings.job_bytes_max * (most + 1), budget / 2);
     ++options.tuning.background_threads;
     ExpectRefused(options, "background_threads");
+    options.tuning.background_threads = ~0u;
+    ExpectRefused(options, "background_threads");
     options.tuning.background_threads = 0;
     ASSERT_OK_AND_ASSIGN(const Settings unset, ResolveSettings(options, std::nullopt));
     EXPECT_EQ(unset.background_threads, std::min(most, 2u));
