@@ -515,6 +515,9 @@ void Opener::RemoveObsoleteSegments() {
 void Opener::ReportTails() {
   for (Event& tail : TailEvents(tree_, log_state_)) core_->events->Emit(std::move(tail));
   std::vector<std::string> others;
+  for (uint64_t number : log_state_.replay.cut_off) {
+    others.push_back(LogFileName(number) + " (a segment before one that is gone)");
+  }
   for (uint64_t number : log_state_.replay.foreign) {
     others.push_back(LogFileName(number) + " (a segment of another database)");
   }

@@ -398,6 +398,11 @@ void Replay::Discard() {
                               [&](const SegmentSummary& s) { return s.number == file.number; });
     if (counts) continue;
     result_.discarded.push_back(file.number);
+    const bool is_older =
+        !result_.segments.empty() && file.number < result_.segments.front().number;
+    if (is_older && CheckOwnSegment(file, options_.history_id, options_.instance_id).ok()) {
+      result_.cut_off.push_back(file.number);
+    }
     if (IsForeign(file)) result_.foreign.push_back(file.number);
     if (IsOurs(file) && file.probe.header().number != file.number) {
       result_.misnamed.push_back(file.number);

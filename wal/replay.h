@@ -89,6 +89,7 @@ struct ReplayResult {
   std::vector<uint64_t> discarded;
   std::vector<uint64_t> foreign;   // of these, segments of another history
   std::vector<uint64_t> misnamed;  // of these, segments of this instance with another number
+  std::vector<uint64_t> cut_off;   // of these, segments before one with commits that is gone
   struct Tail {
     std::string file;  // name within the directory
     uint64_t offset = 0;

@@ -124,7 +124,8 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
       const std::function<bool(std::unique_ptr<SimulatedFileSystem>)>& visit) const;
   // One of them, chosen by the seed.
   std::unique_ptr<SimulatedFileSystem> CrashState(uint64_t seed) const;
-  // What another process finds after this one was killed: all that was written, durable or not.
+  // What another process finds after this one was killed: all that was written, durable or not. Not
+  // after the power was cut within a change: half of that may be there, and CrashState has it.
   std::unique_ptr<SimulatedFileSystem> KilledState() const;
 
   // ---- The disk as bytes, to save a state that failed.

@@ -574,6 +574,29 @@ TEST_F(RetainedLogTest, NothingOfItIsCutOffAfterACleanClose) {
   EXPECT_EQ(rest->LastPosition(), 4u);
 }
 
+// What lies before a segment with commits that is gone can be no part of the log any more.
+TEST_F(RetainedLogTest, WhatIsRemovedBeforeAHoleIsTold) {
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options_, "db"));
+  for (const char* key : {"a", "b", "c", "d"}) {
+    Put(key);
+    ASSERT_OK(db_->Flush());
+  }
+  ASSERT_OK_AND_ASSIGN(closed_, test::ReadDirectory(fs_.get(), "db"));
+  const std::vector<std::string> logs = Names(".log");
+  Close();
+  closed_.erase(logs.at(1));
+  BackToClosed();
+  listener_->events.clear();
+  ASSERT_OK_AND_ASSIGN(db_, DB::Open(options_, "db"));
+  Close();
+  EXPECT_FALSE(*fs_->Exists("db/" + logs[0]));
+  EXPECT_TRUE(
+      std::any_of(listener_->events.begin(), listener_->events.end(), [&](const Event& event) {
+        return event.kind == EventKind::kFilesRemoved &&
+               event.detail == logs[0] + " (a segment before one that is gone)";
+      }));
+}
+
 // Power loss after an open that did nothing yet: its manifest is there, and its log is blank.
 TEST_F(RetainedLogTest, ARottenByteInWhatTablesHoldIsDamageBesideABlankSegment) {
   ASSERT_OK_AND_ASSIGN(db_, DB::Open(options_, "db"));
