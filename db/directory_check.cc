@@ -144,7 +144,7 @@ Status DirectoryChecker::JudgeLog() {
     note.file = replay.tail->file;
     note.offset = replay.tail->offset;
     note.what = std::to_string(replay.tail->bytes) +
-                " bytes behind the last good commit were never acknowledged as durable; opening "
+                " bytes behind the last good commit were never recorded as durable; opening "
                 "for writing cuts them off (" +
                 replay.tail->reason + ")";
     if (replay.tail->commits > 0) {

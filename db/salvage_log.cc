@@ -219,7 +219,7 @@ void SalvageLog::Judge(SalvageLoss* loss) const {
   if (damage.first_position > durable_ && damage.first_position > readable_.last()) {
     loss->lost = false;
     damage.what += lost_end_ ? "; part of the log's end that is lost"
-                             : "; a tail that was never acknowledged as durable";
+                             : "; a tail that nothing recorded as durable";
   } else if (damage.last_position <= in_tables_) {
     loss->lost = false;
     damage.what += "; its commits are in tables";

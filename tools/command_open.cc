@@ -98,7 +98,7 @@ void WarnOfTail(const Target& target, const DB& db, bool reading) {
   PrintError("warning",
              info.unproven_tail_file + ":" + std::to_string(info.unproven_tail_offset) + ": " +
                  Counted(info.unproven_tail_bytes, "byte") +
-                 " behind the last good commit count no more; they were never known to be durable",
+                 " behind the last good commit count no more; nothing recorded them as durable",
              reading ? "before the first write, " + SalvageCommand(target.directory) +
                            " copies what is whole among them"
                      : "");
