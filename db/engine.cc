@@ -22,11 +22,6 @@ constexpr uint32_t kLatencySample = 16;
 // How often a close looks whether calls that saw no close have ended.
 constexpr std::chrono::milliseconds kCallsLook{1};
 
-bool Sampled() {
-  thread_local uint32_t count = 0;
-  return count++ % kLatencySample == 0;
-}
-
 Status CheckName(std::string_view name) {
   if (!name.empty() && name.size() <= kKeyspaceNameBytesMax) return Status::Ok();
   return Status::InvalidArgument("keyspace name: it has " + std::to_string(name.size()) +
@@ -131,7 +126,7 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
   if (!call.is_open()) return ClosedError(*core_);
   RETURN_IF_ERROR(CheckDurability(options.durability));
   RETURN_IF_ERROR(core_->events->CheckNotTelling());
-  bool sampled = Sampled();
+  bool sampled = IsSampled<kLatencySample>();
   uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   writer_.Commit(write);
   RETURN_IF_ERROR(std::move(write->status));

@@ -29,11 +29,6 @@ constexpr uint64_t kRewriteBytes = 1 << 20;
 // Commits that are not in tables yet may lie in so many segments when a database was opened.
 constexpr ptrdiff_t kReplayedSegmentsMax = 16;
 
-// Without commits.
-bool IsEmpty(const SegmentSummary& segment) {
-  return segment.last_position < segment.first_position;
-}
-
 // One open, step by step. Each step's result is a member the next one uses.
 class Opener {
  public:
@@ -109,7 +104,8 @@ class Opener {
   LogState log_state_;
   Edit spilled_;  // tables made while replaying
   uint64_t next_number_ = 1;
-  uint64_t durable_segment_ = 0;  // what the new manifest says of it
+  uint64_t durable_segment_ = 0;         // what the new manifest says of it
+  std::vector<uint64_t> not_continued_;  // segments without commits at the log's end
   std::unique_ptr<Tree> live_tree_;
   std::unique_ptr<CommitLog> log_;
   std::vector<Damage> damages_;  // of table files, as seen from outside
@@ -238,11 +234,10 @@ Status Opener::Replay() {
 // they go. Here and not in the background: such an open may be closed before that came to it.
 Status Opener::SpillFromManySegments() {
   const ReplayResult& replay = log_state_.replay;
-  const auto needed = std::count_if(replay.segments.begin(), replay.segments.end(),
-                                    [this](const SegmentSummary& segment) {
-                                      return segment.last_position > tree_.tables.position &&
-                                             segment.last_position >= segment.first_position;
-                                    });
+  const auto needed = std::count_if(
+      replay.segments.begin(), replay.segments.end(), [this](const SegmentSummary& segment) {
+        return segment.last_position > tree_.tables.position && !segment.empty();
+      });
   if (needed <= kReplayedSegmentsMax) return Status::Ok();
   const TablesState end{replay.last_position, replay.last_time_us, replay.history_hash};
   log_state_.sealed.push_back({std::move(log_state_.active), end});
@@ -280,13 +275,14 @@ Status Opener::SecureLog() {
     RETURN_IF_ERROR(MakeDurable(i));
   }
   // Segments at the end that hold nothing (an earlier open made them and wrote no commit) are not
-  // continued, or they would pile up behind one that is still needed. Their files go with the rest
-  // that nothing refers to. But where the one before is damaged the first of them stays: the next
-  // segment needs one to follow.
+  // continued, or they would pile up behind one that is still needed. Their files go when
+  // nothing refers to them any more. But where the one before is damaged the first of them stays:
+  // the next segment needs one to follow.
   std::vector<SegmentSummary>& segments = log_state_.replay.segments;
   size_t kept = segments.size();
-  while (kept > 0 && IsEmpty(segments[kept - 1])) --kept;
+  while (kept > 0 && segments[kept - 1].empty()) --kept;
   if (kept > 0 && kept < segments.size() && !segments[kept - 1].whole) ++kept;
+  for (size_t i = kept; i < segments.size(); ++i) not_continued_.push_back(segments[i].number);
   segments.resize(kept);
   ASSIGN_OR_RETURN(durable_segment_, NewestSoundSegment());
   for (uint64_t number : log_state_.replay.discarded) {
@@ -311,7 +307,7 @@ Result<uint64_t> Opener::NewestSoundSegment() const {
   for (size_t i = segments.size(); i-- > 0;) {
     const SegmentSummary& segment = segments[i];
     if (!segment.whole) continue;
-    if (!IsEmpty(segment)) return segment.number;
+    if (!segment.empty()) return segment.number;
     ASSIGN_OR_RETURN(auto file,
                      fs_->OpenRandomAccess(JoinPath(path_, LogFileName(segment.number))));
     ASSIGN_OR_RETURN(const std::optional<HeadFlaw> flaw, FindHeadFlaw(*file, /*is_end=*/true));
@@ -374,7 +370,7 @@ Status Opener::MakeDurable(size_t index) {
   if (!tree_.clean_close && end > log_state_.replay.durable_point) {
     RETURN_IF_ERROR(MendHead(index, file.get()));
     ASSIGN_OR_RETURN(auto reader, fs_->OpenRandomAccess(path));
-    if (IsEmpty(segment)) {
+    if (segment.empty()) {
       ASSIGN_OR_RETURN(segment.file_bytes, reader->Size());
       segment.length = std::min(segment.file_bytes, std::max(segment.length, kCatalogueOffset));
     }
@@ -500,14 +496,11 @@ void Opener::RemoveLeftovers() {
   for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
 }
 
-// Those that replay did not count: left over from a removal, or never written to. Best effort; most
-// are gone since SecureLog.
+// Those without commits that are not continued; what replay did not count SecureLog removed. Best
+// effort.
 void Opener::RemoveObsoleteSegments() {
-  const std::vector<RetainedSegment> counted = log_->Segments();
-  for (const uint64_t number : listing_.logs) {
-    const bool kept = std::any_of(counted.begin(), counted.end(),
-                                  [&](const RetainedSegment& s) { return s.number == number; });
-    if (!kept) static_cast<void>(fs_->Remove(JoinPath(path_, LogFileName(number))));
+  for (const uint64_t number : not_continued_) {
+    static_cast<void>(fs_->Remove(JoinPath(path_, LogFileName(number))));
   }
 }
 

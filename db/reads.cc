@@ -21,11 +21,6 @@ constexpr uint64_t kCountedBlocks = 16;
 // Latency is measured for one lookup in so many.
 constexpr uint32_t kLookupSample = 64;
 
-bool IsSampledLookup() {
-  thread_local uint32_t count = 0;
-  return count++ % kLookupSample == 0;
-}
-
 const SnapshotImpl* Impl(const Snapshot* snapshot) {
   return static_cast<const SnapshotImpl*>(snapshot);
 }
@@ -175,7 +170,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
                                    " bytes; the limit is " + std::to_string(kKeyBytesMax));
   }
   core_->statistics.gets.Add(1);
-  const bool sampled = IsSampledLookup();
+  const bool sampled = IsSampled<kLookupSample>();
   const uint64_t begin = sampled ? core_->executor->NowNanos() : 0;
   StoredKeyBuffer stored(keyspace.number(), key);
   LookupKey lookup{stored.view(), Hash64(stored.view()), 0};

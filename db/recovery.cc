@@ -167,7 +167,7 @@ namespace {
 // What lies before the commits tells whether there were any.
 Status CheckHeaderArea(FileSystem* fs, const std::string& path, const SegmentSummary& segment,
                        bool is_end) {
-  if (segment.last_position >= segment.first_position) return Status::Ok();
+  if (!segment.empty()) return Status::Ok();
   const std::string file = JoinPath(path, LogFileName(segment.number));
   ASSIGN_OR_RETURN(auto reader, fs->OpenRandomAccess(file));
   ASSIGN_OR_RETURN(const std::optional<HeadFlaw> flaw, FindHeadFlaw(*reader, is_end));

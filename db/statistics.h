@@ -34,6 +34,13 @@ class StripedCounter {
   std::array<Line, kStripes> stripes_;
 };
 
+// Whether this call of the thread is the one in kOneIn whose latency is measured.
+template <uint32_t kOneIn>
+bool IsSampled() {
+  thread_local uint32_t calls = 0;
+  return calls++ % kOneIn == 0;
+}
+
 struct LevelCounters {
   std::atomic<uint64_t> compactions{0}, bytes_read{0}, bytes_written{0};
 };

@@ -68,6 +68,7 @@ struct SegmentSummary {
   uint64_t file_bytes = 0;
   uint64_t last_time_us = 0;
   bool sealed = false;
+  bool empty() const { return last_position < first_position; }  // no commit is in it
   // Unless its header cannot be read, or the file is shorter than the next one's header says. Of
   // those that replay did not read the records may be damaged all the same.
   bool whole = true;

@@ -140,7 +140,7 @@ TEST_F(DamageUnitTest, ATornEditIsToldByAnEvent) {
   const std::string whole = Bytes(manifest);
   Replace(manifest, whole + std::string(30, 'x'));
   Options options = TinyOptions(fs_.get());
-  const auto listener = std::make_shared<test::TailListener>();
+  const auto listener = std::make_shared<test::RecordingListener>();
   options.listeners.push_back(listener);
   ASSERT_OK_AND_ASSIGN(db_, DB::Open(options, "db"));
   ASSERT_FALSE(listener->events.empty());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/db/handmade_database.h"
+#include "tests/db/recording_listener.h"
 
 namespace logwood {
 namespace {
@@ -14,11 +15,6 @@ using test::HandmadeDatabase;
 
 class ReadOnlyEventsTest : public testing::Test {
  protected:
-  struct Listener : EventListener {
-    void OnEvent(const Event& event) override { events.push_back(event); }
-    std::vector<Event> events;
-  };
-
   // Table 10 holds commits 1 to 3, segment 3 holds 4 to 7, of which 4 and 5 are durable.
   ReadOnlyEventsTest() {
     Edit edit = HandmadeDatabase::FirstEdit();
@@ -52,7 +48,8 @@ class ReadOnlyEventsTest : public testing::Test {
 
   HandmadeDatabase db_;
   ReadOnlyOptions options_;
-  const std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  const std::shared_ptr<test::RecordingListener> listener_ =
+      std::make_shared<test::RecordingListener>();
 };
 
 TEST_F(ReadOnlyEventsTest, OpenedAndClosedAreToldAndNoFileIsWritten) {

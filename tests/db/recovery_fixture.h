@@ -12,13 +12,9 @@
 #include <vector>
 
 #include "tests/db/crash_support.h"
+#include "tests/db/recording_listener.h"
 
 namespace logwood::test {
-
-struct TailListener : EventListener {
-  void OnEvent(const Event& event) override { events.push_back(event); }
-  std::vector<Event> events;
-};
 
 class RecoveryFixture : public testing::Test {
  protected:

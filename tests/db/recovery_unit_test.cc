@@ -16,7 +16,7 @@ namespace logwood {
 namespace {
 
 using test::FileContents;
-using test::TailListener;
+using test::RecordingListener;
 using test::TinyOptions;
 
 class RecoveryTest : public test::RecoveryFixture {};
@@ -154,7 +154,7 @@ TEST_F(RecoveryTest, AMissingTableCostsOnlyItsOwnKeys) {
   Close();
   const std::string gone = Names(".table").back();
   Remove(gone);
-  auto listener = std::make_shared<TailListener>();
+  auto listener = std::make_shared<RecordingListener>();
   Options options = TinyOptions(fs_.get());
   options.listeners = {listener};
   auto opened = DB::Open(options, "db");
@@ -246,7 +246,7 @@ TEST_F(RecoveryTest, NoiseBehindTheLogsEndIsAnUnprovenTailAndSaidSo) {
   const std::string log = Names(".log").back();
   const std::string bytes = Bytes(log);
   Replace(log, bytes + std::string(50, 'n'));
-  auto listener = std::make_shared<TailListener>();
+  auto listener = std::make_shared<RecordingListener>();
   Options options = TinyOptions(fs_.get());
   options.listeners = {listener};
   {
@@ -544,7 +544,7 @@ class RetainedLogTest : public RecoveryTest {
   }
 
   Options options_;
-  const std::shared_ptr<TailListener> listener_ = std::make_shared<TailListener>();
+  const std::shared_ptr<RecordingListener> listener_ = std::make_shared<RecordingListener>();
   FileContents closed_;
   bool was_closed_ = true;  // or else a torn trailer is a tail
   std::vector<std::string> logs_, kept_;

@@ -9,6 +9,7 @@
 
 #include "db/file_names.h"
 #include "tests/db/core_support.h"
+#include "tests/db/recording_listener.h"
 #include "tests/support/directory.h"
 #include "util/batch_codec.h"
 #include "util/faulty_file_system.h"
@@ -19,11 +20,6 @@ namespace {
 
 class WriterTest : public testing::Test {
  protected:
-  struct Listener : EventListener {
-    void OnEvent(const Event& event) override { events.push_back(event); }
-    std::vector<Event> events;
-  };
-
   WriterTest() {
     tree_ = std::make_unique<Tree>(core_.get(), test::NewVersionSet(&fs_),
                                    std::vector<SealedMemtable>(),
@@ -35,7 +31,7 @@ class WriterTest : public testing::Test {
         Writer::Parts{core_.get(), tree_.get(), log_.get(), background_.get(), &errors_});
   }
 
-  static Options WithListener(const std::shared_ptr<Listener>& listener) {
+  static Options WithListener(const std::shared_ptr<test::RecordingListener>& listener) {
     Options options;
     options.tuning.memtable_bytes = 256 << 10;
     options.tuning.log_segment_bytes = 16 << 20;
@@ -110,7 +106,7 @@ class WriterTest : public testing::Test {
 
   std::unique_ptr<FileSystem> base_ = FileSystem::InMemory();
   FaultyFileSystem fs_{base_.get()};
-  std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  std::shared_ptr<test::RecordingListener> listener_ = std::make_shared<test::RecordingListener>();
   test::ManualExecutor* executor_ = new test::ManualExecutor;  // the core's
   std::shared_ptr<Core> core_ =
       test::NewCore(&fs_, std::unique_ptr<Executor>(executor_), WithListener(listener_));
