@@ -47,7 +47,7 @@ endif()
 # files' unnamed namespaces become one: their names must differ.
 function(logwood_in_few_units target)
   if(LOGWOOD_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 9)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 20)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # To GCC a unit's files are headers, where a type with an unnamed namespace inside is a mistake.
       target_compile_options(${target} PRIVATE -Wno-subobject-linkage)

@@ -12,15 +12,15 @@ namespace logwood::test {
 namespace {
 
 TEST(NoThreads, OpenIsRefusedWithoutTheFirstAndGoesOnWithFewer) {
-  constexpr uint64_t kSeed = 3, kBatches = 60;
+  constexpr uint64_t kThreadSeed = 3, kBatches = 60;
   FaultPlan plan{CallClass::kThread, 1, "EAGAIN", true};
   for (; plan.index < 20; ++plan.index) {
     SCOPED_TRACE(plan.ToString());
     const TempDirectory directory(TempDirectory::Speed::kFast);
     const std::string path = directory.Join("db");
     const FaultOutcome outcome = RunProbe(
-        directory.path(), {"run", path, std::to_string(kSeed), std::to_string(kBatches), "2"}, plan,
-        "threads_4");
+        directory.path(), {"run", path, std::to_string(kThreadSeed), std::to_string(kBatches), "2"},
+        plan, "threads_4");
     // One is needed; it does everything where there is no other.
     if (plan.index == 1) {
       ASSERT_EQ(outcome.exit_status, 2) << outcome.ToString();
@@ -30,7 +30,7 @@ TEST(NoThreads, OpenIsRefusedWithoutTheFirstAndGoesOnWithFewer) {
       ASSERT_EQ(outcome.exit_status, 0) << outcome.ToString();
       EXPECT_EQ(outcome.acknowledged, kBatches);
     }
-    EXPECT_OK(CheckAfterFaults(path, kSeed, outcome.acknowledged, outcome.acknowledged));
+    EXPECT_OK(CheckAfterFaults(path, kThreadSeed, outcome.acknowledged, outcome.acknowledged));
     if (outcome.calls_failed == 0) break;
   }
   std::cout << "    fault points: " << plan.index << "\n";

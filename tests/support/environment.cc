@@ -17,10 +17,10 @@ namespace {
 
 constexpr size_t kNoteBytesKept = 1000;
 char note[kNoteBytesKept + 1];
-std::atomic<size_t> note_bytes{0};
+std::atomic<size_t> crash_note_bytes{0};
 
 extern "C" void TellNote(int signal_number) {
-  const size_t bytes = note_bytes.load(std::memory_order_acquire);  // pairs with SetCrashNote
+  const size_t bytes = crash_note_bytes.load(std::memory_order_acquire);  // pairs with SetCrashNote
   ssize_t ignored = write(STDERR_FILENO, note, bytes);
   ignored = write(STDERR_FILENO, "\n", 1);
   static_cast<void>(ignored);
@@ -49,9 +49,9 @@ std::string EnvironmentText(const char* name, const std::string& otherwise) {
 
 void SetCrashNote(const std::string& text) {
   const size_t bytes = std::min(text.size(), kNoteBytesKept);
-  note_bytes.store(0, std::memory_order_release);
+  crash_note_bytes.store(0, std::memory_order_release);
   std::memcpy(note, text.data(), bytes);
-  note_bytes.store(bytes, std::memory_order_release);
+  crash_note_bytes.store(bytes, std::memory_order_release);
   signal(SIGABRT, TellNote);
   if (kSanitized) return;  // the others are theirs
   for (const int signal_number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) signal(signal_number, TellNote);

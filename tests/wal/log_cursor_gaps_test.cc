@@ -7,7 +7,7 @@
 namespace logwood {
 namespace {
 
-using Outcome = LogCursor::Outcome;
+using CursorOutcome = LogCursor::Outcome;
 
 // Segments 1, 2 and 3 with commits 1 to 3, 4 to 6 and 7 to 9.
 class LogCursorGapsTest : public testing::Test {
@@ -24,20 +24,20 @@ class LogCursorGapsTest : public testing::Test {
     ASSERT_TRUE(IsOk(cursor.status()));
     cursor_ = std::move(*cursor);
   }
-  Outcome Next() { return cursor_->Next(&record_); }
+  CursorOutcome Next() { return cursor_->Next(&record_); }
   // Reads up to and with `last`; then `outcome` comes, and what it says holds `message`.
-  void ExpectAfter(LogPos last, Outcome outcome, std::string_view message) {
+  void ExpectAfter(LogPos last, CursorOutcome outcome, std::string_view message) {
     while (cursor_->next_position() <= last) {
       ASSERT_EQ(CursorOutcomeName(Next()), "record") << cursor_->status().ToString();
     }
     EXPECT_EQ(CursorOutcomeName(Next()), CursorOutcomeName(outcome));
-    EXPECT_EQ(cursor_->next_position(), last + (outcome == Outcome::kRecord ? 2 : 1));
+    EXPECT_EQ(cursor_->next_position(), last + (outcome == CursorOutcome::kRecord ? 2 : 1));
     EXPECT_NE(cursor_->status().message().find(message), std::string_view::npos)
         << cursor_->status().ToString();
   }
   void ExpectBadAfter(LogPos last, std::string_view message) {
-    ExpectAfter(last, Outcome::kBad, message);
-    EXPECT_EQ(Next(), Outcome::kBad) << "it sticks";
+    ExpectAfter(last, CursorOutcome::kBad, message);
+    EXPECT_EQ(Next(), CursorOutcome::kBad) << "it sticks";
   }
   void OverwriteHeaders(uint64_t number, std::string_view bytes) {
     for (const uint64_t offset : {uint64_t{0}, kHeaderCopyOffset}) {
@@ -54,17 +54,17 @@ class LogCursorGapsTest : public testing::Test {
 TEST_F(LogCursorGapsTest, PositionsBeforeTheFirstAndLimitsBelowIt) {
   Open({.from = 0});
   EXPECT_EQ(cursor_->oldest(), 1u);
-  ExpectAfter(9, Outcome::kEnd, "");
+  ExpectAfter(9, CursorOutcome::kEnd, "");
   Open({.from = 5, .up_to = 4});
-  ExpectAfter(4, Outcome::kEnd, "");
+  ExpectAfter(4, CursorOutcome::kEnd, "");
   EXPECT_TRUE(LogCursor::Open(log_.fs(), "/none", {}).status().Is(StatusCode::kNotFound));
 }
 
 TEST_F(LogCursorGapsTest, ASegmentOfTheMiddleThatGoesWhileItReadsIsAnErrorAndThenAGap) {
   Open();
-  ExpectAfter(2, Outcome::kRecord, "");
+  ExpectAfter(2, CursorOutcome::kRecord, "");
   EXPECT_OK(log_.fs()->Remove(LogPath(2)));
-  EXPECT_EQ(Next(), Outcome::kError);
+  EXPECT_EQ(Next(), CursorOutcome::kError);
   EXPECT_TRUE(cursor_->status().Is(StatusCode::kNotFound)) << cursor_->status().ToString();
   ExpectBadAfter(3, "000002.log:0: the file is missing");
 }
@@ -72,7 +72,7 @@ TEST_F(LogCursorGapsTest, ASegmentOfTheMiddleThatGoesWhileItReadsIsAnErrorAndThe
 TEST_F(LogCursorGapsTest, ADamagedHeaderIsNamedAndThatOfTheNewestIsTheEndForNow) {
   OverwriteHeaders(3, "damaged");
   Open();
-  ExpectAfter(6, Outcome::kEnd, "");
+  ExpectAfter(6, CursorOutcome::kEnd, "");
   log_.Begin(4);
   ExpectBadAfter(6, "000003.log:0: ");
 }
@@ -91,7 +91,7 @@ TEST_F(LogCursorGapsTest, ASegmentThatContinuesAnotherHistoryIsNamed) {
   Open();
   ExpectBadAfter(9, "000004.log:0: history hash does not follow");
   Open({.from = 10});
-  ExpectAfter(9, Outcome::kEnd, "");  // what came before is not known
+  ExpectAfter(9, CursorOutcome::kEnd, "");  // what came before is not known
 }
 
 TEST_F(LogCursorGapsTest, WhereThereIsOnlyANewerFormatItIsNotSupported) {
@@ -109,15 +109,15 @@ TEST_F(LogCursorGapsTest, AFileRemovedSinceItWasListedIsPassedOver) {
   });
   Open({.from = 4});
   EXPECT_EQ(cursor_->oldest(), 4u);
-  ExpectAfter(9, Outcome::kEnd, "");
+  ExpectAfter(9, CursorOutcome::kEnd, "");
 }
 
 TEST_F(LogCursorGapsTest, WhereEverythingGoesWhileItReadsAnErrorComesAndThenTheEnd) {
   Open();
   for (uint64_t number = 1; number <= 3; ++number) EXPECT_OK(log_.fs()->Remove(LogPath(number)));
-  ExpectAfter(0, Outcome::kError, "");
+  ExpectAfter(0, CursorOutcome::kError, "");
   EXPECT_TRUE(cursor_->status().Is(StatusCode::kNotFound));
-  EXPECT_EQ(Next(), Outcome::kEnd);
+  EXPECT_EQ(Next(), CursorOutcome::kEnd);
   EXPECT_EQ(cursor_->oldest(), 0u);
 }
 
