@@ -13,8 +13,6 @@
 
 namespace logwood {
 
-using Outcome = SegmentReader::Outcome;
-
 struct SegmentReader::State {
   State(std::string p, std::unique_ptr<RandomAccessFile> f)
       : path(std::move(p)), name(FileNameOf(path)), file(std::move(f)), window(file.get()) {}
@@ -79,20 +77,20 @@ Status SegmentReader::State::LoadCatalogue() {
   return Status::Ok();
 }
 
-Outcome SegmentReader::State::Bad(StatusCode code, std::string_view what) {
+SegmentReader::Outcome SegmentReader::State::Bad(StatusCode code, std::string_view what) {
   bad = true;
   status = WithWriter(Status(code, name + ":" + std::to_string(offset) + ": " + std::string(what)),
                       probe.decoded.writer);
   return Outcome::kBad;
 }
 
-Outcome SegmentReader::State::Error(Status error) {
+SegmentReader::Outcome SegmentReader::State::Error(Status error) {
   status = std::move(error);
   return Outcome::kError;
 }
 
 // Zeros where a frame would begin: the end, unless there is data behind them.
-Outcome SegmentReader::State::EndOrHole() {
+SegmentReader::Outcome SegmentReader::State::EndOrHole() {
   uint64_t data_begin = end();
   if (blank_from != next_offset || blank_to != end()) {
     Status read = window.FindDataBegin(next_offset, end(), &data_begin);
@@ -109,7 +107,7 @@ Outcome SegmentReader::State::EndOrHole() {
   return Outcome::kEnd;
 }
 
-Outcome SegmentReader::State::TooFewBytes(uint64_t left) {
+SegmentReader::Outcome SegmentReader::State::TooFewBytes(uint64_t left) {
   std::string_view bytes;
   Status read = window.Fetch(next_offset, left, end(), &bytes);
   if (!read.ok()) return Error(std::move(read));
@@ -127,7 +125,7 @@ Result<bool> SegmentReader::State::Grew() {
   return true;
 }
 
-Outcome SegmentReader::State::Next(CommitRecord* record) {
+SegmentReader::Outcome SegmentReader::State::Next(CommitRecord* record) {
   if (bad) return Outcome::kBad;
   if (at_trailer) return Outcome::kTrailer;
   status = Status::Ok();
@@ -179,8 +177,8 @@ Outcome SegmentReader::State::Next(CommitRecord* record) {
 }
 
 // A frame that is itself good: may it follow what came before?
-Outcome SegmentReader::State::Accept(const CommitRecord& record, uint64_t body_hash,
-                                     uint64_t frame_bytes) {
+SegmentReader::Outcome SegmentReader::State::Accept(const CommitRecord& record, uint64_t body_hash,
+                                                    uint64_t frame_bytes) {
   if ((record.flags & ~kFlagsKnown) != 0) {
     return Bad(StatusCode::kNotSupported,
                "record has unknown flags " + std::to_string(record.flags & ~kFlagsKnown));
@@ -286,9 +284,9 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(FileSystem* fs,
   return std::unique_ptr<SegmentReader>(new SegmentReader(std::move(state)));
 }
 
-Outcome SegmentReader::Next(CommitRecord* record) { return state_->Next(record); }
+SegmentReader::Outcome SegmentReader::Next(CommitRecord* record) { return state_->Next(record); }
 
-Outcome SegmentReader::SeekTo(LogPos position, CommitRecord* record) {
+SegmentReader::Outcome SegmentReader::SeekTo(LogPos position, CommitRecord* record) {
   State& s = *state_;
   if (!s.trailer_looked_for) {
     Status status = s.LoadTrailerIndex();
@@ -319,17 +317,18 @@ uint64_t SegmentReader::end_offset() const { return state_->next_offset; }
 uint64_t SegmentReader::history_hash() const { return state_->history_hash; }
 Status SegmentReader::status() const { return state_->status; }
 
-std::string_view OutcomeName(Outcome outcome) {
+std::string_view OutcomeName(SegmentReader::Outcome outcome) {
+  using enum SegmentReader::Outcome;
   switch (outcome) {
-    case Outcome::kRecord:
+    case kRecord:
       return "record";
-    case Outcome::kEnd:
+    case kEnd:
       return "end";
-    case Outcome::kTrailer:
+    case kTrailer:
       return "trailer";
-    case Outcome::kBad:
+    case kBad:
       return "bad";
-    case Outcome::kError:
+    case kError:
       return "error";
   }
   return "unknown";

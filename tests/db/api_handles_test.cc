@@ -301,6 +301,27 @@ TEST_F(Pins, IteratorsBeyondTheBudgetAreRefusedUntilOthersGo) {
   EXPECT_OK(db_->NewIterator({})->status());
 }
 
+TEST_F(Pins, OneIteratorAloneWorksWhateverTheValues) {
+  options_.memory_budget_bytes = 1 << 20;
+  Open();
+  for (const size_t bytes : {size_t{45'000}, size_t{120'000}, size_t{250'000}}) {
+    SCOPED_TRACE(bytes);
+    for (uint32_t i = 0; i < kValues; ++i) ASSERT_OK(db_->Put({}, Key(i), ValueOf(i, bytes)));
+    for (int round = 0; round < 2; ++round) {  // as it is, and settled
+      auto it = db_->NewIterator({});
+      uint32_t seen = 0;
+      for (it->SeekToFirst(); it->Valid(); it->Next()) seen += it->value().size() == bytes;
+      EXPECT_OK(it->status());
+      EXPECT_EQ(seen, kValues);
+      for (it->SeekToLast(); it->Valid(); it->Prev()) seen -= it->value().size() == bytes;
+      EXPECT_OK(it->status());
+      EXPECT_EQ(seen, 0u);
+      it.reset();
+      ASSERT_OK(db_->WaitForCompaction());
+    }
+  }
+}
+
 TEST_F(Pins, WhereNothingIsHeldNothingIsRefused) {
   for (const uint64_t memtable_bytes : {uint64_t{16} << 10, uint64_t{2} << 20}) {
     SCOPED_TRACE(memtable_bytes);
