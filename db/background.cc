@@ -155,8 +155,9 @@ Status Background::FlushOnce() {
     event.bytes_in += s.memtable->raw_bytes();
     event.entries_in += s.memtable->entries();
   }
-  RETURN_IF_ERROR(CommitEdit(std::move(edit), sealed.size()));
-  sealed.clear();
+  const size_t count = sealed.size();
+  sealed.clear();  // whoever still has one then reads it
+  RETURN_IF_ERROR(CommitEdit(std::move(edit), count));
   ArmTrim();
   UpdateBacklog();
   CollectLog();

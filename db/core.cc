@@ -64,12 +64,12 @@ void Core::BecomeChild() {
 bool Core::PinsExceedBudget() {
   const auto exceeds = [this] {
     if (cache.PinsFull()) return true;
-    // Memtables, open tables and what jobs read may be over it, too; but they are nobody's to let
-    // go of. Blocks that jobs hold outside of the cache are no pins.
-    const uint64_t pins = std::min(cache.held_bytes(), cache.pinned_bytes()) + held.bytes();
+    // Memtables, open tables and jobs may be over it, too; but they are nobody's to let go of.
+    const uint64_t pins = cache.held_bytes() + held.bytes();
     return std::min(pins, cache.bytes_over_capacity()) > settings.pins_bytes_over_max;
   };
   if (!exceeds()) return false;
+  views.Reclaim();
   held.Recount();
   return exceeds();
 }

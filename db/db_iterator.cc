@@ -39,17 +39,19 @@ std::unique_ptr<Iterator> NewErrorIterator(Status status) {
   return std::make_unique<ErrorIterator>(std::move(status));
 }
 
-Status TooManyPins(const Settings& settings) {
-  return Status::Busy(
-      "open iterators and pinned values hold " + std::to_string(settings.pins_bytes_max) +
-      " bytes, all they may of the memory budget: let go of some, or raise memory_budget_bytes");
+Status TooManyPins(const Core& core) {
+  return Status::Busy("open iterators and pinned values keep " +
+                      std::to_string(core.cache.pinned_bytes()) + " bytes of blocks and " +
+                      std::to_string(core.held.bytes()) +
+                      " of flushed memtables, all they may of the memory budget: let go of some, "
+                      "or raise memory_budget_bytes");
 }
 
 DbIterator::~DbIterator() { TellTombstones(); }
 
 Status DbIterator::status() const {
   if (Closed()) return ClosedError(*source_.core);
-  if (refused_) return TooManyPins(source_.core->settings);
+  if (!refusal_.ok()) return refusal_;
   Status status = inner_->status();
   source_.core->NoteDamage(status);
   return status;
@@ -64,7 +66,7 @@ void DbIterator::DropValue() {
 
 bool DbIterator::BeginSeek() {
   valid_ = false;
-  refused_ = false;
+  refusal_ = Status::Ok();
   DropValue();
   if (Closed()) return false;
   source_.core->statistics.seeks.Add(1);
@@ -209,9 +211,9 @@ void DbIterator::LetGo() {
   stand_ = Stand::kNowhere;
   account_->ClearCrowded();
   if (kept_bytes_ == 0 || !source_.core->cache.PinsFull(account_->told_bytes())) return;
+  refusal_ = TooManyPins(*source_.core);
   DropValue();
   valid_ = false;
-  refused_ = true;
 }
 
 void DbIterator::FindBackward() {

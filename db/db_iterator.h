@@ -75,7 +75,7 @@ class DbIterator final : public Iterator {
   MemoryAccount* const account_;
   InternalIterator* const inner_;
   bool valid_ = false;
-  bool refused_ = false;  // the value could not be kept
+  Status refusal_;  // of a value that could not be kept
   Stand stand_ = Stand::kNowhere;
   std::string_view key_, value_;       // shown
   std::string skip_;                   // forward: key whose other versions are passed over
@@ -86,7 +86,7 @@ class DbIterator final : public Iterator {
 };
 
 // kBusy: readers hold what the budget has for them.
-Status TooManyPins(const Settings& settings);
+Status TooManyPins(const Core& core);
 
 // Shows nothing but a status.
 std::unique_ptr<Iterator> NewErrorIterator(Status status);

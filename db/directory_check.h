@@ -3,8 +3,8 @@
 //
 // It trusts nothing: without ROOT or manifest it takes each file at its own word, and behind the
 // first damage it goes on. Two kinds of findings: *damage*, a byte that is certainly not as it was
-// written (or a file that is gone); and *notes*, what a crash may leave: a tail that was never
-// durable, a torn durable-point slot.
+// written (or a file that is gone); and *notes*, what a crash may leave: a tail that nothing
+// recorded as durable, a torn durable-point slot.
 #pragma once
 
 #include <functional>

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "memtable/memtable.h"
@@ -18,10 +19,12 @@ class HeldMemtables {
   // `cache` gives up as much room as they take; it outlives this.
   explicit HeldMemtables(BlockCache* cache) : cache_(cache) {}
 
-  // Somebody may still read it, though the tree no longer has it.
-  void Add(const std::shared_ptr<const Memtable>& memtable) {
+  // The tree no longer has it, and somebody may still read it. Else it is freed here.
+  void Add(std::shared_ptr<const Memtable> memtable) {
+    Held held{memtable, memtable->bytes_used()};
+    memtable.reset();
     MutexLock lock(mutex_);
-    held_.push_back({memtable, memtable->bytes_used()});
+    held_.push_back(std::move(held));
     RecountLocked();
   }
   // Looks again which of them are gone.

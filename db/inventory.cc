@@ -139,7 +139,7 @@ Status InventoryTaker::ReadTreeFromRoot() {
     note.offset = tree.manifest_tail_offset;
     note.what =
         std::to_string(tree.manifest_tail_bytes) +
-        " bytes at the end are no whole edit: one that was never acknowledged, or the mark of a "
+        " bytes at the end are no whole edit: one that nothing proves durable, or the mark of a "
         "clean close";
     inventory_.notes.push_back(std::move(note));
   }

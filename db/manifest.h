@@ -60,7 +60,7 @@ struct ManifestContents {
 
 // kCorruption with file:offset for damage that cannot be a torn last append (something valid
 // follows, or the first edit is bad); kNotSupported for a newer format. A torn tail is reported in
-// the result: an append that was never acknowledged.
+// the result: an append that nothing proves durable.
 Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directory, uint64_t number,
                                       bool for_writing = true);
 

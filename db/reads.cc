@@ -279,7 +279,7 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
                                              Keyspace keyspace) const {
   const ReadOptions reading = options.read_options();
   Status begun = Begin(reading, keyspace);
-  if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(core_->settings);
+  if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(*core_);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
   source.core = core_;

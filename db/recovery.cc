@@ -322,7 +322,7 @@ std::vector<Event> TailEvents(const TreeState& tree, const LogState& log) {
     tail.file = ManifestFileName(tree.root.manifest);
     tail.offset = tree.manifest_tail_offset;
     tail.bytes_in = tree.manifest_tail_bytes;
-    tail.detail = "an edit that was never acknowledged, torn or not whole";
+    tail.detail = "an edit that nothing proves durable, torn or not whole";
     events.push_back(tail);
   }
   if (const auto& cut = log.replay.tail) {

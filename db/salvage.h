@@ -26,7 +26,7 @@ struct SalvageLoss {
   Damage damage;
   uint64_t end = 0;  // behind the last byte concerned; 0: the whole file
   // False: nothing of the content is lost - bookkeeping is damaged, another file had the same, or
-  // it is a tail that was never durable.
+  // it is a tail that nothing recorded as durable.
   bool lost = true;
 };
 

@@ -206,7 +206,7 @@ void SalvageLog::AddVanished(const PositionSet& read, const std::vector<SalvageL
   }
 }
 
-// Lost is what no table has, and what is not a tail that was never durable.
+// Lost is what no table has, and what is not a tail that nothing recorded as durable.
 void SalvageLog::Judge(SalvageLoss* loss) const {
   Damage& damage = loss->damage;
   if (!loss->lost) {

@@ -98,19 +98,21 @@ void Tree::TrimSpares() {
 }
 
 Status Tree::Commit(Edit edit, size_t flushed) {
-  std::vector<SealedMemtable> gone;  // freed after the lock
   return versions_->Commit(std::move(edit), [&](std::shared_ptr<const Version> next) {
-    MutexLock lock(mutex_);
-    version_ = std::move(next);
-    for (size_t i = 0; i < flushed; ++i) {
-      gone.push_back(std::move(sealed_.front()));
-      sealed_.pop_front();
+    std::vector<SealedMemtable> gone;
+    {
+      MutexLock lock(mutex_);
+      version_ = std::move(next);
+      for (size_t i = 0; i < flushed; ++i) {
+        gone.push_back(std::move(sealed_.front()));
+        sealed_.pop_front();
+      }
+      CountSealedLocked();
+      ChargeLocked();
+      InstallLocked();
     }
-    CountSealedLocked();
-    ChargeLocked();
     // Behind that: charged twice they would push blocks out of the cache.
-    for (const SealedMemtable& sealed : gone) core_->held.Add(sealed.memtable);
-    InstallLocked();
+    for (SealedMemtable& sealed : gone) core_->held.Add(std::move(sealed.memtable));
   });
 }
 

@@ -59,12 +59,12 @@ bool TableIterator::LoadBlock(uint32_t number, Direction direction) {
 Result<BlockRef> TableIterator::LoadAhead(uint32_t number, Direction direction) {
   const BlockHandle handle = state_.handle(number);
   if (handle.size > options_.readahead_bytes) {
-    return state_.LoadFromFile(handle, /*fill_cache=*/false);
+    return state_.ReadFromFile(handle);
   }
   if (handle.offset < chunk_offset_ || handle.end() > chunk_offset_ + chunk_bytes_) {
     if (!ReadChunk(number, handle, direction).ok()) {
       // Perhaps only a neighbour cannot be read.
-      return state_.LoadFromFile(handle, /*fill_cache=*/false);
+      return state_.ReadFromFile(handle);
     }
   }
   const std::string_view raw(chunk_.get() + (handle.offset - chunk_offset_), handle.size);

@@ -21,10 +21,14 @@ void CountOne(std::atomic<uint64_t>* counter) { counter->fetch_add(1, std::memor
 
 }  // namespace
 
+Result<BlockRef> TableReader::State::ReadFromFile(const BlockHandle& handle) const {
+  CountRead(handle.size);
+  return ReadBlock(source, handle, BlockUse::kData);
+}
+
 Result<BlockRef> TableReader::State::LoadFromFile(const BlockHandle& handle,
                                                   bool fill_cache) const {
-  CountRead(handle.size);
-  Result<BlockRef> block = ReadBlock(source, handle, BlockUse::kData);
+  Result<BlockRef> block = ReadFromFile(handle);
   if (!block.ok() || cache == nullptr) return block;
   if (fill_cache) return cache->Insert({cache_id, handle.offset}, std::move(block).value());
   cache->Adopt(*block);

@@ -44,6 +44,8 @@ struct TableReader::State {
   // From the cache, or the disk; then into the cache if wanted.
   Result<BlockRef> Load(const BlockHandle& handle, bool fill_cache) const;
   Result<BlockRef> LoadFromFile(const BlockHandle& handle, bool fill_cache) const;
+  // The caller's account has it: it is charged nowhere else.
+  Result<BlockRef> ReadFromFile(const BlockHandle& handle) const;
   // Keeps a loaded block for the user, as a pin.
   std::shared_ptr<const void> Hold(BlockRef block) const {
     return cache != nullptr ? cache->Hold(std::move(block)) : block.ToShared();

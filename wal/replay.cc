@@ -523,8 +523,8 @@ void Replay::ConcludeForeign(const SegmentFile& file) {
 
 // The segment in which the log ended, or must have gone on, where its file is not there; else 0.
 uint64_t Replay::MissingNewest() const {
-  uint64_t newest = options_.durable_segment;
-  if (options_.clean_end.has_value()) newest = std::max(newest, options_.clean_end->segment);
+  const uint64_t newest =
+      options_.clean_end.has_value() ? options_.clean_end->segment : options_.durable_segment;
   const bool there = std::any_of(files_.begin(), files_.end(), [newest](const SegmentFile& file) {
     return file.number == newest;
   });

@@ -22,7 +22,7 @@ Result<SegmentProbe> ProbeSegment(const RandomAccessFile& file, const std::strin
   ASSIGN_OR_RETURN(probe.file_bytes, file.Size());
   std::string pages(std::min(kCatalogueOffset, probe.file_bytes), '\0');
   ASSIGN_OR_RETURN(size_t read, file.Read(0, pages.size(), pages.data()));
-  pages.resize(std::min(read, pages.size()));
+  pages.resize(read);
   std::string_view bytes = pages;
   if (bytes.size() > kSlotAOffset) {
     probe.slots[0] = DecodeSlot(bytes.substr(kSlotAOffset), kSlotAOffset);

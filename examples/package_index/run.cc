@@ -90,7 +90,8 @@ void PrintRecovery(const RecoveryInfo& info) {
         Bytes(info.replayed_bytes) + " in " + Commas(info.segments) +
         (info.segments == 1 ? " segment, in " : " segments, in ") + Seconds(info.micros));
   }
-  Say("the log was known to be on the disk up to position " + Commas(info.durable_point));
+  Say("recorded as on the disk, whatever happens to the power: the log up to position " +
+      Commas(info.durable_point));
   if (info.unproven_tail_bytes > 0) {
     Say("behind the last good commit: " + Commas(info.unproven_tail_bytes) + " bytes of " +
         info.unproven_tail_file + " at offset " + Commas(info.unproven_tail_offset) +

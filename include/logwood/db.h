@@ -173,7 +173,8 @@ class LOGWOOD_EXPORT DB {
   virtual Result<bool> Contains(const ReadOptions& options, Keyspace keyspace,
                                 std::string_view key) = 0;
   // Never null; errors are in Iterator::status(). kBusy: what iterators and pinned values hold has
-  // reached a third of the memory budget; let go of some.
+  // reached a third of the memory budget, or what they keep outside of the cache (blocks, flushed
+  // memtables) does not fit into it beside what writers use; let go of some.
   virtual std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
                                                 Keyspace keyspace = Keyspace()) = 0;
   // `owner` is a tag for people who look for what holds space.

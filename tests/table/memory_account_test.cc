@@ -5,10 +5,16 @@
 
 #include <vector>
 
+#include "tests/table/table_test_support.h"
 #include "util/random.h"
 
 namespace logwood {
 namespace {
+
+using testing::BuildTable;
+using testing::BuiltTable;
+using testing::MustOpen;
+using testing::PlainEntries;
 
 // The most the cache may think is held beyond what is.
 constexpr uint64_t kAheadBytesMax = 16 * 1024;
@@ -26,6 +32,27 @@ TEST(MemoryAccountTest, AJobCountsAgainstTheCapacityUntilItsEnd) {
   }
   EXPECT_EQ(cache.jobs_bytes(), 0u);
   EXPECT_EQ(cache.charged_bytes(), 0u);
+}
+
+TEST(MemoryAccountTest, WhatAJobReadsIsChargedOnceAndIsNoReaders) {
+  constexpr size_t kValueBytes = 60'000;
+  BuiltTable table = BuildTable(PlainEntries(4, kValueBytes), TableOptions());
+  BlockCache cache(1 << 20);
+  const auto reader = MustOpen(&table, &cache);
+  MemoryAccount account(&cache, MemoryAccount::Of::kJob);
+  TableScanOptions scan;
+  scan.account = &account;
+  for (const uint32_t readahead : {1u, 1u << 20}) {  // smaller than a block, larger
+    SCOPED_TRACE(readahead);
+    scan.readahead_bytes = readahead;
+    const auto it = reader->NewIterator(scan);
+    it->SeekToFirst();
+    ASSERT_TRUE(it->Valid());
+    EXPECT_GE(account.told_bytes(), kValueBytes);
+    EXPECT_EQ(cache.charged_bytes(), account.told_bytes());
+    EXPECT_EQ(cache.held_bytes(), 0u);
+    EXPECT_EQ(cache.usage().pinned_bytes, 0u);
+  }
 }
 
 TEST(MemoryAccountTest, AReadersBlocksArePinnedAndNotChargedAgain) {
