@@ -40,11 +40,12 @@ std::unique_ptr<Iterator> NewErrorIterator(Status status) {
 }
 
 Status TooManyPins(const Core& core) {
-  return Status::Busy("open iterators and pinned values keep " +
-                      std::to_string(core.cache.pinned_bytes()) + " bytes of blocks and " +
-                      std::to_string(core.held.bytes()) +
-                      " of flushed memtables, all they may of the memory budget: let go of some, "
-                      "or raise memory_budget_bytes");
+  return Status::Busy(
+      "readers hold too much of the memory budget: open iterators and pinned values " +
+      std::to_string(core.cache.pinned_bytes()) + " bytes, of " +
+      std::to_string(core.settings.pins_bytes_max) + " that they may; outside of the cache " +
+      std::to_string(core.cache.held_bytes() + core.held.bytes()) +
+      ", flushed memtables included: let go of some, or raise memory_budget_bytes");
 }
 
 DbIterator::~DbIterator() { TellTombstones(); }

@@ -70,13 +70,19 @@ std::optional<uint64_t> CountFew(TableReader& table, std::string_view from, std:
 }
 
 // What a table's share of [from, to) is: by offsets of its index, and counted where it is no more
-// than a few blocks, of which the first and the last may belong to the range in part.
+// than a few blocks, of which the first and the last may belong to the range in part. A table that
+// cannot be opened counts whole, since nobody can say that it holds nothing.
 void AddTableEstimate(Core& core, const TableMeta& meta, std::string_view from, std::string_view to,
                       RangeEstimate* sum) {
   uint64_t bytes = meta.size;
   if (meta.begin < from || to < meta.end) {
     auto reader = core.tables.Find(meta);
-    if (!reader.ok()) return;
+    if (!reader.ok()) {
+      core.NoteDamage(reader.status());
+      sum->bytes += meta.size;
+      sum->entries += meta.entries;
+      return;
+    }
     uint64_t end = to >= meta.end ? meta.size : (*reader)->ApproximateOffset(to);
     uint64_t begin = from <= meta.begin ? 0 : (*reader)->ApproximateOffset(from);
     bytes = end > begin ? end - begin : 0;

@@ -113,6 +113,9 @@ Status Tree::Commit(Edit edit, size_t flushed) {
     }
     // Behind that: charged twice they would push blocks out of the cache.
     for (SealedMemtable& sealed : gone) core_->held.Add(std::move(sealed.memtable));
+    // What of their memory is spare now.
+    MutexLock lock(mutex_);
+    ChargeLocked();
   });
 }
 

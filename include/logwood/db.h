@@ -59,6 +59,7 @@ struct KeyRange {
   std::optional<std::string> end = {};
 };
 
+// A table that cannot be read counts whole, and kCorruption is an event.
 struct RangeEstimate {
   uint64_t bytes = 0;    // on disk and in memtables
   uint64_t entries = 0;  // versions and tombstones included
@@ -174,7 +175,7 @@ class LOGWOOD_EXPORT DB {
                                 std::string_view key) = 0;
   // Never null; errors are in Iterator::status(). kBusy: what iterators and pinned values hold has
   // reached a third of the memory budget, or what they keep outside of the cache (blocks, flushed
-  // memtables) does not fit into it beside what writers use; let go of some.
+  // memtables) does not fit into it beside everything else; let go of some.
   virtual std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
                                                 Keyspace keyspace = Keyspace()) = 0;
   // `owner` is a tag for people who look for what holds space.

@@ -40,7 +40,8 @@ struct MemoryStats {
   // Held by iterators and pinned values: blocks, also of those in the cache, each once, and the
   // iterators. No share of its own: a part of used_bytes. Beyond a third of the budget new
   // iterators are kBusy and values are copied instead of pinned; for that a block counts for each
-  // iterator that stands on it, so it may come while this is less.
+  // iterator that stands on it, so it may come while this is less. It also comes where what they
+  // keep outside of the cache does not fit into it beside everything else.
   uint64_t pinned_bytes = 0;
   uint64_t jobs_bytes = 0;   // buffers of running flushes and compactions
   uint64_t spare_bytes = 0;  // of memtables that were flushed, kept for the next ones for a while

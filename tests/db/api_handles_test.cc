@@ -304,7 +304,7 @@ TEST_F(Pins, IteratorsBeyondTheBudgetAreRefusedUntilOthersGo) {
 TEST_F(Pins, OneIteratorAloneWorksWhateverTheValues) {
   options_.memory_budget_bytes = 1 << 20;
   Open();
-  for (const size_t bytes : {size_t{45'000}, size_t{120'000}, size_t{250'000}}) {
+  for (const size_t bytes : {size_t{45'000}, size_t{120'000}, size_t{262'000}}) {
     SCOPED_TRACE(bytes);
     for (uint32_t i = 0; i < kValues; ++i) ASSERT_OK(db_->Put({}, Key(i), ValueOf(i, bytes)));
     for (int round = 0; round < 2; ++round) {  // as it is, and settled

@@ -2,6 +2,7 @@
 // alone what is damaged and nothing else.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "db/edit.h"
@@ -171,6 +172,25 @@ TEST_F(DamageUnitTest, NoTableAndNoManifestIsRemovedWhileATableIsMissing) {
   Close();
   EXPECT_EQ(Names(".table"), newer);
   EXPECT_EQ(Names(".manifest").at(0), manifest);
+}
+
+TEST_F(DamageUnitTest, ATableThatCannotBeReadCountsWholeInAnEstimate) {
+  MakeTables();
+  for (const char* key : {"v1", "v2", "v3", "v4"}) Put(key, "x");
+  ASSERT_OK(db_->Flush());
+  Close();
+  const std::string damaged = Names(".table").back();
+  std::string bytes = Bytes(damaged);
+  bytes.back() ^= 1;  // its footer
+  Replace(damaged, bytes);
+  const auto listener = std::make_shared<test::RecordingListener>();
+  OpenQuiet(listener);
+  EXPECT_EQ(db_->Estimate(Keyspace(), {.begin = "v2", .end = "v3"}).entries, 4u);
+  Close();
+  EXPECT_TRUE(
+      std::any_of(listener->events.begin(), listener->events.end(), [&](const Event& event) {
+        return event.kind == EventKind::kCorruption && event.file == damaged;
+      }));
 }
 
 TEST(DamageText, IsOneLineWhateverKeysAndNamesHold) {
