@@ -73,6 +73,7 @@ class Replay {
   bool IsForeign(const SegmentFile& file) const;
   const SegmentFile* ForeignSegment() const;
   void ConcludeForeign(const SegmentFile& file);
+  uint64_t NewestDurable() const;
   uint64_t MissingNewest() const;
   void BoundByCleanEnd();
   void ConcludeDamage();
@@ -430,9 +431,7 @@ std::string Replay::WhyFirstSegmentIsWrong() const {
 // says it.
 std::string Replay::WhyDurableSegmentIsWrong() const {
   if (!stop_.has_value() || chain_[stop_->link].kind != LinkKind::kUnreadable) return {};
-  uint64_t durable = options_.durable_segment;
-  if (options_.clean_end.has_value()) durable = std::max(durable, options_.clean_end->segment);
-  if (chain_[stop_->link].number > durable) return {};
+  if (chain_[stop_->link].number > NewestDurable()) return {};
   std::string why = stop_->reason + "; the segment was durable";
   if (options_.clean_end.has_value() && options_.clean_end->last_position < options_.from) {
     why += ". All its commits are in tables: a read-only open that allows a damaged log reads them";
@@ -521,10 +520,15 @@ void Replay::ConcludeForeign(const SegmentFile& file) {
   result_.damage_file = LogFileName(file.number);
 }
 
-// The segment in which the log ended, or must have gone on, where its file is not there; else 0.
+// The segment in which the log ended, or must have gone on, by the manifest's word.
+uint64_t Replay::NewestDurable() const {
+  if (!options_.clean_end.has_value()) return options_.durable_segment;
+  return std::max(options_.durable_segment, options_.clean_end->segment);
+}
+
+// That one, where its file is not there; else 0.
 uint64_t Replay::MissingNewest() const {
-  const uint64_t newest =
-      options_.clean_end.has_value() ? options_.clean_end->segment : options_.durable_segment;
+  const uint64_t newest = NewestDurable();
   const bool there = std::any_of(files_.begin(), files_.end(), [newest](const SegmentFile& file) {
     return file.number == newest;
   });

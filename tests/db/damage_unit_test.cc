@@ -2,7 +2,6 @@
 // alone what is damaged and nothing else.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <set>
 
 #include "db/edit.h"
@@ -187,10 +186,7 @@ TEST_F(DamageUnitTest, ATableThatCannotBeReadCountsWholeInAnEstimate) {
   OpenQuiet(listener);
   EXPECT_EQ(db_->Estimate(Keyspace(), {.begin = "v2", .end = "v3"}).entries, 4u);
   Close();
-  EXPECT_TRUE(
-      std::any_of(listener->events.begin(), listener->events.end(), [&](const Event& event) {
-        return event.kind == EventKind::kCorruption && event.file == damaged;
-      }));
+  EXPECT_TRUE(listener->Told(EventKind::kCorruption, damaged));
 }
 
 TEST(DamageText, IsOneLineWhateverKeysAndNamesHold) {

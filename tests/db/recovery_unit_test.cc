@@ -160,11 +160,7 @@ TEST_F(RecoveryTest, AMissingTableCostsOnlyItsOwnKeys) {
   auto opened = DB::Open(options, "db");
   ASSERT_OK(opened);
   db_ = std::move(*opened);
-  bool told = false;
-  for (const Event& event : listener->events) {
-    told |= event.kind == EventKind::kCorruption && event.file == gone;
-  }
-  EXPECT_TRUE(told) << "opening does not tell of " << gone;
+  EXPECT_TRUE(listener->Told(EventKind::kCorruption, gone)) << "opening does not tell of " << gone;
   std::string value;
   EXPECT_OK(db_->Get({}, "a", &value));
   EXPECT_OK(db_->Get({}, "m", &value));
