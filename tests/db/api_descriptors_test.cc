@@ -118,6 +118,8 @@ TEST_F(OutOfDescriptors, RotationsFlushesAndCompactionsGoOnOnceThereAreSomeAgain
       EXPECT_GT(refused, 0u);
     }
     life.Check();
+    // Full memtables refuse writes until a flush succeeds: tried now and then, or when asked for.
+    ASSERT_OK(life.db()->Flush());
     for (int i = 0; i < 20; ++i) ASSERT_OK(life.Write(Durability::kPower, 3000));
     ASSERT_OK(life.db()->Flush());
     ASSERT_OK(life.db()->CompactAll({}));
