@@ -23,6 +23,7 @@ class HeldFiles final : public ForwardingFileSystem {
   // Opens the file for good; kNotFound: it is not there. Ok, too, when a fair share of the
   // process's descriptors is used up: then it stays readable only as long as it is there.
   Status Hold(const std::string& path) {
+    if (held_.contains(path)) return Status::Ok();
     if (held_.size() >= base()->OpenFilesMax() / 4) {
       return base()->FileSize(path).status();  // whether it is there
     }

@@ -183,7 +183,10 @@ Result<bool> InventoryTaker::TryManifest(uint64_t number) {
     return false;
   }
   const ManifestState newest = NewestManifest();
-  const bool lost_tail = newest.number == number && newest.edits > scan->state.edits;
+  // Where the log follows an edit that is not there: a lost one, or one of another copy's manifest.
+  const bool follows = newest.number != number ||
+                       std::count(scan->chains.begin(), scan->chains.end(), newest.chain) != 0;
+  const bool lost_tail = !follows && newest.edits > scan->state.edits;
   for (const ManifestScan::Gap& gap : scan->gaps) AddDamage(file, gap.offset, gap.what);
   if (scan->tail.offset != 0 || lost_tail) {
     AddDamage(file, scan->tail.offset != 0 ? scan->tail.offset : 0,
@@ -191,7 +194,7 @@ Result<bool> InventoryTaker::TryManifest(uint64_t number) {
   }
   inventory_.manifest = number;
   inventory_.tables_are_certain = scan->header_ok && scan->gaps.empty() && scan->tail.offset == 0 &&
-                                  !lost_tail && number >= newest.number;
+                                  follows && number >= newest.number;
   AddUp(*scan);
   return true;
 }
@@ -327,6 +330,7 @@ void InventoryTaker::FollowChain() {
 // of it counts.
 bool InventoryTaker::Precedes(Inventory::Segment* older, const Inventory::Segment& newer) {
   older->limits.last_position = newer.survey->first_position() - 1;
+  older->limits.position_max = *older->limits.last_position;
   if (!newer.survey->has_header()) return true;
   const SegmentHeader& header = newer.survey->probe().header();
   if (header.predecessor < older->number) return false;

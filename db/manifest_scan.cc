@@ -62,7 +62,7 @@ class ManifestScanner {
           {at, at + frame->size(), std::string(WithWriter(edit.status(), writer_).message())});
     }
     scan_.state.chain = frame->chain;
-    read_.push_back(frame->chain);
+    scan_.chains.push_back(frame->chain);
     next_ = at + frame->size();
     return true;
   }
@@ -70,7 +70,7 @@ class ManifestScanner {
   // Where reading goes on behind bad bytes; the file's end: nowhere.
   uint64_t PassGap(uint64_t at) {
     const std::optional<size_t> found =
-        ManifestFrameSearch(file_.substr(at), scan_.state, read_).Find();
+        ManifestFrameSearch(file_.substr(at), scan_.state, scan_.chains).Find();
     if (!found || *found >= file_.size() - at) {
       scan_.tail = {at, file_.size(), "an edit does not match the checksum chain"};
       return file_.size();
@@ -82,8 +82,7 @@ class ManifestScanner {
 
   const std::string_view file_;
   ManifestScan scan_;
-  uint32_t writer_ = 0;         // of the header, for messages
-  std::vector<uint64_t> read_;  // the chains of the good frames
+  uint32_t writer_ = 0;  // of the header, for messages
   bool first_on_trust_ = false;
   bool trust_next_ = false;
   uint64_t next_ = 0;

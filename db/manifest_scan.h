@@ -22,8 +22,9 @@ struct ManifestScan {
   std::vector<Gap> gaps;    // edits are lost there; good ones follow
   // What follows the last good edit: a torn append, or the last edits lost. `offset` 0: nothing.
   Gap tail;
-  ManifestState state;     // after the last good edit; edits counted without the lost ones
-  bool header_ok = false;  // otherwise the first edit is taken on trust
+  ManifestState state;           // after the last good edit; edits counted without the lost ones
+  std::vector<uint64_t> chains;  // the checksum chain after each good frame
+  bool header_ok = false;        // otherwise the first edit is taken on trust
 };
 
 // kNotFound: there is no such file. kNotSupported: a newer format. Else only what the file system

@@ -157,9 +157,14 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
   bool there = newest.edits >= 1 && newest.edits <= tree.states.size() &&
                tree.states[newest.edits - 1] == newest;
   if (there) return Status::Ok();
-  return Status::Corruption(file + ":0: the log follows edit " + std::to_string(newest.edits) +
-                            " of this manifest, which holds " + std::to_string(tree.states.size()) +
-                            ": its tail is lost");
+  const std::string follows = file + ":0: the log follows edit " + std::to_string(newest.edits);
+  const std::string held = std::to_string(tree.states.size());
+  if (newest.edits > tree.states.size()) {
+    return Status::Corruption(follows + " of this manifest, which holds " + held +
+                              ": its tail is lost");
+  }
+  return Status::Corruption(follows + " of another manifest of this number; this one holds " +
+                            held + ": log and manifest are of different copies of the database");
 }
 
 namespace {

@@ -25,9 +25,9 @@ namespace logwood {
 namespace {
 
 constexpr char kSpillDirectory[] = "salvage.tmp";
-// How often a directory is looked at whose writer adds or removes files meanwhile; time between
-// looks, twice as much each time.
-constexpr int kSalvageLooks = 7;
+// How often a directory is looked at whose writer removes files meanwhile; time between looks,
+// twice as much each time.
+constexpr int kSalvageLooks = 8;
 constexpr uint64_t kFirstLookPauseMicros = 5'000;
 
 // One salvage, step by step. Each step's result is a member the next one uses.
@@ -53,7 +53,7 @@ class Salvager {
   Status LockSource();
   Status Look();
   Status LookBesideWriter();
-  Status LookAndHold(bool* stood_still);
+  Result<std::set<std::string>> LookAndHold();
   void TellInventory();
   std::string WhatNoFileHas() const;
   Status Survey();
@@ -119,39 +119,51 @@ Status Salvager::Look() {
   return Status::Ok();
 }
 
-// What goes while it is looked at would seem lost, so it is looked at again; in the end what is
-// there then is taken.
+// What goes while it is looked at would seem lost, so it is looked at again. What a later look
+// names again, and does not find again, is missing: what the writer removed nothing names any more.
 Status Salvager::LookBesideWriter() {
   const std::unique_ptr<Executor> clock = NewThreadPool(1);
   uint64_t pause = kFirstLookPauseMicros;
-  for (int look = 1;; ++look, pause *= 2) {
-    bool stood_still = false;
-    RETURN_IF_ERROR(LookAndHold(&stood_still));
-    if (stood_still || look == kSalvageLooks) return Status::Ok();
-    clock->SleepMicros(pause);
+  std::set<std::string> missing_before;
+  for (int look = 1; look <= kSalvageLooks; ++look, pause *= 2) {
+    ASSIGN_OR_RETURN(std::set<std::string> missing, LookAndHold());
+    if (std::includes(missing_before.begin(), missing_before.end(), missing.begin(),
+                      missing.end())) {
+      return Status::Ok();
+    }
+    missing_before = std::move(missing);
+    if (look < kSalvageLooks) clock->SleepMicros(pause);
   }
+  return Status::Busy(options_.source +
+                      ": a writer removes files while they are looked at; try again");
 }
 
-// Whatever the writer removes from now on stays readable, for both readings.
-Status Salvager::LookAndHold(bool* stood_still) {
+// Whatever the writer removes from now on stays readable, for both readings. Returns what was named
+// and not there.
+Result<std::set<std::string>> Salvager::LookAndHold() {
   inventory_ = Inventory();  // its segments read through the files held before
   held_ = std::make_unique<HeldFiles>(fs_);
   options_.fs = held_.get();
-  const auto hold = [this](const std::string& name) {
-    return held_->HoldIfThere(JoinPath(options_.source, name)).status();
+  std::set<std::string> missing;
+  const auto hold = [&](const std::string& name) -> Status {
+    ASSIGN_OR_RETURN(const bool is_there, held_->HoldIfThere(JoinPath(options_.source, name)));
+    if (!is_there) missing.insert(name);
+    return Status::Ok();
   };
   ASSIGN_OR_RETURN(const DirectoryListing before, ListDirectory(fs_, options_.source));
   for (uint64_t number : before.logs) RETURN_IF_ERROR(hold(LogFileName(number)));
+  missing.clear();  // whether those count, the inventory says
   RETURN_IF_ERROR(Look());
+  for (const Inventory::Segment& segment : inventory_.segments) {
+    RETURN_IF_ERROR(hold(LogFileName(segment.number)));
+  }
   for (const auto& [level, meta] : inventory_.tables) {
     RETURN_IF_ERROR(hold(TableFileName(meta.number)));
   }
   for (uint64_t number : inventory_.unknown_tables) {
     RETURN_IF_ERROR(hold(TableFileName(number)));
   }
-  ASSIGN_OR_RETURN(const DirectoryListing after, ListDirectory(fs_, options_.source));
-  *stood_still = before == after;
-  return Status::Ok();
+  return missing;
 }
 
 // Of ROOT and manifest. Where it is not certain which tables count, any key may be stale or

@@ -29,6 +29,7 @@ Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(
     LeaveOutReadable(&loss);
     report(loss);
   }
+  for (const SalvageLoss& loss : other_histories_) report(loss);
   if (lost_end_) report(*lost_end_);
   losses_.clear();
   return Status::Ok();
@@ -49,6 +50,9 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                            survey.catalogue());
   }
   for (const SegmentFlaw& flaw : survey.head_flaws()) AddFlaw(segment, flaw);
+  if (survey.has_header()) {
+    CheckHistory(segment, survey.first_position() - 1, survey.probe().header().history_hash);
+  }
   ASSIGN_OR_RETURN(const SegmentSurvey::Summary summary,
                    survey.Read(
                        segment.limits,
@@ -58,6 +62,7 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                          Status operations = CheckOperations(record.operations);
                          if (operations.Is(StatusCode::kNotSupported)) return operations;
                          ++commits_;
+                         CheckHistory(segment, record.position, record.history_hash);
                          readable_.Add(record.position, record.position);
                          record_bytes_max_ =
                              std::max<uint64_t>(record_bytes_max_, record.operations.size());
@@ -67,6 +72,24 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                        [&](const SegmentFlaw& flaw) { AddFlaw(segment, flaw); }));
   durable_ = std::max(durable_, summary.durable);
   return Status::Ok();
+}
+
+// Files of two copies of one database, which went different ways, fit together in all but this.
+void SalvageLog::CheckHistory(const Inventory::Segment& segment, LogPos position, uint64_t hash) {
+  const TablesState& tables = inventory_.tree.tables;
+  const bool fits_log = position != followed_to_ || hash == followed_hash_;
+  const bool fits_tables = position != tables.position || hash == tables.history_hash;
+  followed_to_ = position;
+  followed_hash_ = hash;
+  if (fits_log && fits_tables) return;
+  SalvageLoss loss;
+  loss.damage.file = LogFileName(segment.number);
+  loss.damage.what = "up to position " + std::to_string(position) +
+                     " it continues another history than " +
+                     (fits_log ? "the tables have" : "the segment before it ends with") +
+                     ": they are of different copies of the database";
+  loss.damage.first_position = position + 1;
+  other_histories_.push_back(std::move(loss));
 }
 
 void SalvageLog::AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw) {

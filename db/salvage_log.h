@@ -59,6 +59,7 @@ class SalvageLog {
   Status SurveySegment(const Inventory::Segment& segment, SalvageCatalogue* catalogue);
   void AddFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   static SalvageLoss LossOf(const Inventory::Segment& segment, const SegmentFlaw& flaw);
+  void CheckHistory(const Inventory::Segment& segment, LogPos position, uint64_t hash);
   void AddMissing();
   void AddMissing(LogPos first, LogPos last);
   Status FindLostEnd();
@@ -89,6 +90,10 @@ class SalvageLog {
   std::vector<TableMeta> spilled_;
   uint64_t next_number_ = 1;
   LogPos taken_ = 0;
+  std::vector<SalvageLoss> other_histories_;
+  // What CheckHistory saw last.
+  LogPos followed_to_ = 0;
+  uint64_t followed_hash_ = 0;
 };
 
 }  // namespace logwood

@@ -227,7 +227,7 @@ ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened) {
     return ExitCode::kProblem;
   }
   if (!keyspace.ok()) {
-    return FailAt(target, "cannot open keyspace " + Encode(TextFormat::kAuto, name),
+    return FailAt(target, "cannot open keyspace \"" + Encode(TextFormat::kAuto, name) + "\"",
                   keyspace.status());
   }
   opened->keyspace = *keyspace;

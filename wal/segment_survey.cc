@@ -54,7 +54,9 @@ class RecordSurvey {
       if (!found) break;
       if (BelongsToNext(record)) {
         summary_.last_position = next_position_ - 1;
-        if (next_position_ <= *limits_.last_position) Gap(at, found_at, record);
+        if (limits_.last_position && next_position_ <= *limits_.last_position) {
+          Gap(at, found_at, record);
+        }
         return summary_;
       }
       if (found_at != at || record.position != next_position_) Gap(at, found_at, record);
@@ -68,7 +70,7 @@ class RecordSurvey {
  private:
   bool BelongsToNext(const CommitRecord& record) const {
     const bool is_trailer = (record.flags & kFlagTrailer) != 0;
-    return limits_.last_position && record.position > *limits_.last_position + (is_trailer ? 1 : 0);
+    return record.position - (is_trailer ? 1 : 0) > limits_.last_possible();
   }
 
   // What lies between the last good frame and this one.
@@ -80,10 +82,7 @@ class RecordSurvey {
     flaw.offset = at;
     flaw.end = found_at;
     flaw.first_position = next_position_;
-    flaw.last_position = record.position - 1;
-    if (limits_.last_position) {
-      flaw.last_position = std::min(flaw.last_position, *limits_.last_position);
-    }
+    flaw.last_position = std::min(record.position - 1, limits_.last_possible());
     flaw.what = found_at == at ? "position " + std::to_string(record.position) + ", expected " +
                                      std::to_string(next_position_)
                                : std::to_string(found_at - at) + " bytes are no records";
@@ -140,7 +139,7 @@ class RecordSurvey {
                                 : std::to_string(data_end - at) + " bytes are no records";
     if (!all_there) {
       flaw.first_position = next_position_;
-      flaw.last_position = limits_.last_position.value_or(kPositionMax);
+      flaw.last_position = limits_.last_possible();
     }
     flaw_(flaw);
   }
@@ -263,7 +262,7 @@ Result<SegmentSurvey::Summary> SegmentSurvey::Read(
           .end = probe_.file_bytes,
           .what = "the file went away while it was looked at",
           .first_position = first_position(),
-          .last_position = limits.last_position.value_or(kPositionMax)});
+          .last_position = limits.last_possible()});
     return Summary{.last_position = first_position() - 1};
   }
   RETURN_IF_ERROR(file.status());

@@ -67,6 +67,9 @@ class SegmentSurvey {
     bool is_bounded() const { return length_max != kNoLength; }
     // Its last commit, where a successor or a clean close says it.
     std::optional<LogPos> last_position;
+    // Where nobody says it: no commit behind this one can be of the same log.
+    LogPos position_max = kPositionMax;
+    LogPos last_possible() const { return last_position.value_or(position_max); }
   };
   struct Summary {
     LogPos last_position = 0;  // of the last good record; first_position() - 1: none

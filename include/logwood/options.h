@@ -56,6 +56,9 @@ struct LOGWOOD_EXPORT Options {
   bool error_if_exists = false;
 
   // Everything the database holds in memory: memtables, block cache, filters, indexes, compaction.
+  // Beside it: names of keyspaces and owners of snapshots. A merge holds at least a block of each
+  // table that it reads, and a block holds a record: while records are merged that are large
+  // against the budget (a 200th of it and more), it takes about two records a table beyond it.
   uint64_t memory_budget_bytes = 256ULL << 20;
   // What a write with Durability::kDefault means. kDefault here: as stored with the database, for a
   // new one kProcess.

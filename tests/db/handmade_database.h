@@ -117,6 +117,7 @@ class HandmadeDatabase {
     header.instance_id = instance;
     header.epoch = 1;
     header.first_position = last_position_ + 1;
+    header.history_hash = history_hash;
     header.durable = std::min(durable_, last_position_);
     header.catalogue = catalogue;
     header.catalogue_position = catalogue_position;
@@ -140,6 +141,7 @@ class HandmadeDatabase {
     Record& placed = records[last_position_];
     placed = {log_->header().number, log_->length(), 0};
     log_->Add(&record);
+    history_hash = record.history_hash;
     ASSERT_OK(log_->Store());
     placed.end = log_->length();
   }
@@ -166,7 +168,8 @@ class HandmadeDatabase {
   }
 
   std::map<LogPos, Record> records;
-  std::string catalogue;  // of the segments begun from now on
+  uint64_t history_hash = 0;  // after the last commit; the next segment begins with it
+  std::string catalogue;      // of the segments begun from now on
   LogPos catalogue_position = 0;
 
  private:

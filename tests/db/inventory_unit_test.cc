@@ -143,6 +143,22 @@ TEST_F(InventoryTest, AManifestThatLacksWhatTheLogFollowsLeavesTheTablesUncertai
   ExpectDamages({"000002.manifest:0"});
 }
 
+TEST_F(InventoryTest, AManifestOfAnotherCopyOfTheDatabaseLeavesTheTablesUncertain) {
+  HandmadeDatabase copy;
+  Edit edit = HandmadeDatabase::FirstEdit();
+  edit.added = {{0, copy.AddTable(10, {{"a", 2, "x"}, {"c", 3, "y"}})}};
+  copy.BeginManifest(2, edit);
+  Edit durable;
+  for (durable.durable = 1; durable.durable < 4; ++*durable.durable) copy.Append(durable);
+  db_.Replace(ManifestFileName(2), copy.Bytes(ManifestFileName(2)));
+  Take();
+  EXPECT_FALSE(found_.certain);
+  EXPECT_FALSE(found_.tables_are_certain);
+  ExpectDamages({"000002.manifest:0"});
+  EXPECT_NE(found_.damages[0].what.find("different copies"), std::string::npos)
+      << found_.damages[0].what;
+}
+
 TEST_F(InventoryTest, ADamagedEditIsPassedOverAndTheTablesItBroughtAreUnknownOnes) {
   const uint64_t begin = db_.manifest().bytes();
   Edit brings, takes, last;
@@ -226,6 +242,7 @@ TEST_F(InventoryTest, AMissingSegmentIsDamageWithTheCommitsItHeld) {
   EXPECT_EQ(found_.damages[0].first_position, 7u);
   EXPECT_EQ(found_.damages[0].last_position, 9u);
   EXPECT_FALSE(found_.segments[0].limits.last_position.has_value()) << "who followed it is gone";
+  EXPECT_EQ(found_.segments[0].limits.position_max, 9u) << "10 is of segment 5";
 }
 
 TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {

@@ -265,6 +265,29 @@ TEST_F(SalvageLogTest, ASecondCopyOfASegmentIsTakenOnce) {
   EXPECT_EQ(Collected().size(), 8u);
 }
 
+// Files of two copies of a database that went different ways fit together in all else.
+TEST_F(SalvageLogTest, ASegmentThatContinuesAnotherHistoryThanTheOneBeforeItIsTold) {
+  db_.history_hash ^= 1;
+  db_.BeginSegment(5);
+  db_.Put("9");
+  db_.CloseLog();
+  for (const uint64_t number : {3, 4, 5}) Take(number);
+  EXPECT_EQ(Survey(), Shown{"lost 000005.log 9-0"});
+  EXPECT_NE(losses_[0].damage.what.find("the segment before it ends with"), std::string::npos);
+}
+
+TEST_F(SalvageLogTest, ALogOfAnotherHistoryThanTheTablesIsTold) {
+  db_.BeginSegment(5);
+  db_.Put("9");
+  db_.CloseLog();
+  for (const uint64_t number : {3, 4, 5}) Take(number);
+  inventory_.tree.tables = {9, 0, db_.history_hash};
+  EXPECT_EQ(Survey(/*in_tables=*/9), Shown{});
+  inventory_.tree.tables.history_hash ^= 1;
+  EXPECT_EQ(Survey(/*in_tables=*/9), Shown{"lost 000005.log 10-0"});
+  EXPECT_NE(losses_[0].damage.what.find("the tables have"), std::string::npos);
+}
+
 TEST_F(SalvageLogTest, AWholeRecordThatIsNoBatchIsALossOfItsOwn) {
   db_.BeginSegment(5);
   db_.Commit("\x01");

@@ -189,6 +189,40 @@ TEST_F(SalvageReadingsTest, WhereAWriterRemovesFilesBeforeTheyAreHeldTheDirector
   EXPECT_EQ(Saved().size(), static_cast<size_t>(kReadingKeys));
 }
 
+TEST_F(SalvageReadingsTest, AWriterThatNeverStopsRemovingFilesIsNoLossButBusy) {
+  Open();
+  PutAll("older");
+  ASSERT_OK(db_->Flush());
+  FaultyFileSystem files(fs_.get());
+  files.SetFault([&](FileOp op, const std::string& path) {
+    if (op == FileOp::kOpen && path.ends_with(".table")) {
+      PutAll("newer");
+      EXPECT_OK(db_->Flush());
+      EXPECT_OK(db_->CompactAll({.force_last_level = true}));
+    }
+    return Status::Ok();
+  });
+  salvage_.fs = &files;
+  salvage_.ignore_writer = true;
+  EXPECT_STATUS(kBusy, Salvage(salvage_).status());
+  EXPECT_TRUE(losses_.empty());
+}
+
+TEST_F(SalvageReadingsTest, ATableThatIsMissingBesideAWriterIsALoss) {
+  Open();
+  PutAll("of a table");
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK_AND_ASSIGN(const auto names, fs_->List("db"));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".table")) continue;
+    ASSERT_OK(fs_->Remove("db/" + name));
+  }
+  salvage_.ignore_writer = true;
+  SalvageIt();
+  EXPECT_EQ(losses_.size(), 1u);
+  ExpectEachKeyIsThereOrExcused();
+}
+
 TEST_F(SalvageReadingsTest, SegmentsThatCouldNotBeHeldAndAreGoneAreLost) {
   Open();
   PutAll("of the log");

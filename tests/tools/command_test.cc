@@ -97,7 +97,7 @@ TEST(LogwoodCommand, WrongUsageIsStatusTwoAndSaysWhereHelpIs) {
        {"", "bogus", "put", "put db", "put db key", "put db key value more", "get db",
         "scan db --limit many", "put db k v --durability lasting", "get db key --format rot13",
         "get db 'bad\\escape'", "put db k v --memory much", "keyspaces db rename a",
-        "keyspaces db create", "salvage db", "load db --batch-records 0",
+        "keyspaces db create", "salvage db", "load db --batch-records 0", "load db --batch-bytes 0",
         "stats db --json --prometheus"}) {
     const Ran ran = runner.Run(arguments);
     EXPECT_EQ(ran.status, 2) << arguments << ": " << ran.err;

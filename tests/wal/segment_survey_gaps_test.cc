@@ -111,6 +111,20 @@ TEST_F(SegmentSurveyGapsTest, WhatFollowsTheLastPositionBelongsToTheNextSegment)
   }
 }
 
+// As where the segment that followed is gone, and one behind that says where it begins.
+TEST_F(SegmentSurveyGapsTest, BehindTheLastPositionThatCanBeItsOwnNothingIsRead) {
+  SegmentSurvey::Limits up_to_five;
+  up_to_five.position_max = 5;
+  ASSERT_OK(Survey(up_to_five));
+  ExpectPositions({1, 2, 3, 4, 5});
+  EXPECT_TRUE(flaws_.empty());
+  DamageRecord(5);
+  ASSERT_OK(Survey(up_to_five));
+  ExpectPositions({1, 2, 3, 4});
+  EXPECT_TRUE(flaws_.empty()) << "nobody says that the fifth is of this log";
+  EXPECT_EQ(summary_.last_position, 4u);
+}
+
 TEST_F(SegmentSurveyGapsTest, WhereNobodySaysTheLastPositionOnlyBytesThatAreThereAreMissed) {
   const Placed& last = log_.records()[7];
   Cut(log_.fs(), LogPath(5), last.begin);
