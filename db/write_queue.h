@@ -38,8 +38,7 @@ struct PendingWrite {
   enum class State : uint8_t { kWaiting, kLeads, kDone };
   std::atomic<State> state_{State::kWaiting};
   PendingWrite* next_ = nullptr;
-  bool sleeping_ = false;  // guarded by the queue's mutex
-  CondVar wake_;
+  CondVar* wake_ = nullptr;  // while it sleeps; guarded by the queue's mutex
 };
 
 class WriteQueue {
@@ -48,16 +47,17 @@ class WriteQueue {
   using CommitGroup = std::function<void(const std::vector<PendingWrite*>&)>;
   explicit WriteQueue(CommitGroup commit) : commit_(std::move(commit)) {}
 
-  // Returns when `write` was committed or refused; see its status.
-  void Run(PendingWrite* write);
+  // Returns when `write` was committed or refused; see its status. An exception (there is no
+  // memory) ends the program here: half of a commit must not be seen, and who waits for a leader
+  // that is gone would wait for ever (invariant 28).
+  void Run(PendingWrite* write) noexcept;
   // Runs `action` as a leader would, with no group in flight.
   void RunAlone(const std::function<void()>& action) noexcept;
 
  private:
-  void Join(PendingWrite* write);  // returns when it leads or is done
-  // An exception (there is no memory) ends the program here: half of a commit must not be seen, and
-  // who waits for a leader that is gone would wait for ever (invariant 28).
-  void Lead(PendingWrite* leader) noexcept;
+  // Returns when it leads (true) or is done; lets go of the mutex meanwhile.
+  bool Join(PendingWrite* write) REQUIRES(mutex_);
+  void Gather() REQUIRES(mutex_);
   void FinishGroup(size_t size) REQUIRES(mutex_);
 
   const CommitGroup commit_;

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "logwood/file_system.h"
+#include "util/internal_key.h"
 #include "wal/damage_scan.h"
 #include "wal/segment_probe.h"
 
