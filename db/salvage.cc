@@ -119,51 +119,57 @@ Status Salvager::Look() {
   return Status::Ok();
 }
 
-// What goes while it is looked at would seem lost, so it is looked at again. What a later look
-// names again, and does not find again, is missing: what the writer removed nothing names any more.
+// What goes or comes while it is looked at would seem lost or unknown, so it is looked at again.
+// What a later look doubts again is so: what the writer removed nothing names any more.
 Status Salvager::LookBesideWriter() {
   const std::unique_ptr<Executor> clock = NewThreadPool(1);
   uint64_t pause = kFirstLookPauseMicros;
-  std::set<std::string> missing_before;
+  std::set<std::string> before;
   for (int look = 1; look <= kSalvageLooks; ++look, pause *= 2) {
-    ASSIGN_OR_RETURN(std::set<std::string> missing, LookAndHold());
-    if (std::includes(missing_before.begin(), missing_before.end(), missing.begin(),
-                      missing.end())) {
+    ASSIGN_OR_RETURN(std::set<std::string> doubts, LookAndHold());
+    if (std::includes(before.begin(), before.end(), doubts.begin(), doubts.end())) {
       return Status::Ok();
     }
-    missing_before = std::move(missing);
+    before = std::move(doubts);
     if (look < kSalvageLooks) clock->SleepMicros(pause);
   }
   return Status::Busy(options_.source +
                       ": a writer removes files while they are looked at; try again");
 }
 
-// Whatever the writer removes from now on stays readable, for both readings. Returns what was named
-// and not there.
+// Whatever the writer removes from now on stays readable, for both readings. Returns the files that
+// a writer's work between the parts of one look could explain: named and not there, or there and
+// not named.
 Result<std::set<std::string>> Salvager::LookAndHold() {
   inventory_ = Inventory();  // its segments read through the files held before
   held_ = std::make_unique<HeldFiles>(fs_);
   options_.fs = held_.get();
-  std::set<std::string> missing;
+  std::set<std::string> doubts;
   const auto hold = [&](const std::string& name) -> Status {
     ASSIGN_OR_RETURN(const bool is_there, held_->HoldIfThere(JoinPath(options_.source, name)));
-    if (!is_there) missing.insert(name);
+    if (!is_there) doubts.insert(name);
     return Status::Ok();
   };
   ASSIGN_OR_RETURN(const DirectoryListing before, ListDirectory(fs_, options_.source));
   for (uint64_t number : before.logs) RETURN_IF_ERROR(hold(LogFileName(number)));
-  missing.clear();  // whether those count, the inventory says
+  doubts.clear();  // whether those count, the inventory says
   RETURN_IF_ERROR(Look());
+  if (!inventory_.certain) doubts.insert(ManifestFileName(inventory_.manifest));
   for (const Inventory::Segment& segment : inventory_.segments) {
     RETURN_IF_ERROR(hold(LogFileName(segment.number)));
   }
+  const std::vector<uint64_t>& listed = inventory_.listing.tables;
   for (const auto& [level, meta] : inventory_.tables) {
     RETURN_IF_ERROR(hold(TableFileName(meta.number)));
+    if (!std::binary_search(listed.begin(), listed.end(), meta.number)) {
+      doubts.insert(TableFileName(meta.number));
+    }
   }
   for (uint64_t number : inventory_.unknown_tables) {
     RETURN_IF_ERROR(hold(TableFileName(number)));
+    doubts.insert(TableFileName(number));
   }
-  return missing;
+  return doubts;
 }
 
 // Of ROOT and manifest. Where it is not certain which tables count, any key may be stale or

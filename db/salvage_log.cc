@@ -1,6 +1,7 @@
 #include "db/salvage_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "compaction/table_sink.h"
 #include "db/file_names.h"
@@ -50,7 +51,12 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                            survey.catalogue());
   }
   for (const SegmentFlaw& flaw : survey.head_flaws()) AddFlaw(segment, flaw);
-  if (survey.has_header()) {
+  // Where the one that followed it is gone, nobody knows how much of it counts: behind that may lie
+  // what a recovery discarded.
+  const bool extent_is_known =
+      segment.limits.last_position || segment.number == inventory_.segments.back().number;
+  if (!extent_is_known) followed_to_ = followed_hash_ = 0;
+  if (extent_is_known && survey.has_header()) {
     CheckHistory(segment, survey.first_position() - 1, survey.probe().header().history_hash);
   }
   ASSIGN_OR_RETURN(const SegmentSurvey::Summary summary,
@@ -62,7 +68,9 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                          Status operations = CheckOperations(record.operations);
                          if (operations.Is(StatusCode::kNotSupported)) return operations;
                          ++commits_;
-                         CheckHistory(segment, record.position, record.history_hash);
+                         if (extent_is_known) {
+                           CheckHistory(segment, record.position, record.history_hash);
+                         }
                          readable_.Add(record.position, record.position);
                          record_bytes_max_ =
                              std::max<uint64_t>(record_bytes_max_, record.operations.size());
@@ -81,7 +89,7 @@ void SalvageLog::CheckHistory(const Inventory::Segment& segment, LogPos position
   const bool fits_tables = position != tables.position || hash == tables.history_hash;
   followed_to_ = position;
   followed_hash_ = hash;
-  if (fits_log && fits_tables) return;
+  if (fits_log && (fits_tables || std::exchange(tables_are_told_, true))) return;
   SalvageLoss loss;
   loss.damage.file = LogFileName(segment.number);
   loss.damage.what = "up to position " + std::to_string(position) +

@@ -91,6 +91,7 @@ class SalvageLog {
   uint64_t next_number_ = 1;
   LogPos taken_ = 0;
   std::vector<SalvageLoss> other_histories_;
+  bool tables_are_told_ = false;  // that the log does not fit them
   // What CheckHistory saw last.
   LogPos followed_to_ = 0;
   uint64_t followed_hash_ = 0;

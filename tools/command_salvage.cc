@@ -84,7 +84,7 @@ ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bo
     return FailWithoutDatabase(arguments.target, "salvage");
   }
   std::string advice;
-  if (IsInUse(status)) {
+  if (IsInUse(status) && !arguments.target.ignore_writer) {
     advice =
         "another process has it open for writing; end it first, or copy what it has on disk "
         "with --ignore-writer";

@@ -139,7 +139,7 @@ class RecordSurvey {
                                 : std::to_string(data_end - at) + " bytes are no records";
     if (!all_there) {
       flaw.first_position = next_position_;
-      flaw.last_position = limits_.last_possible();
+      flaw.last_position = limits_.last_position.value_or(kPositionMax);
     }
     flaw_(flaw);
   }
@@ -262,7 +262,7 @@ Result<SegmentSurvey::Summary> SegmentSurvey::Read(
           .end = probe_.file_bytes,
           .what = "the file went away while it was looked at",
           .first_position = first_position(),
-          .last_position = limits.last_possible()});
+          .last_position = limits.last_position.value_or(kPositionMax)});
     return Summary{.last_position = first_position() - 1};
   }
   RETURN_IF_ERROR(file.status());

@@ -2,9 +2,11 @@
 // lie.
 #include "db/inventory.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
+#include "db/directory_check.h"
 #include "tests/db/handmade_database.h"
 #include "util/faulty_file_system.h"
 #include "util/file_header.h"
@@ -259,6 +261,36 @@ TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {
   Take();
   ExpectDamages({});
   ExpectNotes({});
+}
+
+// Both are in tables and were removed, and a crash brought the older one alone back, with what a
+// recovery had discarded of it.
+TEST_F(InventoryTest, ATornEndBeforeASegmentThatIsGoneIsNoDamage) {
+  std::string torn = db_.Bytes(LogFileName(3));
+  torn.replace(length_of_3_, 14, "half a record.");
+  db_.BeginSegment(5);
+  db_.Put("k");
+  db_.MarkDurable();
+  Edit edit;
+  edit.tables = TablesState{9, 0, 0};
+  edit.first_segment = 5;
+  edit.durable = 10;
+  edit.durable_segment = 5;
+  db_.Append(edit);
+  db_.CloseLog();
+  db_.Replace(LogFileName(3), torn);
+  db_.Remove(LogFileName(4));
+  DirectoryCheckOptions options;
+  options.fs = db_.fs();
+  options.path = "db";
+  std::vector<Damage> damages, notes;
+  options.damage = [&](const Damage& damage) { damages.push_back(damage); };
+  options.note = [&](const Damage& note) { notes.push_back(note); };
+  ASSERT_OK(CheckDirectory(options));
+  EXPECT_EQ(Places(damages), std::vector<std::string>{});
+  const auto told = Places(notes);
+  EXPECT_EQ(
+      std::count(told.begin(), told.end(), LogFileName(3) + ":" + std::to_string(length_of_3_)), 1);
 }
 
 TEST_F(InventoryTest, ABlankNewestSegmentIsANoteUnlessItWasDurable) {

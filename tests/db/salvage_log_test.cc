@@ -276,6 +276,21 @@ TEST_F(SalvageLogTest, ASegmentThatContinuesAnotherHistoryThanTheOneBeforeItIsTo
   EXPECT_NE(losses_[0].damage.what.find("the segment before it ends with"), std::string::npos);
 }
 
+// A crash may bring back a removed segment alone, with all that a recovery discarded of it.
+TEST_F(SalvageLogTest, WhatNobodySaysTheEndOfIsHeldAgainstNothing) {
+  db_.history_hash ^= 1;
+  db_.BeginSegment(6);
+  db_.Put("9");
+  db_.CloseLog();
+  for (const uint64_t number : {3, 4, 6}) Take(number);
+  inventory_.segments[1].limits = {};
+  inventory_.segments[1].limits.position_max = 8;
+  inventory_.tree.tables = {8, 0, db_.history_hash ^ 1};
+  EXPECT_EQ(Survey(/*in_tables=*/8), Shown{"lost 000006.log 9-0"}) << "as its header says";
+  inventory_.tree.tables = {7, 0, 1};
+  EXPECT_EQ(Survey(/*in_tables=*/7), Shown{});
+}
+
 TEST_F(SalvageLogTest, ALogOfAnotherHistoryThanTheTablesIsTold) {
   db_.BeginSegment(5);
   db_.Put("9");
