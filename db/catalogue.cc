@@ -4,6 +4,8 @@
 
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/escape.h"
+#include "util/status_macros.h"
 
 namespace logwood {
 
@@ -26,6 +28,20 @@ std::string NumberValue(uint32_t number) {
   return value;
 }
 
+// The inverses; 0, which no keyspace has: not such bytes.
+uint32_t NumberOf(std::string_view value) {
+  Decoder in(value);
+  const uint32_t number = in.Varint32();
+  return in.ok() && in.remaining() == 0 ? number : 0;
+}
+
+uint32_t DroppedNumber(std::string_view rest) {
+  if (rest.size() != 4) return 0;
+  uint32_t number = 0;
+  for (char c : rest) number = number << 8 | static_cast<unsigned char>(c);
+  return number;
+}
+
 }  // namespace
 
 Catalogue::Catalogue()
@@ -43,40 +59,49 @@ void Catalogue::SetLive(uint32_t number, bool live) {
   word.store(live ? before | bit : before & ~bit, std::memory_order_release);
 }
 
-void Catalogue::ApplyOne(EntryKind kind, std::string_view key, std::string_view value,
-                         LogPos position) {
-  if (key.empty()) return;
-  std::string_view rest = key.substr(1);
+Status Catalogue::ApplyRow(EntryKind kind, std::string_view key, std::string_view value,
+                           LogPos position) {
+  const auto what = [&](const char* problem) {
+    return "list of keyspaces: row " + Escape(key) + " of position " + std::to_string(position) +
+           problem;
+  };
   position_ = std::max(position_, position);
-  if (key[0] == kNamePrefix && kind == EntryKind::kDelete) {
+  const char row = key.empty() ? '\0' : key[0];
+  const bool known = row == kNamePrefix || (row == kDropPrefix && kind == EntryKind::kPut);
+  if (!known) return Status::NotSupported(what(" is of a kind that is unknown"));
+  const std::string_view rest = key.substr(1);
+  if (kind == EntryKind::kDelete) {
     names_.erase(std::string(rest));
-  } else if (key[0] == kNamePrefix && kind == EntryKind::kPut) {
-    Decoder in(value);
-    uint32_t number = in.Varint32();
-    if (!in.ok() || number >= kKeyspacesMax) return;
-    names_[std::string(rest)] = KeyspaceInfo{std::string(rest), Keyspace(number, owner_), position};
-    next_number_ = std::max(next_number_, number + 1);
-    SetLive(number, true);
-  } else if (key[0] == kDropPrefix && kind == EntryKind::kPut && rest.size() == 4) {
-    uint32_t number = 0;
-    for (char c : rest) number = number << 8 | static_cast<unsigned char>(c);
-    if (number >= kKeyspacesMax) return;
-    dropped_[number] = {position, std::string(value)};
-    next_number_ = std::max(next_number_, number + 1);
-    SetLive(number, false);
+    return Status::Ok();
   }
+  const uint32_t number = row == kNamePrefix ? NumberOf(value) : DroppedNumber(rest);
+  if (number <= kDefaultKeyspace || number >= kKeyspacesMax) {
+    return Status::Corruption(what(" names no number that a keyspace can have"));
+  }
+  if (row == kNamePrefix) {
+    names_[std::string(rest)] = KeyspaceInfo{std::string(rest), Keyspace(number, owner_), position};
+  } else {
+    dropped_[number] = {position, std::string(value)};
+  }
+  next_number_ = std::max(next_number_, number + 1);
+  SetLive(number, row == kNamePrefix);
+  return Status::Ok();
 }
 
-void Catalogue::Apply(std::string_view operations, LogPos position) {
+Status Catalogue::Apply(std::string_view operations, LogPos position) {
   MutexLock lock(mutex_);
   BatchReader reader(operations);
   BatchOperation operation;
+  Status first;
   while (reader.Next(&operation)) {
     uint32_t keyspace = 0;
     std::string_view key;
     SplitStoredKey(operation.stored_key, &keyspace, &key);  // the reader saw that it splits
-    if (keyspace == kCatalogueKeyspace) ApplyOne(operation.kind, key, operation.value, position);
+    if (keyspace != kCatalogueKeyspace) continue;
+    Status applied = ApplyRow(operation.kind, key, operation.value, position);
+    if (first.ok()) first = std::move(applied);
   }
+  return first.ok() ? reader.status() : first;
 }
 
 StoredRange Catalogue::Range() {
@@ -88,6 +113,7 @@ StoredRange Catalogue::Range() {
 Status Catalogue::Load(InternalIterator* tree, LogPos position) {
   const auto [begin, end] = Range();
   std::string last_key;
+  Status first;
   MutexLock lock(mutex_);
   for (tree->Seek(begin, SeekTrailer(kPositionMax)); tree->Valid() && tree->entry().key < end;
        tree->Next()) {
@@ -95,9 +121,12 @@ Status Catalogue::Load(InternalIterator* tree, LogPos position) {
     // The newest visible version of each key decides.
     if (entry.position() > position || entry.key == last_key) continue;
     last_key = entry.key;
-    ApplyOne(entry.kind(), entry.key.substr(begin.size()), entry.value, entry.position());
+    Status applied =
+        ApplyRow(entry.kind(), entry.key.substr(begin.size()), entry.value, entry.position());
+    if (first.ok()) first = std::move(applied);
   }
-  return tree->status();
+  RETURN_IF_ERROR(tree->status());
+  return first;
 }
 
 std::optional<KeyspaceInfo> Catalogue::Find(std::string_view name) const {

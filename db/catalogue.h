@@ -36,11 +36,13 @@ class Catalogue {
   }
   uint32_t owner() const { return owner_; }
 
-  // The operations of a committed batch; those outside of keyspace 0 are passed over.
-  void Apply(std::string_view operations, LogPos position);
+  // The operations of a committed batch; those outside of keyspace 0 are passed over. Rows that this
+  // build does not know are kNotSupported, those that cannot be right kCorruption, as are bytes that
+  // are no operations: the first is told, without file or writer, the others are applied.
+  Status Apply(std::string_view operations, LogPos position);
   // Where it lies in the tree.
   static StoredRange Range();
-  // Everything of keyspace 0 that `tree` shows at `position`.
+  // Everything of keyspace 0 that `tree` shows at `position`; the same of its rows.
   Status Load(InternalIterator* tree, LogPos position);
 
   std::optional<KeyspaceInfo> Find(std::string_view name) const;
@@ -66,7 +68,7 @@ class Catalogue {
   static std::string DropOperations(std::string_view name, uint32_t number);
 
  private:
-  void ApplyOne(EntryKind kind, std::string_view key, std::string_view value, LogPos position)
+  Status ApplyRow(EntryKind kind, std::string_view key, std::string_view value, LogPos position)
       REQUIRES(mutex_);
 
   void SetLive(uint32_t number, bool live) REQUIRES(mutex_);

@@ -2,7 +2,6 @@
 
 #include "db/damage.h"
 #include "db/file_names.h"
-#include "util/batch_codec.h"
 #include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/segment_reader.h"
@@ -12,12 +11,12 @@ namespace logwood {
 
 namespace {
 
-Status CheckOperationsAt(const SegmentReader& reader, const SegmentSummary& segment,
-                         uint64_t offset, std::string_view operations) {
-  Status checked = CheckOperations(operations);
-  if (checked.ok()) return checked;
+Status ApplyAt(const SegmentReader& reader, const SegmentSummary& segment, uint64_t offset,
+               std::string_view operations, LogPos position, Catalogue* catalogue) {
+  const Status applied = catalogue->Apply(operations, position);
+  if (applied.ok()) return applied;
   const std::string where = LogFileName(segment.number) + ":" + std::to_string(offset);
-  return WithWriter(checked.WithContext(where), reader.file_writer());
+  return WithWriter(applied.WithContext(where), reader.file_writer());
 }
 
 // The segment's records that change the catalogue, up to `last`. Fails where not all can be read.
@@ -38,8 +37,8 @@ Status ApplyRecords(SegmentReader* reader, const SegmentSummary& segment, LogPos
     }
     position = record.position;
     if ((record.flags & kFlagCatalogue) == 0) continue;
-    RETURN_IF_ERROR(CheckOperationsAt(*reader, segment, reader->offset(), record.operations));
-    catalogue->Apply(record.operations, position);
+    RETURN_IF_ERROR(
+        ApplyAt(*reader, segment, reader->offset(), record.operations, position, catalogue));
   }
   return Status::Ok();
 }
@@ -59,8 +58,8 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
     if (!why.ok() && !IsDamage(why)) return why;
     if (!why.ok()) continue;
     const SegmentHeader& header = (*reader)->header();
-    RETURN_IF_ERROR(CheckOperationsAt(**reader, segment, kCatalogueOffset, header.catalogue));
-    catalogue->Apply(header.catalogue, header.catalogue_position);
+    RETURN_IF_ERROR(ApplyAt(**reader, segment, kCatalogueOffset, header.catalogue,
+                            header.catalogue_position, catalogue));
     RETURN_IF_ERROR(ApplyRecords(reader->get(), segment, last, catalogue));
     break;
   }
@@ -88,7 +87,7 @@ Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSumm
                      LogPos last, Status* damage) {
   auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range());
   *damage = core->catalogue.Load(tree.get(), last);
-  if (damage->ok() || !damage->Is(StatusCode::kCorruption)) return *damage;
+  if (damage->ok() || !damage->Is(StatusCode::kCorruption)) return WithWriter(*damage, 0);
   Status from_log = ReadCatalogueFromLog(core->fs, core->path, segments, last, &core->catalogue);
   if (from_log.ok() || !IsDamage(from_log)) return from_log;
   return Status::Corruption(

@@ -9,11 +9,13 @@
 
 #include "db/damage.h"
 #include "db/file_names.h"
+#include "db/history_chain.h"
 #include "db/inventory.h"
 #include "db/table_check.h"
 #include "table/table_reader.h"
 #include "util/batch_codec.h"
 #include "util/executor.h"
+#include "util/file_header.h"
 #include "util/internal_key.h"
 #include "util/path.h"
 #include "util/status_macros.h"
@@ -40,6 +42,7 @@ class DirectoryChecker {
     summary_.manifest_is_certain = inventory_.certain;
     AddTotal(only);
     LoadNames();
+    history_ = HistoryChain(inventory_.tree.tables);
     RETURN_IF_ERROR(JudgeLog());
     for (Damage& damage : inventory_.damages) TellOnce(std::move(damage), true);
     for (Damage& note : inventory_.notes) TellOnce(std::move(note), false);
@@ -69,12 +72,17 @@ class DirectoryChecker {
   Status JudgeLog();
   void TellOnce(Damage damage, bool certain);
   void TellLeftovers();
+  void CheckHistory(const Inventory::Segment& segment, LogPos position, uint64_t hash);
+  void CheckCatalogueOf(const Inventory::Segment& segment);
   Status CheckSegment(const Inventory::Segment& segment);
   void TellFlaw(const Inventory::Segment& segment, const SegmentFlaw& flaw);
   bool WasDurable(const Inventory::Segment& segment) const;
   bool WasRemoved(const Inventory::Segment& segment) const;
   void CheckTableOf(const TableMeta& meta);
   Status CheckUnknownTable(uint64_t number);
+  void NotOpened(const Status& why) {
+    if (not_opened_.ok()) not_opened_ = why;
+  }
   void Advance(uint64_t bytes) {
     summary_.bytes += bytes;
     total_ = std::max(total_, summary_.bytes);
@@ -85,6 +93,7 @@ class DirectoryChecker {
   const Tell tell_damage_, tell_note_;
   Inventory inventory_;
   Catalogue names_;
+  HistoryChain history_;
   DirectoryCheckSummary summary_;
   uint64_t total_ = 0;
   LogPos durable_ = 0;
@@ -112,9 +121,9 @@ void DirectoryChecker::AddTotal(const std::set<std::string>* only) {
 void DirectoryChecker::LoadNames() {
   for (const Inventory::Segment& segment : inventory_.segments) {
     const SegmentSurvey& survey = *segment.survey;
-    if (!survey.catalogue().empty()) {
-      names_.Apply(survey.catalogue(), survey.probe().header().catalogue_position);
-    }
+    // What it says of rows, CheckSegment tells.
+    static_cast<void>(
+        names_.Apply(survey.catalogue(), survey.probe().header().catalogue_position));
   }
 }
 
@@ -184,13 +193,46 @@ void DirectoryChecker::TellLeftovers() {
   }
 }
 
+void DirectoryChecker::CheckHistory(const Inventory::Segment& segment, LogPos position,
+                                    uint64_t hash) {
+  std::optional<std::string> what = history_.Add(position, hash);
+  if (!what || WasRemoved(segment)) return;
+  Damage damage;
+  damage.file = LogFileName(segment.number);
+  damage.what = std::move(*what);
+  damage.first_position = damage.last_position = position + 1;
+  TellOnce(std::move(damage), true);
+}
+
+void DirectoryChecker::CheckCatalogueOf(const Inventory::Segment& segment) {
+  const SegmentSurvey& survey = *segment.survey;
+  const SegmentProbe& probe = survey.probe();
+  const Status applied = Catalogue().Apply(survey.catalogue(), probe.header().catalogue_position);
+  if (applied.Is(StatusCode::kNotSupported)) {
+    NotOpened(WithWriter(applied.WithContext(LogFileName(segment.number) + ":" +
+                                             std::to_string(kCatalogueOffset)),
+                         probe.decoded.writer));
+  } else if (!applied.ok()) {
+    TellFlaw(segment, {SegmentFlaw::Kind::kCatalogue, kCatalogueOffset,
+                       kCatalogueOffset + survey.catalogue().size(),
+                       std::string(applied.message())});
+  }
+}
+
 Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
   ++summary_.segments;
   for (const SegmentFlaw& flaw : segment.survey->head_flaws()) TellFlaw(segment, flaw);
+  CheckCatalogueOf(segment);
+  const bool extent_is_known = inventory_.ExtentIsKnown(segment);
+  if (!extent_is_known) history_.Break();
+  if (extent_is_known && segment.survey->has_header()) {
+    CheckHistory(segment, segment.survey->first_position() - 1,
+                 segment.survey->probe().header().history_hash);
+  }
   const auto take = [&](const CommitRecord& record) {
-    RETURN_IF_ERROR(CheckOperations(record.operations));
-    if ((record.flags & kFlagCatalogue) != 0) names_.Apply(record.operations, record.position);
-    return Status::Ok();
+    if (extent_is_known) CheckHistory(segment, record.position, record.history_hash);
+    if ((record.flags & kFlagCatalogue) == 0) return CheckOperations(record.operations);
+    return names_.Apply(record.operations, record.position);
   };
   Status read =
       segment.survey
@@ -198,8 +240,8 @@ Status DirectoryChecker::CheckSegment(const Inventory::Segment& segment) {
           .status();
   if (!read.Is(StatusCode::kNotSupported)) {
     RETURN_IF_ERROR(std::move(read));
-  } else if (not_opened_.ok()) {
-    not_opened_ = std::move(read);
+  } else {
+    NotOpened(read);
   }
   Advance(segment.survey->file_bytes());
   return Status::Ok();
@@ -237,11 +279,10 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
     // What is in tables needs no log: the rest of it was removed, and a crash brought this one
     // back.
     const TreeState& tree = inventory_.tree;
-    // Where the next segment is gone nothing says how much of this one counted: what it shows
-    // behind its last record may be a tail that was cut.
-    const bool may_be_cut = !segment.limits.last_position && flaw.last_position == kPositionMax;
-    const bool rest_is_gone =
-        (flaw.end == flaw.offset || may_be_cut) && flaw.first_position <= tree.tables.position;
+    // Where the next segment is gone nothing says how much of this one counted: this may be in a
+    // tail that was cut.
+    const bool rest_is_gone = (flaw.end == flaw.offset || !segment.limits.last_position) &&
+                              flaw.first_position <= tree.tables.position;
     certain = certain && (!rest_is_gone || tree.clean_close.has_value());
     damage.first_position = flaw.first_position;
     damage.last_position = flaw.last_position != kPositionMax
@@ -275,7 +316,7 @@ void DirectoryChecker::CheckTableOf(const TableMeta& meta) {
     left -= std::min(bytes, left);
   };
   const Status status = CheckTable(check, meta);
-  if (!status.Is(StatusCode::kCorruption) && not_opened_.ok()) not_opened_ = status;
+  if (!status.Is(StatusCode::kCorruption)) NotOpened(status);
 }
 
 // By its own word alone.
@@ -311,7 +352,7 @@ Status DirectoryChecker::CheckUnknownTable(uint64_t number) {
                         },
                         {});
   Advance((*reader)->file_bytes());
-  if (verified.Is(StatusCode::kNotSupported) && not_opened_.ok()) not_opened_ = verified;
+  if (verified.Is(StatusCode::kNotSupported)) NotOpened(verified);
   return Status::Ok();  // damage is told
 }
 

@@ -48,6 +48,7 @@ class InventoryTaker {
   void AddUp(const Edit& edit);
   Status SortOutSegments();
   void FollowChain();
+  void BoundByEpochs(Inventory::Segment* segment) const;
   bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
   Status TellUnreadable();
   Status TellGone(uint64_t number, std::string what);
@@ -321,9 +322,23 @@ void InventoryTaker::FollowChain() {
   std::reverse(chain.begin(), chain.end());
   inventory_.segments = std::move(chain);
   std::vector<Inventory::Segment>& segments = inventory_.segments;
+  for (Inventory::Segment& segment : segments) {
+    if (!segment.limits.last_position) BoundByEpochs(&segment);
+  }
   const std::optional<LogEnd>& end = inventory_.tree.clean_close;
   if (segments.empty() || !end || end->segment != segments.back().number) return;
   segments.back().limits = {end->length, end->last_position};
+}
+
+// A recovery discarded what its segment held from the first position of a later epoch on: those were
+// given again, in a segment that is gone.
+void InventoryTaker::BoundByEpochs(Inventory::Segment* segment) const {
+  if (!segment->survey->has_header()) return;
+  const uint64_t epoch = segment->survey->probe().header().epoch;
+  LogPos& position_max = segment->limits.position_max;
+  for (const Epoch& later : inventory_.tree.epochs) {
+    if (later.number > epoch) position_max = std::min(position_max, later.first_position - 1);
+  }
 }
 
 // Whether `older`, the next older segment, belongs to the log that `newer` continues; sets how much

@@ -161,7 +161,7 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
   const std::string held = std::to_string(tree.states.size());
   if (newest.edits > tree.states.size()) {
     return Status::Corruption(follows + " of this manifest, which holds " + held +
-                              ": its tail is lost");
+                              ": its tail is lost, or it is of another copy of the database");
   }
   return Status::Corruption(follows + " of another manifest of this number; this one holds " +
                             held + ": log and manifest are of different copies of the database");

@@ -16,6 +16,7 @@
 #include "db/salvage_tables.h"
 #include "db/salvage_target.h"
 #include "util/executor.h"
+#include "util/file_header.h"
 #include "util/path.h"
 #include "util/status_macros.h"
 #include "wal/segments.h"
@@ -54,6 +55,7 @@ class Salvager {
   Status Look();
   Status LookBesideWriter();
   Result<std::set<std::string>> LookAndHold();
+  uint64_t SegmentBehindWhatWasSeen() const;
   void TellInventory();
   std::string WhatNoFileHas() const;
   Status Survey();
@@ -137,6 +139,19 @@ Status Salvager::LookBesideWriter() {
                       ": a writer removes files while they are looked at; try again");
 }
 
+// The newest segment that the manifest speaks of, where the listing before it did not have it, or not
+// as much of it; 0: it had.
+uint64_t Salvager::SegmentBehindWhatWasSeen() const {
+  const TreeState& tree = inventory_.tree;
+  const uint64_t closed = tree.clean_close ? tree.clean_close->segment : 0;
+  const uint64_t named = std::max({tree.durable_segment, tree.first_segment, closed});
+  if (inventory_.segments.empty()) return named;
+  const Inventory::Segment& last = inventory_.segments.back();
+  const bool grew =
+      last.number == closed && last.survey->file_bytes() < tree.clean_close->length;
+  return named > last.number || grew ? named : 0;
+}
+
 // Whatever the writer removes from now on stays readable, for both readings. Returns the files that
 // a writer's work between the parts of one look could explain: named and not there, or there and
 // not named.
@@ -155,6 +170,9 @@ Result<std::set<std::string>> Salvager::LookAndHold() {
   doubts.clear();  // whether those count, the inventory says
   RETURN_IF_ERROR(Look());
   if (!inventory_.certain) doubts.insert(ManifestFileName(inventory_.manifest));
+  if (const uint64_t unseen = SegmentBehindWhatWasSeen(); unseen != 0) {
+    doubts.insert(LogFileName(unseen));
+  }
   for (const Inventory::Segment& segment : inventory_.segments) {
     RETURN_IF_ERROR(hold(LogFileName(segment.number)));
   }
@@ -221,7 +239,13 @@ Status Salvager::Survey() {
   const PositionSet* held = inventory_.tables_are_certain ? nullptr : &tables_->positions();
   log_ = std::make_unique<SalvageLog>(options_, inventory_, inventory_.tree.tables.position, held);
   RETURN_IF_ERROR(log_->Survey(&parts_, advance, [this](const SalvageLoss& loss) { Tell(loss); }));
-  parts_.Resolve(&catalogue_);
+  const Status resolved = parts_.Resolve(&catalogue_);
+  if (resolved.Is(StatusCode::kNotSupported)) return WithWriter(resolved, 0);
+  if (!resolved.ok()) {
+    SalvageLoss loss;
+    loss.damage.what = std::string(resolved.message()) + "; its keyspace may have lost its name";
+    Tell(loss);
+  }
   summary_.last_position = log_->last_position();
   summary_.commits = log_->commits();
   summary_.segments = inventory_.segments.size();

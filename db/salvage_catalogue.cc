@@ -1,6 +1,7 @@
 #include "db/salvage_catalogue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "util/batch_codec.h"
 
@@ -27,15 +28,20 @@ void SalvageCatalogue::AddSnapshot(LogPos position, LogPos first_position,
   snapshot_end_ = first_position;
 }
 
-void SalvageCatalogue::Resolve(Catalogue* catalogue) const {
+Status SalvageCatalogue::Resolve(Catalogue* catalogue) const {
   std::vector<const Change*> behind;
   for (const Change& change : changes_) {
     if (!snapshot_ || change.position > snapshot_->position) behind.push_back(&change);
   }
   std::stable_sort(behind.begin(), behind.end(),
                    [](const Change* a, const Change* b) { return a->position < b->position; });
-  if (snapshot_) catalogue->Apply(snapshot_->operations, snapshot_->position);
-  for (const Change* change : behind) catalogue->Apply(change->operations, change->position);
+  Status first;
+  if (snapshot_) first = catalogue->Apply(snapshot_->operations, snapshot_->position);
+  for (const Change* change : behind) {
+    Status applied = catalogue->Apply(change->operations, change->position);
+    if (first.ok()) first = std::move(applied);
+  }
+  return first;
 }
 
 }  // namespace logwood

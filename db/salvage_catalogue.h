@@ -23,8 +23,9 @@ class SalvageCatalogue {
   // newest commit in it.
   void AddSnapshot(LogPos position, LogPos first_position, std::string_view operations);
 
-  // The newest snapshot and what came behind it; without one everything that was added.
-  void Resolve(Catalogue* catalogue) const;
+  // The newest snapshot and what came behind it; without one everything that was added. What it
+  // says of rows is what Catalogue::Apply says.
+  Status Resolve(Catalogue* catalogue) const;
   // Commits from here on may have changed what the newest snapshot says; nullopt: there is none.
   std::optional<LogPos> snapshot_end() const { return snapshot_end_; }
 

@@ -51,11 +51,8 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
                            survey.catalogue());
   }
   for (const SegmentFlaw& flaw : survey.head_flaws()) AddFlaw(segment, flaw);
-  // Where the one that followed it is gone, nobody knows how much of it counts: behind that may lie
-  // what a recovery discarded.
-  const bool extent_is_known =
-      segment.limits.last_position || segment.number == inventory_.segments.back().number;
-  if (!extent_is_known) followed_to_ = followed_hash_ = 0;
+  const bool extent_is_known = inventory_.ExtentIsKnown(segment);
+  if (!extent_is_known) history_.Break();
   if (extent_is_known && survey.has_header()) {
     CheckHistory(segment, survey.first_position() - 1, survey.probe().header().history_hash);
   }
@@ -82,21 +79,18 @@ Status SalvageLog::SurveySegment(const Inventory::Segment& segment, SalvageCatal
   return Status::Ok();
 }
 
-// Files of two copies of one database, which went different ways, fit together in all but this.
 void SalvageLog::CheckHistory(const Inventory::Segment& segment, LogPos position, uint64_t hash) {
-  const TablesState& tables = inventory_.tree.tables;
-  const bool fits_log = position != followed_to_ || hash == followed_hash_;
-  const bool fits_tables = position != tables.position || hash == tables.history_hash;
-  followed_to_ = position;
-  followed_hash_ = hash;
-  if (fits_log && (fits_tables || std::exchange(tables_are_told_, true))) return;
+  std::optional<std::string> what = history_.Add(position, hash);
+  if (!what) return;
   SalvageLoss loss;
   loss.damage.file = LogFileName(segment.number);
-  loss.damage.what = "up to position " + std::to_string(position) +
-                     " it continues another history than " +
-                     (fits_log ? "the tables have" : "the segment before it ends with") +
-                     ": they are of different copies of the database";
+  loss.damage.what = std::move(*what);
   loss.damage.first_position = position + 1;
+  if (position < in_tables_) {
+    loss.lost = false;
+    loss.damage.what += "; the tables have what was committed up to position " +
+                        std::to_string(in_tables_);
+  }
   other_histories_.push_back(std::move(loss));
 }
 

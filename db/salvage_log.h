@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "db/history_chain.h"
 #include "db/inventory.h"
 #include "db/position_set.h"
 #include "db/salvage.h"
@@ -90,11 +91,8 @@ class SalvageLog {
   std::vector<TableMeta> spilled_;
   uint64_t next_number_ = 1;
   LogPos taken_ = 0;
+  HistoryChain history_{inventory_.tree.tables};
   std::vector<SalvageLoss> other_histories_;
-  bool tables_are_told_ = false;  // that the log does not fit them
-  // What CheckHistory saw last.
-  LogPos followed_to_ = 0;
-  uint64_t followed_hash_ = 0;
 };
 
 }  // namespace logwood

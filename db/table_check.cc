@@ -5,6 +5,8 @@
 #include "db/damage.h"
 #include "db/file_names.h"
 #include "table/table_reader.h"
+#include "util/file_header.h"
+#include "util/internal_iterator.h"
 
 namespace logwood {
 
@@ -16,6 +18,14 @@ Result<std::shared_ptr<TableReader>> OpenTable(const TableCheck& check, const Ta
   if (file.ok()) return TableReader::Open(std::move(*file), path, &meta, nullptr, nullptr);
   if (!file.status().Is(StatusCode::kNotFound)) return file.status();
   return Status::Corruption(path + ":0: the table is missing");
+}
+
+// Opening needs them, so it is asked for what opening would say.
+Status CheckCatalogueRows(const TableReader& table) {
+  Catalogue rows;
+  const auto entries = table.NewIterator({});
+  const Status loaded = rows.Load(entries.get(), kPositionMax);
+  return WithWriter(loaded.WithContext(table.path() + ":0"), 0);
 }
 
 }  // namespace
@@ -48,6 +58,10 @@ Status CheckTable(const TableCheck& check, const TableMeta& meta) {
         advance_to);
   } else if (first.Is(StatusCode::kCorruption)) {
     tell(first);
+  }
+  if (first.ok() && meta.begin < Catalogue::Range().end) {
+    first = CheckCatalogueRows(**reader);
+    if (first.Is(StatusCode::kCorruption)) tell(first);
   }
   advance_to(meta.size);
   return first;

@@ -131,7 +131,7 @@ void Writer::Apply(const PendingWrite& write) {
   // These bytes were encoded by this process a moment ago: that they decode is our own promise.
   CHECK(InsertFolded(write.operations, write.position, parts_.tree->active()).ok());
   if (write.flags & kFlagCatalogue) {
-    parts_.core->catalogue.Apply(write.operations, write.position);
+    CHECK(parts_.core->catalogue.Apply(write.operations, write.position).ok());
   }
 }
 

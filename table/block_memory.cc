@@ -50,23 +50,28 @@ size_t BytesOfClass(size_t number) {
   return base + base / kStepsPerDoubling * (large % kStepsPerDoubling + 1);
 }
 
+struct ChunkMemory {
+  char* begin;
+  size_t populated;  // bytes that are memory already
+};
+
 // Chunks of one size, aligned to it.
 class ChunkPool {
  public:
   ChunkPool(size_t chunk_bytes, size_t spares_max)
       : chunk_bytes_(chunk_bytes), spares_max_(spares_max) {}
 
-  char* Take() {
+  ChunkMemory Take() {
     MutexLock lock(mutex_);
     if (spares_.empty() && empty_.empty()) Grow();
-    std::vector<char*>& from = spares_.empty() ? empty_ : spares_;
-    char* chunk = from.back();
+    std::vector<ChunkMemory>& from = spares_.empty() ? empty_ : spares_;
+    const ChunkMemory chunk = from.back();
     from.pop_back();
     in_use_bytes_.fetch_add(chunk_bytes_, std::memory_order_relaxed);
     return chunk;
   }
 
-  void Give(char* chunk) {
+  void Give(const ChunkMemory& chunk) {
     in_use_bytes_.fetch_sub(chunk_bytes_, std::memory_order_relaxed);
     {
       MutexLock lock(mutex_);
@@ -75,9 +80,9 @@ class ChunkPool {
         return;
       }
     }
-    DiscardPages(chunk, chunk_bytes_);
+    DiscardPages(chunk.begin, chunk_bytes_);
     MutexLock lock(mutex_);
-    empty_.push_back(chunk);
+    empty_.push_back({chunk.begin, 0});
   }
 
   size_t in_use_bytes() const { return in_use_bytes_.load(std::memory_order_relaxed); }
@@ -86,14 +91,14 @@ class ChunkPool {
   void Grow() REQUIRES(mutex_) {
     char* region = ReserveAddresses(kRegionChunks * chunk_bytes_);
     if (region == nullptr) throw std::bad_alloc();
-    for (size_t i = kRegionChunks; i-- > 0;) empty_.push_back(region + i * chunk_bytes_);
+    for (size_t i = kRegionChunks; i-- > 0;) empty_.push_back({region + i * chunk_bytes_, 0});
   }
 
   const size_t chunk_bytes_, spares_max_;
   Mutex mutex_;
-  std::vector<char*> spares_ GUARDED_BY(mutex_);  // with memory
-  std::vector<char*> empty_ GUARDED_BY(mutex_);   // without
-  std::atomic<size_t> in_use_bytes_{0};           // relaxed: a figure
+  std::vector<ChunkMemory> spares_ GUARDED_BY(mutex_);  // with memory
+  std::vector<ChunkMemory> empty_ GUARDED_BY(mutex_);   // without
+  std::atomic<size_t> in_use_bytes_{0};                 // relaxed: a figure
 };
 
 struct FreeObject {
@@ -110,7 +115,7 @@ struct alignas(64) Chunk {
   FreeObject* free;
   uint32_t used;
   uint32_t fresh;      // objects from here on were never used
-  uint32_t populated;  // bytes that are memory already
+  size_t populated;  // as in ChunkMemory
 };
 
 // Objects of one size.
@@ -126,8 +131,10 @@ class alignas(64) SizeClass {
 
   void* Allocate() {
     MutexLock lock(mutex_);
-    if (first_ == nullptr)
-      Link(new (pool_->Take()) Chunk{owner_, nullptr, nullptr, nullptr, 0, 0, 0});
+    if (first_ == nullptr) {
+      const ChunkMemory memory = pool_->Take();
+      Link(new (memory.begin) Chunk{owner_, nullptr, nullptr, nullptr, 0, 0, memory.populated});
+    }
     Chunk* chunk = first_;
     void* object = chunk->free;
     if (object != nullptr) {
@@ -155,7 +162,7 @@ class alignas(64) SizeClass {
         empty = chunk;
       }
     }
-    if (empty != nullptr) pool_->Give(reinterpret_cast<char*>(empty));
+    if (empty != nullptr) pool_->Give({reinterpret_cast<char*>(empty), empty->populated});
   }
 
  private:
@@ -166,7 +173,7 @@ class alignas(64) SizeClass {
     if (end > chunk->populated) {
       const size_t to = std::min((end + kPopulateBytes - 1) & ~(kPopulateBytes - 1), chunk_bytes_);
       PopulatePages(at + chunk->populated, to - chunk->populated);
-      chunk->populated = static_cast<uint32_t>(to);
+      chunk->populated = to;
     }
     return at + begin;
   }

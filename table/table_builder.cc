@@ -40,8 +40,13 @@ struct TableBuilder::State {
   void NameLastBlock(std::string_view next_key);
   BlockHandle WritePart(std::string_view payload, Compression compression);
   BlockHandle WriteFilter();
+  // The buffer of a table that is not small is made in one step.
   void WriteOutIfFull() {
-    if (output.size() >= options.append_bytes) WriteOut();
+    if (output.size() >= options.append_bytes) {
+      WriteOut();
+    } else if (output.size() >= options.append_bytes / 4) {
+      output.Reserve(size_t{options.append_bytes} + 2 * size_t{options.block_bytes});
+    }
   }
   void WriteOut();
   // A buffer made large by one value is given back.
@@ -183,7 +188,6 @@ TableBuilder::TableBuilder(WritableFile* file, const TableOptions& options, uint
   CHECK(options.block_bytes >= kBlockBytesMin && options.block_bytes <= kBlockBytesMax);
   CHECK(options.filter_bits_per_key <= kFilterBitsPerKeyMax);
   CHECK(options.append_bytes > 0);
-  state_->output.Reserve(size_t{options.append_bytes} + 2 * size_t{options.block_bytes});
   FileHeader header;
   header.kind = FileKind::kTable;
   header.id = id;

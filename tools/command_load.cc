@@ -173,11 +173,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
       ->add_option("--batch-bytes", arguments->load.batch_bytes,
                    "At most about this many bytes a commit; 1MiB without it")
       ->transform(SizeText())
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            return text == "0" ? std::string("it must be 1 or more") : std::string();
-          },
-          "", ""))
+      ->check(SizeBetween(1, kBatchBytesMax, "it must be 1 to 64MiB"))
       ->option_text("SIZE");
   AddDurability(command, &arguments->target);
   AddMemory(command, &arguments->target, "the command");

@@ -97,6 +97,15 @@ CLI::Validator SizeText() {
       "", "");
 }
 
+CLI::Validator SizeBetween(uint64_t min, uint64_t max, const std::string& rule) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        const uint64_t bytes = std::strtoull(text.c_str(), nullptr, 10);
+        return bytes >= min && bytes <= max ? std::string() : rule;
+      },
+      "", "");
+}
+
 CLI::Validator NumberUpTo(uint64_t max) {
   return CLI::Validator(
       [max](std::string& text) {
@@ -155,16 +164,11 @@ void AddAllowDamagedLog(CLI::App* command, Target* target) {
 }
 
 void AddMemory(CLI::App* command, Target* target, const std::string& whose) {
-  const auto in_range = [](const std::string& text) {
-    const uint64_t bytes = std::strtoull(text.c_str(), nullptr, 10);
-    const bool good = bytes >= kMemoryBudgetBytesMin && bytes <= kMemoryBudgetBytesMax;
-    return good ? std::string() : "it must be 1MiB to 64TiB";
-  };
   command
       ->add_option("--memory", target->memory_bytes,
                    Wrap("Everything " + whose + " may hold in memory; 256MiB without it"))
       ->transform(SizeText())
-      ->check(CLI::Validator(in_range, "", ""))
+      ->check(SizeBetween(kMemoryBudgetBytesMin, kMemoryBudgetBytesMax, "it must be 1MiB to 64TiB"))
       ->option_text("SIZE");
 }
 

@@ -51,6 +51,9 @@ CLI::Validator KeyspaceName();
 // Bytes, as a number with or without KiB, MiB, GiB behind it.
 CLI::Validator SizeText();
 
+// Of bytes that SizeText has read; `rule` is what it says of others.
+CLI::Validator SizeBetween(uint64_t min, uint64_t max, const std::string& rule);
+
 // A whole number from 1 on.
 CLI::Validator NumberUpTo(uint64_t max);
 // Prints that --format and --json exclude each other and returns true where both were given.

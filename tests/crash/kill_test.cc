@@ -43,7 +43,7 @@ struct WriterAcks {
   std::atomic<uint64_t> first{0};   // number of the first batch of this life
   std::atomic<uint64_t> issued{0};  // number of the newest batch given to Write
   std::atomic<uint64_t> count{0};   // acknowledged in this life
-  std::atomic<LogPos> positions[kAcksMax];
+  LogPos positions[kAcksMax];       // of so many; the rest is never touched
 };
 struct Shared {
   std::atomic<bool> writing{false};

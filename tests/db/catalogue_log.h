@@ -58,7 +58,7 @@ class CatalogueLog {
  private:
   void Change(const std::string& operations) {
     db_.Commit(operations, kFlagCatalogue);
-    truth_.Apply(operations, ++last_);
+    ASSERT_OK(truth_.Apply(operations, ++last_));
     Note();
   }
   void Note() {

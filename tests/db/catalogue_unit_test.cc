@@ -7,6 +7,7 @@
 #include "memtable/memtable.h"
 #include "tests/db/db_test_support.h"
 #include "util/batch_codec.h"
+#include "util/escape.h"
 
 namespace logwood {
 namespace {
@@ -40,13 +41,13 @@ TEST(Catalogue, ANewOneKnowsOnlyDefault) {
 TEST(Catalogue, CreateAndDropAtPositions) {
   Catalogue catalogue;
   catalogue.SetOwner({1, 2}, "/db");
-  catalogue.Apply(Catalogue::CreateOperations("users", 2), 7);
-  catalogue.Apply(Catalogue::CreateOperations(std::string("\0odd\xff", 5), 3), 9);
+  EXPECT_OK(catalogue.Apply(Catalogue::CreateOperations("users", 2), 7));
+  EXPECT_OK(catalogue.Apply(Catalogue::CreateOperations(std::string("\0odd\xff", 5), 3), 9));
   EXPECT_TRUE(catalogue.Live(2) && catalogue.Live(3));
   ASSERT_TRUE(catalogue.Find("users").has_value());
   EXPECT_EQ(catalogue.Find("users")->keyspace, Keyspace(2, catalogue.owner()));
   EXPECT_FALSE(catalogue.Find("user").has_value());
-  catalogue.Apply(Catalogue::DropOperations("users", 2), 12);
+  EXPECT_OK(catalogue.Apply(Catalogue::DropOperations("users", 2), 12));
   EXPECT_FALSE(catalogue.Live(2));
   EXPECT_FALSE(catalogue.Find("users").has_value());
   EXPECT_EQ(catalogue.Dropped(), (std::vector<std::pair<uint32_t, LogPos>>{{2, 12}}));
@@ -55,11 +56,11 @@ TEST(Catalogue, CreateAndDropAtPositions) {
 
 TEST(Catalogue, ANumberHasTheNameOfItsKeyspaceAlsoBehindADrop) {
   Catalogue catalogue;
-  catalogue.Apply(Catalogue::CreateOperations("users", 2), 7);
+  EXPECT_OK(catalogue.Apply(Catalogue::CreateOperations("users", 2), 7));
   EXPECT_EQ(catalogue.NameOf(kDefaultKeyspace), "default");
   EXPECT_EQ(catalogue.NameOf(2), "users");
   EXPECT_EQ(catalogue.NameOf(3), std::nullopt);
-  catalogue.Apply(Catalogue::DropOperations("users", 2), 8);
+  EXPECT_OK(catalogue.Apply(Catalogue::DropOperations("users", 2), 8));
   EXPECT_EQ(catalogue.NameOf(2), "users (dropped)");
 }
 
@@ -68,15 +69,15 @@ TEST(Catalogue, NumbersAreNeverUsedAgain) {
   for (uint32_t round = 0; round < 50; ++round) {
     const uint32_t number = *catalogue.NextNumber();
     EXPECT_EQ(number, 2 + round);
-    catalogue.Apply(Catalogue::CreateOperations("same", number), 2 * round + 1);
-    catalogue.Apply(Catalogue::DropOperations("same", number), 2 * round + 2);
+    EXPECT_OK(catalogue.Apply(Catalogue::CreateOperations("same", number), 2 * round + 1));
+    EXPECT_OK(catalogue.Apply(Catalogue::DropOperations("same", number), 2 * round + 2));
   }
   EXPECT_EQ(catalogue.List().size(), 1u);
 }
 
 TEST(Catalogue, TheLastNumberIsTheEnd) {
   Catalogue catalogue;
-  catalogue.Apply(Catalogue::CreateOperations("last", kKeyspacesMax - 1), 1);
+  EXPECT_OK(catalogue.Apply(Catalogue::CreateOperations("last", kKeyspacesMax - 1), 1));
   EXPECT_TRUE(catalogue.Live(kKeyspacesMax - 1));
   EXPECT_FALSE(catalogue.NextNumber().has_value());
 }
@@ -86,25 +87,48 @@ TEST(Catalogue, OtherKeyspacesArePassedOver) {
   std::string operations;
   AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace, "kusers", "\x02");
   AppendOperation(&operations, EntryKind::kPut, 700, "kothers", "\x03");
-  catalogue.Apply(operations, 5);
+  EXPECT_OK(catalogue.Apply(operations, 5));
   EXPECT_EQ(Show(catalogue), "default=1@0 | next 2");
   EXPECT_EQ(catalogue.position(), 0u);
 }
 
-TEST(Catalogue, BytesThatMakeNoSenseAreIgnored) {
-  Catalogue catalogue;
-  std::string operations;
-  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "", "x");
-  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "kempty", "");
-  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "khuge",
-                  "\xff\xff\xff\xff\x0f");
-  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "d12", "short");
-  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "d\xff\xff\xff\xff", "huge");
-  AppendOperation(&operations, EntryKind::kPut, kCatalogueKeyspace, "zfuture", "later kinds");
-  AppendOperation(&operations, EntryKind::kDelete, kCatalogueKeyspace, std::string("d\0\0\0\1", 5),
-                  "");
-  catalogue.Apply(operations, 5);
-  EXPECT_EQ(Show(catalogue), "default=1@0 | next 2");
+TEST(Catalogue, RowsThatAreUnknownOrCannotBeRightAreToldAndTheOthersApplied) {
+  const auto expect = [](StatusCode code, EntryKind kind, std::string_view key,
+                         std::string_view value) {
+    Catalogue catalogue;
+    std::string operations;
+    AppendOperation(&operations, kind, kCatalogueKeyspace, key, value);
+    operations += Catalogue::CreateOperations("after", 9);
+    const Status status = catalogue.Apply(operations, 5);
+    EXPECT_EQ(status.code(), code) << status.ToString();
+    EXPECT_NE(status.message().find("row " + Escape(key) + " of position 5 "),
+              std::string_view::npos)
+        << status.ToString();
+    EXPECT_EQ(Show(catalogue), "after=9@5 default=1@0 | next 10");
+    Memtable tree;
+    ASSERT_OK(InsertFolded(operations, 5, &tree));
+    Catalogue loaded;
+    EXPECT_EQ(loaded.Load(tree.NewIterator().get(), 5).code(), code);
+    EXPECT_EQ(Show(loaded), Show(catalogue));
+  };
+  const auto impossible = [&](std::string_view key, std::string_view value) {
+    expect(StatusCode::kCorruption, EntryKind::kPut, key, value);
+  };
+  impossible("kempty", "");
+  impossible("klonger", {"\x02\x00", 2});
+  impossible("khuge", "\xff\xff\xff\xff\x0f");
+  impossible("kbeyond", {"\xe8\xfb\x03", 3});  // 65,000
+  impossible("kdefault", "\x01");
+  impossible("kcatalogue", {"\x00", 1});
+  impossible("d12", "short");
+  impossible({"d\0\0\0\2.", 6}, "long");
+  impossible({"d\0\0\0\1", 5}, "default");
+  impossible("d\xff\xff\xff\xff", "huge");
+  expect(StatusCode::kNotSupported, EntryKind::kPut, "", "x");
+  expect(StatusCode::kNotSupported, EntryKind::kPut, "zfuture", "later kinds");
+  expect(StatusCode::kNotSupported, EntryKind::kDelete, {"d\0\0\0\2", 5}, "");
+  Catalogue cut;
+  EXPECT_STATUS(kCorruption, cut.Apply("\x01", 5));
 }
 
 // The three ways to learn of it agree: commits as they come, their entries in a tree, and its own
@@ -125,7 +149,7 @@ TEST(Catalogue, ApplyLoadAndEncodeAgreeOnRandomHistories) {
       } else {
         operations = Catalogue::CreateOperations(name, *applied.NextNumber());
       }
-      applied.Apply(operations, position);
+      EXPECT_OK(applied.Apply(operations, position));
       ASSERT_OK(InsertFolded(operations, position, &tree));
       shown.push_back(Show(applied));
     }
@@ -137,7 +161,7 @@ TEST(Catalogue, ApplyLoadAndEncodeAgreeOnRandomHistories) {
       EXPECT_EQ(loaded.position(), at);
     }
     Catalogue decoded;
-    decoded.Apply(applied.Encode(), 0);
+    EXPECT_OK(decoded.Apply(applied.Encode(), 0));
     EXPECT_EQ(decoded.Encode(), applied.Encode());
     EXPECT_EQ(decoded.NextNumber(), applied.NextNumber());
     for (uint32_t n = 0; n < 70; ++n) EXPECT_EQ(decoded.Live(n), applied.Live(n)) << n;

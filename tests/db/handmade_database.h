@@ -115,7 +115,7 @@ class HandmadeDatabase {
     header.number = number;
     header.history_id = kHistory;
     header.instance_id = instance;
-    header.epoch = 1;
+    header.epoch = epoch;
     header.first_position = last_position_ + 1;
     header.history_hash = history_hash;
     header.durable = std::min(durable_, last_position_);
@@ -171,6 +171,7 @@ class HandmadeDatabase {
   uint64_t history_hash = 0;  // after the last commit; the next segment begins with it
   std::string catalogue;      // of the segments begun from now on
   LogPos catalogue_position = 0;
+  uint64_t epoch = 1;  // of the segments begun from now on
 
  private:
   const std::unique_ptr<FileSystem> fs_ = FileSystem::InMemory();

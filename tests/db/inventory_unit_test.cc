@@ -268,11 +268,11 @@ TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {
 TEST_F(InventoryTest, ATornEndBeforeASegmentThatIsGoneIsNoDamage) {
   std::string torn = db_.Bytes(LogFileName(3));
   torn.replace(length_of_3_, 14, "half a record.");
+  Edit edit;
+  edit.tables = TablesState{9, 0, db_.history_hash};
   db_.BeginSegment(5);
   db_.Put("k");
   db_.MarkDurable();
-  Edit edit;
-  edit.tables = TablesState{9, 0, 0};
   edit.first_segment = 5;
   edit.durable = 10;
   edit.durable_segment = 5;
@@ -291,6 +291,83 @@ TEST_F(InventoryTest, ATornEndBeforeASegmentThatIsGoneIsNoDamage) {
   const auto told = Places(notes);
   EXPECT_EQ(
       std::count(told.begin(), told.end(), LogFileName(3) + ":" + std::to_string(length_of_3_)), 1);
+}
+
+// The same with whole commits behind a hole, as pages reach the disk in any order.
+TEST_F(InventoryTest, ATornEndWithWholeCommitsBehindItIsNoDamageEither) {
+  std::string torn = db_.Bytes(LogFileName(3));
+  torn[db_.records.at(4).begin + 12] ^= 1;
+  Edit edit;
+  edit.tables = TablesState{9, 0, db_.history_hash};
+  db_.BeginSegment(5);
+  db_.Put("k");
+  db_.MarkDurable();
+  edit.first_segment = 5;
+  edit.durable = 10;
+  edit.durable_segment = 5;
+  db_.Append(edit);
+  db_.CloseLog();
+  db_.Replace(LogFileName(3), torn);
+  db_.Remove(LogFileName(4));
+  DirectoryCheckOptions options;
+  options.fs = db_.fs();
+  options.path = "db";
+  std::vector<Damage> damages;
+  options.damage = [&](const Damage& damage) { damages.push_back(damage); };
+  options.note = [](const Damage&) {};
+  ASSERT_OK(CheckDirectory(options));
+  EXPECT_EQ(Places(damages), std::vector<std::string>{});
+}
+
+// A recovery cut the log behind commit 4 of segment 3 and went on in segment 5, which is gone.
+TEST_F(InventoryTest, WhatALaterEpochGaveAgainIsNotOfTheSegmentBeforeTheOneThatIsGone) {
+  Edit edit;
+  edit.epochs = {{2, 8, 5}};
+  db_.Append(edit);
+  db_.epoch = 2;
+  db_.BeginSegment(5, 5);
+  db_.Put("again");
+  db_.BeginSegment(6);
+  db_.Put("k");
+  db_.MarkDurable();
+  db_.CloseLog();
+  db_.Remove(LogFileName(4));
+  db_.Remove(LogFileName(5));
+  Take();
+  EXPECT_EQ(Segments(), (FileNumbers{3, 6}));
+  EXPECT_EQ(found_.segments[0].limits.position_max, 4u);
+  ASSERT_EQ(found_.damages.size(), 1u);
+  EXPECT_EQ(found_.damages[0].file, LogFileName(5));
+  EXPECT_EQ(found_.damages[0].first_position, 5u);
+  EXPECT_EQ(found_.damages[0].last_position, 5u);
+  db_.Remove(LogFileName(6));
+  Take();
+  EXPECT_EQ(Segments(), FileNumbers{3});
+  EXPECT_EQ(found_.segments[0].limits.position_max, 4u) << "nor where nothing newer is there";
+}
+
+// Files of two copies of a database, which went different ways: also where the log is kept for
+// consumers alone.
+TEST_F(InventoryTest, ARetainedSegmentOfAnotherCopyIsDamage) {
+  HandmadeDatabase other;
+  other.BeginSegment(3);
+  for (int i = 0; i < 6; ++i) other.Put("x");
+  other.CloseLog();
+  Edit edit;
+  edit.tables = TablesState{9, 0, db_.history_hash};
+  edit.durable = 9;
+  edit.durable_segment = 4;
+  db_.Append(edit);
+  db_.Replace(LogFileName(3), other.Bytes(LogFileName(3)));
+  DirectoryCheckOptions options;
+  options.fs = db_.fs();
+  options.path = "db";
+  std::vector<Damage> damages;
+  options.damage = [&](const Damage& damage) { damages.push_back(damage); };
+  options.note = [](const Damage&) {};
+  ASSERT_OK(CheckDirectory(options));
+  ASSERT_EQ(Places(damages), std::vector<std::string>{"000004.log:0"});
+  EXPECT_NE(damages[0].what.find("different copies"), std::string::npos) << damages[0].what;
 }
 
 TEST_F(InventoryTest, ABlankNewestSegmentIsANoteUnlessItWasDurable) {

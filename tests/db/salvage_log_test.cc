@@ -276,6 +276,15 @@ TEST_F(SalvageLogTest, ASegmentThatContinuesAnotherHistoryThanTheOneBeforeItIsTo
   EXPECT_NE(losses_[0].damage.what.find("the segment before it ends with"), std::string::npos);
 }
 
+TEST_F(SalvageLogTest, AHistoryThatTablesHoldIsNoLoss) {
+  db_.history_hash ^= 1;
+  db_.BeginSegment(5);
+  db_.Put("9");
+  db_.CloseLog();
+  for (const uint64_t number : {3, 4, 5}) Take(number);
+  EXPECT_EQ(Survey(/*in_tables=*/9), Shown{"000005.log 9-0"});
+}
+
 // A crash may bring back a removed segment alone, with all that a recovery discarded of it.
 TEST_F(SalvageLogTest, WhatNobodySaysTheEndOfIsHeldAgainstNothing) {
   db_.history_hash ^= 1;

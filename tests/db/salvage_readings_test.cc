@@ -208,6 +208,36 @@ TEST_F(SalvageReadingsTest, AWriterThatNeverStopsRemovingFilesIsNoLossButBusy) {
   EXPECT_TRUE(losses_.empty());
 }
 
+// Between the look at the log and the one at the manifest.
+TEST_F(SalvageReadingsTest, WhatAWriterCommitsOrClosesBetweenTheLooksIsNoLoss) {
+  for (const bool closes : {false, true}) {
+    ASSERT_OK(fs_->CreateDirectory("db"));
+    Open();
+    PutAll("older");
+    FaultyFileSystem files(fs_.get());
+    bool wrote = false;
+    files.SetFault([&](FileOp op, const std::string& path) {
+      if (op == FileOp::kOpen && path.ends_with("ROOT") && !std::exchange(wrote, true)) {
+        PutAll("newer");
+        if (closes) {
+          PutAll("newest");
+          EXPECT_OK(db_->Close());
+        } else {
+          EXPECT_OK(db_->Flush());
+        }
+      }
+      return Status::Ok();
+    });
+    salvage_.fs = &files;
+    salvage_.target = closes ? "closed" : "new";
+    salvage_.ignore_writer = true;
+    SalvageIt();
+    EXPECT_TRUE(wrote);
+    EXPECT_EQ(losses_.size(), 0u);
+    db_.reset();
+  }
+}
+
 TEST_F(SalvageReadingsTest, ATableThatIsMissingBesideAWriterIsALoss) {
   Open();
   PutAll("of a table");

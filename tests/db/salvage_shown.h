@@ -40,7 +40,7 @@ inline void IgnoreBytes(uint64_t) {}
 // "name=number" of each; "-number" of those that were dropped.
 inline std::string ShowKeyspaces(const SalvageCatalogue& parts) {
   Catalogue catalogue;
-  parts.Resolve(&catalogue);
+  EXPECT_OK(parts.Resolve(&catalogue));
   std::string text;
   for (const KeyspaceInfo& info : catalogue.List()) {
     if (info.keyspace.number() == kDefaultKeyspace) continue;
@@ -54,7 +54,7 @@ inline std::string ShowKeyspaces(const SalvageCatalogue& parts) {
 
 inline std::string EncodedWith(const std::string& name, uint32_t number) {
   Catalogue catalogue;
-  catalogue.Apply(Catalogue::CreateOperations(name, number), 1);
+  EXPECT_OK(catalogue.Apply(Catalogue::CreateOperations(name, number), 1));
   return catalogue.Encode();
 }
 

@@ -18,10 +18,10 @@ class SalvageTargetTest : public testing::Test {
     options_.target = "saved";
     options_.memory_bytes = 4 << 20;
     // Of the source: "users" is 5, "logs" is 300, 6 was dropped.
-    source_.Apply(Catalogue::CreateOperations("logs", 300), 1);
-    source_.Apply(Catalogue::CreateOperations("users", 5), 2);
-    source_.Apply(Catalogue::CreateOperations("gone", 6), 3);
-    source_.Apply(Catalogue::DropOperations("gone", 6), 4);
+    EXPECT_OK(source_.Apply(Catalogue::CreateOperations("logs", 300), 1));
+    EXPECT_OK(source_.Apply(Catalogue::CreateOperations("users", 5), 2));
+    EXPECT_OK(source_.Apply(Catalogue::CreateOperations("gone", 6), 3));
+    EXPECT_OK(source_.Apply(Catalogue::DropOperations("gone", 6), 4));
   }
   void Begin(const std::string& settings = "", uint64_t record_bytes_max = 100) {
     target_ = std::make_unique<SalvageTarget>(options_, settings, source_);
@@ -93,7 +93,7 @@ TEST_F(SalvageTargetTest, TombstonesDroppedKeyspacesAndTheCatalogueAreLeftOut) {
 }
 
 TEST_F(SalvageTargetTest, AKeyspaceWhoseNameIsLostGetsOneThatNobodyHas) {
-  source_.Apply(Catalogue::CreateOperations("salvaged-40", 7), 5);
+  EXPECT_OK(source_.Apply(Catalogue::CreateOperations("salvaged-40", 7), 5));
   Begin();
   ASSERT_OK(TryAdd(7, "a", "named like it"));
   ASSERT_OK(TryAdd(40, "a", "first"));

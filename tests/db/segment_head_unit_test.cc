@@ -136,9 +136,9 @@ TEST_F(SegmentHeadTest, WhereTheLogCannotSayTheCatalogueElsewhereIsAsked) {
   Overwrite(kCatalogueOffset, "torn");
   mend_.load = [this](LogPos position, Catalogue* catalogue) {
     EXPECT_EQ(position, 3u) << "that before the segment's first commit";
-    catalogue->Apply(Catalogue::CreateOperations("photos", 2), 1);
-    catalogue->Apply(Catalogue::CreateOperations("sounds", 3), 2);
-    catalogue->Apply(Catalogue::DropOperations("sounds", 3), 3);
+    EXPECT_OK(catalogue->Apply(Catalogue::CreateOperations("photos", 2), 1));
+    EXPECT_OK(catalogue->Apply(Catalogue::CreateOperations("sounds", 3), 2));
+    EXPECT_OK(catalogue->Apply(Catalogue::DropOperations("sounds", 3), 3));
     EXPECT_EQ(ShowKeyspaces(*catalogue), before_);
     return Status::Ok();
   };
@@ -151,7 +151,7 @@ TEST_F(SegmentHeadTest, ACatalogueThatNobodyCanProveStaysAsItIs) {
   ExpectStays();
   EXPECT_EQ(loads_, 1);
   mend_.load = [](LogPos, Catalogue* catalogue) {  // it has forgotten what was dropped
-    catalogue->Apply(Catalogue::CreateOperations("photos", 2), 1);
+    EXPECT_OK(catalogue->Apply(Catalogue::CreateOperations("photos", 2), 1));
     return Status::Ok();
   };
   ExpectStays();

@@ -41,7 +41,7 @@ TEST_F(StatisticsReportTest, SaysWhichDatabaseItIsAndWhereItStands) {
   core_->instance_id = {3, 4};
   core_->recovery.epoch = 7;
   core_->visible = 40;
-  core_->catalogue.Apply(Catalogue::CreateOperations("more", 2), 3);
+  EXPECT_OK(core_->catalogue.Apply(Catalogue::CreateOperations("more", 2), 3));
   const auto snapshot = core_->snapshots.Take(core_, "me");
   core_->visible = 42;
   const auto later = core_->snapshots.Take(core_, "me");

@@ -98,6 +98,7 @@ TEST(LogwoodCommand, WrongUsageIsStatusTwoAndSaysWhereHelpIs) {
         "scan db --limit many", "put db k v --durability lasting", "get db key --format rot13",
         "get db 'bad\\escape'", "put db k v --memory much", "keyspaces db rename a",
         "keyspaces db create", "salvage db", "load db --batch-records 0", "load db --batch-bytes 0",
+        "load db --batch-bytes 00", "load db --batch-bytes -1", "load db --batch-bytes 1GiB",
         "stats db --json --prometheus"}) {
     const Ran ran = runner.Run(arguments);
     EXPECT_EQ(ran.status, 2) << arguments << ": " << ran.err;
