@@ -36,9 +36,10 @@ class Catalogue {
   }
   uint32_t owner() const { return owner_; }
 
-  // The operations of a committed batch; those outside of keyspace 0 are passed over. Rows that this
-  // build does not know are kNotSupported, those that cannot be right kCorruption, as are bytes that
-  // are no operations: the first is told, without file or writer, the others are applied.
+  // The operations of a committed batch; those outside of keyspace 0 are passed over. Rows that
+  // this build does not know are kNotSupported, those that cannot be right kCorruption, as are
+  // bytes that are no operations: the first is told, without file or writer, the others are
+  // applied.
   Status Apply(std::string_view operations, LogPos position);
   // Where it lies in the tree.
   static StoredRange Range();

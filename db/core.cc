@@ -5,6 +5,7 @@
 #include "db/damage.h"
 #include "db/file_names.h"
 #include "util/arena.h"
+#include "util/escape.h"
 
 namespace logwood {
 
@@ -140,6 +141,10 @@ Status ClosedError(const Core& core) {
 
 Status CheckOpen(const Core& core) {
   return core.closed.load(std::memory_order_acquire) ? ClosedError(core) : Status::Ok();
+}
+
+Status NoKeyspace(std::string_view name) {
+  return Status::NotFound("keyspace " + Escape(name) + ": there is none with this name");
 }
 
 }  // namespace logwood

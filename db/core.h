@@ -87,5 +87,7 @@ struct Core {
 // kClosed, or ok.
 Status CheckOpen(const Core& core);
 Status ClosedError(const Core& core);
+// kNotFound.
+Status NoKeyspace(std::string_view name);
 
 }  // namespace logwood

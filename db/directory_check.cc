@@ -122,8 +122,7 @@ void DirectoryChecker::LoadNames() {
   for (const Inventory::Segment& segment : inventory_.segments) {
     const SegmentSurvey& survey = *segment.survey;
     // What it says of rows, CheckSegment tells.
-    static_cast<void>(
-        names_.Apply(survey.catalogue(), survey.probe().header().catalogue_position));
+    static_cast<void>(names_.Apply(survey.catalogue(), survey.probe().header().catalogue_position));
   }
 }
 
@@ -209,13 +208,13 @@ void DirectoryChecker::CheckCatalogueOf(const Inventory::Segment& segment) {
   const SegmentProbe& probe = survey.probe();
   const Status applied = Catalogue().Apply(survey.catalogue(), probe.header().catalogue_position);
   if (applied.Is(StatusCode::kNotSupported)) {
-    NotOpened(WithWriter(applied.WithContext(LogFileName(segment.number) + ":" +
-                                             std::to_string(kCatalogueOffset)),
-                         probe.decoded.writer));
+    NotOpened(WithWriter(
+        applied.WithContext(LogFileName(segment.number) + ":" + std::to_string(kCatalogueOffset)),
+        probe.decoded.writer));
   } else if (!applied.ok()) {
-    TellFlaw(segment, {SegmentFlaw::Kind::kCatalogue, kCatalogueOffset,
-                       kCatalogueOffset + survey.catalogue().size(),
-                       std::string(applied.message())});
+    TellFlaw(segment,
+             {SegmentFlaw::Kind::kCatalogue, kCatalogueOffset,
+              kCatalogueOffset + survey.catalogue().size(), std::string(applied.message())});
   }
 }
 

@@ -343,7 +343,7 @@ Result<LogPos> Engine::DropKeyspace(const WriteOptions& options, std::string_vie
   {
     MutexLock lock(catalogue_mutex_);
     auto info = core_->catalogue.Find(name);
-    if (!info) return Status::NotFound("keyspace: there is none with this name");
+    if (!info) return NoKeyspace(name);
     uint32_t number = info->keyspace.number();
     if (number == kDefaultKeyspace) {
       return Status::InvalidArgument("keyspace: \"default\" cannot be dropped");

@@ -19,8 +19,8 @@ class HistoryChain {
  public:
   explicit HistoryChain(const TablesState& tables = {}) : tables_(tables) {}
 
-  // The hash behind `position`, which a segment's header or record says, in the log's order. What is
-  // wrong where it does not follow what was added before it, or what the tables have.
+  // The hash behind `position`, which a segment's header or record says, in the log's order. What
+  // is wrong where it does not follow what was added before it, or what the tables have.
   std::optional<std::string> Add(LogPos position, uint64_t hash);
   // Of what comes next nobody knows whether it follows what was added.
   void Break() { position_ = hash_ = 0; }

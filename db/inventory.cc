@@ -330,8 +330,8 @@ void InventoryTaker::FollowChain() {
   segments.back().limits = {end->length, end->last_position};
 }
 
-// A recovery discarded what its segment held from the first position of a later epoch on: those were
-// given again, in a segment that is gone.
+// A recovery discarded what its segment held from the first position of a later epoch on: those
+// were given again, in a segment that is gone.
 void InventoryTaker::BoundByEpochs(Inventory::Segment* segment) const {
   if (!segment->survey->has_header()) return;
   const uint64_t epoch = segment->survey->probe().header().epoch;

@@ -24,8 +24,8 @@ struct Inventory {
     // What counts of it, where the next segment or a clean close says so.
     SegmentSurvey::Limits limits;
   };
-  // Whether it is known where the segment's commits end. If not, behind them may lie what a recovery
-  // discarded, and what it shows there is held against nothing.
+  // Whether it is known where the segment's commits end. If not, behind them may lie what a
+  // recovery discarded, and what it shows there is held against nothing.
   bool ExtentIsKnown(const Segment& segment) const {
     return segment.limits.last_position || segment.number == segments.back().number;
   }

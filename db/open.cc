@@ -67,6 +67,7 @@ class Opener {
 
  private:
   Status PrepareDirectory();
+  Status CheckNotInDatabase() const;
   Status CheckFresh() const;
   Status StartFresh();
   Status LoadExisting();
@@ -124,6 +125,7 @@ Status Opener::PrepareDirectory() {
     return Status::InvalidArgument("snapshot_age_warning: it is negative");
   }
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
+  if (!exists) RETURN_IF_ERROR(CheckNotInDatabase());
   if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
   if (!options_.create_if_missing) {
     // Nothing is left in a directory that is none of ours, not even LOCK.
@@ -142,6 +144,19 @@ Status Opener::PrepareDirectory() {
   RETURN_IF_ERROR(CheckFresh());
   // Who made the directory may have died before its name was durable.
   return exists ? fs_->CreateDirectory(path_) : Status::Ok();
+}
+
+// A slip in a path: what would be made there, the other one's Destroy and copies would not know of.
+Status Opener::CheckNotInDatabase() const {
+  for (size_t slash = path_.rfind('/'); slash != std::string::npos && slash != 0;
+       slash = path_.rfind('/', slash - 1)) {
+    const std::string above = path_.substr(0, slash);
+    ASSIGN_OR_RETURN(const bool is_database, fs_->Exists(JoinPath(above, kRootFileName)));
+    if (is_database) {
+      return Status::InvalidArgument(path_ + ": it would lie in the database " + above);
+    }
+  }
+  return Status::Ok();
 }
 
 // Invariant 19.

@@ -53,11 +53,11 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log, Status* catalog
 }
 
 // What cannot be read any more: everything from the damage up to what was durable.
-Damage DamageOf(const ReplayResult& replay) {
+Damage DamageOf(const ReplayResult& replay, const std::string& path) {
   Damage damage;
   damage.file = replay.damage_file;
   damage.offset = replay.damage_offset;
-  damage.what = std::string(replay.damage.message());
+  damage.what = DamageFrom(replay.damage, path, replay.damage_file).what;
   damage.first_position = replay.last_position + 1;
   damage.last_position = std::max(replay.durable_point, damage.first_position);
   return damage;
@@ -137,18 +137,19 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
   if (!log.replay.damage.ok()) {
     if (!options.allow_damaged_log) return log.replay.damage;
-    parts.log_damage = DamageOf(log.replay);
+    parts.log_damage = DamageOf(log.replay, path);
   }
   for (const SegmentSummary& s : log.replay.segments) {
     parts.segments.push_back({s.number, s.first_position, s.last_position, s.length, 0});
   }
-  parts.durable = log.replay.durable_point;
+  parts.durable = std::min(log.replay.durable_point, log.replay.last_position);
   parts.memtable_bytes = log.active->bytes_used();
   for (const SealedMemtable& sealed : log.sealed) {
     parts.memtable_bytes += sealed.memtable->bytes_used();
   }
   Status catalogue_damage;
   RETURN_IF_ERROR(ShowLog(parts.core.get(), tree, &log, &catalogue_damage));
+  parts.core->recovery.log_damage = parts.log_damage;
   parts.found = TailEvents(tree, log);
   if (parts.log_damage) parts.found.push_back(EventOf(*parts.log_damage));
   if (!catalogue_damage.ok()) parts.found.push_back(CatalogueDamageEvent(catalogue_damage, path));

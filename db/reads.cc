@@ -319,7 +319,7 @@ Result<std::shared_ptr<const Snapshot>> Reads::GetSnapshot(std::string_view owne
 Result<Keyspace> Reads::OpenKeyspace(std::string_view name) const {
   RETURN_IF_ERROR(CheckOpen(*core_));
   auto info = core_->catalogue.Find(name);
-  if (!info) return Status::NotFound("keyspace: there is none with this name");
+  if (!info) return NoKeyspace(name);
   return info->keyspace;
 }
 

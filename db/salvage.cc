@@ -139,16 +139,15 @@ Status Salvager::LookBesideWriter() {
                       ": a writer removes files while they are looked at; try again");
 }
 
-// The newest segment that the manifest speaks of, where the listing before it did not have it, or not
-// as much of it; 0: it had.
+// The newest segment that the manifest speaks of, where the listing before it did not have it, or
+// not as much of it; 0: it had.
 uint64_t Salvager::SegmentBehindWhatWasSeen() const {
   const TreeState& tree = inventory_.tree;
   const uint64_t closed = tree.clean_close ? tree.clean_close->segment : 0;
   const uint64_t named = std::max({tree.durable_segment, tree.first_segment, closed});
   if (inventory_.segments.empty()) return named;
   const Inventory::Segment& last = inventory_.segments.back();
-  const bool grew =
-      last.number == closed && last.survey->file_bytes() < tree.clean_close->length;
+  const bool grew = last.number == closed && last.survey->file_bytes() < tree.clean_close->length;
   return named > last.number || grew ? named : 0;
 }
 

@@ -88,8 +88,8 @@ void SalvageLog::CheckHistory(const Inventory::Segment& segment, LogPos position
   loss.damage.first_position = position + 1;
   if (position < in_tables_) {
     loss.lost = false;
-    loss.damage.what += "; the tables have what was committed up to position " +
-                        std::to_string(in_tables_);
+    loss.damage.what +=
+        "; the tables have what was committed up to position " + std::to_string(in_tables_);
   }
   other_histories_.push_back(std::move(loss));
 }

@@ -132,6 +132,7 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   const char* why = "derived from memory_budget_bytes";
   uint64_t budget = r->Value("memory_budget_bytes", options.memory_budget_bytes, false, 0, "",
                              {kMemoryBudgetBytesMin, kMemoryBudgetBytesMax});
+  if (budget == Options().memory_budget_bytes) s->sources.back().source = "default";
   s->memory_budget_bytes = budget;
   s->memtable_bytes = r->Value("memtable_bytes", Given(t.memtable_bytes), false,
                                std::clamp(budget / 6, 64 * kKiB, 64 * kMiB), why, {4 * kKiB, kGiB});

@@ -114,7 +114,7 @@ struct alignas(64) Chunk {
   Chunk* previous;
   FreeObject* free;
   uint32_t used;
-  uint32_t fresh;      // objects from here on were never used
+  uint32_t fresh;    // objects from here on were never used
   size_t populated;  // as in ChunkMemory
 };
 

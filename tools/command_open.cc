@@ -104,6 +104,14 @@ void WarnOfTail(const Target& target, const DB& db, bool reading) {
                      : "");
 }
 
+// With --allow-damaged-log: what is not among what is read.
+void WarnOfLogDamage(const Target& target, const DB& db) {
+  const RecoveryInfo info = db.GetRecoveryInfo();
+  if (!info.log_damage) return;
+  PrintError("warning", "the log is read up to its damage only: " + info.log_damage->ToString(),
+             SalvageCommand(target.directory) + " copies what lies behind it, too");
+}
+
 Progress OpenProgress(const Target& target) {
   return Progress({.label = "open", .unit = "bytes", .total = 0, .wanted = !target.quiet});
 }
@@ -169,6 +177,7 @@ ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db) 
   progress.Finish();
   if (opened.ok()) {
     *db = std::move(*opened);
+    WarnOfLogDamage(target, **db);
     if (!options.ignore_writer)
       WarnOfTail(target, **db, true);  // a writer's store under way is no tail
     return ExitCode::kOk;

@@ -1,5 +1,7 @@
 #include "logwood/status.h"
 
+#include <cstdio>
+
 namespace logwood {
 
 std::string_view StatusCodeName(StatusCode code) {
@@ -56,6 +58,13 @@ std::string Status::ToString() const {
   std::string text(StatusCodeName(code()));
   if (!message().empty()) text.append(": ").append(message());
   return text;
+}
+
+void EndWithoutValue(const Status& status) {
+  const std::string text =
+      "logwood: the value of a failed Result was read: " + status.ToString() + "\n";
+  std::fputs(text.c_str(), stderr);
+  std::abort();
 }
 
 Status Status::WithContext(std::string_view context) const {

@@ -65,8 +65,8 @@ pid_t StartLoader(const RunOptions& options, uint64_t pause_us) {
   _exit(127);
 }
 
-// Kills the loader when it has acknowledged 40 % of the batches. False: it ended by itself before.
-bool KillPartWay(pid_t child, const std::string& acknowledgements, size_t batches) {
+// Kills the loader when it has acknowledged 40 % of the batches. How it ended.
+int KillPartWay(pid_t child, const std::string& acknowledgements, size_t batches) {
   int state = 0;
   while (waitpid(child, &state, WNOHANG) == 0) {
     if (ReadAcknowledged(acknowledgements).batches * 5 >= batches * 2) {
@@ -76,7 +76,19 @@ bool KillPartWay(pid_t child, const std::string& acknowledgements, size_t batche
     }
     SleepMicros(1000);
   }
-  return WIFSIGNALED(state) && WTERMSIG(state) == SIGKILL;
+  return state;
+}
+
+// Why that is neither the kill nor a loader that came to its end before; empty: it is one of them.
+std::string WhyItEnded(int state, const Acknowledged& acknowledged, size_t batches) {
+  if (WIFSIGNALED(state)) {
+    if (WTERMSIG(state) == SIGKILL) return "";
+    return "the loader died of signal " + std::to_string(WTERMSIG(state));
+  }
+  if (WEXITSTATUS(state) != 0) {
+    return "the loader ended with status " + std::to_string(WEXITSTATUS(state));
+  }
+  return acknowledged.batches == batches ? "" : "the loader ended before all was written";
 }
 
 void PrintRecovery(const RecoveryInfo& info) {
@@ -110,10 +122,12 @@ int LoadAndKill(const Data& data, const RunOptions& options) {
   const std::string acknowledgements = AcknowledgementsOf(options.directory);
   const pid_t child = StartLoader(options, pause_us);
   if (child < 0) return Failed("cannot start the loader");
-  const bool killed = KillPartWay(child, acknowledgements, batches);
+  const int state = KillPartWay(child, acknowledgements, batches);
   const Acknowledged acknowledged = ReadAcknowledged(acknowledgements);
+  const std::string why = WhyItEnded(state, acknowledged, batches);
+  if (!why.empty()) return Failed(why);
   if (acknowledged.batches == 0) return Failed("the loader wrote nothing");
-  Say((killed ? "killed with SIGKILL; " : "it was done before it could be killed; ") +
+  Say((WIFSIGNALED(state) ? "killed with SIGKILL; " : "it was done before it could be killed; ") +
       Commas(acknowledged.batches) + " of " + Commas(batches) +
       " commits were acknowledged, the last at position " + Commas(acknowledged.position));
   return 0;

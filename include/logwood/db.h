@@ -65,33 +65,6 @@ struct RangeEstimate {
   uint64_t entries = 0;  // versions and tombstones included
 };
 
-// What recovery found; for people and tests.
-struct RecoveryInfo {
-  LogPos tables_position = 0;  // what the tables already held
-  LogPos replayed_first = 0;   // 0: nothing was replayed
-  LogPos replayed_last = 0;
-  uint64_t replayed_commits = 0;
-  uint64_t replayed_bytes = 0;
-  uint64_t segments = 0;
-  LogPos durable_point = 0;  // the highest recorded one
-  uint64_t unproven_tail_bytes = 0;
-  std::string unproven_tail_file;
-  uint64_t unproven_tail_offset = 0;
-  bool clean = true;   // the last close was a clean one
-  uint64_t epoch = 0;  // its number; no call takes one yet
-  uint64_t micros = 0;
-};
-
-struct CompactOptions {
-  // Rewrite also what is already in the last level (reclaims space held by old snapshots).
-  bool force_last_level = false;
-  // Told bytes done and bytes in all, on the thread that calls, some hundred times a second while
-  // there is work; may be empty. `all` is an estimate made at the beginning, in which what is read
-  // at several levels counts each time. `done` never goes back, whatever the estimate was worth,
-  // and is `all` only at the end. Must not throw, nor close the database.
-  std::function<void(uint64_t done, uint64_t all)> progress = {};
-};
-
 // One place at which a file is not what was written, and what that may affect.
 struct LOGWOOD_EXPORT Damage {
   std::string file;  // name within the directory
@@ -109,6 +82,36 @@ struct LOGWOOD_EXPORT Damage {
   std::string ToString() const;
 };
 
+// What recovery found; for people and tests.
+struct RecoveryInfo {
+  LogPos tables_position = 0;  // what the tables already held
+  LogPos replayed_first = 0;   // 0: nothing was replayed
+  LogPos replayed_last = 0;
+  uint64_t replayed_commits = 0;
+  uint64_t replayed_bytes = 0;
+  uint64_t segments = 0;
+  LogPos durable_point = 0;  // the highest recorded one
+  uint64_t unproven_tail_bytes = 0;
+  std::string unproven_tail_file;
+  uint64_t unproven_tail_offset = 0;
+  // What ReadOnlyOptions::allow_damaged_log left out: the commits from the damage on, up to where
+  // the log is known to have gone.
+  std::optional<Damage> log_damage;
+  bool clean = true;   // the last close was a clean one
+  uint64_t epoch = 0;  // its number; no call takes one yet
+  uint64_t micros = 0;
+};
+
+struct CompactOptions {
+  // Rewrite also what is already in the last level (reclaims space held by old snapshots).
+  bool force_last_level = false;
+  // Told bytes done and bytes in all, on the thread that calls, some hundred times a second while
+  // there is work; may be empty. `all` is an estimate made at the beginning, in which what is read
+  // at several levels counts each time. `done` never goes back, whatever the estimate was worth,
+  // and is `all` only at the end. Must not throw, nor close the database.
+  std::function<void(uint64_t done, uint64_t all)> progress = {};
+};
+
 class LOGWOOD_EXPORT DB {
  public:
   // Opens for reading and writing; makes the directory where it is missing, with its parents
@@ -120,7 +123,7 @@ class LOGWOOD_EXPORT DB {
   static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,
                                                   const std::string& path);
   // Removes a database's files, and the directory if that leaves it empty (of a symbolic link, the
-  // link). kBusy while it is open.
+  // link). Ok where there is nothing. kBusy while it is open.
   static Status Destroy(const Options& options, const std::string& path);
 
   virtual ~DB() = default;  // closes; an error is lost, so call Close()
@@ -149,7 +152,7 @@ class LOGWOOD_EXPORT DB {
   // read-only. The first to wait runs the sync itself, and a sync that began is not given up: only
   // before it, and while another thread runs it, does `deadline` end the wait.
   virtual Status WaitDurable(LogPos position, Deadline deadline = kNoDeadline) = 0;
-  // The newest commit visible to reads / the newest that survives power loss.
+  // The newest commit visible to reads / the newest of those that survives power loss.
   virtual LogPos LastPosition() const = 0;
   virtual LogPos DurablePosition() const = 0;
 
@@ -194,7 +197,8 @@ class LOGWOOD_EXPORT DB {
   virtual Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
                                                 LogPos* position = nullptr) = 0;
   virtual Result<std::vector<KeyspaceInfo>> ListKeyspaces() = 0;  // by name
-  // Its keys are gone at once for later reads; its number is never used again. kNotFound.
+  // Its keys are gone at once: reads and writes of it are kInvalidArgument, but for snapshots and
+  // iterators from before. Its number is never used again. kNotFound.
   virtual Result<LogPos> DropKeyspace(const WriteOptions& options, std::string_view name) = 0;
 
   // ---- Maintenance.

@@ -23,9 +23,9 @@ class LOGWOOD_EXPORT Iterator {
   virtual bool Valid() const = 0;
   virtual void SeekToFirst() = 0;
   virtual void SeekToLast() = 0;
-  // The first key >= target.
+  // The first key >= target, within the bounds: of a target before them it is their first key.
   virtual void Seek(std::string_view target) = 0;
-  // The last key <= target.
+  // The last key <= target, within the bounds.
   virtual void SeekForPrev(std::string_view target) = 0;
   // REQUIRES: Valid(). A step backward costs a quarter to a half more than one
   // forward; a change of direction costs a seek.

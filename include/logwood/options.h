@@ -86,7 +86,8 @@ struct ReadOnlyOptions {
   // them. MemoryStats tells how much that is.
   uint64_t memory_budget_bytes = 64ULL << 20;
   FileSystem* file_system = nullptr;
-  // Serve the good prefix of a log with proven damage instead of failing.
+  // Serve the good prefix of a log with proven damage instead of failing; RecoveryInfo::log_damage
+  // says where it ends.
   bool allow_damaged_log = false;
   // False: an open takes a shared lock, so while it lasts no writer can open the directory (kBusy),
   // and it is itself kBusy while a writer has it. True: no lock; reads the state found while

@@ -96,6 +96,9 @@ class [[nodiscard]] LOGWOOD_EXPORT Status {
   std::unique_ptr<Rep> rep_;
 };
 
+// Writes the status to standard error and ends the program.
+[[noreturn]] LOGWOOD_EXPORT void EndWithoutValue(const Status& status);
+
 // A value or the Status that says why there is none. Reading the value of a failed Result ends the
 // program: it is a broken caller, like dereferencing null.
 template <typename T>
@@ -127,11 +130,11 @@ class [[nodiscard]] Result {
 
  private:
   std::optional<T>& Checked() {
-    if (!value_.has_value()) std::abort();
+    if (!value_.has_value()) EndWithoutValue(status_);
     return value_;
   }
   const std::optional<T>& Checked() const {
-    if (!value_.has_value()) std::abort();
+    if (!value_.has_value()) EndWithoutValue(status_);
     return value_;
   }
 

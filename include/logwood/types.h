@@ -54,8 +54,9 @@ inline constexpr uint64_t kMemoryBudgetBytesMin = 1 << 20;
 inline constexpr uint64_t kMemoryBudgetBytesMax = uint64_t{1} << 46;
 
 // A named, ordered set of keys. A Keyspace is a small value: copy it freely. It belongs to the
-// database that returned it; another database refuses it with kInvalidArgument. A default-made
-// Keyspace means the keyspace "default", which every database has.
+// database that returned it, also when that is closed and opened again; another database refuses it
+// with kInvalidArgument. A default-made Keyspace means the keyspace "default", which every database
+// has.
 class Keyspace {
  public:
   constexpr Keyspace() = default;

@@ -4,13 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "db/manifest.h"
 #include "logwood/db.h"
 #include "tests/support/directory.h"
+#include "tests/support/hex_page.h"
 #include "tests/support/status_assert.h"
 #include "tests/support/written_by.h"
 #include "util/random.h"
@@ -147,32 +146,11 @@ TEST(DatabaseV1, TheGoldenRootIsRead) {
   ExpectGoldenRoot(bytes);
 }
 
-// Bytes of a page's ```hex blocks, in order; what follows a '#' is for people.
-std::string HexOfPage(const std::string& path) {
-  std::ifstream in(path);
-  std::string bytes, line;
-  bool inside = false;
-  while (std::getline(in, line)) {
-    if (line.starts_with("```")) {
-      inside = line == "```hex";
-      continue;
-    }
-    if (!inside) continue;
-    std::istringstream words(line.substr(0, line.find('#')));
-    for (std::string word; words >> word;) {
-      bytes += static_cast<char>(std::stoi(word, nullptr, 16));
-    }
-  }
-  return bytes;
-}
-
 TEST(DatabaseV1, TheExampleOfThePageIsTheGoldenManifest) {
-  ExpectGoldenManifest(HexOfPage(kSource + "/docs/format/manifest_example.md"));
+  ExpectGoldenManifest(test::HexOf("manifest_example"));
 }
 
-TEST(DatabaseV1, TheExampleOfThePageIsTheGoldenRoot) {
-  ExpectGoldenRoot(HexOfPage(kSource + "/docs/format/manifest.md"));
-}
+TEST(DatabaseV1, TheExampleOfThePageIsTheGoldenRoot) { ExpectGoldenRoot(test::HexOf("manifest")); }
 
 // ---- A whole database: tables on two levels, a keyspace that lives, one that was dropped, commits
 // that are only in the log.

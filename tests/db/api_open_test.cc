@@ -69,6 +69,15 @@ TEST_F(Opening, MissingParentsAreMade) {
   EXPECT_OK(db->Put({}, "k", "v"));
 }
 
+TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
+  Open();
+  for (const char* within : {"/sub", "/sub/below", "/sub/../other"}) {
+    EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + within));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto names, FileSystem::Posix()->List(path_));
+  EXPECT_EQ(std::count(names.begin(), names.end(), "sub"), 0);
+}
+
 TEST_F(Opening, SecondOpenIsBusyInTheSameProcess) {
   Open();
   EXPECT_STATUS(kBusy, DB::Open(options_, path_));

@@ -6,6 +6,7 @@
 #include "db/fold.h"
 #include "memtable/memtable.h"
 #include "tests/db/db_test_support.h"
+#include "tests/support/hex_page.h"
 #include "util/batch_codec.h"
 #include "util/escape.h"
 
@@ -52,6 +53,18 @@ TEST(Catalogue, CreateAndDropAtPositions) {
   EXPECT_FALSE(catalogue.Find("users").has_value());
   EXPECT_EQ(catalogue.Dropped(), (std::vector<std::pair<uint32_t, LogPos>>{{2, 12}}));
   EXPECT_EQ(catalogue.position(), 12u);
+}
+
+TEST(Catalogue, TheExampleOfThePageCreatesAndDrops) {
+  const std::vector<std::string> blocks = test::HexBlocksOf("keys_and_operations");
+  ASSERT_EQ(blocks.size(), 2u);
+  const std::string created = Catalogue::CreateOperations("users", 2);
+  EXPECT_EQ(ToHex(blocks[1]), ToHex(created + Catalogue::DropOperations("users", 2)));
+  Catalogue catalogue;
+  ASSERT_OK(catalogue.Apply(blocks[1].substr(0, created.size()), 1));
+  EXPECT_EQ(Show(catalogue), "default=1@0 users=2@1 | next 3");
+  ASSERT_OK(catalogue.Apply(blocks[1].substr(created.size()), 2));
+  EXPECT_EQ(Show(catalogue), "default=1@0 | 2@2 next 3");
 }
 
 TEST(Catalogue, ANumberHasTheNameOfItsKeyspaceAlsoBehindADrop) {

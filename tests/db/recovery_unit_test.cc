@@ -304,6 +304,12 @@ TEST_F(RecoveryTest, DamageBelowTheDurablePointIsRefusedWithItsPlace) {
   options.allow_damaged_log = true;
   ASSERT_OK_AND_ASSIGN(auto db, DB::OpenReadOnly(options, "db"));
   EXPECT_EQ(db->LastPosition(), 0u);
+  EXPECT_EQ(db->DurablePosition(), 0u);
+  const RecoveryInfo info = db->GetRecoveryInfo();
+  ASSERT_TRUE(info.log_damage.has_value());
+  EXPECT_EQ(info.log_damage->file, log);
+  EXPECT_EQ(info.log_damage->what.find(log), std::string::npos) << info.log_damage->what;
+  EXPECT_EQ(info.log_damage->first_position, 1u);
   std::vector<Damage> damages;
   EXPECT_STATUS(kCorruption, db->Verify([&](const Damage& found) { damages.push_back(found); }));
   ASSERT_EQ(damages.size(), 1u);

@@ -214,7 +214,8 @@ TEST_P(UnknownKindTest, AnOperationOnKeyspacesIsRefusedByWhoeverReadsThemFromThe
   }
 }
 
-// What a later version may keep in keyspace 0. Dropped in silence it would be missing for that version.
+// What a later version may keep in keyspace 0. Dropped in silence it would be missing for that
+// version.
 class UnknownRowTest : public UnknownKindTest {
  protected:
   UnknownRowTest() {
@@ -259,9 +260,8 @@ TEST_F(UnknownRowTest, OfATableItIsRefused) {
   Edit edit = HandmadeDatabase::FirstEdit();
   edit.tables = TablesState{2, 0, 0};
   edit.first_segment = 3;
-  edit.added = {
-      {5, db_.AddTable(10, {{"zview", 2, "later", EntryKind::kPut, kCatalogueKeyspace},
-                            {"a", 1, "v"}})}};
+  edit.added = {{5, db_.AddTable(10, {{"zview", 2, "later", EntryKind::kPut, kCatalogueKeyspace},
+                                      {"a", 1, "v"}})}};
   db_.BeginManifest(2, edit);
   db_.BeginSegment(3, 3);
   db_.CloseLog();
@@ -289,9 +289,9 @@ TEST_F(UnknownRowTest, AnImpossibleOneIsDamage) {
     told.push_back(damage.file + ":" + std::to_string(damage.offset));
   };
   EXPECT_OK(CheckKindsTelling(&db_, tell, ExpectNoKindDamage));
-  EXPECT_EQ(told, (std::vector<std::string>{
-                      "000003.log:" + std::to_string(kCatalogueOffset),
-                      "000003.log:" + std::to_string(db_.records.at(3).begin), "000010.table:0"}));
+  EXPECT_EQ(told, (std::vector<std::string>{"000003.log:" + std::to_string(kCatalogueOffset),
+                                            "000003.log:" + std::to_string(db_.records.at(3).begin),
+                                            "000010.table:0"}));
   Options options;
   options.file_system = db_.fs();
   EXPECT_STATUS(kCorruption, DB::Open(options, "db"));

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/hex_page.h"
 #include "tests/support/written_by.h"
 #include "tests/table/table_test_support.h"
 #include "util/escape.h"
@@ -76,26 +77,6 @@ TEST(TableFormatTest, GoldenFilesStayReadable) {
   }
 }
 
-// Bytes of the page's ```hex blocks, in order; what follows a '#' is for people.
-std::string HexOfPage(const std::string& page) {
-  std::istringstream lines(page);
-  std::string line, digits;
-  bool inside = false;
-  while (std::getline(lines, line)) {
-    if (line.starts_with("```")) {
-      inside = line == "```hex";
-      continue;
-    }
-    if (!inside) continue;
-    for (char c : line.substr(0, line.find('#'))) {
-      if (c != ' ') digits.push_back(c);
-    }
-  }
-  std::optional<std::string> bytes = FromHex(digits);
-  EXPECT_TRUE(bytes.has_value());
-  return bytes.value_or("");
-}
-
 TEST(TableFormatTest, TheExampleOfThePageIsATable) {
   const TestEntries entries = {{"\x01"
                                 "apple",
@@ -106,7 +87,7 @@ TEST(TableFormatTest, TheExampleOfThePageIsATable) {
                                {"\x01"
                                 "apricot",
                                 PackTrailer(9, EntryKind::kPut), "orange"}};
-  const std::string bytes = HexOfPage(ReadWhole(kSource + "/docs/format/table.md"));
+  const std::string bytes = test::HexOf("table");
   ExpectHolds(bytes, entries);
   BuiltTable built = BuildTable(entries, {.compression = Compression::kNone});
   EXPECT_EQ(ToHex(bytes), ToHex(test::WrittenBy(0x000100, *built.bytes)));

@@ -50,9 +50,21 @@ TEST(Care, AMissingParentIsAnErrorAndNotATree) {
     EXPECT_TRUE(Says(ran, "cannot create ") && Says(ran, "there is no directory ")) << ran.err;
   }
   EXPECT_EQ(runner.Shell("test -e a").status, 1);
-  for (const std::string path : {"new", "./new2", "new3/", "\"$PWD\"/new4", "new/inside"}) {
+  ASSERT_EQ(runner.Shell("mkdir there").status, 0);
+  for (const std::string path : {"new", "./new2", "new3/", "\"$PWD\"/new4", "there/new"}) {
     EXPECT_EQ(runner.Run("put " + path + " k v").status, 0) << path;
   }
+}
+
+TEST(Care, NoDatabaseIsMadeWithinAnother) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  for (const std::string command : {"put db/inside k v", "load ./db/inside /dev/null"}) {
+    const Ran ran = runner.Run(command);
+    EXPECT_EQ(ran.status, 2) << command;
+    EXPECT_TRUE(Says(ran, "it would lie in the database ")) << ran.err;
+  }
+  EXPECT_EQ(runner.Shell("test -e db/inside").status, 1);
 }
 
 TEST(Care, AnExportIntoTheDatabaseItReadsIsRefused) {

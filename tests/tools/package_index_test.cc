@@ -56,6 +56,18 @@ constexpr const char* kTwoPackages =
     "Version: 1\nPackage: tree\n"
     "END\n";
 
+// No disk for the log: what then ends the loader is no kill.
+TEST_F(PackageIndex, ALoaderThatEndsOtherwiseIsAFailure) {
+  std::string records;
+  for (int i = 0; i < 200; ++i) records += "key" + std::to_string(i) + "\tvalue\n";
+  runner_.Write("in.tsv", records);
+  const Ran ran =
+      runner_.Shell("ulimit -f 64; " LOGWOOD_BIN_DIR "/logwood_package_index run --dir db in.tsv");
+  EXPECT_EQ(ran.status, 1) << ran.out << ran.err;
+  EXPECT_TRUE(Tells(ran, "FAILED: the loader "));
+  EXPECT_EQ(ran.out.find("Everything held"), std::string::npos);
+}
+
 TEST_F(PackageIndex, IsReadFromAptCache) {
   const Ran ran = RunBeside(kTwoPackages, "load --dir db");
   EXPECT_EQ(ran.status, 0) << ran.err;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/hex_page.h"
 #include "util/batch_codec.h"
 #include "util/escape.h"
 #include "util/random.h"
@@ -184,9 +185,22 @@ TEST(KeysAndOperationsPage, ItsExamplesAreWhatIsEncoded) {
   shows(KeyspacePrefix(1) + "abc");
   shows(KeyspacePrefix(240) + "abc");
   shows(KeyspacePrefix(1000));
-  std::string operation;
-  AppendOperation(&operation, EntryKind::kPut, 1, "abc", "x");
-  shows(operation);
+}
+
+TEST(KeysAndOperationsPage, ItsBatchDecodes) {
+  const std::vector<std::string> blocks = test::HexBlocksOf("keys_and_operations");
+  ASSERT_EQ(blocks.size(), 2u);
+  BatchReader reader(blocks[0]);
+  BatchOperation operation;
+  ASSERT_TRUE(reader.Next(&operation));
+  EXPECT_EQ(operation.kind, EntryKind::kPut);
+  EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "abc");
+  EXPECT_EQ(operation.value, "x");
+  ASSERT_TRUE(reader.Next(&operation));
+  EXPECT_EQ(operation.kind, EntryKind::kDelete);
+  EXPECT_EQ(operation.stored_key, KeyspacePrefix(240) + "abc");
+  EXPECT_FALSE(reader.Next(&operation));
+  EXPECT_TRUE(reader.ok());
 }
 
 }  // namespace

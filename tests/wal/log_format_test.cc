@@ -1,5 +1,6 @@
 #include "wal/log_format.h"
 
+#include "tests/support/hex_page.h"
 #include "tests/support/written_by.h"
 #include "tests/wal/log_test_support.h"
 #include "util/coding.h"
@@ -281,30 +282,8 @@ TEST(LogFormatTest, TrailerComesBackAndHostileOnesDoNot) {
   EXPECT_FALSE(DecodeTrailer(many, 200'000).has_value());
 }
 
-// The bytes of each ```hex block of a page, in order: lines of two-digit bytes, '#' comments.
-std::vector<std::string> HexBlocks(const std::string& page) {
-  std::vector<std::string> blocks;
-  std::istringstream in(page);
-  bool inside = false;
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("```")) {
-      inside = !inside && line == "```hex";
-      if (inside) blocks.emplace_back();
-      continue;
-    }
-    if (!inside) continue;
-    std::string digits = line.substr(0, line.find('#'));
-    std::erase(digits, ' ');
-    std::optional<std::string> bytes = FromHex(digits);
-    EXPECT_TRUE(bytes.has_value()) << line;
-    if (bytes.has_value()) blocks.back() += *bytes;
-  }
-  return blocks;
-}
-
 TEST(LogFormatPageTest, FileHeaderExampleDecodes) {
-  std::vector<std::string> blocks =
-      HexBlocks(ReadSourceFile(std::string(LOGWOOD_SOURCE_DIR) + "/docs/format/file_header.md"));
+  std::vector<std::string> blocks = test::HexBlocksOf("file_header");
   ASSERT_EQ(blocks.size(), 1u);
   auto header = DecodeFileHeader(blocks[0], FileKind::kLog, "page", true);
   ASSERT_TRUE(header.ok()) << header.status().ToString();
@@ -316,8 +295,7 @@ TEST(LogFormatPageTest, FileHeaderExampleDecodes) {
 
 // The page's example is the golden segment: header, slot, first record and trailer.
 TEST(LogFormatPageTest, LogExampleIsTheGoldenSegment) {
-  std::vector<std::string> blocks =
-      HexBlocks(ReadSourceFile(std::string(LOGWOOD_SOURCE_DIR) + "/docs/format/log.md"));
+  std::vector<std::string> blocks = test::HexBlocksOf("log");
   ASSERT_EQ(blocks.size(), 4u);
   std::string golden = ReadSourceFile(TestDataPath("golden/log_v1_slots.log"));
   ASSERT_GT(golden.size(), kCatalogueOffset);
