@@ -21,11 +21,12 @@ constexpr const char* kGetExamples = R"(  logwood get /tmp/db planet/3
   logwood get /tmp/db --keyspace photos 0001 --format raw > a.jpg   the bytes, nothing else
   logwood get /tmp/db planet/3 --json
   logwood get /tmp/db --key-format hex 00ff --format hex
-  logwood get /tmp/db planet/3 || echo "not there"
+  logwood get /tmp/db planet/9; [ $? = 1 ] && echo "not there"
 
 Formats: auto is text with backslash escapes for what is not printable; escape is the same in ASCII
 only; raw is the value without a newline at its end.
-Exit status 1 when the key is not there.)";
+Exit status 1 when the key is not there, 3 when it could not be read: where another process writes
+to DIR, say.)";
 
 struct GetArguments {
   Target target;

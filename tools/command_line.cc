@@ -30,8 +30,8 @@ constexpr const char* kLineExamples = R"(Examples:
   logwood salvage /tmp/db /tmp/saved          copy what can be read of a damaged one
 
 `logwood COMMAND --help` explains a command and shows examples of it.
-Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error, damage,
-or no memory; 130 interrupted.
+Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error, damage, a
+directory that another process has open, or no memory; 130 interrupted.
 )";
 
 void AddCommands(CLI::App& app, ExitCode* exit_code) {

@@ -30,7 +30,9 @@ constexpr const char* kScanExamples = R"(  logwood scan /tmp/db
 A record a line: key, tab, value. In format auto and escape tabs, newlines, backslashes and what is
 not printable are backslash escapes, so that lines can be loaded again.
 Scans one keyspace; where none is given and there are others, a note on standard error names them.
-Exit status 1 when there is no such record.)";
+While scan runs, in a pager say, no other process can open DIR for writing; with --ignore-writer it
+can.
+Exit status 1 when there is no such record, 3 when it could not be read.)";
 
 constexpr const char* kCountExamples = R"(  logwood count /tmp/db
   logwood count /tmp/db --prefix planet/

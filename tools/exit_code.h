@@ -5,9 +5,10 @@ namespace logwood::tools {
 
 enum class ExitCode : int {
   kOk = 0,
-  kProblem = 1,  // found nothing, or a problem that is not the disk's: a bad line, a busy directory
+  kProblem = 1,  // found nothing, or a problem with what was asked for: a bad line
   kUsage = 2,    // the command line is wrong
-  kIo = 3,       // the file system said no, or bytes on disk are damaged
+  kIo = 3,       // nothing could be read or written: the file system said no, bytes on disk are
+                 // damaged, another process has the directory, or there is no memory
   kInterrupted = 130  // stopped by Ctrl-C: 128 + SIGINT, as shells have it
 };
 

@@ -65,6 +65,7 @@ ExitCode ExitCodeFor(StatusCode code) {
     case StatusCode::kCorruption:
     case StatusCode::kIoError:
     case StatusCode::kNoSpace:
+    case StatusCode::kBusy:
     case StatusCode::kReadOnly:
     case StatusCode::kNotSupported:
       return ExitCode::kIo;
@@ -87,8 +88,7 @@ ExitCode Fail(std::string_view what, const Status& status, std::string_view advi
       status.message().empty() ? StatusCodeName(status.code()) : status.message();
   PrintError(what, InCommandWords(message),
              advice.empty() ? AdviceFor(status.code()) : std::string(advice));
-  const bool short_of_resources = status.Is(StatusCode::kBusy) && !IsInUse(status);
-  return short_of_resources ? ExitCode::kIo : ExitCodeFor(status.code());
+  return ExitCodeFor(status.code());
 }
 
 }  // namespace logwood::tools

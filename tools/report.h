@@ -30,8 +30,7 @@ ExitCode ExitCodeFor(StatusCode code);
 // (docs/invariants.md, 28 and 29); only the message tells them apart.
 bool IsInUse(const Status& status);
 
-// Prints `what: message; advice` and says how to exit: ExitCodeFor, but kIo for a kBusy that is not
-// IsInUse. An empty `advice` means AdviceFor.
+// Prints `what: message; advice` and says how to exit. An empty `advice` means AdviceFor.
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice = "");
 
 }  // namespace logwood::tools

@@ -353,7 +353,7 @@ TEST(LogwoodCommand, AReaderBesideAWriterGetsAHintAndIgnoreWriterReads) {
       "logwood get db k --ignore-writer; echo $?\n"
       "exec 3>&-; wait $pid");
   EXPECT_EQ(ran.status, 0);
-  EXPECT_EQ(ran.out, "1\nv\n0\n");
+  EXPECT_EQ(ran.out, "3\nv\n0\n");
   EXPECT_NE(ran.err.find("--ignore-writer"), std::string::npos) << ran.err;
 }
 

@@ -31,7 +31,7 @@ TEST(Report, EachStatusHasItsExitStatus) {
       {StatusCode::kCorruption, 3},
       {StatusCode::kIoError, 3},
       {StatusCode::kNoSpace, 3},
-      {StatusCode::kBusy, 1},
+      {StatusCode::kBusy, 3},
       {StatusCode::kTimeout, 1},
       {StatusCode::kCancelled, 1},
       {StatusCode::kClosed, 1},
@@ -88,7 +88,7 @@ TEST(Report, NoMemoryIsNotTakenForADirectoryInUse) {
   EXPECT_TRUE(IsInUse(Status::Busy("/db: a writer removes files while they are read; try again")));
   static_cast<void>(ErrorsOf([&] {
     EXPECT_EQ(Fail("cannot load", no_memory), ExitCode::kIo);
-    EXPECT_EQ(Fail("cannot load", in_use), ExitCode::kProblem);
+    EXPECT_EQ(Fail("cannot load", in_use), ExitCode::kIo);
   }));
 }
 
