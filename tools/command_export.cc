@@ -36,6 +36,8 @@ standard error where FILE is a file, and a note where no keyspace was given and 
 struct ExportArguments {
   Target target;
   RangeArguments range;
+  uint64_t limit = 0;
+  bool reverse = false;
   std::string file = "-";
   std::optional<RecordFormat> format;
   bool json = false;
@@ -114,6 +116,8 @@ ExitCode RunExport(const ExportArguments& arguments) {
   Result<std::unique_ptr<Output>> out = Output::Create(arguments.file);
   if (!out.ok()) return CloseAfter(*opened.db, Fail("cannot write", out.status()));
   Exported exported;
+  const WalkOptions walk = {
+      .range = *range, .limit = arguments.limit, .reverse = arguments.reverse};
   const Status status =
       ExportKeyspaces(arguments, *opened.db, keyspaces, {.range = *range}, out->get(), &exported);
   const bool read_to_the_end = (*out)->open();
@@ -151,6 +155,8 @@ void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
                   "Every keyspace; each line begins with the keyspace's name, or has a member "
                   "\"keyspace\"");
   AddRange(command, &arguments->range);
+  AddLimit(command, &arguments->limit, "At most this many records of a keyspace");
+  AddReverse(command, &arguments->reverse);
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
   AddQuiet(command, &arguments->target.quiet);

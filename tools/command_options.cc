@@ -15,7 +15,7 @@ namespace logwood::tools {
 
 namespace {
 
-// What the engine takes.
+constexpr uint64_t kLimitMax = uint64_t{1} << 53;
 
 const std::map<std::string, TextFormat>& TextFormats() {
   static const std::map<std::string, TextFormat> formats = {
@@ -220,6 +220,16 @@ void AddRange(CLI::App* command, RangeArguments* range) {
   command->add_option("--to", range->to, "Only keys before this one")->option_text("KEY");
   AddTextFormat(command, "--key-format", "How keys are written on the command line",
                 &range->key_format);
+}
+
+void AddLimit(CLI::App* command, uint64_t* limit, const std::string& purpose) {
+  command->add_option("-n,--limit", *limit, purpose)
+      ->check(NumberUpTo(kLimitMax))
+      ->option_text("N");
+}
+
+void AddReverse(CLI::App* command, bool* reverse) {
+  command->add_flag("-r,--reverse", *reverse, "From the last key to the first");
 }
 
 std::optional<std::string> DecodeArgument(std::string_view name, TextFormat format,

@@ -84,6 +84,8 @@ struct RangeArguments {
   TextFormat key_format = TextFormat::kAuto;
 };
 void AddRange(CLI::App* command, RangeArguments* range);
+void AddLimit(CLI::App* command, uint64_t* limit, const std::string& purpose = "At most this many");
+void AddReverse(CLI::App* command, bool* reverse);
 
 // Decodes an argument; prints what is wrong with it and returns nullopt where it cannot be.
 std::optional<std::string> DecodeArgument(std::string_view name, TextFormat format,

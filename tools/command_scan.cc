@@ -36,6 +36,7 @@ Exit status 1 when there is no such record, 3 when it could not be read.)";
 
 constexpr const char* kCountExamples = R"(  logwood count /tmp/db
   logwood count /tmp/db --prefix planet/
+  logwood count /tmp/db --limit 1000                     are there so many?
   logwood count /tmp/db --keyspace photos --estimate     at once, from the tables' indexes
   logwood count /tmp/db --all-keyspaces                  a line each: name, tab, number
   logwood count /tmp/db --json
@@ -43,8 +44,6 @@ constexpr const char* kCountExamples = R"(  logwood count /tmp/db
 An exact count reads the whole range. An estimate counts old versions and deletions too.
 Counts one keyspace; where none is given and there are others, a note on standard error names them
 (-q leaves it out).)";
-
-constexpr uint64_t kLimitMax = uint64_t{1} << 53;
 
 struct ScanArguments {
   Target target;
@@ -59,6 +58,7 @@ struct ScanArguments {
 struct CountArguments {
   Target target;
   RangeArguments range;
+  uint64_t limit = 0;
   bool estimate = false;
   bool json = false;
 };
@@ -148,7 +148,7 @@ ExitCode RunCount(const CountArguments& arguments) {
   code = ChosenKeyspaces(arguments.target, opened, &keyspaces);
   if (code != ExitCode::kOk) return CloseAfter(db, code);
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, db);
-  const WalkOptions walk = {.range = *range};
+  const WalkOptions walk = {.range = *range, .limit = arguments.limit};
   std::string lines;
   for (const KeyspaceInfo& info : keyspaces) {
     RangeEstimate found;
@@ -176,10 +176,8 @@ void AddScanCommand(CLI::App& app, ExitCode* exit_code) {
   AddDirectory(command, &arguments->target);
   AddKeyspace(command, &arguments->target);
   AddRange(command, &arguments->range);
-  command->add_option("-n,--limit", arguments->limit, "At most this many")
-      ->check(NumberUpTo(kLimitMax))
-      ->option_text("N");
-  command->add_flag("-r,--reverse", arguments->reverse, "From the last key to the first");
+  AddLimit(command, &arguments->limit);
+  AddReverse(command, &arguments->reverse);
   command->add_flag("--keys-only", arguments->keys_only, "Without values");
   AddTextFormat(command, "--format", "How keys and values are printed", &arguments->format);
   AddIgnoreWriter(command, &arguments->target);
@@ -197,7 +195,10 @@ void AddCountCommand(CLI::App& app, ExitCode* exit_code) {
   AddKeyspace(command, &arguments->target);
   AddAllKeyspaces(command, &arguments->target, "Every keyspace, a line each: name, tab, number");
   AddRange(command, &arguments->range);
-  command->add_flag("--estimate", arguments->estimate, "A quick guess instead of an exact count");
+  AddLimit(command, &arguments->limit, "Of a keyspace no further than to this many");
+  command->add_flag("--estimate", arguments->estimate, "A quick guess instead of an exact count")
+      ->excludes("--limit")
+      ->option_text(" ");
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
   AddQuiet(command, &arguments->target.quiet);

@@ -33,9 +33,9 @@ Progress WalkProgress(DB& db, std::span<const KeyspaceInfo> keyspaces, const Wal
                       std::string label, bool wanted) {
   uint64_t total = 0;
   for (const KeyspaceInfo& info : keyspaces) {
-    total += db.Estimate(info.keyspace, options.range.keys).entries;
+    const uint64_t entries = db.Estimate(info.keyspace, options.range.keys).entries;
+    total += options.limit == 0 ? entries : std::min(entries, options.limit);
   }
-  if (options.limit != 0) total = std::min(total, options.limit);
   return Progress({.label = std::move(label), .unit = "records", .total = total, .wanted = wanted});
 }
 

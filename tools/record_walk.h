@@ -15,7 +15,7 @@ namespace logwood::tools {
 
 struct WalkOptions {
   Range range;
-  uint64_t limit = 0;  // 0: none
+  uint64_t limit = 0;  // of each keyspace; 0: none
   bool reverse = false;
 };
 

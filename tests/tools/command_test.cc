@@ -198,6 +198,17 @@ TEST(LogwoodCommand, ScanRespectsBoundsLimitAndDirection) {
   EXPECT_EQ(runner.Run("export db --to b").out, "a\t1\n");
 }
 
+TEST(LogwoodCommand, ALimitIsOfEachKeyspace) {
+  CommandRunner runner;
+  runner.Write("in", "one\ta\t1\none\tb\t2\ntwo\ta\t3\ntwo\tb\t4\n");
+  ASSERT_EQ(runner.Run("load db in --all-keyspaces").status, 0);
+  EXPECT_EQ(runner.Run("export db --all-keyspaces --limit 1").out, "one\ta\t1\ntwo\ta\t3\n");
+  EXPECT_EQ(runner.Run("export db --all-keyspaces --limit 1 --reverse").out,
+            "one\tb\t2\ntwo\tb\t4\n");
+  EXPECT_EQ(runner.Run("count db --all-keyspaces --limit 1").out, "default\t0\none\t1\ntwo\t1\n");
+  EXPECT_EQ(runner.Run("count db --estimate --limit 1").status, 2) << "an estimate has no limit";
+}
+
 TEST(LogwoodCommand, ScanIntoHeadEndsQuietly) {
   CommandRunner runner;
   const Ran ran = runner.Shell(
