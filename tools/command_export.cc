@@ -9,6 +9,7 @@
 #include "tools/command.h"
 #include "tools/command_open.h"
 #include "tools/command_options.h"
+#include "tools/interrupt.h"
 #include "tools/output.h"
 #include "tools/record_format.h"
 #include "tools/record_walk.h"
@@ -31,7 +32,10 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
 Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
 of it is one position of the database; `logwood load` gives the same bytes back. A summary goes to
 standard error where FILE is a file, and a note where no keyspace was given and there are others;
--q leaves both out. FILE is emptied first, and must not lie in DIR.)";
+-q leaves both out. A file is written beside FILE and takes its place when all of it is on the disk:
+until then, and where the export fails or is interrupted (exit status 130), FILE stays as it was.
+A pipe or a device is written itself. FILE must not lie in DIR. While the command runs no other
+process can open DIR for writing; with --ignore-writer it can.)";
 
 struct ExportArguments {
   Target target;
@@ -74,6 +78,8 @@ void PrintSummary(const ExportArguments& arguments, const Exported& exported,
   if (!summary.empty()) std::fputs((summary + "\n").c_str(), stderr);
 }
 
+bool MayGoOn(const Output& out) { return out.open() && !Interrupted(); }
+
 Status ExportKeyspaces(const ExportArguments& arguments, DB& db,
                        const std::vector<KeyspaceInfo>& keyspaces, const WalkOptions& walk,
                        Output* out, Exported* exported) {
@@ -90,10 +96,10 @@ Status ExportKeyspaces(const ExportArguments& arguments, DB& db,
           AppendRecord(format, record, out->buffer());
           exported->bytes += key.size() + value.size();
           out->MaybeFlush();
-          return out->open();
+          return MayGoOn(*out);
         },
         &exported->records);
-    if (!status.ok() || !out->open()) return status;
+    if (!status.ok() || !MayGoOn(*out)) return status;
     ++exported->keyspaces;
   }
   return Status::Ok();
@@ -113,18 +119,22 @@ ExitCode RunExport(const ExportArguments& arguments) {
   std::vector<KeyspaceInfo> keyspaces;
   code = ChosenKeyspaces(arguments.target, opened, &keyspaces);
   if (code != ExitCode::kOk) return CloseAfter(*opened.db, code);
+  if (Output::Replaces(arguments.file)) CatchInterrupts();
   Result<std::unique_ptr<Output>> out = Output::Create(arguments.file);
   if (!out.ok()) return CloseAfter(*opened.db, Fail("cannot write", out.status()));
   Exported exported;
   const WalkOptions walk = {
       .range = *range, .limit = arguments.limit, .reverse = arguments.reverse};
   const Status status =
-      ExportKeyspaces(arguments, *opened.db, keyspaces, {.range = *range}, out->get(), &exported);
+      ExportKeyspaces(arguments, *opened.db, keyspaces, walk, out->get(), &exported);
   const bool read_to_the_end = (*out)->open();
-  code =
-      (*out)->Finish(status.ok() ? ExitCode::kOk
-                                 : FailAt(arguments.target,
-                                          "cannot export all of it to " + arguments.file, status));
+  if (!status.ok()) {
+    code = FailAt(arguments.target, "cannot export all of it to " + arguments.file, status);
+  } else if (Interrupted()) {
+    PrintError("interrupted", "nothing is written to " + arguments.file);
+    code = ExitCode::kInterrupted;
+  }
+  code = (*out)->Finish(code);
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
   if (code == ExitCode::kOk && read_to_the_end && !arguments.target.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");

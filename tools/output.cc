@@ -6,38 +6,35 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "tools/report.h"
+#include "util/status_macros.h"
 
 namespace logwood::tools {
 
-// Pipes and terminals are not what FileSystem is for: this file and input.cc are the two that speak
-// to the kernel themselves.
+// Pipes and terminals are not what FileSystem is for: this file, replacement.cc and input.cc are
+// the three that speak to the kernel themselves.
 
 namespace {
 
-// As many as the kernel follows.
-constexpr int kLinksMax = 40;
-
-std::filesystem::path DirectoryOf(const std::filesystem::path& file) {
-  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-}
-
-// Where a file is, or would be, behind symbolic links.
-std::filesystem::path BehindLinks(std::filesystem::path file) {
-  std::error_code error;
-  for (int i = 0; i < kLinksMax && std::filesystem::is_symlink(file, error); ++i) {
-    const std::filesystem::path to = std::filesystem::read_symlink(file, error);
-    if (error) break;
-    file = DirectoryOf(file) / to;
-  }
-  return file;
-}
+bool IsStandardOutput(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
 
 }  // namespace
 
+bool Output::Replaces(const std::string& path) {
+  return !IsStandardOutput(path) && Replacement::Fits(path);
+}
+
 Result<std::unique_ptr<Output>> Output::Create(const std::string& path) {
-  if (path == "-" || path == "/dev/stdout") return std::make_unique<Output>(STDOUT_FILENO);
+  if (IsStandardOutput(path)) return std::make_unique<Output>(STDOUT_FILENO);
+  if (Replaces(path)) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Replacement> file, Replacement::Create(path));
+    auto output = std::make_unique<Output>(file->descriptor());
+    output->replacement_ = std::move(file);
+    output->path_ = path;
+    return output;
+  }
   const int descriptor = open64(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) return Status::IoError(path + ": " + std::strerror(errno));
   auto output = std::make_unique<Output>(descriptor);
@@ -70,6 +67,10 @@ void Output::WriteAll(std::string_view bytes) {
 
 ExitCode Output::Finish(ExitCode code) {
   Flush();
+  if (replacement_ != nullptr) {
+    if (status_.ok() && code == ExitCode::kOk) status_ = replacement_->Commit();
+    replacement_ = nullptr;
+  }
   if (owned_) {
     owned_ = false;
     const bool synced =

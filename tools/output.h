@@ -15,6 +15,7 @@
 
 #include "logwood/status.h"
 #include "tools/exit_code.h"
+#include "tools/replacement.h"
 
 namespace logwood::tools {
 
@@ -24,8 +25,12 @@ class Output {
  public:
   // Borrows the descriptor.
   explicit Output(int descriptor) : descriptor_(descriptor) {}
-  // Creates the file, or empties the one that is there; "-" and /dev/stdout are standard output.
+  // "-" and /dev/stdout are standard output. A pipe or a device is written itself; any other file
+  // is written beside its place, which it takes when Finish is given kOk and loses no byte.
   static Result<std::unique_ptr<Output>> Create(const std::string& path);
+  // Whether Create writes beside the file's place: then an interrupt has to be caught
+  // (interrupt.h), or what is there is left.
+  static bool Replaces(const std::string& path);
   ~Output();
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -43,7 +48,7 @@ class Output {
 
   // False once nothing more can arrive; callers stop then.
   bool open() const { return open_; }
-  // Flushes, syncs what Create made, and closes. `code`, or kIo where bytes were lost for another
+  // Flushes, syncs what Create opened, and closes. `code`, or kIo where bytes were lost for another
   // reason than a reader that left.
   ExitCode Finish(ExitCode code);
 
@@ -51,6 +56,7 @@ class Output {
   void WriteAll(std::string_view bytes);
 
   int descriptor_;
+  std::unique_ptr<Replacement> replacement_;  // null: the descriptor is of what is written
   bool owned_ = false;
   bool open_ = true;
   std::string path_ = "standard output";

@@ -104,6 +104,52 @@ TEST(Care, AnExportThatFailsSaysSo) {
   EXPECT_TRUE(Says(ran, "cannot export all of it to file: ") && Says(ran, ".table:")) << ran.err;
 }
 
+// What is beside the file, if anything, is printed, too.
+constexpr const char* kShowFileAndWhatIsBeside = "cat file; ls | grep tmp";
+
+TEST(Care, AnExportThatFailsLeavesTheFileAsItWas) {
+  CommandRunner runner;
+  const Ran ran = runner.Shell(
+      "seq 1 20000 | sed 's/$/\tvalue/' | logwood load db -q -; logwood compact db -q\n"
+      "echo good > file\n"
+      "(ulimit -f 8; logwood export db file; echo $?)\n"
+      "printf X | dd of=$(ls db/*.table) bs=1 seek=50000 conv=notrunc 2> /dev/null\n"
+      "logwood export db file; echo $?; logwood export db new; echo $?; test -e new || echo "
+      "none\n" +
+      std::string(kShowFileAndWhatIsBeside));
+  EXPECT_EQ(ran.out, "3\n3\n3\nnone\ngood\n") << ran.err;
+  EXPECT_TRUE(Says(ran, "cannot write: file: File too large")) << ran.err;
+}
+
+TEST(Care, AnInterruptedExportLeavesTheFileAsItWas) {
+  CommandRunner runner;
+  // It may be through before the signal comes: then the next one is tried.
+  const Ran ran = runner.Shell(
+      "seq 1 500000 | sed 's/$/\tvalue/' | logwood load db -q -; logwood compact db -q\n"
+      "for attempt in $(seq 50); do\n"
+      "  echo good > file; logwood export db file -q & pid=$!\n"
+      "  until ls file.tmp-* || ! kill -0 $pid; do :; done > /dev/null 2>&1\n"
+      "  kill -INT $pid; wait $pid; status=$?; [ $status = 130 ] && break\n"
+      "done 2> said; echo $status; grep -h interrupted said\n" +
+      std::string(kShowFileAndWhatIsBeside));
+  EXPECT_EQ(ran.out, "130\nlogwood: interrupted: nothing is written to file\ngood\n") << ran.err;
+}
+
+TEST(Care, AnExportTakesThePlaceOfTheFileBehindLinksWithItsPermissions) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  const Ran ran = runner.Shell(
+      "mkdir below; echo old > below/file; chmod 604 below/file; ln -s below/file link\n"
+      "ln -s link again; ln -s below/new dangling; umask 027\n"
+      "logwood export db again -q; logwood export db dangling -q; logwood export db fresh -q\n"
+      "cat below/file below/new fresh; stat -c '%a %F' again below/file below/new fresh\n"
+      "ls below");
+  EXPECT_EQ(ran.out,
+            "k\tv\nk\tv\nk\tv\n777 symbolic link\n604 regular file\n640 regular file\n"
+            "640 regular file\nfile\nnew\n")
+      << ran.err;
+}
+
 TEST(Care, AnExportIntoWhatIsNoFileIsWrittenStraight) {
   CommandRunner runner;
   ASSERT_EQ(runner.Run("put db k v").status, 0);
@@ -111,6 +157,11 @@ TEST(Care, AnExportIntoWhatIsNoFileIsWrittenStraight) {
   EXPECT_EQ(runner.Shell("{ logwood export db /dev/stdout -q; echo end; }").out, "k\tv\nend\n");
   EXPECT_EQ(runner.Shell("mkfifo pipe; cat pipe & logwood export db pipe -q; wait").out, "k\tv\n");
   EXPECT_EQ(runner.Shell("test -p pipe").status, 0);
+  EXPECT_EQ(runner
+                .Shell("exec 3>> file; logwood export db /dev/fd/3 -q; echo end >&3\n"
+                       "cat file; ls | grep tmp")
+                .out,
+            "k\tv\nend\n");
 }
 
 TEST(Care, ALastLineWithoutANewlineIsLoadedWithAWarning) {

@@ -1,5 +1,6 @@
 #include "tools/output.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -14,6 +15,22 @@
 
 namespace logwood::tools {
 namespace {
+
+// An empty file that an Output can borrow.
+class OpenedFile {
+ public:
+  explicit OpenedFile(const std::string& path)
+      : descriptor_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+    EXPECT_GE(descriptor_, 0);
+  }
+  ~OpenedFile() { close(descriptor_); }
+  OpenedFile(const OpenedFile&) = delete;
+  OpenedFile& operator=(const OpenedFile&) = delete;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  const int descriptor_;
+};
 
 class OutputTest : public testing::Test {
  protected:
@@ -59,34 +76,59 @@ TEST_F(OutputTest, AFileHoldsWhatWasAppendedAndNothingOfWhatWasThere) {
 }
 
 TEST_F(OutputTest, FlushWritesWhatIsThereOnce) {
+  const OpenedFile file(path_);
+  Output output(file.descriptor());
+  output.Append("one");
+  output.Flush();
+  EXPECT_EQ(BytesOf(path_), "one");
+  output.Flush();
+  output.Append(" two");
+  output.Finish(ExitCode::kOk);
+  EXPECT_EQ(BytesOf(path_), "one two");
+}
+
+TEST_F(OutputTest, AFileIsAsItWasUntilAllIsWritten) {
+  ASSERT_OK(test::WriteFile(FileSystem::Posix(), path_, "old"));
+  const auto names = [this] { return FileSystem::Posix()->List(directory_.path())->size(); };
+  for (const ExitCode code : {ExitCode::kProblem, ExitCode::kIo, ExitCode::kInterrupted}) {
+    for (const std::string& path : {path_, directory_.Join("new")}) {
+      const auto output = Created(path);
+      ASSERT_NE(output, nullptr);
+      output->Append("one");
+      output->Flush();
+      EXPECT_EQ(BytesOf(path_), "old");
+      EXPECT_EQ(output->Finish(code), code);
+      EXPECT_EQ(BytesOf(path_), "old");
+      EXPECT_EQ(names(), 1U) << "nothing is left beside it";
+    }
+  }
   const auto output = Created(path_);
   ASSERT_NE(output, nullptr);
+  const auto beside = Created(path_);
+  ASSERT_NE(beside, nullptr) << "two at a time have two names";
   output->Append("one");
-  output->Flush();
+  EXPECT_EQ(output->Finish(ExitCode::kOk), ExitCode::kOk);
   EXPECT_EQ(BytesOf(path_), "one");
-  output->Flush();
-  output->Append(" two");
-  output->Finish(ExitCode::kOk);
-  EXPECT_EQ(BytesOf(path_), "one two");
 }
 
 TEST_F(OutputTest, AFullBufferIsWrittenWithoutBeingTold) {
   const std::string most(kOutputBufferBytes - 1, 'x');
-  const auto appended = Created(path_);
-  ASSERT_NE(appended, nullptr);
-  appended->Append(most);
-  EXPECT_EQ(BytesOf(path_), "") << "a write for each line would be slow";
-  appended->Append("y");
-  EXPECT_TRUE(BytesOf(path_) == most + "y");
-  EXPECT_TRUE(appended->buffer()->empty());
-
-  const auto formatted = Created(path_);
-  ASSERT_NE(formatted, nullptr);
-  formatted->buffer()->append(most);
-  formatted->MaybeFlush();
+  {
+    const OpenedFile file(path_);
+    Output appended(file.descriptor());
+    appended.Append(most);
+    EXPECT_EQ(BytesOf(path_), "") << "a write for each line would be slow";
+    appended.Append("y");
+    EXPECT_TRUE(BytesOf(path_) == most + "y");
+    EXPECT_TRUE(appended.buffer()->empty());
+  }
+  const OpenedFile file(path_);
+  Output formatted(file.descriptor());
+  formatted.buffer()->append(most);
+  formatted.MaybeFlush();
   EXPECT_EQ(BytesOf(path_), "");
-  formatted->buffer()->append("z");
-  formatted->MaybeFlush();
+  formatted.buffer()->append("z");
+  formatted.MaybeFlush();
   EXPECT_TRUE(BytesOf(path_) == most + "z");
 }
 
