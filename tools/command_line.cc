@@ -1,9 +1,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <new>
+#include <numeric>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tools/command.h"
 #include "tools/command_options.h"
@@ -33,6 +38,9 @@ constexpr const char* kLineExamples = R"(Examples:
 Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error, damage, a
 directory that another process has open, or no memory; 130 interrupted.
 )";
+
+// How far a name may be from the one that is meant.
+constexpr size_t kEditsMax = 2;
 
 void AddCommands(CLI::App& app, ExitCode* exit_code) {
   AddPutCommand(app, exit_code);
@@ -79,6 +87,61 @@ ExitCode HelpOn(CLI::App& app, int argc, char** argv) {
   return PrintHelp(app.get_subcommand(argv[2])->help("logwood"));
 }
 
+// How many letters have to be added, left out or changed to make the one word of the other.
+size_t EditDistance(std::string_view from, std::string_view to) {
+  std::vector<size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < from.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < to.size(); ++j) {
+      const size_t changed = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({changed, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// What the command does not know and what looks like an option; empty: nothing.
+std::string UnknownOption(const CLI::App& app) {
+  for (const std::string& word : app.remaining(true)) {
+    if (word == "--") break;  // behind it there are none
+    if (word.size() > 1 && word[0] == '-') return word.substr(0, word.find('='));
+  }
+  return "";
+}
+
+// The option that may have been meant; empty: none is close.
+std::string CloseOption(const CLI::App& app, const std::string& unknown) {
+  std::string_view name = unknown;
+  name.remove_prefix(std::min(name.find_first_not_of('-'), name.size()));
+  size_t least = std::min<size_t>(kEditsMax + 1, name.size());
+  std::string close;
+  for (const CLI::App* command : app.get_subcommands()) {
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& known : option->get_lnames()) {
+        const size_t distance = EditDistance(name, known);
+        if (distance >= least) continue;
+        least = distance;
+        close = "--" + known;
+      }
+    }
+  }
+  return close;
+}
+
+void PrintUsageError(const CLI::App& app, const std::string& error) {
+  const std::string help = "see `" + CommandName(app) + " --help`";
+  const std::string unknown = UnknownOption(app);
+  if (unknown.empty()) {
+    PrintError("usage", error, help);
+    return;
+  }
+  const std::string close = CloseOption(app, unknown);
+  PrintError("usage", "unknown option " + unknown,
+             close.empty() ? help : "did you mean " + close + "?");
+}
+
 ExitCode Parse(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);  // runs the command
@@ -90,9 +153,9 @@ ExitCode Parse(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ExtrasError&) {
     std::string extras;
     for (const std::string& extra : app.remaining(true)) extras += " " + extra;
-    PrintError("usage", "more than it takes:" + extras, "see `" + CommandName(app) + " --help`");
+    PrintUsageError(app, "more than it takes:" + extras);
   } catch (const CLI::ParseError& error) {
-    PrintError("usage", error.what(), "see `" + CommandName(app) + " --help`");
+    PrintUsageError(app, error.what());
   } catch (const std::bad_alloc&) {  // invariant 28
     std::fputs(kOutOfMemory, stderr);
     return ExitCode::kIo;

@@ -73,6 +73,29 @@ TEST(LogwoodCommand, SaysWhatIsTooMuchInTheOrderTyped) {
   EXPECT_NE(ran.err.find("more than it takes: b c d"), std::string::npos) << ran.err;
 }
 
+TEST(LogwoodCommand, AnUnknownOptionIsNamedAndTheOneThatMayHaveBeenMeant) {
+  CommandRunner runner;
+  const auto said = [&runner](const std::string& arguments) {
+    const Ran ran = runner.Run(arguments);
+    EXPECT_EQ(ran.status, 2) << arguments;
+    return ran.err;
+  };
+  const std::string meant = "logwood: usage: unknown option --prefx; did you mean --prefix?\n";
+  for (const std::string arguments :
+       {"scan db --prefx a", "scan db --prefx=a", "scan --prefx", "count --prefx a db"}) {
+    EXPECT_EQ(said(arguments), meant) << arguments;
+  }
+  EXPECT_EQ(said("scan db --form a"),
+            "logwood: usage: unknown option --form; did you mean --from?\n");
+  // Of another command, too short to be like anything, no name at all.
+  for (const std::string option : {"--value-file", "--x", "-z", "---"}) {
+    EXPECT_EQ(said("scan db " + option),
+              "logwood: usage: unknown option " + option + "; see `logwood scan --help`\n");
+  }
+  EXPECT_EQ(said("put db -- -5 -6 --jsno").find("unknown option"), std::string::npos)
+      << "behind -- there are none";
+}
+
 TEST(LogwoodCommand, ASizeThatIsNoneIsExplained) {
   CommandRunner runner;
   for (const std::string size : {"lots", "5furlongs", "-1", "99999999999999999999GiB"}) {
