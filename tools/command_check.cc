@@ -79,6 +79,7 @@ ExitCode LockDirectory(const Target& target, std::unique_ptr<FileLock>* lock) {
     return ExitCode::kOk;
   }
   if (taken.status().Is(StatusCode::kNotFound)) return ExitCode::kOk;  // nobody holds it
+  if (IsNoDirectory(target.directory)) return FailWithoutDatabase(target, "check");
   return Fail(
       "cannot check " + target.directory, taken.status(),
       IsInUse(taken.status())
@@ -109,7 +110,7 @@ ExitCode RunCheck(const CheckArguments& arguments) {
   options.progress = progress.Bytes();
   const Result<DirectoryCheckSummary> found = CheckDirectory(options);
   progress.Finish();
-  if (found.status().Is(StatusCode::kNotFound)) {
+  if (found.status().Is(StatusCode::kNotFound) || IsNoDirectory(arguments.target.directory)) {
     return FailWithoutDatabase(arguments.target, "check");
   }
   if (!found.ok()) return FailOpening(arguments.target, found.status());

@@ -41,6 +41,7 @@ bool IsDanglingLink(std::string_view path) {
 }
 
 const char* WhatIsMissing(const std::string& directory) {
+  if (IsNoDirectory(directory)) return "it is a file, not a database's directory";
   if (IsThere(directory)) return "there is no database in it";
   return IsDanglingLink(directory) ? kDanglingLink : "there is no such directory";
 }
@@ -132,6 +133,13 @@ void AwaitCompaction(DB& db, bool quiet) {
 
 }  // namespace
 
+bool IsNoDirectory(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  return std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+}
+
 ExitCode FailAt(const Target& target, std::string_view what, const Status& status) {
   return Fail(what, status, AdviceFor(status.code(), target.directory));
 }
@@ -158,6 +166,7 @@ ExitCode FailWithoutDatabase(const Target& target, std::string_view verb) {
 // A directory without a database is not "found nothing": scripts must be able to tell it from an
 // absent key.
 ExitCode FailOpening(const Target& target, const Status& status, std::string advice) {
+  if (IsNoDirectory(target.directory)) return FailWithoutDatabase(target, "open");
   if (status.Is(StatusCode::kNotFound)) {
     PrintError("cannot open " + target.directory, WhatIsMissing(target.directory),
                "`logwood put` and `logwood load` create a database");

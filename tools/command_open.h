@@ -28,6 +28,8 @@ ExitCode OpenForWriting(const Target& target, Missing missing, Opened* opened);
 // The same without looking at target.keyspace.
 ExitCode OpenDirectoryForReading(const Target& target, std::unique_ptr<DB>* db);
 ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::unique_ptr<DB>* db);
+// Whether a file, or anything else that is no directory, has this name.
+bool IsNoDirectory(std::string_view path);
 // Whether a directory of this name is there or can be made.
 ExitCode CheckMayBeMade(const std::string& directory);
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened);

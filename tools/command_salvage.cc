@@ -80,7 +80,8 @@ ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bo
   const auto is_there = FileSystem::Posix()->Exists(arguments.target.directory);
   const bool no_source = status.message().find("there is no database") != std::string_view::npos ||
                          (is_there.ok() && !*is_there);
-  if (status.Is(StatusCode::kNotFound) && no_source) {
+  if ((status.Is(StatusCode::kNotFound) && no_source) ||
+      IsNoDirectory(arguments.target.directory)) {
     return FailWithoutDatabase(arguments.target, "salvage");
   }
   std::string advice;

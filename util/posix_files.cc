@@ -258,7 +258,7 @@ int Descriptor::Close() {
 
 Result<Descriptor> Open(const std::string& path, int flags) {
   constexpr mode_t kMode = 0644;
-  const std::string_view operation = (flags & O_CREAT) != 0 ? "create" : "open";
+  std::string_view operation = (flags & O_CREAT) != 0 ? "create" : "open";
   // Without O_NONBLOCK a pipe of this name would keep us waiting for its other end; files and
   // directories know no difference.
   flags |= O_CLOEXEC | O_NONBLOCK;
@@ -270,6 +270,8 @@ Result<Descriptor> Open(const std::string& path, int flags) {
     if (other_kind && ::stat(path.c_str(), &info) == 0) {
       RETURN_IF_ERROR(CheckIsFile(operation, path, info.st_mode));
     }
+    const bool refused = error == EACCES || error == EROFS;
+    if (refused && ::stat(path.c_str(), &info) == 0) operation = "open";  // it is there already
     return ErrorFromErrno(operation, path, error);
   }
   Descriptor opened(fd);

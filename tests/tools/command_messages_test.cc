@@ -74,6 +74,37 @@ TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
             "load` create a database\n");
 }
 
+TEST_F(CommandMessages, AFileIsNotTakenForADirectory) {
+  runner_.Write("file.tsv", "k\tv\n");
+  for (const std::string command :
+       {"get file.tsv k", "scan file.tsv", "count file.tsv", "export file.tsv", "stats file.tsv",
+        "keyspaces file.tsv", "put file.tsv k v", "delete file.tsv k", "load file.tsv file.tsv",
+        "compact file.tsv", "check file.tsv", "check file.tsv --ignore-writer",
+        "salvage file.tsv new"}) {
+    const Ran ran = runner_.Run(command);
+    EXPECT_EQ(ran.status, 3) << command;
+    EXPECT_TRUE(
+        ran.err.ends_with(" file.tsv: it is a file, not a database's directory; mend the path\n"))
+        << ran.err;
+  }
+  EXPECT_EQ(CountOf("it is a file", runner_.Run("scan file.tsv/").err), 1U);
+  EXPECT_EQ(runner_.Read("file.tsv"), "k\tv\n");
+}
+
+// The administrator may write everywhere, but for one without that capability.
+TEST_F(CommandMessages, ALockThatMayNotBeWrittenIsOpenedAndNotCreated) {
+  const Ran ran = runner_.Shell(
+      "logwood put db k v > /dev/null; chmod 444 db/LOCK; chmod 555 db\n"
+      "without='setpriv --bounding-set -dac_override,-dac_read_search'\n"
+      "[ $(id -u) = 0 ] || without=; $without test -w db || $without true || exit 77\n"
+      "LC_ALL=C $without logwood put db k v; echo $?; chmod 755 db");
+  if (ran.status == 77) GTEST_SKIP() << "nobody here may be refused anything";
+  EXPECT_EQ(ran.out, "3\n");
+  EXPECT_EQ(CountOf("open ", ran.err) - CountOf("cannot open ", ran.err), 1U) << ran.err;
+  EXPECT_EQ(CountOf("/db/LOCK: Permission denied", ran.err), 1U) << ran.err;
+  EXPECT_EQ(CountOf("create", ran.err), 0U) << ran.err;
+}
+
 TEST_F(CommandMessages, ADatabaseIsMadeInANewOrAnEmptyDirectoryOnly) {
   const Ran ran = runner_.Shell(
       "mkdir full empty mount; echo > full/notes; mkdir mount/lost+found\n"
