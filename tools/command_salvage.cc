@@ -68,12 +68,17 @@ std::string Summary(const SalvageArguments& arguments, const SalvageSummary& sav
     return json.Finish() + "\n";
   }
   if (arguments.quiet) return "";
-  std::string text = WithCommas(saved.records) + " records, " + HumanBytes(saved.bytes) + ", of " +
-                     WithCommas(saved.tables) + " tables and " + WithCommas(saved.commits) +
-                     " commits saved in " + arguments.new_directory + " in " + HumanMicros(micros);
-  return text + (saved.losses == 0   ? "; nothing is lost\n"
-                 : saved.losses == 1 ? "; 1 loss\n"
-                                     : "; " + std::to_string(saved.losses) + " losses\n");
+  const std::string losses = saved.losses == 0   ? "nothing is lost\n"
+                             : saved.losses == 1 ? "1 loss\n"
+                                                 : std::to_string(saved.losses) + " losses\n";
+  if (saved.records == 0 && saved.losses > 0) {
+    return "nothing could be saved: " + arguments.new_directory +
+           " is a database without records; " + losses;
+  }
+  return WithCommas(saved.records) + " records, " + HumanBytes(saved.bytes) + ", of " +
+         WithCommas(saved.tables) + " tables and " + WithCommas(saved.commits) +
+         " commits saved in " + arguments.new_directory + " in " + HumanMicros(micros) + "; " +
+         losses;
 }
 
 ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bool begun) {
