@@ -356,6 +356,31 @@ TEST(LogwoodCommand, EveryReportIsJsonWhenAskedFor) {
   EXPECT_EQ(JsonLinesOf(runner.Run("export db out --json").err)[0]["records"], 256);
 }
 
+TEST(LogwoodCommand, StatsKnowNoAmplificationWhereNothingWasWritten) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  const json stats = json::parse(runner.Run("stats db --json").out);
+  EXPECT_TRUE(stats["write_amplification"].is_null()) << stats["write_amplification"];
+  EXPECT_TRUE(stats["space_amplification"].is_null()) << "all is in the log";
+  EXPECT_NE(runner.Run("stats db").out.find("write -, space -,"), std::string::npos);
+  ASSERT_EQ(runner.Run("compact db -q").status, 0);
+  EXPECT_EQ(json::parse(runner.Run("stats db --json").out)["space_amplification"], 1);
+}
+
+TEST(LogwoodCommand, CompactTellsWhatItFlushed) {
+  CommandRunner runner;
+  runner.Shell("seq 1000 | sed 's/$/\tvalue/' | logwood load db -q; rm -rf copy; cp -r db copy");
+  const json flushed = json::parse(runner.Run("compact db --json").out);
+  EXPECT_EQ(flushed["table_bytes_before"], 0);
+  EXPECT_TRUE(flushed["space_amplification_before"].is_null());
+  EXPECT_GT(flushed["flush_bytes_written"], 1000);
+  EXPECT_EQ(flushed["table_bytes_after"], flushed["flush_bytes_written"]);
+  EXPECT_EQ(json::parse(runner.Run("compact db --json").out)["flush_bytes_written"], 0);
+  const Ran ran = runner.Run("compact copy");
+  EXPECT_TRUE(ran.out.starts_with("tables 0 B before, ")) << ran.out;
+  EXPECT_NE(ran.out.find(" KiB after; flushed "), std::string::npos) << ran.out;
+}
+
 TEST(LogwoodCommand, ADirectoryWithoutADatabaseIsAnIoErrorForReaders) {
   CommandRunner runner;
   for (const std::string command :
