@@ -1,4 +1,6 @@
 // logwood load: records from a file or pipe.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
@@ -107,6 +109,18 @@ std::string Json(const LoadArguments& arguments, const LoadReport& report, const
   return json.Finish() + "\n";
 }
 
+void WarnOfLines(const LoadArguments& arguments, const std::string& file,
+                 const LoadReport& report) {
+  if (report.first_crlf_line != 0 && !arguments.target.quiet) {
+    PrintError("warning",
+               file + ":" + std::to_string(report.first_crlf_line) + ": lines end with CRLF",
+               "the \\r is part of the value");
+  }
+  if (report.last_newline_missing) {
+    PrintError("warning", file + ": the last line has no newline: the input may be cut off");
+  }
+}
+
 ExitCode FailLoad(const Target& target, const Status& status) {
   if (!status.Is(StatusCode::kBusy)) return FailAt(target, "cannot load", status);
   return Fail("cannot load", status, "less --memory needs less");
@@ -130,13 +144,13 @@ ExitCode RunLoad(LoadArguments& arguments) {
                      .unit = "records",
                      .total = (*input)->size(),
                      .wanted = !arguments.target.quiet});
+  if (arguments.file == "-" && isatty(STDIN_FILENO) != 0 && !arguments.target.quiet) {
+    PrintError("note", "reading standard input", "Ctrl-D ends it");
+  }
   Loader loader(*opened.db, opened.keyspace, **input, arguments.load);
   const LoadReport& report = loader.Run(&progress);
   progress.Finish();
-  if (report.last_newline_missing) {
-    PrintError("warning",
-               (*input)->name() + ": the last line has no newline: the input may be cut off");
-  }
+  WarnOfLines(arguments, (*input)->name(), report);
   code = ExitCodeOf(report);
   if (report.end == LoadEnd::kFailed) code = FailLoad(arguments.target, loader.status());
   if (report.end == LoadEnd::kInterrupted) {

@@ -76,9 +76,12 @@ const LoadReport& Loader::Run(Progress* progress) {
 
 bool Loader::TakeLine(LineReader::Outcome outcome, std::span<char> line) {
   report_.last_newline_missing = reader_.newline_missing();
+  // Parsing changes the line. JSON has no carriage return of its own there.
+  const bool crlf = options_.format == RecordFormat::kTsv && !line.empty() && line.back() == '\r';
   switch (outcome) {
     case LineReader::Outcome::kLine:
       if (!parser_.Parse(line)) return BadLine(parser_.error());
+      if (crlf && report_.first_crlf_line == 0) report_.first_crlf_line = reader_.line_number();
       if (options_.all_keyspaces && !IsKeyspaceName(parser_.keyspace())) {
         return BadLine("a keyspace has a name of 1 to " + std::to_string(kKeyspaceNameBytesMax) +
                        " bytes");

@@ -54,6 +54,8 @@ struct LoadReport {
   uint64_t last_line = 0;  // all lines up to here are in, or skipped
   // The last line read was the input's last and had none: it may be cut off.
   bool last_newline_missing = false;
+  // The first record of which a carriage return before the newline became a part; 0: none.
+  uint64_t first_crlf_line = 0;
   LogPos position = 0;  // the database's, after the last commit
 };
 

@@ -181,6 +181,17 @@ TEST(Care, ALastLineWithoutANewlineIsLoadedWithAWarning) {
   EXPECT_EQ(json::parse(whole.out)["last_newline_missing"], false);
 }
 
+TEST(Care, LinesThatEndWithCrlfAreLoadedWithAWarning) {
+  CommandRunner runner;
+  runner.Write("in", "a\t1\nb\t2\r\nc\t3\r\nd\t4\\r\n");
+  runner.Write("in.jsonl", "{\"key\":\"e\",\"value\":\"5\"}\r\n");
+  EXPECT_EQ(runner.Run("load db in").err,
+            "logwood: warning: in:2: lines end with CRLF; the \\r is part of the value\n");
+  EXPECT_EQ(runner.Run("load db in -q").err, "");
+  EXPECT_EQ(runner.Run("load db in.jsonl").err, "");
+  EXPECT_EQ(runner.Run("scan db").out, "a\t1\nb\t2\\r\nc\t3\\r\nd\t4\\r\ne\t5\n");
+}
+
 TEST(Care, AFormatBesideJsonIsRefusedWhateverIsThere) {
   CommandRunner runner;
   ASSERT_EQ(runner.Run("put db k v").status, 0);

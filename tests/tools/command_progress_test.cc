@@ -40,6 +40,10 @@ class PseudoTerminal {
 
   // A path; empty: there is none to be had.
   const std::string& name() const { return name_; }
+  // As if somebody typed it.
+  void Type(const std::string& keys) {
+    EXPECT_EQ(write(master_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
   // All of it, once nobody else has it open.
   const std::string& End() {
     if (writer_ >= 0) close(writer_);
@@ -110,6 +114,18 @@ TEST_F(CommandProgress, OfTheWaitForCompactionAfterALoad) {
 TEST_F(CommandProgress, OfALogThatIsReplayed) {
   ExpectBar("open", "get db 20000");
   ExpectBar("open", "put db k v");
+}
+
+TEST_F(CommandProgress, ALoadSaysThatItWaitsForWhatIsTyped) {
+  for (const std::string quiet : {"", " -q"}) {
+    PseudoTerminal terminal;
+    terminal.Type("k\tv\n\x04");
+    const Ran ran = runner_.Shell("logwood load new" + quiet + " < " + terminal.name());
+    EXPECT_EQ(ran.status, 0) << ran.err;
+    EXPECT_EQ(ran.err,
+              quiet.empty() ? "logwood: note: reading standard input; Ctrl-D ends it\n" : "");
+    EXPECT_EQ(runner_.Run("count new").out, "1\n");
+  }
 }
 
 TEST_F(CommandProgress, IsNotWhereItIsNotWanted) {
