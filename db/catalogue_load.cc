@@ -13,7 +13,7 @@ namespace {
 
 Status ApplyAt(const SegmentReader& reader, const SegmentSummary& segment, uint64_t offset,
                std::string_view operations, LogPos position, Catalogue* catalogue) {
-  const Status applied = catalogue->Apply(operations, position);
+  Status applied = catalogue->Apply(operations, position);
   if (applied.ok()) return applied;
   const std::string where = LogFileName(segment.number) + ":" + std::to_string(offset);
   return WithWriter(applied.WithContext(where), reader.file_writer());
