@@ -71,6 +71,7 @@ Status Catalogue::ApplyRow(EntryKind kind, std::string_view key, std::string_vie
   if (!known) return Status::NotSupported(what(" is of a kind that is unknown"));
   const std::string_view rest = key.substr(1);
   if (kind == EntryKind::kDelete) {
+    if (rest == "default") return Status::Corruption(what(" drops what cannot be dropped"));
     names_.erase(std::string(rest));
     return Status::Ok();
   }

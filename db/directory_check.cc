@@ -199,8 +199,8 @@ void DirectoryChecker::CheckHistory(const Inventory::Segment& segment, LogPos po
   Damage damage;
   damage.file = LogFileName(segment.number);
   damage.what = std::move(*what);
-  damage.first_position = damage.last_position = position + 1;
-  TellOnce(std::move(damage), true);
+  damage.first_position = position + 1;
+  tell_damage_(damage);
 }
 
 void DirectoryChecker::CheckCatalogueOf(const Inventory::Segment& segment) {
@@ -280,9 +280,10 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
     const TreeState& tree = inventory_.tree;
     // Where the next segment is gone nothing says how much of this one counted: this may be in a
     // tail that was cut.
-    const bool rest_is_gone = (flaw.end == flaw.offset || !segment.limits.last_position) &&
+    const bool rest_is_gone = (flaw.end == flaw.offset || !inventory_.ExtentIsKnown(segment)) &&
                               flaw.first_position <= tree.tables.position;
-    certain = certain && (!rest_is_gone || tree.clean_close.has_value());
+    const bool is_needed = tree.clean_close && !WaitsForRemoval(tree, segment.number);
+    certain = certain && (!rest_is_gone || is_needed);
     damage.first_position = flaw.first_position;
     damage.last_position = flaw.last_position != kPositionMax
                                ? flaw.last_position

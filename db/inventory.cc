@@ -15,13 +15,6 @@ namespace logwood {
 
 namespace {
 
-// Segments below the first that recovery needs only wait for their removal.
-bool RetainsNothing(const TreeState& tree) {
-  const Result<Settings> settings = ResolveSettings(Options(), tree.settings);
-  return settings.ok() && settings->log_retention.bytes_min == 0 &&
-         settings->log_retention.age_min.count() == 0;
-}
-
 class InventoryTaker {
  public:
   InventoryTaker(FileSystem* fs, const std::string& path) : fs_(fs), path_(path) {}
@@ -48,6 +41,7 @@ class InventoryTaker {
   void AddUp(const Edit& edit);
   Status SortOutSegments();
   void FollowChain();
+  bool WasFollowed(uint64_t segment) const;
   void BoundByEpochs(Inventory::Segment* segment) const;
   bool Precedes(Inventory::Segment* older, const Inventory::Segment& newer);
   Status TellUnreadable();
@@ -323,11 +317,20 @@ void InventoryTaker::FollowChain() {
   inventory_.segments = std::move(chain);
   std::vector<Inventory::Segment>& segments = inventory_.segments;
   for (Inventory::Segment& segment : segments) {
-    if (!segment.limits.last_position) BoundByEpochs(&segment);
+    if (!segment.limits.last_position && WasFollowed(segment.number)) BoundByEpochs(&segment);
   }
   const std::optional<LogEnd>& end = inventory_.tree.clean_close;
   if (segments.empty() || !end || end->segment != segments.back().number) return;
   segments.back().limits = {end->length, end->last_position};
+}
+
+// Whether a newer segment was there. An open begins an epoch before it begins the segment: of one
+// that failed in between the log went on in no other.
+bool InventoryTaker::WasFollowed(uint64_t segment) const {
+  const TreeState& tree = inventory_.tree;
+  const uint64_t closed = tree.clean_close ? tree.clean_close->segment : 0;
+  const uint64_t named = std::max({tree.durable_segment, tree.first_segment, closed});
+  return segment < std::max(named, inventory_.segments.back().number);
 }
 
 // A recovery discarded what its segment held from the first position of a later epoch on: those
@@ -400,8 +403,7 @@ Status InventoryTaker::TellGone(uint64_t number, std::string what) {
                            (held_commits && !is_last && damage.last_position <= Durable());
   // Those that nothing needs any more are being removed. What a sync failed to write of one may be
   // gone, and a crash may bring an older one back alone.
-  const bool is_waiting =
-      (tree.first_segment == 0 || number < tree.first_segment) && RetainsNothing(tree);
+  const bool is_waiting = WaitsForRemoval(tree, number);
   const bool is_needed = damage.last_position > tree.tables.position || (is_there && !is_waiting);
   // Nothing is left half written behind a clean close; but a file that could not be removed may be
   // older than some that were.
@@ -465,6 +467,13 @@ Status InventoryTaker::SortOutTables() {
 }
 
 }  // namespace
+
+bool WaitsForRemoval(const TreeState& tree, uint64_t segment) {
+  if (tree.first_segment != 0 && segment >= tree.first_segment) return false;
+  const Result<Settings> settings = ResolveSettings(Options(), tree.settings);
+  return settings.ok() && settings->log_retention.bytes_min == 0 &&
+         settings->log_retention.age_min.count() == 0;
+}
 
 Result<Inventory> TakeInventory(FileSystem* fs, const std::string& path) {
   return InventoryTaker(fs, path).Run();

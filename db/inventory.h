@@ -45,6 +45,10 @@ struct Inventory {
   std::vector<Damage> notes;    // what is no damage and yet not as a clean close leaves it
 };
 
+// Whether the segment is older than all that recovery needs, and nobody asked for more of the log
+// to be kept.
+bool WaitsForRemoval(const TreeState& tree, uint64_t segment);
+
 // Fails only when the file system does, with kNotFound where no database ever was, and with
 // kNotSupported where a newer version wrote one of the files.
 Result<Inventory> TakeInventory(FileSystem* fs, const std::string& path);

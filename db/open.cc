@@ -151,8 +151,7 @@ Status Opener::CheckNotInDatabase() const {
   for (size_t slash = path_.rfind('/'); slash != std::string::npos && slash != 0;
        slash = path_.rfind('/', slash - 1)) {
     const std::string above = path_.substr(0, slash);
-    ASSIGN_OR_RETURN(const bool is_database, fs_->Exists(JoinPath(above, kRootFileName)));
-    if (is_database) {
+    if (ReadRoot(fs_, above, /*for_writing=*/false).ok()) {
       return Status::InvalidArgument(path_ + ": it would lie in the database " + above);
     }
   }

@@ -48,9 +48,8 @@ std::string Summary(bool json, const Stats& before, const Stats& after, uint64_t
     JsonObject report;
     report.Field("table_bytes_before", before.table_bytes);
     report.Field("table_bytes_after", after.table_bytes);
-    report.Raw("space_amplification_before",
-               before.space_amplification > 0 ? JsonNumber(before.space_amplification) : "null");
-    report.Field("space_amplification_after", after.space_amplification);
+    report.Raw("space_amplification_before", JsonRatio(before.space_amplification));
+    report.Raw("space_amplification_after", JsonRatio(after.space_amplification));
     report.Field("flush_bytes_written", after.flush_bytes_written);
     report.Field("bytes_read", after.compaction_bytes_read);
     report.Field("bytes_written", after.compaction_bytes_written);

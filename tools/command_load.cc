@@ -103,7 +103,7 @@ std::string Json(const LoadArguments& arguments, const LoadReport& report, const
   json.Field("log_bytes_written", stats.log_bytes_written);
   json.Field("flush_bytes_written", stats.flush_bytes_written);
   json.Field("compaction_bytes_written", stats.compaction_bytes_written);
-  json.Field("write_amplification", stats.write_amplification);
+  json.Raw("write_amplification", JsonRatio(stats.write_amplification));
   json.Field("last_newline_missing", report.last_newline_missing);
   json.Field("complete", report.end == LoadEnd::kComplete);
   return json.Finish() + "\n";

@@ -32,15 +32,6 @@ bool IsInProc(const std::filesystem::path& file) {
 // Not all can be synced.
 bool Sync(int descriptor) { return fsync(descriptor) == 0 || errno == EINVAL || errno == EROFS; }
 
-// Errno.
-int SyncDirectory(const std::filesystem::path& directory) {
-  const int descriptor = open64(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return errno;
-  const int error = Sync(descriptor) ? 0 : errno;
-  close(descriptor);
-  return error;
-}
-
 }  // namespace
 
 std::filesystem::path DirectoryOf(const std::filesystem::path& file) {
@@ -84,10 +75,13 @@ Result<std::unique_ptr<Replacement>> Replacement::Create(const std::string& path
   // A file that may not be written is not to be replaced, either.
   if (faccessat(AT_FDCWD, file->target_.c_str(), W_OK, AT_EACCESS) != 0) return file->Error(errno);
   RETURN_IF_ERROR(file->Open(0600, "no file can be made beside it: "));
-  // Only the administrator may give a file away, and not all file systems have permissions: then
-  // the new one is its maker's, and nobody else's.
-  static_cast<void>(fchown(file->descriptor_, old.st_uid, old.st_gid));
-  static_cast<void>(fchmod(file->descriptor_, old.st_mode & kPermissions));
+  // Only the administrator may give a file away; a group, its members. What is not of the old one's
+  // group is its maker's alone.
+  mode_t mode = old.st_mode & kPermissions;
+  const bool given = fchown(file->descriptor_, old.st_uid, old.st_gid) == 0 ||
+                     fchown(file->descriptor_, static_cast<uid_t>(-1), old.st_gid) == 0;
+  if (!given) mode &= S_IRWXU;
+  static_cast<void>(fchmod(file->descriptor_, mode));
   return file;
 }
 
@@ -121,9 +115,14 @@ Status Replacement::Commit() {
   const int descriptor = descriptor_;
   descriptor_ = -1;
   if (close(descriptor) != 0) return Error(errno);
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) return Error(errno);
-  temporary_.clear();
-  const int error = SyncDirectory(DirectoryOf(target_));
+  // Opened before the rename: what fails leaves the old file.
+  const int directory = open64(DirectoryOf(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) return Error(errno, "its directory cannot be synced: ");
+  const bool renamed = rename(temporary_.c_str(), target_.c_str()) == 0;
+  int error = renamed ? 0 : errno;
+  if (renamed) temporary_.clear();
+  if (renamed && !Sync(directory)) error = errno;
+  close(directory);
   return error == 0 ? Status::Ok() : Error(error);
 }
 

@@ -15,6 +15,8 @@ namespace logwood {
 
 // The shortest text that reads back as the same number; 0 for infinities and NaN, which JSON lacks.
 std::string JsonNumber(double value);
+// Of what there is none before anything was written: then `null`.
+inline std::string JsonRatio(double ratio) { return ratio > 0 ? JsonNumber(ratio) : "null"; }
 
 class JsonObject {
  public:

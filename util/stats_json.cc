@@ -51,9 +51,6 @@ std::string ToJson(const Setting& setting) {
       .Finish();
 }
 
-// As the text has it: there is none before anything was written.
-std::string RatioToJson(double ratio) { return ratio > 0 ? JsonNumber(ratio) : "null"; }
-
 void AddState(const Stats& stats, JsonObject* json) {
   json->Field("path", stats.path)
       .Field("history_id", stats.history_id.ToString())
@@ -77,8 +74,8 @@ void AddCounters(const Stats& stats, JsonObject* json) {
       .Field("flush_bytes_written", stats.flush_bytes_written)
       .Field("compaction_bytes_read", stats.compaction_bytes_read)
       .Field("compaction_bytes_written", stats.compaction_bytes_written)
-      .Raw("write_amplification", RatioToJson(stats.write_amplification))
-      .Raw("space_amplification", RatioToJson(stats.space_amplification))
+      .Raw("write_amplification", JsonRatio(stats.write_amplification))
+      .Raw("space_amplification", JsonRatio(stats.space_amplification))
       .Field("read_amplification", stats.read_amplification)
       .Field("cache_hits", stats.cache_hits)
       .Field("cache_misses", stats.cache_misses)

@@ -114,7 +114,8 @@ struct CompactOptions {
 
 class LOGWOOD_EXPORT DB {
  public:
-  // Opens for reading and writing; makes the directory where it is missing, with its parents
+  // Opens for reading and writing; makes the directory where it is missing (not within another
+  // database: kInvalidArgument), with its parents
   // (unless create_if_missing is false). kBusy: another open holds the directory, or the system has
   // no thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data
   // files and no root is kCorruption, never a fresh database.

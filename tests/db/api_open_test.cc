@@ -76,6 +76,10 @@ TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
   }
   ASSERT_OK_AND_ASSIGN(const auto names, FileSystem::Posix()->List(path_));
   EXPECT_EQ(std::count(names.begin(), names.end(), "sub"), 0);
+  // A file of this name is not enough.
+  ASSERT_OK(FileSystem::Posix()->CreateDirectory(place_.Join("other")));
+  ASSERT_OK(test::WriteFile(FileSystem::Posix(), place_.Join("other/ROOT"), "theirs"));
+  EXPECT_OK(DB::Open(options_, place_.Join("other/db")).status());
 }
 
 TEST_F(Opening, SecondOpenIsBusyInTheSameProcess) {

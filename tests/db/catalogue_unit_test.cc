@@ -137,6 +137,7 @@ TEST(Catalogue, RowsThatAreUnknownOrCannotBeRightAreToldAndTheOthersApplied) {
   impossible({"d\0\0\0\2.", 6}, "long");
   impossible({"d\0\0\0\1", 5}, "default");
   impossible("d\xff\xff\xff\xff", "huge");
+  expect(StatusCode::kCorruption, EntryKind::kDelete, "kdefault", "");
   expect(StatusCode::kNotSupported, EntryKind::kPut, "", "x");
   expect(StatusCode::kNotSupported, EntryKind::kPut, "zfuture", "later kinds");
   expect(StatusCode::kNotSupported, EntryKind::kDelete, {"d\0\0\0\2", 5}, "");

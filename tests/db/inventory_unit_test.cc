@@ -317,6 +317,12 @@ TEST_F(InventoryTest, ATornEndWithWholeCommitsBehindItIsNoDamageEither) {
   options.note = [](const Damage&) {};
   ASSERT_OK(CheckDirectory(options));
   EXPECT_EQ(Places(damages), std::vector<std::string>{});
+  // Nor behind a clean close, which makes no removal durable.
+  edit = Edit();
+  edit.clean_close = db_.log_end();
+  db_.Append(edit);
+  ASSERT_OK(CheckDirectory(options));
+  EXPECT_EQ(Places(damages), std::vector<std::string>{});
 }
 
 // A recovery cut the log behind commit 4 of segment 3 and went on in segment 5, which is gone.
@@ -343,7 +349,13 @@ TEST_F(InventoryTest, WhatALaterEpochGaveAgainIsNotOfTheSegmentBeforeTheOneThatI
   db_.Remove(LogFileName(6));
   Take();
   EXPECT_EQ(Segments(), FileNumbers{3});
-  EXPECT_EQ(found_.segments[0].limits.position_max, 4u) << "nor where nothing newer is there";
+  EXPECT_EQ(found_.segments[0].limits.position_max, kPositionMax)
+      << "an open that began the epoch may have failed before it began a segment";
+  edit = Edit();
+  edit.durable_segment = 6;
+  db_.Append(edit);
+  Take();
+  EXPECT_EQ(found_.segments[0].limits.position_max, 4u);
 }
 
 // Files of two copies of a database, which went different ways: also where the log is kept for
