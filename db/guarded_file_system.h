@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "util/forwarding_file_system.h"
 #include "util/status_macros.h"
@@ -31,11 +32,13 @@ class GuardedFileSystem final : public ForwardingFileSystem {
 
   Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override {
     RETURN_IF_ERROR(CheckPath());
-    return base()->CreateWritable(path);
+    ASSIGN_OR_RETURN(std::unique_ptr<WritableFile> file, base()->CreateWritable(path));
+    return Made(std::move(file));
   }
   Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) override {
     RETURN_IF_ERROR(CheckPath());
-    return base()->OpenLogFile(path);
+    ASSIGN_OR_RETURN(std::unique_ptr<LogFile> file, base()->OpenLogFile(path));
+    return Made(std::move(file));
   }
   Status Remove(const std::string& path) override {
     RETURN_IF_ERROR(CheckPath());
@@ -64,6 +67,13 @@ class GuardedFileSystem final : public ForwardingFileSystem {
   }
 
  private:
+  // Between check and making the directory may have gone, and the file lie in another's: nothing
+  // may come to rely on it.
+  template <typename File>
+  Result<std::unique_ptr<File>> Made(std::unique_ptr<File> file) const {
+    RETURN_IF_ERROR(CheckPath());
+    return file;
+  }
   Status CheckPath() const { return directory_ ? directory_->CheckPath() : Status::Ok(); }
 
   std::string path_;

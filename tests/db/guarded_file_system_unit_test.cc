@@ -26,7 +26,19 @@ class MovableDirectories final : public ForwardingFileSystem {
     return sync ? sync() : Status();
   }
 
+  Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path) override {
+    auto file = ForwardingFileSystem::CreateWritable(path);
+    if (while_made) while_made();
+    return file;
+  }
+  Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path) override {
+    auto file = ForwardingFileSystem::OpenLogFile(path);
+    if (while_made) while_made();
+    return file;
+  }
+
   std::string syncs;  // what was synced, and how
+  std::function<void()> while_made;
   std::function<Status()> sync;
   Status open_status, path_status;
 
@@ -110,6 +122,16 @@ TEST_F(GuardedFileSystemTest, FilesAreUntouchedWhereTheDirectoryIsNoLongerTheOne
   EXPECT_EQ(*test::ReadFile(memory_.get(), "db/file"), "of another database");
   base_.path_status = Status();
   EXPECT_OK(guarded_.Rename("db/file", "db/renamed"));
+}
+
+// Made where another database has the path meanwhile, a file is none of ours.
+TEST_F(GuardedFileSystemTest, AFileThatIsMadeWhileTheDirectoryGoesIsNotHandedOut) {
+  ASSERT_OK(guarded_.Guard("db"));
+  EXPECT_OK(guarded_.CreateWritable("db/1").status());
+  base_.while_made = [this] { base_.path_status = Status::IoError("moved"); };
+  EXPECT_STATUS(kIoError, guarded_.CreateWritable("db/2"));
+  base_.path_status = Status();
+  EXPECT_STATUS(kIoError, guarded_.OpenLogFile("db/3"));
 }
 
 TEST_F(GuardedFileSystemTest, ReadingNeedsNoPathOfItsOwn) {
