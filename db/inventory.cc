@@ -327,10 +327,7 @@ void InventoryTaker::FollowChain() {
 // Whether a newer segment was there. An open begins an epoch before it begins the segment: of one
 // that failed in between the log went on in no other.
 bool InventoryTaker::WasFollowed(uint64_t segment) const {
-  const TreeState& tree = inventory_.tree;
-  const uint64_t closed = tree.clean_close ? tree.clean_close->segment : 0;
-  const uint64_t named = std::max({tree.durable_segment, tree.first_segment, closed});
-  return segment < std::max(named, inventory_.segments.back().number);
+  return segment < std::max(NewestNamedSegment(inventory_.tree), inventory_.segments.back().number);
 }
 
 // A recovery discarded what its segment held from the first position of a later epoch on: those
@@ -467,6 +464,11 @@ Status InventoryTaker::SortOutTables() {
 }
 
 }  // namespace
+
+uint64_t NewestNamedSegment(const TreeState& tree) {
+  const uint64_t closed = tree.clean_close ? tree.clean_close->segment : 0;
+  return std::max({tree.durable_segment, tree.first_segment, closed});
+}
 
 bool WaitsForRemoval(const TreeState& tree, uint64_t segment) {
   if (tree.first_segment != 0 && segment >= tree.first_segment) return false;

@@ -45,6 +45,9 @@ struct Inventory {
   std::vector<Damage> notes;    // what is no damage and yet not as a clean close leaves it
 };
 
+// The newest segment that the manifest speaks of; 0: it speaks of none.
+uint64_t NewestNamedSegment(const TreeState& tree);
+
 // Whether the segment is older than all that recovery needs, and nobody asked for more of the log
 // to be kept.
 bool WaitsForRemoval(const TreeState& tree, uint64_t segment);

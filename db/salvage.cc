@@ -143,11 +143,11 @@ Status Salvager::LookBesideWriter() {
 // not as much of it; 0: it had.
 uint64_t Salvager::SegmentBehindWhatWasSeen() const {
   const TreeState& tree = inventory_.tree;
-  const uint64_t closed = tree.clean_close ? tree.clean_close->segment : 0;
-  const uint64_t named = std::max({tree.durable_segment, tree.first_segment, closed});
+  const uint64_t named = NewestNamedSegment(tree);
   if (inventory_.segments.empty()) return named;
   const Inventory::Segment& last = inventory_.segments.back();
-  const bool grew = last.number == closed && last.survey->file_bytes() < tree.clean_close->length;
+  const bool grew = tree.clean_close && last.number == tree.clean_close->segment &&
+                    last.survey->file_bytes() < tree.clean_close->length;
   return named > last.number || grew ? named : 0;
 }
 

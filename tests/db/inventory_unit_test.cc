@@ -53,6 +53,31 @@ class InventoryTest : public testing::Test {
     ASSERT_OK(inventory);
     found_ = std::move(*inventory);
   }
+  void Check() {
+    DirectoryCheckOptions options;
+    options.fs = db_.fs();
+    options.path = "db";
+    checked_damages_.clear();
+    checked_notes_.clear();
+    options.damage = [this](const Damage& damage) { checked_damages_.push_back(damage); };
+    options.note = [this](const Damage& note) { checked_notes_.push_back(note); };
+    ASSERT_OK(CheckDirectory(options));
+  }
+  // All up to commit 9 is in tables, segment 5 goes on, and of the removed ones only 3 is back.
+  void BringBack(const std::string& segment_3) {
+    Edit edit;
+    edit.tables = TablesState{9, 0, db_.history_hash};
+    db_.BeginSegment(5);
+    db_.Put("k");
+    db_.MarkDurable();
+    edit.first_segment = 5;
+    edit.durable = 10;
+    edit.durable_segment = 5;
+    db_.Append(edit);
+    db_.CloseLog();
+    db_.Replace(LogFileName(3), segment_3);
+    db_.Remove(LogFileName(4));
+  }
   FileNumbers Segments() const {
     FileNumbers numbers;
     for (const Inventory::Segment& segment : found_.segments) numbers.push_back(segment.number);
@@ -83,6 +108,7 @@ class InventoryTest : public testing::Test {
   HandmadeDatabase db_;
   uint64_t length_of_3_ = 0;
   Inventory found_;
+  std::vector<Damage> checked_damages_, checked_notes_;
 };
 
 TEST_F(InventoryTest, AWholeDatabaseIsCertainAndNothingIsWrongWithIt) {
@@ -268,27 +294,10 @@ TEST_F(InventoryTest, ASegmentThatNothingNeedsMayBeGoneOrBlank) {
 TEST_F(InventoryTest, ATornEndBeforeASegmentThatIsGoneIsNoDamage) {
   std::string torn = db_.Bytes(LogFileName(3));
   torn.replace(length_of_3_, 14, "half a record.");
-  Edit edit;
-  edit.tables = TablesState{9, 0, db_.history_hash};
-  db_.BeginSegment(5);
-  db_.Put("k");
-  db_.MarkDurable();
-  edit.first_segment = 5;
-  edit.durable = 10;
-  edit.durable_segment = 5;
-  db_.Append(edit);
-  db_.CloseLog();
-  db_.Replace(LogFileName(3), torn);
-  db_.Remove(LogFileName(4));
-  DirectoryCheckOptions options;
-  options.fs = db_.fs();
-  options.path = "db";
-  std::vector<Damage> damages, notes;
-  options.damage = [&](const Damage& damage) { damages.push_back(damage); };
-  options.note = [&](const Damage& note) { notes.push_back(note); };
-  ASSERT_OK(CheckDirectory(options));
-  EXPECT_EQ(Places(damages), std::vector<std::string>{});
-  const auto told = Places(notes);
+  BringBack(torn);
+  Check();
+  EXPECT_EQ(Places(checked_damages_), std::vector<std::string>{});
+  const auto told = Places(checked_notes_);
   EXPECT_EQ(
       std::count(told.begin(), told.end(), LogFileName(3) + ":" + std::to_string(length_of_3_)), 1);
 }
@@ -297,32 +306,15 @@ TEST_F(InventoryTest, ATornEndBeforeASegmentThatIsGoneIsNoDamage) {
 TEST_F(InventoryTest, ATornEndWithWholeCommitsBehindItIsNoDamageEither) {
   std::string torn = db_.Bytes(LogFileName(3));
   torn[db_.records.at(4).begin + 12] ^= 1;
-  Edit edit;
-  edit.tables = TablesState{9, 0, db_.history_hash};
-  db_.BeginSegment(5);
-  db_.Put("k");
-  db_.MarkDurable();
-  edit.first_segment = 5;
-  edit.durable = 10;
-  edit.durable_segment = 5;
-  db_.Append(edit);
-  db_.CloseLog();
-  db_.Replace(LogFileName(3), torn);
-  db_.Remove(LogFileName(4));
-  DirectoryCheckOptions options;
-  options.fs = db_.fs();
-  options.path = "db";
-  std::vector<Damage> damages;
-  options.damage = [&](const Damage& damage) { damages.push_back(damage); };
-  options.note = [](const Damage&) {};
-  ASSERT_OK(CheckDirectory(options));
-  EXPECT_EQ(Places(damages), std::vector<std::string>{});
+  BringBack(torn);
+  Check();
+  EXPECT_EQ(Places(checked_damages_), std::vector<std::string>{});
   // Nor behind a clean close, which makes no removal durable.
-  edit = Edit();
+  Edit edit;
   edit.clean_close = db_.log_end();
   db_.Append(edit);
-  ASSERT_OK(CheckDirectory(options));
-  EXPECT_EQ(Places(damages), std::vector<std::string>{});
+  Check();
+  EXPECT_EQ(Places(checked_damages_), std::vector<std::string>{});
 }
 
 // A recovery cut the log behind commit 4 of segment 3 and went on in segment 5, which is gone.
@@ -371,15 +363,10 @@ TEST_F(InventoryTest, ARetainedSegmentOfAnotherCopyIsDamage) {
   edit.durable_segment = 4;
   db_.Append(edit);
   db_.Replace(LogFileName(3), other.Bytes(LogFileName(3)));
-  DirectoryCheckOptions options;
-  options.fs = db_.fs();
-  options.path = "db";
-  std::vector<Damage> damages;
-  options.damage = [&](const Damage& damage) { damages.push_back(damage); };
-  options.note = [](const Damage&) {};
-  ASSERT_OK(CheckDirectory(options));
-  ASSERT_EQ(Places(damages), std::vector<std::string>{"000004.log:0"});
-  EXPECT_NE(damages[0].what.find("different copies"), std::string::npos) << damages[0].what;
+  Check();
+  ASSERT_EQ(Places(checked_damages_), std::vector<std::string>{"000004.log:0"});
+  EXPECT_NE(checked_damages_[0].what.find("different copies"), std::string::npos)
+      << checked_damages_[0].what;
 }
 
 TEST_F(InventoryTest, ABlankNewestSegmentIsANoteUnlessItWasDurable) {

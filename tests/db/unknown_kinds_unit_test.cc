@@ -96,6 +96,18 @@ class UnknownKindTest : public testing::TestWithParam<int> {
     return Salvage(options).status();
   }
 
+  // Check, salvage, and both ways to open.
+  std::vector<Status> WhatAllSay() {
+    std::vector<Status> said = {Check(), SalvageTo("saved")};
+    Options options;
+    options.file_system = db_.fs();
+    said.push_back(DB::Open(options, "db").status());
+    ReadOnlyOptions reading;
+    reading.file_system = db_.fs();
+    said.push_back(DB::OpenReadOnly(reading, "db").status());
+    return said;
+  }
+
   HandmadeDatabase db_;
   std::unique_ptr<DB> opened_;
   std::string place_ = "000010.table:";
@@ -162,14 +174,7 @@ TEST_P(UnknownKindTest, ATableThatNoManifestNamesIsNoDamageEither) {
 
 TEST_P(UnknownKindTest, AnOperationOfTheLogIsRefusedByWhoeverReadsTheLog) {
   MakeLog(GetParam());
-  ExpectRefused(Check());
-  ExpectRefused(SalvageTo("saved"));
-  Options options;
-  options.file_system = db_.fs();
-  ExpectRefused(DB::Open(options, "db").status());
-  ReadOnlyOptions reading;
-  reading.file_system = db_.fs();
-  ExpectRefused(DB::OpenReadOnly(reading, "db").status());
+  for (const Status& status : WhatAllSay()) ExpectRefused(status);
 }
 
 TEST_P(UnknownKindTest, CheckGoesOnBehindThem) {
@@ -231,14 +236,7 @@ class UnknownRowTest : public UnknownKindTest {
     EXPECT_TRUE(names_writer) << status.ToString();
   }
   void ExpectRefusedByAll() {
-    ExpectRowRefused(Check());
-    ExpectRowRefused(SalvageTo("saved"));
-    Options options;
-    options.file_system = db_.fs();
-    ExpectRowRefused(DB::Open(options, "db").status());
-    ReadOnlyOptions reading;
-    reading.file_system = db_.fs();
-    ExpectRowRefused(DB::OpenReadOnly(reading, "db").status());
+    for (const Status& status : WhatAllSay()) ExpectRowRefused(status);
   }
 
   std::string row_;
