@@ -133,6 +133,25 @@ struct CutsAValue final : ForwardingDb {
   }
 };
 
+struct ForgetsWhenAKeyspaceWasMade final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  Result<Keyspace> OpenOrCreateKeyspace(const WriteOptions& options, std::string_view name,
+                                        LogPos* position) override {
+    Result<Keyspace> keyspace = base()->OpenOrCreateKeyspace(options, name, position);
+    if (position != nullptr) *position = base()->LastPosition();
+    return keyspace;
+  }
+};
+
+struct VerifiesHalf final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  Status Verify(const std::function<void(const Damage&)>& report,
+                const std::function<void(uint64_t, uint64_t)>& progress) override {
+    return base()->Verify(
+        report, [&](uint64_t done, uint64_t all) { progress(std::min(done, all / 2), all); });
+  }
+};
+
 template <typename Faulty>
 WrapDb Planted() {
   return [](std::unique_ptr<DB> db) { return std::make_unique<Faulty>(std::move(db)); };
@@ -168,18 +187,20 @@ TEST_P(PlantedFaults, AreFoundAndTheirListsMadeShort) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, PlantedFaults,
-    testing::Values(PlantedFault{"GetIgnoresSnapshots", Planted<ReadsNowInsteadOfASnapshot>()},
-                    PlantedFault{"IteratorsIgnoreSnapshots", Planted<WalksNowInsteadOfASnapshot>()},
-                    PlantedFault{"ADeleteIsForgotten", Planted<ForgetsADelete>()},
-                    PlantedFault{"TheUpperBoundIncludes", Planted<ABoundIncludes>()},
-                    PlantedFault{"TheLowerBoundExcludes", Planted<ABoundExcludes>()},
-                    PlantedFault{"APrefixIsALowerBound", Planted<APrefixIsALowerBound>()},
-                    PlantedFault{"APositionIsSkipped", Planted<SkipsAPosition>()},
-                    PlantedFault{"MultiGetTurnsTheOrderRound",
-                                 Planted<GivesAnswersInAnotherOrder>()},
-                    PlantedFault{"ContainsIsAlwaysTrue", Planted<ContainsWhatItHasNot>()},
-                    PlantedFault{"ADroppedKeyspaceStays", Planted<KeepsADroppedKeyspace>()},
-                    PlantedFault{"ALongValueIsCut", Planted<CutsAValue>()}),
+    testing::Values(
+        PlantedFault{"GetIgnoresSnapshots", Planted<ReadsNowInsteadOfASnapshot>()},
+        PlantedFault{"IteratorsIgnoreSnapshots", Planted<WalksNowInsteadOfASnapshot>()},
+        PlantedFault{"ADeleteIsForgotten", Planted<ForgetsADelete>()},
+        PlantedFault{"TheUpperBoundIncludes", Planted<ABoundIncludes>()},
+        PlantedFault{"TheLowerBoundExcludes", Planted<ABoundExcludes>()},
+        PlantedFault{"APrefixIsALowerBound", Planted<APrefixIsALowerBound>()},
+        PlantedFault{"APositionIsSkipped", Planted<SkipsAPosition>()},
+        PlantedFault{"MultiGetTurnsTheOrderRound", Planted<GivesAnswersInAnotherOrder>()},
+        PlantedFault{"ContainsIsAlwaysTrue", Planted<ContainsWhatItHasNot>()},
+        PlantedFault{"ADroppedKeyspaceStays", Planted<KeepsADroppedKeyspace>()},
+        PlantedFault{"ALongValueIsCut", Planted<CutsAValue>()},
+        PlantedFault{"AKeyspaceSaysAnotherPosition", Planted<ForgetsWhenAKeyspaceWasMade>()},
+        PlantedFault{"HalfIsVerified", Planted<VerifiesHalf>()}),
     [](const auto& fault) { return fault.param.name; });
 
 TEST(PlantedFault, NoneIsFoundWhereNoneIs) {

@@ -76,6 +76,8 @@ void Session::Run(const Operation& operation) {
       return;
     case K::kCreateKeyspace:
       return CreateKeyspace(operation.keyspace);
+    case K::kOpenOrCreateKeyspace:
+      return OpenOrCreateKeyspace(operation);
     case K::kDropKeyspace:
       return DropKeyspace(operation.keyspace);
     case K::kListKeyspaces:

@@ -51,10 +51,13 @@ class Session {
   void Delete(const Operation& operation);
   void Batch(const Operation& operation);
   void CreateKeyspace(int slot);
+  void OpenOrCreateKeyspace(const Operation& operation);
+  void CheckCreated(int slot, Keyspace created, LogPos position);
   void DropKeyspace(int slot);
   void ListKeyspaces();
   void CheckWritten(const Result<LogPos>& result, const std::vector<BatchItem>& items,
                     Durability durability);
+  void CheckDurableUpTo(LogPos position, Durability durability);
   void CheckRefused(std::string_view what, const Result<LogPos>& result);
   // What a batch may hold now: known keyspaces and handles of dropped ones.
   std::vector<BatchItem> WritableItems(const std::vector<BatchItem>& items, bool* has_dropped);
@@ -91,6 +94,7 @@ class Session {
   void Maintain(const Operation& operation);
   void CheckEstimate(const Operation& operation);
   void CheckStats();
+  void Verify();
   void CheckDurable();
 
   KeyRange RangeOf(const Operation& operation) const;

@@ -147,11 +147,28 @@ void Session::Maintain(const Operation& operation) {
     case OperationKind::kEstimate:
       CheckEstimate(operation);
       break;
+    case OperationKind::kVerify:
+      Verify();
+      break;
     default:
       CheckStats();
   }
   Expect(db_->LastPosition() == model_->last(), "maintenance changed LastPosition");
   CheckDurable();
+}
+
+void Session::Verify() {
+  uint64_t done = 0, all = 0;
+  const auto report = [this](const Damage& damage) {
+    Fail("Verify: " + damage.file + ": " + damage.what);
+  };
+  const auto progress = [&](uint64_t bytes, uint64_t bytes_in_all) {
+    Expect(bytes >= done && bytes <= bytes_in_all, "Verify: progress goes back or too far");
+    done = bytes;
+    all = bytes_in_all;
+  };
+  ExpectOk(db_->Verify(report, progress), "Verify");
+  Expect(done == all, "Verify: " + std::to_string(done) + " of " + std::to_string(all) + " bytes");
 }
 
 void Session::CheckDurable() {

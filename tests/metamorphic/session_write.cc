@@ -13,10 +13,14 @@ void Session::CheckWritten(const Result<LogPos>& result, const std::vector<Batch
   Expect(*result == expected, "write returned position " + std::to_string(*result) + ", expected " +
                                   std::to_string(expected));
   Expect(db_->LastPosition() == expected, "LastPosition is not the last write's");
+  CheckDurableUpTo(expected, durability);
+  Observe(*result);
+}
+
+void Session::CheckDurableUpTo(LogPos position, Durability durability) {
   if (durability == Durability::kDefault) durability = set_.options.durability;
   if (durability == Durability::kPower)
-    Expect(db_->DurablePosition() >= expected, "a kPower write returned before it was durable");
-  Observe(*result);
+    Expect(db_->DurablePosition() >= position, "a kPower write returned before it was durable");
 }
 
 void Session::CheckRefused(std::string_view what, const Result<LogPos>& result) {
@@ -88,13 +92,34 @@ void Session::CreateKeyspace(int slot) {
     return;
   }
   if (!ExpectOk(created.status(), "CreateKeyspace")) return;
+  CheckCreated(slot, *created, position);
+}
+
+void Session::OpenOrCreateKeyspace(const Operation& operation) {
+  const int slot = operation.keyspace;
+  const WriteOptions options{.durability = operation.durability};
+  LogPos position = 0;
+  const Result<Keyspace> opened =
+      db_->OpenOrCreateKeyspace(options, KeyspaceNameOf(slot), &position);
+  if (!ExpectOk(opened.status(), "OpenOrCreateKeyspace")) return;
+  if (IsLive(slot)) {
+    Expect(*opened == *handles_[static_cast<size_t>(slot)], "OpenOrCreateKeyspace of another");
+    Expect(position == model_->current(slot)->created, "the position of an open keyspace");
+    Expect(db_->LastPosition() == model_->last(), "OpenOrCreateKeyspace took a position");
+  } else {
+    CheckCreated(slot, *opened, position);
+  }
+  CheckDurableUpTo(position, operation.durability);
+}
+
+void Session::CheckCreated(int slot, Keyspace created, LogPos position) {
   model_->Create(slot);
-  Expect(position == model_->last(), "the position of CreateKeyspace");
-  Expect(db_->LastPosition() == model_->last(), "CreateKeyspace did not take one position");
+  Expect(position == model_->last(), "the position of a created keyspace");
+  Expect(db_->LastPosition() == model_->last(), "creating a keyspace did not take one position");
   const std::optional<Keyspace>& before = handles_[static_cast<size_t>(slot)];
-  Expect(!before || before->number() != created->number(), "a keyspace number was used again");
-  handles_[static_cast<size_t>(slot)] = *created;
-  Observe(created->number());
+  Expect(!before || before->number() != created.number(), "a keyspace number was used again");
+  handles_[static_cast<size_t>(slot)] = created;
+  Observe(created.number());
 }
 
 void Session::DropKeyspace(int slot) {

@@ -55,6 +55,7 @@ enum class OperationKind : uint8_t {
   kTakeSnapshot,
   kReleaseSnapshot,
   kCreateKeyspace,
+  kOpenOrCreateKeyspace,
   kDropKeyspace,
   kListKeyspaces,
   kFlush,
@@ -64,12 +65,13 @@ enum class OperationKind : uint8_t {
   kWaitDurable,
   kEstimate,
   kStats,
+  kVerify,
   kReopen,    // closes cleanly, opens again
   kCrash,     // copies the directory while open and goes on with the copy
   kReadOnly,  // copies the directory while open and compares all of the copy, read-only
   kCheckAll,  // compares every key of every keyspace, both ways
 };
-inline constexpr int kOperationKinds = 25;
+inline constexpr int kOperationKinds = 27;
 
 struct BatchItem {
   bool is_put = true;

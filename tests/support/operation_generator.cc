@@ -57,7 +57,8 @@ class Generator {
     const auto some = [this](uint32_t weight) {
       return static_cast<uint32_t>(weight * (1 + random_.Uniform(3)));
     };
-    const std::array<Weight, 13> rare = {{{K::kCreateKeyspace, some(1)},
+    const std::array<Weight, 15> rare = {{{K::kCreateKeyspace, some(1)},
+                                          {K::kOpenOrCreateKeyspace, 1},
                                           {K::kDropKeyspace, some(1)},
                                           {K::kListKeyspaces, 1},
                                           {K::kFlush, some(2)},
@@ -66,6 +67,7 @@ class Generator {
                                           {K::kWaitForCompaction, 1},
                                           {K::kEstimate, 1},
                                           {K::kStats, 1},
+                                          {K::kVerify, random_.OneIn(4) ? 1u : 0u},
                                           {K::kReopen, random_.OneIn(2) ? 2u : 0u},
                                           {K::kCrash, random_.OneIn(2) ? 1u : 0u},
                                           {K::kReadOnly, random_.OneIn(4) ? 1u : 0u},
@@ -207,6 +209,9 @@ class Generator {
       case K::kReleaseSnapshot:
         operation.slot = static_cast<int>(random_.Uniform(kSnapshotSlots));
         break;
+      case K::kOpenOrCreateKeyspace:
+        operation.durability = SomeDurability();
+        [[fallthrough]];
       case K::kCreateKeyspace:
       case K::kDropKeyspace:
         operation.keyspace = static_cast<int>(random_.Uniform(kKeyspaceSlots));
