@@ -23,11 +23,6 @@ namespace {
 constexpr size_t kLookups = 100'000;
 constexpr size_t kShown = 4;
 
-bool Failed(const std::string& what) {
-  Say("FAILED: " + what);
-  return false;
-}
-
 // Steps through all records in an order that looks random and is the same every time: the step has
 // no common factor with most sizes.
 size_t Scatter(size_t i, size_t size) { return i * 7'368'787 % size; }
@@ -47,7 +42,7 @@ std::vector<std::string> KeysUnder(Store& store, const std::string& prefix, bool
   } else {
     for (it->SeekToFirst(); it->Valid(); it->Next()) keys.emplace_back(it->key());
   }
-  if (!it->status().ok()) Say("FAILED: " + it->status().ToString());
+  if (!it->status().ok()) SayFailed(it->status().ToString());
   return keys;
 }
 
@@ -73,12 +68,12 @@ bool FullScan(Store& store, const Data& data, bool backward) {
     backward ? it->Prev() : it->Next();
   }
   const uint64_t micros = NowMicros() - start_us;
-  if (!it->status().ok()) return Failed(it->status().ToString());
+  if (!it->status().ok()) return SayFailed(it->status().ToString());
   Say(std::string("all packages, ") + (backward ? "backward: " : "forward:  ") + Commas(records) +
       " records, " + Bytes(bytes) + " in " + Seconds(micros) + " (" + Rate(records, micros) + ")");
   return records == data.records.size() && bytes == data.bytes
              ? true
-             : Failed("the scan did not see what was loaded");
+             : SayFailed("the scan did not see what was loaded");
 }
 
 }  // namespace
@@ -106,7 +101,7 @@ bool Lookups(Store& store, const Data& data) {
   const Record& shown = data.records[data.records.size() / 2];
   const Status status = store.db->Get({}, store.packages, shown.key, &value);
   if (status.ok()) Say("for example " + shown.key + " -> " + FirstLine(value.view()) + " ...");
-  return wrong == 0 && status.ok() ? true : Failed(Commas(wrong) + " wrong answers");
+  return wrong == 0 && status.ok() ? true : SayFailed(Commas(wrong) + " wrong answers");
 }
 
 bool Scans(Store& store, const Data& data) {
@@ -116,11 +111,11 @@ bool Scans(Store& store, const Data& data) {
   Show("section " + section + ", first of " + Commas(forward.size()) + ":", forward);
   Show("the same backward:", backward);
   std::reverse(backward.begin(), backward.end());
-  if (forward.empty() || forward != backward) return Failed("forward and backward differ");
+  if (forward.empty() || forward != backward) return SayFailed("forward and backward differ");
   const auto expected = static_cast<size_t>(
       std::count_if(data.records.begin(), data.records.end(),
                     [&](const Record& r) { return SectionKey(r).starts_with(section + "/"); }));
-  if (forward.size() != expected) return Failed("the section has not the records it must have");
+  if (forward.size() != expected) return SayFailed("the section has not the records it must have");
   const bool both = FullScan(store, data, false) && FullScan(store, data, true);
   return both;
 }

@@ -45,7 +45,7 @@ std::string WhyNotOurs(const std::string& directory) {
 }
 
 int Failed(const std::string& what) {
-  Say("FAILED: " + what);
+  SayFailed(what);
   return 1;
 }
 

@@ -85,4 +85,9 @@ void Say(const std::string& line) {
   std::fflush(stdout);
 }
 
+bool SayFailed(const std::string& what) {
+  Say("FAILED: " + what);
+  return false;
+}
+
 }  // namespace package_index

@@ -24,5 +24,7 @@ void SleepMicros(uint64_t micros);
 void Step(const std::string& title);
 // Prints an indented line.
 void Say(const std::string& line);
+// Prints an indented line that says what failed. Always false, for a return.
+bool SayFailed(const std::string& what);
 
 }  // namespace package_index

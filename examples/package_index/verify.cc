@@ -106,8 +106,8 @@ bool Report(const Findings& findings) {
       " and " + Commas(findings.without_package));
   Say("batches that are there by half: " + Commas(findings.half_batches) +
       "; there, but killed before it was acknowledged: " + Commas(findings.extra_batches));
-  if (!findings.error.empty()) Say("FAILED: " + findings.error);
-  if (!findings.first_problem.empty()) Say("FAILED: " + findings.first_problem);
+  if (!findings.error.empty()) SayFailed(findings.error);
+  if (!findings.first_problem.empty()) SayFailed(findings.first_problem);
   if (findings.ok()) Say("every acknowledged record is there; the keyspaces agree");
   return findings.ok();
 }
