@@ -70,8 +70,10 @@ Status Catalogue::ApplyRow(EntryKind kind, std::string_view key, std::string_vie
   const bool known = row == kNamePrefix || (row == kDropPrefix && kind == EntryKind::kPut);
   if (!known) return Status::NotSupported(what(" is of a kind that is unknown"));
   const std::string_view rest = key.substr(1);
+  if (row == kNamePrefix && rest == "default") {
+    return Status::Corruption(what(" is of a keyspace that has none"));
+  }
   if (kind == EntryKind::kDelete) {
-    if (rest == "default") return Status::Corruption(what(" drops what cannot be dropped"));
     names_.erase(std::string(rest));
     return Status::Ok();
   }

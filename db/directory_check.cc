@@ -143,9 +143,7 @@ Status DirectoryChecker::JudgeLog() {
   summary_.last_position = std::max(replay.last_position, tree.tables.position);
   summary_.durable_point = durable_;
   if (!replay.damage.ok()) {
-    verdict_ = DamageFrom(replay.damage, options_.path, replay.damage_file);
-    verdict_->first_position = replay.last_position + 1;
-    verdict_->last_position = std::max(replay.durable_point, verdict_->first_position);
+    verdict_ = LogDamageOf(options_.path, tree, replay);
   }
   if (replay.tail) {
     Damage note;
@@ -200,6 +198,10 @@ void DirectoryChecker::CheckHistory(const Inventory::Segment& segment, LogPos po
   damage.file = LogFileName(segment.number);
   damage.what = std::move(*what);
   damage.first_position = position + 1;
+  // Told besides what else there is of the place, but for an open's verdict, which is the same.
+  const bool is_verdict =
+      verdict_ && verdict_->file == damage.file && verdict_->offset == damage.offset;
+  if (is_verdict) return TellOnce(std::move(damage), true);
   tell_damage_(damage);
 }
 

@@ -1,6 +1,7 @@
 // GuardedFileSystem: a file system on which a failed directory sync stays failed, and which makes,
 // links, renames and removes files only as long as their directory is the one it was: where
-// somebody moved it away, another database may have its path.
+// somebody moved it away, another database may have its path. (A file that is made in the moment
+// between the look at the path and the making is refused, too, but it has been made.)
 //
 // After a failed sync the kernel may have dropped the names it was to write and call the directory
 // clean: a later sync that succeeds proves nothing about them (docs/decisions, 0009).

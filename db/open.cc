@@ -67,7 +67,6 @@ class Opener {
 
  private:
   Status PrepareDirectory();
-  Status CheckNotInDatabase() const;
   Status CheckFresh() const;
   Status StartFresh();
   Status LoadExisting();
@@ -125,13 +124,15 @@ Status Opener::PrepareDirectory() {
     return Status::InvalidArgument("snapshot_age_warning: it is negative");
   }
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
-  if (!exists) RETURN_IF_ERROR(CheckNotInDatabase());
-  if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
-  if (!options_.create_if_missing) {
-    // Nothing is left in a directory that is none of ours, not even LOCK.
+  if (exists) {
     ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
-    if (HoldsNoDatabase(listing_)) return CheckFresh();
   }
+  if (HoldsNoDatabase(listing_)) {
+    // Nothing is left in a directory that is none of ours, not even LOCK.
+    if (!options_.create_if_missing) return CheckFresh();
+    RETURN_IF_ERROR(CheckNotInDatabase(fs_, path_));
+  }
+  if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
   ASSIGN_OR_RETURN(lock_, fs_->Lock(JoinPath(path_, kLockFileName), LockMode::kExclusive));
   // Behind the lock: before it, another process might put another directory in this one's place.
   RETURN_IF_ERROR(guard_->Guard(path_));
@@ -144,18 +145,6 @@ Status Opener::PrepareDirectory() {
   RETURN_IF_ERROR(CheckFresh());
   // Who made the directory may have died before its name was durable.
   return exists ? fs_->CreateDirectory(path_) : Status::Ok();
-}
-
-// A slip in a path: what would be made there, the other one's Destroy and copies would not know of.
-Status Opener::CheckNotInDatabase() const {
-  for (size_t slash = path_.rfind('/'); slash != std::string::npos && slash != 0;
-       slash = path_.rfind('/', slash - 1)) {
-    const std::string above = path_.substr(0, slash);
-    if (ReadRoot(fs_, above, /*for_writing=*/false).ok()) {
-      return Status::InvalidArgument(path_ + ": it would lie in the database " + above);
-    }
-  }
-  return Status::Ok();
 }
 
 // Invariant 19.

@@ -52,17 +52,6 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log, Status* catalog
                        catalogue_damage);
 }
 
-// What cannot be read any more: everything from the damage up to what was durable.
-Damage DamageOf(const ReplayResult& replay, const std::string& path) {
-  Damage damage;
-  damage.file = replay.damage_file;
-  damage.offset = replay.damage_offset;
-  damage.what = DamageFrom(replay.damage, path, replay.damage_file).what;
-  damage.first_position = replay.last_position + 1;
-  damage.last_position = std::max(replay.durable_point, damage.first_position);
-  return damage;
-}
-
 // Whatever the writer removes from now on stays readable here. `tables_missing`: some table was
 // gone already.
 Status HoldFiles(const std::string& path, const DirectoryListing& listing, const TreeState& tree,
@@ -137,7 +126,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
   if (!log.replay.damage.ok()) {
     if (!options.allow_damaged_log) return log.replay.damage;
-    parts.log_damage = DamageOf(log.replay, path);
+    parts.log_damage = LogDamageOf(path, tree, log.replay);
   }
   for (const SegmentSummary& s : log.replay.segments) {
     parts.segments.push_back({s.number, s.first_position, s.last_position, s.length, 0});

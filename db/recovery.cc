@@ -19,6 +19,23 @@ bool HoldsNoDatabase(const DirectoryListing& listing) {
          (listing.manifests.empty() || listing.manifests == std::vector<uint64_t>{1});
 }
 
+Status CheckNotInDatabase(FileSystem* fs, const std::string& path) {
+  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash != 0;
+       slash = path.rfind('/', slash - 1)) {
+    const std::string above = path.substr(0, slash);
+    const Status root = ReadRoot(fs, above, /*for_writing=*/false).status();
+    bool is_database = root.ok() || root.Is(StatusCode::kNotSupported);
+    if (root.Is(StatusCode::kCorruption)) {  // or a file that only has the name
+      const auto listing = ListDirectory(fs, above);
+      is_database = listing.ok() && !listing->manifests.empty();
+    }
+    if (is_database) {
+      return Status::InvalidArgument("it would lie in the database " + above).WithContext(path);
+    }
+  }
+  return Status::Ok();
+}
+
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path) {
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
   DirectoryListing listing;
@@ -248,6 +265,18 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
     }
   }
   return replay;
+}
+
+Damage LogDamageOf(const std::string& path, const TreeState& tree, const ReplayResult& replay) {
+  Damage damage = DamageFrom(replay.damage, path, replay.damage_file);
+  const LogPos next = replay.last_position + 1;
+  if (replay.durable_point >= next) {
+    damage.first_position = next;
+    damage.last_position = replay.durable_point;
+  } else if (!tree.clean_close) {
+    damage.first_position = next;  // what no one says was durable may have been there
+  }
+  return damage;
 }
 
 Result<LogState> ReplayIntoMemtables(FileSystem* fs, const std::string& path,

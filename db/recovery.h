@@ -29,6 +29,10 @@ struct DirectoryListing {
 // begins with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
 bool HoldsNoDatabase(const DirectoryListing& listing);
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
+// kInvalidArgument for a path in the directory of a database, damaged or newer ones included: a
+// slip. What would be made there, that one's Destroy and copies would not know of. REQUIRES:
+// FileSystem::AbsolutePath made the path.
+Status CheckNotInDatabase(FileSystem* fs, const std::string& path);
 
 // The manifest's edits, added up.
 struct TreeState {
@@ -71,6 +75,9 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
                                 const DirectoryListing& listing, const TreeState& tree,
                                 const std::function<Status(const CommitRecord&)>& apply,
                                 const std::function<void(uint64_t, uint64_t)>& progress = {});
+// The result's `damage` as a place, and the commits from there on up to where the log is known to
+// have gone.
+Damage LogDamageOf(const std::string& path, const TreeState& tree, const ReplayResult& replay);
 
 struct LogState {
   ReplayResult replay;

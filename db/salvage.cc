@@ -97,6 +97,7 @@ Status Salvager::CheckTarget() const {
     return Status::InvalidArgument(options_.target +
                                    ": it lies in the source, which salvage does not change");
   }
+  RETURN_IF_ERROR(CheckNotInDatabase(options_.fs, options_.target));
   ASSIGN_OR_RETURN(const bool exists, options_.fs->Exists(options_.target));
   if (!exists) return Status::Ok();
   ASSIGN_OR_RETURN(const std::vector<std::string> names, options_.fs->List(options_.target));

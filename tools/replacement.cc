@@ -75,12 +75,12 @@ Result<std::unique_ptr<Replacement>> Replacement::Create(const std::string& path
   // A file that may not be written is not to be replaced, either.
   if (faccessat(AT_FDCWD, file->target_.c_str(), W_OK, AT_EACCESS) != 0) return file->Error(errno);
   RETURN_IF_ERROR(file->Open(0600, "no file can be made beside it: "));
-  // Only the administrator may give a file away; a group, its members. What is not of the old one's
-  // group is its maker's alone.
+  // Only the administrator may give a file away; a group, its members. Where neither may, no group
+  // has rights, and nobody more than the old one's group had: its members are anybody now.
   mode_t mode = old.st_mode & kPermissions;
   const bool given = fchown(file->descriptor_, old.st_uid, old.st_gid) == 0 ||
                      fchown(file->descriptor_, static_cast<uid_t>(-1), old.st_gid) == 0;
-  if (!given) mode &= S_IRWXU;
+  if (!given) mode &= S_IRWXU | ((old.st_mode & S_IRWXG) >> 3);
   static_cast<void>(fchmod(file->descriptor_, mode));
   return file;
 }

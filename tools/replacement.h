@@ -26,7 +26,8 @@ class Replacement {
   // Whether a file can come in its place: a regular file has this name, or none. Pipes, devices and
   // descriptors (/dev/fd/3) have to be written themselves.
   static bool Fits(const std::string& path);
-  // Makes the file in the folder of the one that `path` leads to, with that one's permissions.
+  // Makes the file in the folder of the one that `path` leads to, with that one's permissions,
+  // owner and group as far as the process may give them.
   // REQUIRES: Fits(path).
   static Result<std::unique_ptr<Replacement>> Create(const std::string& path);
   // Removes what was not committed.

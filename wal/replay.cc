@@ -555,7 +555,6 @@ void Replay::ConcludeDamage() {
                                       " cannot be read, though the log was durable up to " +
                                       std::to_string(durable_));
   result_.damage_file = LogFileName(segment);
-  result_.damage_offset = offset;
 }
 
 Status Replay::Conclude() {

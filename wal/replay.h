@@ -99,10 +99,9 @@ struct ReplayResult {
     LogPos last_position = 0;  // of these
     std::string reason;        // begins with file:offset
   };
-  std::optional<Tail> tail;  // an unproven tail was cut
-  Status damage;             // proven damage: the log ends before it
-  std::string damage_file;   // where; a name within the directory
-  uint64_t damage_offset = 0;
+  std::optional<Tail> tail;       // an unproven tail was cut
+  Status damage;                  // proven damage: the log ends before it
+  std::string damage_file;        // where; a name within the directory
   ManifestState newest_manifest;  // of the newest readable segment header
   uint64_t epoch = 0;             // the newest seen
 };

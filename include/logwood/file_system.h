@@ -119,8 +119,8 @@ class LOGWOOD_EXPORT FileSystem {
   // that could be refused. Here: calls SyncDirectory. The file system must outlive the result.
   virtual Result<std::unique_ptr<Directory>> OpenDirectory(const std::string& path);
 
-  // The same path from wherever the process goes: a database stays where it was opened. Here: as it
-  // is, for file systems that know no working directory.
+  // The same path from wherever the process goes, without symbolic links and "..": a database stays
+  // where it was opened. Here: as it is, for file systems that know neither.
   virtual Result<std::string> AbsolutePath(const std::string& path) { return path; }
 
   // Takes the lock or returns kBusy at once. Refuses a second holder in this process, too, and one

@@ -71,14 +71,36 @@ TEST_F(Opening, MissingParentsAreMade) {
 
 TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
   Open();
-  for (const char* within : {"/sub", "/sub/below", "/sub/../other"}) {
-    EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + within));
+  ASSERT_OK(files()->CreateDirectory(path_ + "/made"));
+  ASSERT_EQ(symlink((path_ + "/made").c_str(), place_.Join("link").c_str()), 0);
+  const std::vector<std::string> within = {path_ + "/sub",   path_ + "/sub/below",
+                                           path_ + "/made",  path_ + "/made/../other",
+                                           path_ + "/made/", place_.Join("link/new")};
+  for (const std::string& path : within) {
+    EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path));
   }
-  ASSERT_OK_AND_ASSIGN(const auto names, FileSystem::Posix()->List(path_));
+  ASSERT_OK_AND_ASSIGN(const auto names, files()->List(path_));
   EXPECT_EQ(std::count(names.begin(), names.end(), "sub"), 0);
-  // A file of this name is not enough.
-  ASSERT_OK(FileSystem::Posix()->CreateDirectory(place_.Join("other")));
-  ASSERT_OK(test::WriteFile(FileSystem::Posix(), place_.Join("other/ROOT"), "theirs"));
+  ASSERT_OK_AND_ASSIGN(const auto made, files()->List(path_ + "/made"));
+  EXPECT_TRUE(made.empty());
+  // Also where the one above is damaged, or from a newer version.
+  Close();
+  ASSERT_OK(WriteFile(files(), path_ + "/ROOT", "cut"));
+  EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + "/sub"));
+}
+
+TEST_F(Opening, WhatOnlyLooksLikeTheDirectoryOfAnotherIsNot) {
+  Open();
+  ASSERT_OK(files()->CreateDirectory(place_.Join("elsewhere/below")));
+  ASSERT_EQ(symlink(place_.Join("elsewhere/below").c_str(), (path_ + "/link").c_str()), 0);
+  for (const char* beside : {"/../beside", "/link/new", "/link/../new"}) {
+    EXPECT_OK(DB::Open(options_, path_ + beside).status());
+  }
+  ASSERT_OK_AND_ASSIGN(const auto names, files()->List(place_.Join("elsewhere")));
+  EXPECT_EQ(names, (std::vector<std::string>{"below", "new"}));
+  // A file of the name alone.
+  ASSERT_OK(files()->CreateDirectory(place_.Join("other")));
+  ASSERT_OK(WriteFile(files(), place_.Join("other/ROOT"), "theirs"));
   EXPECT_OK(DB::Open(options_, place_.Join("other/db")).status());
 }
 

@@ -132,6 +132,7 @@ TEST(Catalogue, RowsThatAreUnknownOrCannotBeRightAreToldAndTheOthersApplied) {
   impossible("khuge", "\xff\xff\xff\xff\x0f");
   impossible("kbeyond", {"\xe8\xfb\x03", 3});  // 65,000
   impossible("kdefault", "\x01");
+  impossible("kdefault", "\x05");
   impossible("kcatalogue", {"\x00", 1});
   impossible("d12", "short");
   impossible({"d\0\0\0\2.", 6}, "long");

@@ -369,6 +369,24 @@ TEST_F(InventoryTest, ARetainedSegmentOfAnotherCopyIsDamage) {
       << checked_damages_[0].what;
 }
 
+// Where commits are needed of it, an open refuses it, too: one place, one finding.
+TEST_F(InventoryTest, ASegmentOfAnotherCopyThatTheLogNeedsIsOneDamage) {
+  HandmadeDatabase other;
+  other.BeginSegment(3);
+  Edit edit;
+  for (int i = 0; i < 6; ++i) {
+    other.Put("x");
+    if (i == 2) edit.tables = TablesState{3, 0, other.history_hash};
+  }
+  other.CloseLog();
+  db_.Append(edit);
+  CloseCleanly();
+  db_.Replace(LogFileName(3), other.Bytes(LogFileName(3)));
+  Check();
+  ASSERT_EQ(Places(checked_damages_), std::vector<std::string>{"000004.log:0"});
+  EXPECT_EQ(checked_damages_[0].first_position, 7u);
+}
+
 TEST_F(InventoryTest, ABlankNewestSegmentIsANoteUnlessItWasDurable) {
   db_.Replace(LogFileName(5), std::string(20'000, '\0'));
   Take();

@@ -59,12 +59,19 @@ TEST(Care, AMissingParentIsAnErrorAndNotATree) {
 TEST(Care, NoDatabaseIsMadeWithinAnother) {
   CommandRunner runner;
   ASSERT_EQ(runner.Run("put db k v").status, 0);
-  for (const std::string command : {"put db/inside k v", "load ./db/inside /dev/null"}) {
+  ASSERT_EQ(runner.Run("put other k v").status, 0);
+  for (const std::string command : {"put db/inside k v", "load ./db/inside /dev/null",
+                                    "salvage other db/inside", "put other/../db/inside k v"}) {
     const Ran ran = runner.Run(command);
     EXPECT_EQ(ran.status, 2) << command;
     EXPECT_TRUE(Says(ran, "it would lie in the database ")) << ran.err;
   }
   EXPECT_EQ(runner.Shell("test -e db/inside").status, 1);
+  const Ran ran = runner.Shell(
+      "cd db && logwood put ../beside k v > ../said && logwood salvage . ../saved -q && "
+      "logwood salvage \"$PWD\" ../again -q && logwood get ../saved k && logwood get ../again k");
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.out, "v\nv\n");
 }
 
 TEST(Care, AnExportIntoTheDatabaseItReadsIsRefused) {
@@ -147,6 +154,25 @@ TEST(Care, AnExportTakesThePlaceOfTheFileBehindLinksWithItsPermissions) {
   EXPECT_EQ(ran.out,
             "k\tv\nk\tv\nk\tv\n777 symbolic link\n604 regular file\n640 regular file\n"
             "640 regular file\nfile\nnew\n")
+      << ran.err;
+}
+
+// Who is neither the administrator nor of the group may give no file away.
+TEST(Care, AnExportOverAFileOfAnotherGroupTakesThatGroupsRightsAway) {
+  CommandRunner runner;
+  ASSERT_EQ(runner.Run("put db k v").status, 0);
+  if (geteuid() != 0) GTEST_SKIP() << "needs the administrator, for files of others";
+  const Ran ran = runner.Shell(
+      "logwood export db all -q; mkdir shared; chmod 777 . shared db; chmod 666 db/*; cd shared\n"
+      "somebody='setpriv --reuid 65534 --regid 65534 --clear-groups'\n"
+      "$somebody bash -c 'logwood --version > can' || exit 77\n"
+      "for mode in 644 666 604 640; do\n"
+      "  echo old > $mode; chmod $mode $mode; chown 65534:4 $mode\n"
+      "  $somebody logwood export ../db $mode -q\n"
+      "  stat -c '%a %u:%g' $mode; cmp $mode ../all\n"
+      "done");
+  if (ran.status == 77) GTEST_SKIP() << "nobody else can run it here: " << ran.err;
+  EXPECT_EQ(ran.out, "604 65534:65534\n606 65534:65534\n600 65534:65534\n600 65534:65534\n")
       << ran.err;
 }
 

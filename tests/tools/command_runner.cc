@@ -7,13 +7,16 @@
 #include <fstream>
 #include <iterator>
 
+#include "tests/support/environment.h"
+
 namespace logwood::tools {
 
 namespace {
 
-// To look for leaks when a process ends takes as long as all else it does: one script in four does.
+// To look for leaks when a process ends takes as long as all else it does: one script in four does,
+// others with another LOGWOOD_SEED.
 std::string LeaksAreLookedFor() {
-  static int scripts = 0;
+  static uint64_t scripts = test::EnvironmentNumber("LOGWOOD_SEED", 1);
   return scripts++ % 4 == 0 ? "" : "export ASAN_OPTIONS=\"$ASAN_OPTIONS:detect_leaks=0\"\n";
 }
 

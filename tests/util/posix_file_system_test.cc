@@ -66,6 +66,40 @@ TEST(PosixFiles, APipeASocketOrADirectoryWhereAFileBelongsIsRefusedAtOnce) {
   EXPECT_FALSE(files->SyncDirectory(directory / "pipe").ok());
 }
 
+TEST(PosixFiles, AnAbsolutePathIsWhatIsThereAndBehindItWhatIsNot) {
+  const TestDirectory directory;
+  FileSystem* const files = FileSystem::Posix();
+  const auto absolute = [&](const std::string& path) {
+    const Result<std::string> found = files->AbsolutePath(path);
+    return found.ok() ? *found : found.status().ToString();
+  };
+  const std::string here = absolute(directory / "");
+  ASSERT_EQ(::mkdir((directory / "a").c_str(), 0700), 0);
+  ASSERT_EQ(::mkdir((directory / "a/b").c_str(), 0700), 0);
+  ASSERT_EQ(::symlink("a/b", (directory / "link").c_str()), 0);
+  ASSERT_EQ(::symlink("nowhere", (directory / "dangling").c_str()), 0);
+  EXPECT_EQ(absolute(directory / "a/../a/b/"), here + "/a/b");
+  EXPECT_EQ(absolute(directory / "link"), here + "/a/b");
+  EXPECT_EQ(absolute(directory / "link/../new"), here + "/a/new");
+  EXPECT_EQ(absolute(directory / "link/new/below/"), here + "/a/b/new/below/");
+  EXPECT_EQ(absolute(directory / "dangling"), here + "/dangling");
+  EXPECT_EQ(absolute("/"), "/");
+  EXPECT_EQ(absolute("/nothing of this name/below"), "/nothing of this name/below");
+  EXPECT_EQ(absolute("/usr/../nothing of this name"), "/nothing of this name");
+}
+
+// What cannot be looked at is said by what uses the path.
+TEST(PosixFiles, AnAbsolutePathThroughAFileOrARingOfLinksIsAsGiven) {
+  const TestDirectory directory;
+  ASSERT_EQ(::mknod((directory / "file").c_str(), S_IFREG | 0600, 0), 0);
+  ASSERT_EQ(::symlink("ring", (directory / "ring").c_str()), 0);
+  for (const std::string path : {"file/below", "ring/below"}) {
+    const Result<std::string> found = FileSystem::Posix()->AbsolutePath(directory / path);
+    ASSERT_TRUE(found.ok());
+    EXPECT_EQ(*found, directory / path);
+  }
+}
+
 TEST(PosixFiles, CloseGivesBackRoomThatWasReservedAndNotUsed) {
   const TestDirectory directory;
   const std::string path = directory / "log";

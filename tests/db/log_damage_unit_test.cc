@@ -1,0 +1,85 @@
+// RecoveryInfo::log_damage: what a read-only open leaves out of a damaged log, and that it says the
+// same as an open that refuses.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "db/damage.h"
+#include "tests/db/recovery_fixture.h"
+
+namespace logwood {
+namespace {
+
+class LogDamageTest : public test::RecoveryFixture {
+ protected:
+  Damage DamageOfReadOnly() {
+    ReadOnlyOptions options;
+    options.file_system = fs_.get();
+    options.allow_damaged_log = true;
+    const auto db = DB::OpenReadOnly(options, "db");
+    EXPECT_OK(db.status());
+    if (!db.ok()) return {};
+    return (*db)->GetRecoveryInfo().log_damage.value_or(Damage());
+  }
+
+  void ExpectTheSamePlace(const Damage& damage) {
+    const Damage refused = DamageFrom(TryOpen(), "db", "");
+    EXPECT_EQ(damage.file, refused.file);
+    EXPECT_EQ(damage.offset, refused.offset);
+    EXPECT_EQ(damage.what, refused.what);
+  }
+};
+
+// A segment that was durable before its first commit.
+TEST_F(LogDamageTest, NamesThePlaceThatAnOpenNamesAndNoCommitThatNeverWas) {
+  Open();
+  Put("a");
+  Put("b");
+  ASSERT_OK(db_->CompactAll({}));
+  Close();
+  const std::string log = Names(".log").back();
+  const std::string bytes = Bytes(log);
+  for (const std::string& damaged :
+       {std::string(512, '\0') + bytes.substr(512), bytes.substr(0, 5000), bytes.substr(0, 100)}) {
+    Replace(log, damaged);
+    const Damage damage = DamageOfReadOnly();
+    EXPECT_EQ(damage.file, log);
+    ExpectTheSamePlace(damage);
+    EXPECT_EQ(damage.first_position, 0u) << damage.ToString();
+    EXPECT_EQ(damage.last_position, 0u);
+  }
+  Remove(log);
+  ExpectTheSamePlace(DamageOfReadOnly());
+}
+
+TEST_F(LogDamageTest, NamesTheCommitsThatWereDurable) {
+  Open();
+  Put("a");
+  Put("b");
+  Close();
+  const std::string log = Names(".log").back();
+  std::string bytes = Bytes(log);
+  bytes[bytes.rfind('b')] ^= 1;
+  Replace(log, bytes);
+  const Damage damage = DamageOfReadOnly();
+  ExpectTheSamePlace(damage);
+  EXPECT_NE(damage.offset, 0u);
+  EXPECT_EQ(damage.first_position, 2u);
+  EXPECT_EQ(damage.last_position, 2u);
+}
+
+// Without a clean close there may have been commits that nobody knows of.
+TEST_F(LogDamageTest, NamesNoEndWhereNoneIsKnown) {
+  Open();
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  Kill();
+  Replace(Names(".log").back(), Bytes(Names(".log").back()).substr(0, 100));
+  const Damage damage = DamageOfReadOnly();
+  ExpectTheSamePlace(damage);
+  EXPECT_EQ(damage.first_position, 2u);
+  EXPECT_EQ(damage.last_position, 0u);
+}
+
+}  // namespace
+}  // namespace logwood
