@@ -5,7 +5,7 @@ if(LOGWOOD_SANITIZE)
   return()
 endif()
 
-foreach(check IN ITEMS layers banned_calls sizes headers documents self_test)
+foreach(check IN ITEMS layers banned_calls sizes headers documents by_hand self_test)
   add_test(NAME check.${check} COMMAND "${PROJECT_SOURCE_DIR}/tools/checks/${check}")
   set_tests_properties(check.${check} PROPERTIES LABELS check TIMEOUT 600 COST 100
                                                  ENVIRONMENT "CXX=${CMAKE_CXX_COMPILER}")
