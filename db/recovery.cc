@@ -19,19 +19,25 @@ bool HoldsNoDatabase(const DirectoryListing& listing) {
          (listing.manifests.empty() || listing.manifests == std::vector<uint64_t>{1});
 }
 
+namespace {
+
+// Whether this is the directory of a database, be it without ROOT or behind its damage. A file that
+// only has the name makes none.
+bool IsDatabase(FileSystem* fs, const std::string& directory) {
+  const Status root = ReadRoot(fs, directory, /*for_writing=*/false).status();
+  if (root.ok() || root.Is(StatusCode::kNotSupported)) return true;
+  const auto listing = ListDirectory(fs, directory);
+  if (!listing.ok() || HoldsNoDatabase(*listing)) return false;
+  return !listing->manifests.empty() ||
+         (listing->has_root && !(listing->logs.empty() && listing->tables.empty()));
+}
+
+}  // namespace
+
 Status CheckNotInDatabase(FileSystem* fs, const std::string& path) {
-  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash != 0;
-       slash = path.rfind('/', slash - 1)) {
-    const std::string above = path.substr(0, slash);
-    const Status root = ReadRoot(fs, above, /*for_writing=*/false).status();
-    bool is_database = root.ok() || root.Is(StatusCode::kNotSupported);
-    if (root.Is(StatusCode::kCorruption)) {  // or a file that only has the name
-      const auto listing = ListDirectory(fs, above);
-      is_database = listing.ok() && !listing->manifests.empty();
-    }
-    if (is_database) {
-      return Status::InvalidArgument("it would lie in the database " + above).WithContext(path);
-    }
+  for (const std::string& above : fs->DirectoriesAbove(path)) {
+    if (!IsDatabase(fs, above)) continue;
+    return Status::InvalidArgument("it would lie in the database " + above).WithContext(path);
   }
   return Status::Ok();
 }

@@ -29,9 +29,9 @@ struct DirectoryListing {
 // begins with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
 bool HoldsNoDatabase(const DirectoryListing& listing);
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
-// kInvalidArgument for a path in the directory of a database, damaged or newer ones included: a
-// slip. What would be made there, that one's Destroy and copies would not know of. REQUIRES:
-// FileSystem::AbsolutePath made the path.
+// kInvalidArgument for a path in the directory of a database, damaged and newer ones included as
+// far as they may be read: a slip. What would be made there, that one's Destroy and copies would
+// not know of.
 Status CheckNotInDatabase(FileSystem* fs, const std::string& path);
 
 // The manifest's edits, added up.

@@ -93,7 +93,8 @@ class Salvager {
 };
 
 Status Salvager::CheckTarget() const {
-  if ((options_.target + "/").starts_with(options_.source + "/")) {
+  const bool below = (options_.target + "/").starts_with(options_.source + "/");
+  if (below && options_.target.find("/..", options_.source.size()) == std::string::npos) {
     return Status::InvalidArgument(options_.target +
                                    ": it lies in the source, which salvage does not change");
   }

@@ -63,6 +63,9 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::string> AbsolutePath(const std::string& path) override {
     return base_->AbsolutePath(path);
   }
+  std::vector<std::string> DirectoriesAbove(const std::string& path) override {
+    return base_->DirectoriesAbove(path);
+  }
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override;
   Result<uint64_t> FreeBytes(const std::string& path) override;
   uint64_t OpenFilesMax() const override { return base_->OpenFilesMax(); }

@@ -22,4 +22,13 @@ Result<std::unique_ptr<Directory>> FileSystem::OpenDirectory(const std::string& 
   return std::make_unique<DirectoryByPath>(this, path);
 }
 
+std::vector<std::string> FileSystem::DirectoriesAbove(const std::string& path) {
+  std::vector<std::string> above;
+  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash != 0;
+       slash = path.rfind('/', slash - 1)) {
+    above.push_back(path.substr(0, slash));
+  }
+  return above;
+}
+
 }  // namespace logwood

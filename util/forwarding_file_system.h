@@ -43,6 +43,9 @@ class ForwardingFileSystem : public FileSystem {
   Result<std::string> AbsolutePath(const std::string& path) override {
     return base_->AbsolutePath(path);
   }
+  std::vector<std::string> DirectoriesAbove(const std::string& path) override {
+    return base_->DirectoriesAbove(path);
+  }
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) override {
     return base_->Lock(path, mode);
   }

@@ -151,26 +151,14 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::string> AbsolutePath(const std::string& path) override {
-    using CString = std::unique_ptr<char, void (*)(void*)>;
-    std::string there = path;
-    if (!path.starts_with('/')) {
-      const CString here(::getcwd(nullptr, 0), std::free);
-      if (here == nullptr) return ErrorFromErrno("find", path, errno);
-      there = std::string(here.get()) + "/" + path;
-    }
-    // What is there, by its own name, and behind it what is not there yet.
-    const std::string whole = there;
-    for (size_t end = whole.size(); end != 0 && end != std::string::npos; end = there.rfind('/')) {
-      there.resize(end);
-      const CString real(::realpath(there.c_str(), nullptr), std::free);
-      if (real != nullptr) {
-        const std::string_view found(real.get());
-        const std::string rest = whole.substr(end);
-        return std::string(found == "/" && !rest.empty() ? "" : found) + rest;
-      }
-      if (errno != ENOENT) break;  // what uses the path will say it
-    }
-    return whole;
+    if (path.starts_with('/')) return path;
+    const std::unique_ptr<char, void (*)(void*)> here(::getcwd(nullptr, 0), std::free);
+    // Not kNotFound, which would say that there is no database.
+    if (here == nullptr) return Status::IoError(path + ": the working directory is gone");
+    return std::string(here.get()) + "/" + path;
+  }
+  std::vector<std::string> DirectoriesAbove(const std::string& path) override {
+    return posix::DirectoriesAbove(path);
   }
 
   Status Remove(const std::string& path) override {

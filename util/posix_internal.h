@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "logwood/file_system.h"
 
@@ -57,6 +58,8 @@ Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& pa
 Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path);
 Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path);
 Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode);
+// As FileSystem says.
+std::vector<std::string> DirectoriesAbove(const std::string& path);
 // Whether `path` still leads to what is open.
 bool StillNames(const std::string& path, const Descriptor& fd);
 

@@ -114,8 +114,8 @@ struct CompactOptions {
 
 class LOGWOOD_EXPORT DB {
  public:
-  // Opens for reading and writing; makes the directory where it is missing (not within another
-  // database: kInvalidArgument), with its parents
+  // Opens for reading and writing; where there is no database, makes one (not in the directory of
+  // another: kInvalidArgument), with the directory and its parents where they are missing
   // (unless create_if_missing is false). kBusy: another open holds the directory, or the system has
   // no thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data
   // files and no root is kCorruption, never a fresh database.
@@ -220,7 +220,7 @@ class LOGWOOD_EXPORT DB {
   virtual RangeEstimate Estimate(Keyspace keyspace, const KeyRange& range) = 0;
   virtual Stats GetStats() = 0;
   virtual RecoveryInfo GetRecoveryInfo() const = 0;
-  virtual const std::string& path() const = 0;
+  virtual const std::string& path() const = 0;  // absolute, as FileSystem::AbsolutePath makes it
 };
 
 }  // namespace logwood

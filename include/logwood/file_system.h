@@ -119,9 +119,13 @@ class LOGWOOD_EXPORT FileSystem {
   // that could be refused. Here: calls SyncDirectory. The file system must outlive the result.
   virtual Result<std::unique_ptr<Directory>> OpenDirectory(const std::string& path);
 
-  // The same path from wherever the process goes, without symbolic links and "..": a database stays
-  // where it was opened. Here: as it is, for file systems that know neither.
+  // The same path from wherever the process goes: a database stays where it was opened. Here: as it
+  // is, for file systems that know no working directory.
   virtual Result<std::string> AbsolutePath(const std::string& path) { return path; }
+  // The directories that `path` lies in, or would lie in once it is made, nearest first, through
+  // whatever links and ".." lead there; up to the first that may not be looked at. Here: what
+  // stands before each of its slashes, for file systems that know neither.
+  virtual std::vector<std::string> DirectoriesAbove(const std::string& path);
 
   // Takes the lock or returns kBusy at once. Refuses a second holder in this process, too, and one
   // inherited through fork. The file is created where missing (kExclusive only) and never removed.

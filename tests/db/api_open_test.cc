@@ -73,9 +73,13 @@ TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
   Open();
   ASSERT_OK(files()->CreateDirectory(path_ + "/made"));
   ASSERT_EQ(symlink((path_ + "/made").c_str(), place_.Join("link").c_str()), 0);
-  const std::vector<std::string> within = {path_ + "/sub",   path_ + "/sub/below",
-                                           path_ + "/made",  path_ + "/made/../other",
-                                           path_ + "/made/", place_.Join("link/new")};
+  const std::vector<std::string> within = {path_ + "/sub",
+                                           path_ + "/sub/below",
+                                           path_ + "/made",
+                                           path_ + "/made/../other",
+                                           path_ + "/made/",
+                                           place_.Join("link/new"),
+                                           place_.Join("new/../db/sub")};
   for (const std::string& path : within) {
     EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path));
   }
@@ -83,9 +87,11 @@ TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
   EXPECT_EQ(std::count(names.begin(), names.end(), "sub"), 0);
   ASSERT_OK_AND_ASSIGN(const auto made, files()->List(path_ + "/made"));
   EXPECT_TRUE(made.empty());
-  // Also where the one above is damaged, or from a newer version.
   Close();
+  // Also where the one above is damaged: at its ROOT, or without one.
   ASSERT_OK(WriteFile(files(), path_ + "/ROOT", "cut"));
+  EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + "/sub"));
+  ASSERT_OK(files()->Remove(path_ + "/ROOT"));
   EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + "/sub"));
 }
 
@@ -102,6 +108,10 @@ TEST_F(Opening, WhatOnlyLooksLikeTheDirectoryOfAnotherIsNot) {
   ASSERT_OK(files()->CreateDirectory(place_.Join("other")));
   ASSERT_OK(WriteFile(files(), place_.Join("other/ROOT"), "theirs"));
   EXPECT_OK(DB::Open(options_, place_.Join("other/db")).status());
+  // Another store's files.
+  ASSERT_OK(WriteFile(files(), place_.Join("other/000003.log"), "theirs"));
+  ASSERT_OK(files()->Remove(place_.Join("other/ROOT")));
+  EXPECT_OK(DB::Open(options_, place_.Join("other/db2")).status());
 }
 
 TEST_F(Opening, SecondOpenIsBusyInTheSameProcess) {

@@ -23,7 +23,9 @@ class LogDamageTest : public test::RecoveryFixture {
   }
 
   void ExpectTheSamePlace(const Damage& damage) {
-    const Damage refused = DamageFrom(TryOpen(), "db", "");
+    const Status status = TryOpen();
+    EXPECT_STATUS(kCorruption, status);
+    const Damage refused = DamageFrom(status, "db", "");
     EXPECT_EQ(damage.file, refused.file);
     EXPECT_EQ(damage.offset, refused.offset);
     EXPECT_EQ(damage.what, refused.what);
@@ -49,7 +51,9 @@ TEST_F(LogDamageTest, NamesThePlaceThatAnOpenNamesAndNoCommitThatNeverWas) {
     EXPECT_EQ(damage.last_position, 0u);
   }
   Remove(log);
-  ExpectTheSamePlace(DamageOfReadOnly());
+  const Damage missing = DamageOfReadOnly();
+  EXPECT_EQ(missing.file, log);
+  ExpectTheSamePlace(missing);
 }
 
 TEST_F(LogDamageTest, NamesTheCommitsThatWereDurable) {

@@ -152,6 +152,14 @@ struct VerifiesHalf final : ForwardingDb {
   }
 };
 
+struct VerifiesNothing final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  Status Verify(const std::function<void(const Damage&)>& /*report*/,
+                const std::function<void(uint64_t, uint64_t)>& /*progress*/) override {
+    return Status::Ok();
+  }
+};
+
 template <typename Faulty>
 WrapDb Planted() {
   return [](std::unique_ptr<DB> db) { return std::make_unique<Faulty>(std::move(db)); };
@@ -200,7 +208,8 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedFault{"ADroppedKeyspaceStays", Planted<KeepsADroppedKeyspace>()},
         PlantedFault{"ALongValueIsCut", Planted<CutsAValue>()},
         PlantedFault{"AKeyspaceSaysAnotherPosition", Planted<ForgetsWhenAKeyspaceWasMade>()},
-        PlantedFault{"HalfIsVerified", Planted<VerifiesHalf>()}),
+        PlantedFault{"HalfIsVerified", Planted<VerifiesHalf>()},
+        PlantedFault{"NothingIsVerified", Planted<VerifiesNothing>()}),
     [](const auto& fault) { return fault.param.name; });
 
 TEST(PlantedFault, NoneIsFoundWhereNoneIs) {

@@ -168,6 +168,7 @@ void Session::Verify() {
     all = bytes_in_all;
   };
   ExpectOk(db_->Verify(report, progress), "Verify");
+  Expect(all > 0, "Verify read nothing");
   Expect(done == all, "Verify: " + std::to_string(done) + " of " + std::to_string(all) + " bytes");
 }
 

@@ -66,38 +66,38 @@ TEST(PosixFiles, APipeASocketOrADirectoryWhereAFileBelongsIsRefusedAtOnce) {
   EXPECT_FALSE(files->SyncDirectory(directory / "pipe").ok());
 }
 
-TEST(PosixFiles, AnAbsolutePathIsWhatIsThereAndBehindItWhatIsNot) {
+TEST(PosixFiles, DirectoriesAboveAreThoseThatHoldThePathWhateverLeadsThere) {
   const TestDirectory directory;
-  FileSystem* const files = FileSystem::Posix();
-  const auto absolute = [&](const std::string& path) {
-    const Result<std::string> found = files->AbsolutePath(path);
-    return found.ok() ? *found : found.status().ToString();
+  const auto above = [&](const std::string& path) {
+    return FileSystem::Posix()->DirectoriesAbove(path);
   };
-  const std::string here = absolute(directory / "");
+  const auto nearest = [&](const std::string& path) { return above(path).at(0); };
   ASSERT_EQ(::mkdir((directory / "a").c_str(), 0700), 0);
   ASSERT_EQ(::mkdir((directory / "a/b").c_str(), 0700), 0);
   ASSERT_EQ(::symlink("a/b", (directory / "link").c_str()), 0);
   ASSERT_EQ(::symlink("nowhere", (directory / "dangling").c_str()), 0);
-  EXPECT_EQ(absolute(directory / "a/../a/b/"), here + "/a/b");
-  EXPECT_EQ(absolute(directory / "link"), here + "/a/b");
-  EXPECT_EQ(absolute(directory / "link/../new"), here + "/a/new");
-  EXPECT_EQ(absolute(directory / "link/new/below/"), here + "/a/b/new/below/");
-  EXPECT_EQ(absolute(directory / "dangling"), here + "/dangling");
-  EXPECT_EQ(absolute("/"), "/");
-  EXPECT_EQ(absolute("/nothing of this name/below"), "/nothing of this name/below");
-  EXPECT_EQ(absolute("/usr/../nothing of this name"), "/nothing of this name");
-}
-
-// What cannot be looked at is said by what uses the path.
-TEST(PosixFiles, AnAbsolutePathThroughAFileOrARingOfLinksIsAsGiven) {
-  const TestDirectory directory;
+  const std::string here = nearest(directory / "a");
+  EXPECT_EQ(nearest(directory / "a/b"), here + "/a");
+  EXPECT_EQ(nearest(directory / "a/b//"), here + "/a");
+  EXPECT_EQ(nearest(directory / "a/."), here);
+  EXPECT_EQ(nearest(directory / "a/../a/b/new/below"), here + "/a/b");
+  EXPECT_EQ(nearest(directory / "link"), here + "/a");
+  EXPECT_EQ(nearest(directory / "link/../new"), here + "/a");
+  EXPECT_EQ(nearest(directory / "new/../a/new"), here + "/a");
+  EXPECT_EQ(nearest(directory / "new/./../../new"), here.substr(0, here.rfind('/')));
+  EXPECT_EQ(nearest(directory / "dangling/new"), here);
+  const std::vector<std::string> all = above(directory / "link/new");
+  EXPECT_EQ(all.at(1), here + "/a");
+  EXPECT_EQ(all.at(2), here);
+  EXPECT_EQ(all.back(), "/");
+  EXPECT_EQ(above("/"), std::vector<std::string>{"/"});
+  EXPECT_EQ(above("/nothing of this name"), std::vector<std::string>{"/"});
+  EXPECT_EQ(above("nothing of this name"), above("./x"));
+  // A file holds nothing; a ring of links leads nowhere.
   ASSERT_EQ(::mknod((directory / "file").c_str(), S_IFREG | 0600, 0), 0);
   ASSERT_EQ(::symlink("ring", (directory / "ring").c_str()), 0);
-  for (const std::string path : {"file/below", "ring/below"}) {
-    const Result<std::string> found = FileSystem::Posix()->AbsolutePath(directory / path);
-    ASSERT_TRUE(found.ok());
-    EXPECT_EQ(*found, directory / path);
-  }
+  EXPECT_EQ(nearest(directory / "file/below"), directory / "file");
+  EXPECT_EQ(nearest(directory / "ring/below"), here);
 }
 
 TEST(PosixFiles, CloseGivesBackRoomThatWasReservedAndNotUsed) {
