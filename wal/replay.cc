@@ -538,18 +538,15 @@ uint64_t Replay::MissingNewest() const {
 // The first position that cannot be read was durable.
 void Replay::ConcludeDamage() {
   uint64_t segment = end_segment_;
-  uint64_t offset = end_offset_;
   std::string what;
   if (stop_.has_value()) {
     segment = chain_[stop_->link].number;
-    offset = stop_->offset;
     what = stop_->reason;
   } else if (const uint64_t missing = MissingNewest()) {
     segment = missing;
-    offset = 0;
     what = Where(missing, 0) + "the file is missing";
   } else {
-    what = (any_read_ ? Where(segment, offset) : std::string()) + "the log ends here";
+    what = (any_read_ ? Where(segment, end_offset_) : std::string()) + "the log ends here";
   }
   result_.damage = Status::Corruption(what + "; position " + std::to_string(next_position_) +
                                       " cannot be read, though the log was durable up to " +
