@@ -132,7 +132,7 @@ Status DirectoryChecker::JudgeLog() {
   if (inventory_.manifest == 0 && !inventory_.segments.empty()) {
     // How far the tables reach is not known; that older segments are gone is how it should be.
     const LogPos first = inventory_.segments.front().survey->first_position();
-    tree.tables.position = std::max<LogPos>(first, 1) - 1;
+    tree.tables = TablesState{std::max<LogPos>(first, 1) - 1, 0, 0};
   }
   ASSIGN_OR_RETURN(const ReplayResult replay,
                    ReplayTree(options_.fs, options_.path, inventory_.listing, tree,

@@ -21,15 +21,10 @@ bool HoldsNoDatabase(const DirectoryListing& listing) {
 
 namespace {
 
-// Whether this is the directory of a database, be it without ROOT or behind its damage. A file that
-// only has the name makes none.
+// Its ROOT begins as ours, be it damaged or newer. A file that only has the name makes no database.
 bool IsDatabase(FileSystem* fs, const std::string& directory) {
-  const Status root = ReadRoot(fs, directory, /*for_writing=*/false).status();
-  if (root.ok() || root.Is(StatusCode::kNotSupported)) return true;
-  const auto listing = ListDirectory(fs, directory);
-  if (!listing.ok() || HoldsNoDatabase(*listing)) return false;
-  return !listing->manifests.empty() ||
-         (listing->has_root && !(listing->logs.empty() && listing->tables.empty()));
+  const auto root = ReadWholeFile(fs, JoinPath(directory, kRootFileName), 1 << 20);
+  return root.ok() && root->starts_with(kFileMagic);
 }
 
 }  // namespace
@@ -255,6 +250,7 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   options.instance_id = tree.root.instance_id;
   options.first_segment = tree.first_segment;
   options.from = tree.tables.position + 1;
+  options.hash_before = tree.tables.history_hash;
   for (const Epoch& epoch : tree.epochs) {
     options.epochs.push_back({epoch.number, epoch.first_position});
   }

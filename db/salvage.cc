@@ -93,8 +93,12 @@ class Salvager {
 };
 
 Status Salvager::CheckTarget() const {
-  const bool below = (options_.target + "/").starts_with(options_.source + "/");
-  if (below && options_.target.find("/..", options_.source.size()) == std::string::npos) {
+  ASSIGN_OR_RETURN(const bool is_there, options_.fs->Exists(options_.source));
+  const std::vector<std::string> source =
+      options_.fs->DirectoriesAbove(JoinPath(options_.source, "x"));
+  const std::vector<std::string> above = options_.fs->DirectoriesAbove(options_.target);
+  if (is_there && !source.empty() &&
+      std::find(above.begin(), above.end(), source[0]) != above.end()) {
     return Status::InvalidArgument(options_.target +
                                    ": it lies in the source, which salvage does not change");
   }

@@ -11,7 +11,6 @@ namespace logwood {
 
 namespace {
 
-constexpr std::string_view kMagic = "LOGWOOD";
 constexpr size_t kReservedBytes = 12;
 constexpr size_t kChecksumOffset = kFileHeaderBytes - sizeof(uint64_t);
 // The flags of version 1: none yet. A flag this build knows joins its mask.
@@ -45,7 +44,7 @@ uint32_t WriterOfThisBuild() {
 }
 
 std::string FileHeader::Encode() const {
-  std::string bytes(kMagic);
+  std::string bytes(kFileMagic);
   bytes.push_back(static_cast<char>(kind));
   PutFixed32(&bytes, version);
   PutFixed32(&bytes, ignorable_flags);
@@ -69,8 +68,8 @@ Result<FileHeader> DecodeFileHeader(std::string_view bytes, FileKind kind, std::
         std::to_string(bytes.size()) + " bytes, a header has " + std::to_string(kFileHeaderBytes));
   }
   Decoder in(bytes.substr(0, kFileHeaderBytes));
-  if (in.Bytes(kMagic.size()) != kMagic) {
-    return Fail(kCorruption, file, "does not begin with " + std::string(kMagic));
+  if (in.Bytes(kFileMagic.size()) != kFileMagic) {
+    return Fail(kCorruption, file, "does not begin with " + std::string(kFileMagic));
   }
   FileHeader header;
   header.kind = static_cast<FileKind>(in.Fixed8());

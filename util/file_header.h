@@ -22,6 +22,8 @@
 
 namespace logwood {
 
+inline constexpr std::string_view kFileMagic = "LOGWOOD";
+
 enum class FileKind : char { kLog = 'L', kTable = 'T', kManifest = 'M', kRoot = 'R' };
 inline constexpr size_t kFileHeaderBytes = 64;
 inline constexpr uint32_t kFormatVersion = 1;

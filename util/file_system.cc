@@ -24,7 +24,8 @@ Result<std::unique_ptr<Directory>> FileSystem::OpenDirectory(const std::string& 
 
 std::vector<std::string> FileSystem::DirectoriesAbove(const std::string& path) {
   std::vector<std::string> above;
-  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash != 0;
+  const size_t end = path.find_last_not_of('/');
+  for (size_t slash = path.rfind('/', end); slash != std::string::npos && slash != 0;
        slash = path.rfind('/', slash - 1)) {
     above.push_back(path.substr(0, slash));
   }

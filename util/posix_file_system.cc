@@ -153,8 +153,11 @@ class PosixFileSystem final : public FileSystem {
   Result<std::string> AbsolutePath(const std::string& path) override {
     if (path.starts_with('/')) return path;
     const std::unique_ptr<char, void (*)(void*)> here(::getcwd(nullptr, 0), std::free);
-    // Not kNotFound, which would say that there is no database.
-    if (here == nullptr) return Status::IoError(path + ": the working directory is gone");
+    if (here == nullptr) {
+      // Not kNotFound, which would say that there is no database.
+      const Status error = ErrorFromErrno("find the working directory of", path, errno);
+      return Status::IoError(std::string(error.message()));
+    }
     return std::string(here.get()) + "/" + path;
   }
   std::vector<std::string> DirectoriesAbove(const std::string& path) override {

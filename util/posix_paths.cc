@@ -13,6 +13,8 @@ namespace logwood::posix {
 
 namespace {
 
+constexpr size_t kLevelsMax = 100;
+
 bool Look(const std::string& path, struct stat* info) {
   return Uninterrupted([&] { return ::stat(path.c_str(), info); }) == 0;
 }
@@ -21,13 +23,15 @@ bool IsSame(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// The directory's own name, for people, unless that leads elsewhere: what links in /proc say may
-// hold for another process only.
-std::string NameOf(const std::string& path, const struct stat& directory) {
-  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), std::free);
-  struct stat info = {};
-  const bool leads_there = real != nullptr && Look(real.get(), &info) && IsSame(info, directory);
-  return leads_there ? real.get() : path;
+// Without links and "..". Empty where that leads elsewhere: what some links in /proc say holds for
+// another process only.
+std::string PlainPath(const std::string& directory) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(directory.c_str(), nullptr),
+                                                    std::free);
+  struct stat wanted = {}, found = {};
+  const bool leads_there = real != nullptr && Look(directory, &wanted) &&
+                           Look(real.get(), &found) && IsSame(found, wanted);
+  return leads_there ? real.get() : "";
 }
 
 }  // namespace
@@ -54,14 +58,20 @@ std::vector<std::string> DirectoriesAbove(const std::string& path) {
   }
   if (to_be_made == 0) there += "/..";
   std::vector<std::string> above;
-  if (!Look(there, &info)) return above;
-  while (true) {
-    above.push_back(NameOf(there, info));
-    there += "/..";
-    struct stat next = {};
-    if (!Look(there, &next) || IsSame(next, info)) return above;  // the root's ".." is the root
-    info = next;
+  for (std::string at = PlainPath(there); !at.empty(); at.resize(at.rfind('/')))
+    above.push_back(at);
+  if (!above.empty()) {
+    if (above.back() != "/") above.emplace_back("/");
+    return above;
   }
+  // By itself, then, up to where it goes no further up.
+  struct stat next = {};
+  while (Look(there, &info) && above.size() < kLevelsMax) {
+    above.push_back(there);
+    there += "/..";
+    if (Look(there, &next) && IsSame(next, info)) break;
+  }
+  return above;
 }
 
 }  // namespace logwood::posix

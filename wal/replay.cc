@@ -62,6 +62,7 @@ class Replay {
   void SummarizeOlder(size_t first);
   Status ReadLink(size_t link);
   bool Follows(size_t link);
+  void CompareHistory(size_t link);
   Status ReadRecords(size_t link, SegmentReader* reader, SegmentSummary* summary);
   Status TakeRecord(size_t link, const SegmentReader& reader, const CommitRecord& record);
   std::string WhyFirstSegmentIsWrong() const;
@@ -92,8 +93,9 @@ class Replay {
 
   std::vector<SegmentFile> files_;
   std::vector<ChainLink> chain_;
-  LogPos next_position_;   // what must come next
-  bool any_read_ = false;  // a segment's header has been accepted
+  LogPos next_position_;        // what must come next
+  bool any_read_ = false;       // a segment's header has been accepted
+  bool other_history_ = false;  // why it stopped
   bool from_is_covered_ = false;
   uint64_t end_segment_ = 0;  // where the good log ends, for messages
   uint64_t end_offset_ = 0;
@@ -232,7 +234,8 @@ bool Replay::Follows(size_t link) {
     }
     next_position_ = h.first_position;
     result_.history_hash = h.history_hash;
-    return true;
+    CompareHistory(link);
+    return !stop_.has_value();
   }
   if (h.first_position != next_position_) {
     StopAt(link, 0,
@@ -247,6 +250,17 @@ bool Replay::Follows(size_t link) {
     return false;
   }
   return true;
+}
+
+// Where the log comes to what the caller has, it must have come there by the same commits.
+void Replay::CompareHistory(size_t link) {
+  if (next_position_ != options_.from || options_.hash_before == 0) return;
+  if (result_.history_hash == options_.hash_before) return;
+  other_history_ = true;
+  StopAt(link, 0,
+         Where(chain_[link].number, 0) + "up to position " + std::to_string(next_position_ - 1) +
+             " it continues another history than the tables have: they are of different copies of "
+             "the database");
 }
 
 Status Replay::ReadLink(size_t link) {
@@ -344,6 +358,7 @@ Status Replay::TakeRecord(size_t link, const SegmentReader& reader, const Commit
   last_record_time_us_ = record.time_us;
   result_.last_time_us = std::max(result_.last_time_us, record.time_us);
   result_.history_hash = record.history_hash;
+  CompareHistory(link);
   if (options_.progress) {
     options_.progress(std::min(bytes_before_ + reader.end_offset(), bytes_all_), bytes_all_);
   }
@@ -564,6 +579,11 @@ Status Replay::Conclude() {
   if (!first_is_wrong.empty()) {
     result_.damage = Status::Corruption(first_is_wrong);
     result_.damage_file = LogFileName(options_.first_segment);
+    return Status::Ok();
+  }
+  if (other_history_) {
+    result_.damage = Status::Corruption(stop_->reason);
+    result_.damage_file = LogFileName(chain_[stop_->link].number);
     return Status::Ok();
   }
   if (next_position_ <= durable_) {

@@ -52,6 +52,7 @@ struct ReplayOptions {
   Id128 instance_id;                // segments of another instance are no part of the log
   uint64_t first_segment = 0;       // must be there: the manifest relies on it
   LogPos from = 1;                  // the first position the caller needs
+  uint64_t hash_before = 0;         // the history hash after from - 1; 0: unknown
   std::optional<LogEnd> clean_end;  // proof: everything up to it was durable
   LogPos durable_at_least = 0;      // proof from elsewhere (the manifest)
   std::vector<EpochStart> epochs;   // those known, ascending

@@ -124,12 +124,11 @@ class RecordSurvey {
 
   // No good frame comes any more.
   void End(uint64_t at) {
-    const uint64_t data_end = std::max(at, search_.data_end());
+    const uint64_t data_end = summary_.sealed ? at : std::max(at, search_.data_end());
     const bool all_there = limits_.last_position && next_position_ > *limits_.last_position;
-    if (summary_.sealed) return;
     const bool nothing_follows = data_end == at;
     if (nothing_follows && !limits_.last_position) return;
-    if (nothing_follows && all_there && !cut_short_) return;
+    if (nothing_follows && all_there && (summary_.sealed || !cut_short_)) return;
     SegmentFlaw flaw;
     flaw.kind = all_there ? Kind::kTrailer : Kind::kRecords;
     flaw.offset = at;

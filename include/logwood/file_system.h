@@ -122,9 +122,9 @@ class LOGWOOD_EXPORT FileSystem {
   // The same path from wherever the process goes: a database stays where it was opened. Here: as it
   // is, for file systems that know no working directory.
   virtual Result<std::string> AbsolutePath(const std::string& path) { return path; }
-  // The directories that `path` lies in, or would lie in once it is made, nearest first, through
-  // whatever links and ".." lead there; up to the first that may not be looked at. Here: what
-  // stands before each of its slashes, for file systems that know neither.
+  // The directories that `path` lies in, or would lie in once it is made, nearest first, whatever
+  // links and ".." lead there; without links and ".." in them. Empty where nobody can tell. Here:
+  // what stands before each slash between its parts, for file systems that know neither.
   virtual std::vector<std::string> DirectoriesAbove(const std::string& path);
 
   // Takes the lock or returns kBusy at once. Refuses a second holder in this process, too, and one

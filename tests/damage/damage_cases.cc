@@ -118,6 +118,12 @@ void ForEachFileFault(const DamageShape& shape, const DamageVisitor& visit) {
       std::swap(swapped.files[name], swapped.files[other]);
       visit(swapped);
     }
+    const auto other = shape.other_copy.find(name);
+    if (other != shape.other_copy.end() && other->second != bytes) {
+      DamageCase copied = CaseOf(shape, Kind::kOtherCopy, name, "replaced by another copy's");
+      copied.files[name] = other->second;
+      visit(copied);
+    }
     for (size_t i = 0; i < shape.earlier.size(); ++i) {
       const auto older = shape.earlier[i].find(name);
       if (older == shape.earlier[i].end() || older->second == bytes) continue;
@@ -125,6 +131,28 @@ void ForEachFileFault(const DamageShape& shape, const DamageVisitor& visit) {
           CaseOf(shape, Kind::kStale, name, "replaced by earlier copy " + std::to_string(i));
       stale.files[name] = older->second;
       visit(stale);
+    }
+  }
+}
+
+void ForEachFileBack(const DamageShape& shape, const DamageVisitor& visit) {
+  constexpr size_t kPage = 4096;
+  for (size_t i = 0; i < shape.earlier.size(); ++i) {
+    for (const auto& [name, bytes] : shape.earlier[i]) {
+      if (shape.files.contains(name) || !IsDataFile(name)) continue;
+      DamageCase back = CaseOf(shape, Kind::kBack, name, "back from copy " + std::to_string(i));
+      back.files[name] = bytes;
+      visit(back);
+      for (size_t page = 0; page + kPage <= bytes.size(); page += kPage) {
+        DamageCase torn = CaseOf(shape, Kind::kBack, name,
+                                 "back from copy " + std::to_string(i) + ", without the page at " +
+                                     std::to_string(page));
+        torn.offset = page;
+        torn.torn = true;
+        torn.files[name] = bytes;
+        torn.files[name].replace(page, kPage, kPage, '\0');
+        visit(torn);
+      }
     }
   }
 }

@@ -18,8 +18,18 @@ struct DamageCase {
   std::string what;   // for people: "000012.log: byte 17 ^ 0xff"
   std::string file;   // which is damaged
   std::string other;  // the other one of a swap; else empty
-  enum class Kind : uint8_t { kFlip, kCut, kMissing, kZeroed, kSwapped, kStale } kind;
+  enum class Kind : uint8_t {
+    kFlip,
+    kCut,
+    kMissing,
+    kZeroed,
+    kSwapped,
+    kStale,
+    kOtherCopy,
+    kBack
+  } kind;
   uint64_t offset = 0;  // of the byte flipped, of the cut
+  bool torn = false;    // a file that is back lacks a page
   FileContents files;
 };
 using DamageVisitor = std::function<void(const DamageCase&)>;
@@ -38,7 +48,10 @@ struct Sampling {
 void ForEachFlip(const DamageShape& shape, const Sampling& sampling, const DamageVisitor& visit);
 // Cut to each length.
 void ForEachCut(const DamageShape& shape, const Sampling& sampling, const DamageVisitor& visit);
-// Missing; zeroed; swapped with each other file of its kind; replaced by an earlier copy.
+// Missing; zeroed; swapped with each other file of its kind; replaced by an earlier copy, and by
+// the file of this name of another copy of the database.
 void ForEachFileFault(const DamageShape& shape, const DamageVisitor& visit);
+// No damage: a file that was removed is back, as it was once, or with a page of zeros in it.
+void ForEachFileBack(const DamageShape& shape, const DamageVisitor& visit);
 
 }  // namespace logwood::test

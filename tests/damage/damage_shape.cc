@@ -53,7 +53,8 @@ class Gates {
 
 class ShapeBuilder {
  public:
-  ShapeBuilder() : random_(7) {
+  explicit ShapeBuilder(uint64_t seed = 7) : random_(seed) {
+    disk_->SetFault([this](FileOp op, const std::string& path) { return gates_.Pass(op, path); });
     shape_.contents.push_back(std::make_shared<const Content>(now_));
     shape_.keyspace_numbers["default"] = Keyspace().number();
   }
@@ -70,6 +71,8 @@ class ShapeBuilder {
   Status FillTables();
   Status FillLog();
   Status StoreUnsynced();
+  Status Finish();
+  Status FinishCopy(FileContents* files);
   void Committed(LogPos position, bool durable);
   Status Remember();
   Status Take(FileSystem* files);
@@ -234,11 +237,8 @@ Status ShapeBuilder::Take(FileSystem* files) {
   return Status::Ok();
 }
 
-Status ShapeBuilder::Build(ShapeKind kind) {
-  shape_.name = ShapeName(kind);
-  shape_.closed = kind == ShapeKind::kClosed;
-  disk_->SetFault([this](FileOp op, const std::string& path) { return gates_.Pass(op, path); });
-  RETURN_IF_ERROR(FillTables());
+// From closed tables on.
+Status ShapeBuilder::Finish() {
   RETURN_IF_ERROR(FillLog());
   if (shape_.closed) {
     RETURN_IF_ERROR(db_->Close());
@@ -249,7 +249,28 @@ Status ShapeBuilder::Build(ShapeKind kind) {
   const std::unique_ptr<SimulatedFileSystem> killed = disk_->KilledState();
   gates_.HoldSyncs(false);
   RETURN_IF_ERROR(db_->Close());
-  RETURN_IF_ERROR(Take(killed.get()));
+  return Take(killed.get());
+}
+
+// What becomes of a copy of the directory in which other commits are made.
+Status ShapeBuilder::FinishCopy(FileContents* files) {
+  ASSIGN_OR_RETURN(const FileContents now, ReadDirectory(disk_.get(), kPath));
+  ShapeBuilder copy(11);
+  RETURN_IF_ERROR(WriteDirectory(copy.disk_.get(), kPath, now));
+  copy.gates_.RefuseTableReads();
+  copy.now_ = now_;
+  copy.shape_ = shape_;
+  RETURN_IF_ERROR(copy.Finish());
+  *files = std::move(copy.shape_.files);
+  return Status::Ok();
+}
+
+Status ShapeBuilder::Build(ShapeKind kind) {
+  shape_.name = ShapeName(kind);
+  shape_.closed = kind == ShapeKind::kClosed;
+  RETURN_IF_ERROR(FillTables());
+  RETURN_IF_ERROR(FinishCopy(&shape_.other_copy));
+  RETURN_IF_ERROR(Finish());
   if (kind == ShapeKind::kTorn) TearLastRecord();
   return Status::Ok();
 }

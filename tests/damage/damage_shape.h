@@ -37,6 +37,7 @@ struct DamageShape {
   bool closed = false;
   FileContents files;
   std::vector<FileContents> earlier;  // the directory at some moments before, oldest first
+  FileContents other_copy;            // of a copy that was written to, too, from some moment on
   std::vector<std::shared_ptr<const Content>> contents;  // after each position
   std::map<std::string, uint32_t> keyspace_numbers;      // also of dropped ones
   LogPos durable = 0;                                    // acknowledged as durable

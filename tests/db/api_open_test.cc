@@ -88,11 +88,14 @@ TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
   ASSERT_OK_AND_ASSIGN(const auto made, files()->List(path_ + "/made"));
   EXPECT_TRUE(made.empty());
   Close();
-  // Also where the one above is damaged: at its ROOT, or without one.
-  ASSERT_OK(WriteFile(files(), path_ + "/ROOT", "cut"));
-  EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + "/sub"));
-  ASSERT_OK(files()->Remove(path_ + "/ROOT"));
-  EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + "/sub"));
+  // Also where the one above is damaged, or of a newer version.
+  ASSERT_OK_AND_ASSIGN(const std::string root, ReadFile(files(), path_ + "/ROOT"));
+  for (const size_t changed : {8, 100}) {
+    std::string bytes = root;
+    bytes[changed] ^= 0x40;
+    ASSERT_OK(WriteFile(files(), path_ + "/ROOT", bytes));
+    EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_ + "/sub"));
+  }
 }
 
 TEST_F(Opening, WhatOnlyLooksLikeTheDirectoryOfAnotherIsNot) {
@@ -104,14 +107,11 @@ TEST_F(Opening, WhatOnlyLooksLikeTheDirectoryOfAnotherIsNot) {
   }
   ASSERT_OK_AND_ASSIGN(const auto names, files()->List(place_.Join("elsewhere")));
   EXPECT_EQ(names, (std::vector<std::string>{"below", "new"}));
-  // A file of the name alone.
-  ASSERT_OK(files()->CreateDirectory(place_.Join("other")));
+  // What only has the names.
+  ASSERT_OK(files()->CreateDirectory(place_.Join("other/20261127.manifest")));
   ASSERT_OK(WriteFile(files(), place_.Join("other/ROOT"), "theirs"));
-  EXPECT_OK(DB::Open(options_, place_.Join("other/db")).status());
-  // Another store's files.
   ASSERT_OK(WriteFile(files(), place_.Join("other/000003.log"), "theirs"));
-  ASSERT_OK(files()->Remove(place_.Join("other/ROOT")));
-  EXPECT_OK(DB::Open(options_, place_.Join("other/db2")).status());
+  EXPECT_OK(DB::Open(options_, place_.Join("other/db")).status());
 }
 
 TEST_F(Opening, SecondOpenIsBusyInTheSameProcess) {

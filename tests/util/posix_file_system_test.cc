@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 #include "logwood/file_system.h"
 #include "tests/util/test_directory.h"
@@ -66,6 +67,18 @@ TEST(PosixFiles, APipeASocketOrADirectoryWhereAFileBelongsIsRefusedAtOnce) {
   EXPECT_FALSE(files->SyncDirectory(directory / "pipe").ok());
 }
 
+// A path through /proc may lead where its text, once resolved, does not.
+TEST(PosixFiles, AnAbsolutePathIsAsGiven) {
+  const TestDirectory directory;
+  ASSERT_EQ(::symlink(".", (directory / "link").c_str()), 0);
+  const std::vector<std::string> paths = {directory / "link/../x/", "/proc/self/cwd/x"};
+  for (const std::string& path : paths) {
+    const Result<std::string> absolute = FileSystem::Posix()->AbsolutePath(path);
+    ASSERT_TRUE(absolute.ok());
+    EXPECT_EQ(*absolute, path);
+  }
+}
+
 TEST(PosixFiles, DirectoriesAboveAreThoseThatHoldThePathWhateverLeadsThere) {
   const TestDirectory directory;
   const auto above = [&](const std::string& path) {
@@ -96,7 +109,7 @@ TEST(PosixFiles, DirectoriesAboveAreThoseThatHoldThePathWhateverLeadsThere) {
   // A file holds nothing; a ring of links leads nowhere.
   ASSERT_EQ(::mknod((directory / "file").c_str(), S_IFREG | 0600, 0), 0);
   ASSERT_EQ(::symlink("ring", (directory / "ring").c_str()), 0);
-  EXPECT_EQ(nearest(directory / "file/below"), directory / "file");
+  EXPECT_EQ(nearest(directory / "file/below"), here + "/file");
   EXPECT_EQ(nearest(directory / "ring/below"), here);
 }
 

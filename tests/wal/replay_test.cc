@@ -64,6 +64,35 @@ TEST(ReplayTest, FailedApplyStopsAndIsReturned) {
   EXPECT_EQ(applied, 5u);
 }
 
+// What the caller has must have come from this log, wherever in it that ends.
+TEST(ReplayTest, ALogOfAnotherHistoryThanTheCallersIsDamage) {
+  TestLog log;
+  BuildThree(&log);
+  for (const Placed& record : log.records()) {
+    ReplayOptions options = log.Options();
+    options.from = record.position + 1;
+    options.hash_before = record.history_hash;
+    Result<ReplayResult> result = ReplayLog(log.fs(), options, IgnoreCommit);
+    ASSERT_OK(result.status());
+    EXPECT_OK(result->damage);
+    EXPECT_EQ(result->last_position, 9u);
+    options.hash_before ^= 1;
+    uint64_t applied = 0;
+    result = ReplayLog(log.fs(), options, [&](const CommitRecord&) {
+      ++applied;
+      return Status::Ok();
+    });
+    ASSERT_OK(result.status());
+    EXPECT_TRUE(result->damage.Is(StatusCode::kCorruption)) << record.position;
+    EXPECT_EQ(
+        result->damage.message().find(LogFileName(std::min<uint64_t>(record.position / 3 + 1, 3))),
+        0u)
+        << result->damage.ToString();
+    EXPECT_EQ(result->last_position, record.position);
+    EXPECT_EQ(applied, 0u);
+  }
+}
+
 TEST(ReplayTest, FiguresDescribeTheEnd) {
   TestLog log;
   BuildThree(&log);

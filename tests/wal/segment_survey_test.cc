@@ -95,6 +95,13 @@ TEST_F(SegmentSurveyTest, OfASegmentCutShortTheCommitsThatTheNextOneCountsAreTol
   ExpectFlaw(Kind::kRecords, log_.records()[5].begin, 6, 8);
 }
 
+// As another copy's of the same name may.
+TEST_F(SegmentSurveyTest, OfOneThatEndsWithItsTrailerTooEarlyTheyAreToldToo) {
+  limits_.last_position = 10;
+  limits_.length_max += 200;
+  ExpectFlaw(Kind::kRecords, log_.segments()[0].length, 9, 10);
+}
+
 TEST_F(SegmentSurveyTest, ATrailerIsMissedWhereItsSegmentIsKnownToHaveOne) {
   const uint64_t begin = log_.segments()[0].trailer_begin;
   Flip(begin);
