@@ -21,17 +21,20 @@ bool HoldsNoDatabase(const DirectoryListing& listing) {
 
 namespace {
 
-// Its ROOT begins as ours, be it damaged or newer. A file that only has the name makes no database.
-bool IsDatabase(FileSystem* fs, const std::string& directory) {
-  const auto root = ReadWholeFile(fs, JoinPath(directory, kRootFileName), 1 << 20);
-  return root.ok() && root->starts_with(kFileMagic);
+// Whole, damaged or newer. A file that only has the name makes no database.
+bool HasRootOfOurs(FileSystem* fs, const std::string& directory) {
+  const auto root = fs->OpenRandomAccess(JoinPath(directory, kRootFileName));
+  std::string begin(kFileMagic.size(), '\0');
+  if (!root.ok()) return false;
+  const Result<size_t> read = (*root)->Read(0, begin.size(), begin.data());
+  return read.ok() && begin == kFileMagic;
 }
 
 }  // namespace
 
 Status CheckNotInDatabase(FileSystem* fs, const std::string& path) {
   for (const std::string& above : fs->DirectoriesAbove(path)) {
-    if (!IsDatabase(fs, above)) continue;
+    if (!HasRootOfOurs(fs, above)) continue;
     return Status::InvalidArgument("it would lie in the database " + above).WithContext(path);
   }
   return Status::Ok();

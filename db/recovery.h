@@ -29,8 +29,8 @@ struct DirectoryListing {
 // begins with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
 bool HoldsNoDatabase(const DirectoryListing& listing);
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
-// kInvalidArgument for a path in a directory with a database's ROOT, whole or not: a slip. What
-// would be made there, that database's Destroy and copies would not know of.
+// kInvalidArgument for a path in a directory whose ROOT begins as a database's: a slip. What would
+// be made there, that database's Destroy and copies would not know of.
 Status CheckNotInDatabase(FileSystem* fs, const std::string& path);
 
 // The manifest's edits, added up.

@@ -92,10 +92,13 @@ class Salvager {
   uint64_t done_ = 0, total_ = 0;
 };
 
+// Nothing can have it: what lies in a directory under this name lies in the directory itself.
+const std::string kNoName(300, 'x');
+
 Status Salvager::CheckTarget() const {
   ASSIGN_OR_RETURN(const bool is_there, options_.fs->Exists(options_.source));
   const std::vector<std::string> source =
-      options_.fs->DirectoriesAbove(JoinPath(options_.source, "x"));
+      options_.fs->DirectoriesAbove(JoinPath(options_.source, kNoName));
   const std::vector<std::string> above = options_.fs->DirectoriesAbove(options_.target);
   if (is_there && !source.empty() &&
       std::find(above.begin(), above.end(), source[0]) != above.end()) {

@@ -6,6 +6,7 @@
 // chain (wal/segment_chain.h), each no further than its successor's predecessor_length. At the
 // first position p that cannot be read (bad bytes, a missing segment, a segment cut short):
 //   p <= D  proven damage: `damage` is kCorruption with file:offset.
+//   Another history than the caller's (hash_before): the same, whatever D is.
 //   p >  D  unproven tail: the log ends at p - 1; everything after is discarded, also good records
 //           behind a hole, and `tail` says where and how many bytes.
 // A clean close bounds the segment it ended in like a successor. A header that cannot be read, of a

@@ -128,7 +128,11 @@ class RecordSurvey {
     const bool all_there = limits_.last_position && next_position_ > *limits_.last_position;
     const bool nothing_follows = data_end == at;
     if (nothing_follows && !limits_.last_position) return;
-    if (nothing_follows && all_there && (summary_.sealed || !cut_short_)) return;
+    // A trailer is the end, unless more counts of the segment than the file has.
+    if (nothing_follows &&
+        (summary_.sealed ? all_there || !cut_short_ : all_there && !cut_short_)) {
+      return;
+    }
     SegmentFlaw flaw;
     flaw.kind = all_there ? Kind::kTrailer : Kind::kRecords;
     flaw.offset = at;

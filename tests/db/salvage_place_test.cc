@@ -22,6 +22,7 @@ class SalvagePlaceTest : public testing::Test {
     }
     ASSERT_OK(place_.files()->CreateDirectory(place_.Join("elsewhere")));
     ASSERT_EQ(symlink("db", place_.Join("link").c_str()), 0);
+    ASSERT_OK(place_.files()->CreateWritable(place_.Join("db/x")).status());
     ASSERT_EQ(symlink("../elsewhere", place_.Join("db/away").c_str()), 0);
   }
   Status Salvaged(const std::string& source, const std::string& target) {

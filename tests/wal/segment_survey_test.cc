@@ -98,6 +98,8 @@ TEST_F(SegmentSurveyTest, OfASegmentCutShortTheCommitsThatTheNextOneCountsAreTol
 // As another copy's of the same name may.
 TEST_F(SegmentSurveyTest, OfOneThatEndsWithItsTrailerTooEarlyTheyAreToldToo) {
   limits_.last_position = 10;
+  Survey();
+  EXPECT_TRUE(flaws_.empty()) << "the next one may be of another's successor";
   limits_.length_max += 200;
   ExpectFlaw(Kind::kRecords, log_.segments()[0].length, 9, 10);
 }
