@@ -124,10 +124,11 @@ Status Opener::PrepareDirectory() {
     return Status::InvalidArgument("snapshot_age_warning: it is negative");
   }
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
-  if (exists) {
+  ASSIGN_OR_RETURN(const bool has_root, fs_->Exists(JoinPath(path_, kRootFileName)));
+  if (exists && !has_root) {
     ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
   }
-  if (HoldsNoDatabase(listing_)) {
+  if (!has_root && HoldsNoDatabase(listing_)) {
     // Nothing is left in a directory that is none of ours, not even LOCK.
     if (!options_.create_if_missing) return CheckFresh();
     RETURN_IF_ERROR(CheckNotInDatabase(fs_, path_));

@@ -21,7 +21,7 @@ bool HoldsNoDatabase(const DirectoryListing& listing) {
 
 namespace {
 
-// Whole, damaged or newer. A file that only has the name makes no database.
+// Or newer, or damaged behind its first bytes. A file that only has the name makes no database.
 bool HasRootOfOurs(FileSystem* fs, const std::string& directory) {
   const auto root = fs->OpenRandomAccess(JoinPath(directory, kRootFileName));
   std::string begin(kFileMagic.size(), '\0');

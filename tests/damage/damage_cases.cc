@@ -144,11 +144,10 @@ void ForEachFileBack(const DamageShape& shape, const DamageVisitor& visit) {
       back.files[name] = bytes;
       visit(back);
       for (size_t page = 0; page + kPage <= bytes.size(); page += kPage) {
-        DamageCase torn = CaseOf(shape, Kind::kBack, name,
+        DamageCase torn = CaseOf(shape, Kind::kTornBack, name,
                                  "back from copy " + std::to_string(i) + ", without the page at " +
                                      std::to_string(page));
         torn.offset = page;
-        torn.torn = true;
         torn.files[name] = bytes;
         torn.files[name].replace(page, kPage, kPage, '\0');
         visit(torn);

@@ -26,10 +26,10 @@ struct DamageCase {
     kSwapped,
     kStale,
     kOtherCopy,
-    kBack
+    kBack,
+    kTornBack
   } kind;
   uint64_t offset = 0;  // of the byte flipped, of the cut
-  bool torn = false;    // a file that is back lacks a page
   FileContents files;
 };
 using DamageVisitor = std::function<void(const DamageCase&)>;

@@ -99,7 +99,7 @@ TEST_F(SegmentSurveyTest, OfASegmentCutShortTheCommitsThatTheNextOneCountsAreTol
 TEST_F(SegmentSurveyTest, OfOneThatEndsWithItsTrailerTooEarlyTheyAreToldToo) {
   limits_.last_position = 10;
   Survey();
-  EXPECT_TRUE(flaws_.empty()) << "the next one may be of another's successor";
+  EXPECT_TRUE(flaws_.empty()) << "the one that says so may not be its direct successor";
   limits_.length_max += 200;
   ExpectFlaw(Kind::kRecords, log_.segments()[0].length, 9, 10);
 }
