@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "examples/package_index/query.h"
@@ -203,8 +204,16 @@ int Prepare(const Data& data, const RunOptions& options) {
   std::error_code error;
   const fs::path parent = fs::path(options.directory).parent_path();
   if (!parent.empty()) fs::create_directories(parent, error);
+  const std::string beside = AcknowledgementsOf(options.directory);
+  const bool has_file = fs::exists(beside, error);
+  const bool is_empty =
+      has_file && fs::is_regular_file(beside, error) && fs::file_size(beside) == 0;
+  if (has_file && !is_empty && ReadAcknowledged(beside).batches == 0) {
+    return Failed(beside + " holds no acknowledgements; name another place with --dir");
+  }
   if (fs::exists(options.directory, error) && !fs::is_empty(options.directory, error)) {
-    const std::string foreign = WhyNotOurs(options.directory);
+    std::string foreign = WhyNotOurs(options.directory);
+    if (foreign.empty() && !has_file) foreign = "an earlier run would have left " + beside;
     if (!foreign.empty()) {
       return Failed(options.directory + ": " + foreign + "; name another place with --dir");
     }
@@ -212,7 +221,8 @@ int Prepare(const Data& data, const RunOptions& options) {
     if (!removed.ok()) return Failed(removed.ToString() + "; name another place with --dir");
     Say("what an earlier run left there is removed");
   }
-  fs::remove(AcknowledgementsOf(options.directory), error);
+  // From here on the directory is ours.
+  if (!std::ofstream(beside, std::ios::trunc)) return Failed(beside + " cannot be written");
   return 0;
 }
 

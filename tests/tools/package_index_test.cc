@@ -222,6 +222,22 @@ TEST_F(PackageIndex, ADatabaseOfAnotherIsNotReplaced) {
   EXPECT_EQ(runner_.Run("count keyspace --all-keyspaces").out, "default\t0\nphotos\t0\n");
 }
 
+// Names of keyspaces alone do not make it an earlier run's.
+TEST_F(PackageIndex, ADatabaseWithoutItsFileAndAFileOfAnotherAreNotReplaced) {
+  runner_.Write("in.tsv", "a\t1\n");
+  ASSERT_EQ(runner_.Run("put db --keyspace packages widget mine").status, 0);
+  Ran ran = Run("run --dir db in.tsv");
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_TRUE(Tells(ran, "FAILED: db: an earlier run would have left db.acknowledged"));
+  EXPECT_EQ(runner_.Shell("test -e db.acknowledged").status, 1);
+  runner_.Write("db.acknowledged", "precious\n");
+  ran = Run("run --dir db in.tsv");
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_TRUE(Tells(ran, "FAILED: db.acknowledged holds no acknowledgements"));
+  EXPECT_EQ(runner_.Run("get db --keyspace packages widget").out, "mine\n");
+  EXPECT_EQ(runner_.Read("db.acknowledged"), "precious\n");
+}
+
 TEST_F(PackageIndex, WrongUsageIsStatusTwoAndHelpIsNot) {
   const Ran help = Run("--help");
   EXPECT_EQ(help.status, 0);
