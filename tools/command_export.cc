@@ -32,10 +32,10 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
 Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
 of it is one position of the database; `logwood load` gives the same bytes back. A summary goes to
 standard error where FILE is a file, and a note where no keyspace was given and there are others;
--q leaves both out. A file is written beside FILE and takes its place when all of it is on the disk:
-until then, and where the export fails or is interrupted (exit status 130), FILE stays as it was.
-A pipe or a device is written itself. FILE must not lie in DIR. While the command runs no other
-process can open DIR for writing; with --ignore-writer it can.)";
+-q leaves both out, but what --json asks for. A file is written beside FILE and takes its place when
+all of it is on the disk: until then, and where the export fails or is interrupted (exit status
+130), FILE stays as it was. A pipe or a device is written itself. FILE must not lie in DIR. While
+the command runs no other process can open DIR for writing; with --ignore-writer it can.)";
 
 struct ExportArguments {
   Target target;
@@ -170,7 +170,8 @@ void AddExportCommand(CLI::App& app, ExitCode* exit_code) {
   AddIgnoreWriter(command, &arguments->target);
   AddAllowDamagedLog(command, &arguments->target);
   AddQuiet(command, &arguments->target.quiet);
-  AddJson(command, &arguments->json);
+  AddJson(command, &arguments->json,
+          "The summary in JSON, on standard error; records in JSON are --format jsonl");
   OnRun(command, exit_code, [arguments] { return RunExport(*arguments); });
 }
 

@@ -194,7 +194,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
   command->add_flag("--skip-bad", arguments->load.skip_bad,
                     "Report bad lines and go on; exit status 1 if there were any");
   AddQuiet(command, &arguments->target.quiet);
-  AddJson(command, &arguments->json);
+  AddJson(command, &arguments->json, "The summary in JSON; records in JSON are --format jsonl");
   OnRun(command, exit_code, [arguments] { return RunLoad(*arguments); });
 }
 

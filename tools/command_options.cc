@@ -184,12 +184,13 @@ void AddDurability(CLI::App* command, Target* target) {
       ->option_text("process|power");
 }
 
-void AddJson(CLI::App* command, bool* json) {
-  command->add_flag("--json", *json, "Answer in JSON");
+void AddJson(CLI::App* command, bool* json, const std::string& purpose) {
+  command->add_flag("--json", *json, Wrap(purpose));
 }
 
 void AddQuiet(CLI::App* command, bool* quiet) {
-  command->add_flag("-q,--quiet", *quiet, "No progress bar, no summary, no note");
+  command->add_flag("-q,--quiet", *quiet,
+                    Wrap("No progress bar, no summary, no note; what --json asks for is printed"));
 }
 
 void AddTextFormat(CLI::App* command, const std::string& name, const std::string& purpose,
@@ -267,6 +268,10 @@ std::optional<Range> DecodeRange(const RangeArguments& arguments) {
     if (!end.empty() && (!range.keys.end.has_value() || end < *range.keys.end)) {
       range.keys.end = end;
     }
+  }
+  if (range.keys.end.has_value() && range.keys.begin.value_or("") >= *range.keys.end) {
+    PrintError("note", "no key can lie in this range",
+               "--from is part of it, --to is not, and --prefix narrows it");
   }
   return range;
 }

@@ -69,7 +69,7 @@ void AddAllowDamagedLog(CLI::App* command, Target* target);
 // `whose` may hold so much.
 void AddMemory(CLI::App* command, Target* target, const std::string& whose = "the database");
 void AddDurability(CLI::App* command, Target* target);
-void AddJson(CLI::App* command, bool* json);
+void AddJson(CLI::App* command, bool* json, const std::string& purpose = "Answer in JSON");
 void AddQuiet(CLI::App* command, bool* quiet);
 
 // --name auto|escape|raw|hex|base64.

@@ -75,10 +75,9 @@ std::string Summary(const SalvageArguments& arguments, const SalvageSummary& sav
     return "nothing could be saved: " + arguments.new_directory +
            " is a database without records; " + losses;
   }
-  return WithCommas(saved.records) + " records, " + HumanBytes(saved.bytes) + ", of " +
-         WithCommas(saved.tables) + " tables and " + WithCommas(saved.commits) +
-         " commits saved in " + arguments.new_directory + " in " + HumanMicros(micros) + "; " +
-         losses;
+  return Counted(saved.records, "record") + ", " + HumanBytes(saved.bytes) + ", of " +
+         Counted(saved.tables, "table") + " and " + Counted(saved.commits, "commit") +
+         " saved in " + arguments.new_directory + " in " + HumanMicros(micros) + "; " + losses;
 }
 
 ExitCode FailSalvage(const SalvageArguments& arguments, const Status& status, bool begun) {

@@ -133,17 +133,17 @@ void AddMemory(const MemoryStats& memory, std::string* to) {
 }
 
 void AddLatencies(const Stats& stats, std::string* to) {
-  AppendFormat(to, "\n%-14s %13s %10s %10s %10s %10s %10s\n", "time", "count", "mean", "p50", "p99",
+  AppendFormat(to, "\n%-15s %12s %10s %10s %10s %10s %10s\n", "time", "count", "mean", "p50", "p99",
                "p99.9", "max");
   const auto row = [to](const char* name, const OperationStats& operation) {
     const uint64_t mean = operation.count == 0 ? 0 : operation.total_ns / operation.count;
-    AppendFormat(to, "%-14s %13s %10s %10s %10s %10s %10s\n", name,
+    AppendFormat(to, "%-15s %12s %10s %10s %10s %10s %10s\n", name,
                  WithCommas(operation.count).c_str(), HumanNanos(mean).c_str(),
                  HumanNanos(operation.p50_ns).c_str(), HumanNanos(operation.p99_ns).c_str(),
                  HumanNanos(operation.p999_ns).c_str(), HumanNanos(operation.max_ns).c_str());
   };
-  row("get", stats.get_latency);
-  row("write", stats.write_latency);
+  row("get (1 in 64)", stats.get_latency);
+  row("write (1 in 16)", stats.write_latency);
   row("log sync", stats.sync_latency);
   row("flush", stats.flush_time);
   row("compaction", stats.compaction_time);

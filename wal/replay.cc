@@ -205,7 +205,7 @@ void Replay::SummarizeOlder(size_t first) {
     SegmentSummary summary;
     summary.number = chain_[i].number;
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
-    summary.length = std::min(summary.file_bytes, chain_[i].length_max);
+    summary.length = chain_[i].bounded ? chain_[i].length_max : summary.file_bytes;
     summary.sealed = true;
     summary.whole = readable(i) && summary.file_bytes >= kCatalogueOffset &&
                     (!chain_[i].bounded || summary.file_bytes >= chain_[i].length_max);

@@ -66,7 +66,9 @@ struct SegmentSummary {
   uint64_t number = 0;
   LogPos first_position = 0;
   LogPos last_position = 0;  // last good one; first_position - 1: none
-  uint64_t length = 0;       // up to which the segment counts
+  // Up to which it counts; of one that is not read, as the next one says, also where the file ends
+  // before.
+  uint64_t length = 0;
   uint64_t file_bytes = 0;
   uint64_t last_time_us = 0;
   bool sealed = false;

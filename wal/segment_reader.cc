@@ -277,7 +277,6 @@ Result<std::unique_ptr<SegmentReader>> SegmentReader::Open(FileSystem* fs,
   const SegmentHeader& header = state->probe.header();
   state->context = {header.file_id, header.first_position, header.first_time_us};
   state->next_offset = state->probe.decoded.records_offset();
-  state->offset = state->next_offset;
   state->next_position = header.first_position;
   state->time_us = header.first_time_us;
   state->history_hash = header.history_hash;

@@ -369,6 +369,37 @@ TEST_F(InventoryTest, ARetainedSegmentOfAnotherCopyIsDamage) {
       << checked_damages_[0].what;
 }
 
+// A sealed one that has fewer commits than its successor says: to the check of a directory and to
+// that of an open database.
+TEST_F(InventoryTest, ARetainedSegmentThatIsShorterThanTheNextSaysIsDamage) {
+  HandmadeDatabase other;
+  other.BeginSegment(3);
+  for (int i = 0; i < 4; ++i) other.Put("k");
+  other.CloseLog();
+  Edit edit;
+  edit.tables = TablesState{9, 0, db_.history_hash};
+  db_.Append(edit);
+  CloseCleanly();
+  const std::string shorter = other.Bytes(LogFileName(3));
+  for (const std::string& segment_3 : {db_.Bytes(LogFileName(3)), shorter}) {
+    db_.Replace(LogFileName(3), segment_3);
+    ReadOnlyOptions options;
+    options.file_system = db_.fs();
+    ASSERT_OK_AND_ASSIGN(auto opened, DB::OpenReadOnly(options, "db"));
+    std::vector<Damage> verified;
+    const Status status = opened->Verify([&](const Damage& damage) { verified.push_back(damage); });
+    Check();
+    EXPECT_EQ(Places(verified), Places(checked_damages_));
+    const bool short_one = segment_3 == shorter;
+    EXPECT_EQ(status.Is(StatusCode::kCorruption), short_one) << status.ToString();
+    ASSERT_EQ(verified.size(), short_one ? 1u : 0u);
+    if (!short_one) continue;
+    EXPECT_EQ(verified[0].file, LogFileName(3));
+    EXPECT_EQ(verified[0].first_position, 5u);
+    EXPECT_EQ(verified[0].last_position, 6u);
+  }
+}
+
 // Where commits are needed of it, an open refuses it, too: one place, one finding.
 TEST_F(InventoryTest, ASegmentOfAnotherCopyThatTheLogNeedsIsOneDamage) {
   HandmadeDatabase other;

@@ -47,6 +47,26 @@ TEST_F(RecoveryStateTest, EpochsGrowOnlyAfterAnUncleanClose) {
   }
 }
 
+TEST_F(RecoveryStateTest, ATableMadeWhileReplayingIsAsOldAsItsNewestCommit) {
+  constexpr int kLives = 20;  // more than the segments that an open leaves as they are
+  for (int i = 0; i < kLives; ++i) {
+    Open();
+    Put("a");
+    Close();
+  }
+  ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
+  ASSERT_GT(tree.tables.position, 0u);
+  EXPECT_GT(tree.tables.time_us, 0u);
+  size_t tables = 0;
+  for (const auto& level : tree.version->shape().levels) {
+    for (const TableMetaPtr& table : level) {
+      EXPECT_EQ(table->created_us, tree.tables.time_us);
+      ++tables;
+    }
+  }
+  EXPECT_EQ(tables, 1u);
+}
+
 TEST_F(RecoveryStateTest, ManifestWhoseEditsContradictTheTreeIsCorruption) {
   Open();
   Put("a");

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -57,6 +59,14 @@ class SalvageReadingsTest : public testing::Test {
   void FlushTillSegmentsAreGone() {
     ASSERT_OK(db_->Flush());
     ASSERT_OK(db_->WaitForCompaction());
+  }
+  // Files are removed behind the compaction that replaced them.
+  void WaitTillGone(const std::string& path) {
+    for (;;) {
+      ASSERT_OK_AND_ASSIGN(const bool there, fs_->Exists(path));
+      if (!there) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
   }
   void SalvageIt() {
     auto saved = Salvage(salvage_);
@@ -177,7 +187,8 @@ TEST_F(SalvageReadingsTest, WhereAWriterRemovesFilesBeforeTheyAreHeldTheDirector
   bool removed = false;
   files.SetFault([&](FileOp op, const std::string& path) {
     if (op == FileOp::kOpen && path.ends_with(".table") && !std::exchange(removed, true)) {
-      EXPECT_OK(db_->CompactAll({}));
+      EXPECT_OK(db_->CompactAll({.force_last_level = true}));
+      WaitTillGone(path);
     }
     return Status::Ok();
   });
@@ -199,6 +210,7 @@ TEST_F(SalvageReadingsTest, AWriterThatNeverStopsRemovingFilesIsNoLossButBusy) {
       PutAll("newer");
       EXPECT_OK(db_->Flush());
       EXPECT_OK(db_->CompactAll({.force_last_level = true}));
+      WaitTillGone(path);
     }
     return Status::Ok();
   });

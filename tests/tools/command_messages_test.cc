@@ -156,6 +156,21 @@ std::string Within(int kib, const std::string& command) {
 
 // What the program itself takes of address space lies below, what the longest line of such a load
 // takes above.
+TEST_F(CommandMessages, ARangeThatHoldsNoKeyIsNoted) {
+  runner_.Shell("logwood put db b 1; logwood put db b/1 2");
+  for (const char* empty : {"--from z --to a", "--from b --to b", "--prefix b --from c",
+                            "--prefix b --to b", "--to ''"}) {
+    for (const char* command : {"scan db ", "count db ", "export db ", "compact db "}) {
+      const Ran ran = runner_.Run(std::string(command) + empty);
+      EXPECT_EQ(CountOf("logwood: note: no key can lie in this range; ", ran.err), 1U)
+          << command << empty;
+    }
+  }
+  for (const char* some : {"--from b --to b/1", "--prefix b --to b/", "--to b", "--from z", ""}) {
+    EXPECT_EQ(CountOf("note", runner_.Run(std::string("scan db ") + some).err), 0U) << some;
+  }
+}
+
 TEST_F(CommandMessages, ALoadThatFindsNoMemoryForItsLinesSaysSo) {
   if (test::kSanitized) GTEST_SKIP() << "sanitizers need more address space than there is";
   const Ran ran =
