@@ -58,12 +58,12 @@ TEST_F(LogDamageTest, NamesThePlaceThatAnOpenNamesAndNoCommitThatNeverWas) {
 
 TEST_F(LogDamageTest, NamesTheCommitsThatWereDurable) {
   Open();
-  Put("a");
-  Put("b");
+  Put("first");
+  Put("second");
   Close();
   const std::string log = Names(".log").back();
   std::string bytes = Bytes(log);
-  bytes[bytes.rfind('b')] ^= 1;
+  bytes[bytes.rfind("second")] ^= 1;
   Replace(log, bytes);
   const Damage damage = DamageOfReadOnly();
   ExpectTheSamePlace(damage);
