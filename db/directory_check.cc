@@ -281,8 +281,9 @@ void DirectoryChecker::TellFlaw(const Inventory::Segment& segment, const Segment
     // back.
     const TreeState& tree = inventory_.tree;
     // Where the next segment is gone nothing says how much of this one counted: this may be in a
-    // tail that was cut.
-    const bool rest_is_gone = (flaw.end == flaw.offset || !inventory_.ExtentIsKnown(segment)) &&
+    // tail that was cut. One that its trailer ends is as its writer left it.
+    const bool rest_is_gone = !flaw.is_sealed_end &&
+                              (flaw.end == flaw.offset || !inventory_.ExtentIsKnown(segment)) &&
                               flaw.first_position <= tree.tables.position;
     const bool is_needed = tree.clean_close && !WaitsForRemoval(tree, segment.number);
     certain = certain && (!rest_is_gone || is_needed);

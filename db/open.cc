@@ -8,6 +8,7 @@
 #include "db/engine.h"
 #include "db/epochs.h"
 #include "db/file_names.h"
+#include "db/file_ownership.h"
 #include "db/flush_job.h"
 #include "db/guarded_file_system.h"
 #include "db/recovery.h"
@@ -580,6 +581,24 @@ bool IsOursButData(const std::string& name) {
          parsed->kind != NameKind::kRoot;
 }
 
+// A ROOT and, should that be damaged, any of the others that begins as ours; or what an earlier
+// Destroy, or the making of a database, left when it was cut short. Others may have files of such
+// names.
+Result<bool> IsDatabaseOrRest(FileSystem* fs, const std::string& path,
+                              const std::vector<std::string>& names) {
+  if (std::find(names.begin(), names.end(), kRootFileName) != names.end()) {
+    for (const std::string& name : names) {
+      if (!ParseFileName(name)) continue;
+      ASSIGN_OR_RETURN(const bool ours, BeginsAsOurs(fs, JoinPath(path, name)));
+      if (ours) return true;
+    }
+    return false;
+  }
+  if (names.empty() || !std::all_of(names.begin(), names.end(), IsOursButData)) return false;
+  ASSIGN_OR_RETURN(const std::string foreign, FindForeignFile(fs, path, names));
+  return foreign.empty();
+}
+
 }  // namespace
 
 Status DB::Destroy(const Options& options, const std::string& path) {
@@ -587,12 +606,11 @@ Status DB::Destroy(const Options& options, const std::string& path) {
   RETURN_IF_ERROR(CheckDatabasePath(path));
   ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
   if (!exists) return Status::Ok();
-  ASSIGN_OR_RETURN(bool is_database, fs->Exists(JoinPath(path, kRootFileName)));
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
-  // An earlier Destroy, or the making of the database, may have been cut short.
-  const bool is_rest = !names.empty() && std::all_of(names.begin(), names.end(), IsOursButData);
-  if (!is_database && !is_rest) {
-    return Status::InvalidArgument(path + ": there is no database (no ROOT); nothing was removed");
+  ASSIGN_OR_RETURN(const bool is_database, IsDatabaseOrRest(fs, path, names));
+  if (!is_database) {
+    return Status::InvalidArgument(path +
+                                   ": there is no database (no ROOT of one); nothing was removed");
   }
   ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
   ASSIGN_OR_RETURN(names, fs->List(path));

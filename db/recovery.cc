@@ -4,6 +4,7 @@
 
 #include "db/damage.h"
 #include "db/file_names.h"
+#include "db/file_ownership.h"
 #include "db/fold.h"
 #include "db/segment_head.h"
 #include "util/escape.h"
@@ -19,22 +20,10 @@ bool HoldsNoDatabase(const DirectoryListing& listing) {
          (listing.manifests.empty() || listing.manifests == std::vector<uint64_t>{1});
 }
 
-namespace {
-
-// Or newer, or damaged behind its first bytes. A file that only has the name makes no database.
-bool HasRootOfOurs(FileSystem* fs, const std::string& directory) {
-  const auto root = fs->OpenRandomAccess(JoinPath(directory, kRootFileName));
-  std::string begin(kFileMagic.size(), '\0');
-  if (!root.ok()) return false;
-  const Result<size_t> read = (*root)->Read(0, begin.size(), begin.data());
-  return read.ok() && begin == kFileMagic;
-}
-
-}  // namespace
-
 Status CheckNotInDatabase(FileSystem* fs, const std::string& path) {
   for (const std::string& above : fs->DirectoriesAbove(path)) {
-    if (!HasRootOfOurs(fs, above)) continue;
+    const Result<bool> has_root = BeginsAsOurs(fs, JoinPath(above, kRootFileName));
+    if (!has_root.ok() || !*has_root) continue;
     return Status::InvalidArgument("it would lie in the database " + above).WithContext(path);
   }
   return Status::Ok();

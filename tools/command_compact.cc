@@ -64,7 +64,8 @@ std::string Summary(bool json, const Stats& before, const Stats& after, uint64_t
 
 ExitCode RunCompact(const CompactArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
-  const std::optional<Range> range = DecodeRange(arguments.range);
+  const std::optional<Range> range =
+      DecodeRange(arguments.range, !arguments.target.quiet && !arguments.json);
   if (!range.has_value()) return ExitCode::kUsage;
   Opened opened;
   ExitCode code = OpenDirectoryForWriting(arguments.target, Missing::kFail, &opened.db);

@@ -107,7 +107,8 @@ Status ExportKeyspaces(const ExportArguments& arguments, DB& db,
 
 ExitCode RunExport(const ExportArguments& arguments) {
   const uint64_t start_us = MonotonicMicros();
-  const std::optional<Range> range = DecodeRange(arguments.range);
+  const std::optional<Range> range =
+      DecodeRange(arguments.range, !arguments.target.quiet && !arguments.json);
   if (!range.has_value()) return ExitCode::kUsage;
   if (arguments.file != "-" && LiesIn(arguments.file, arguments.target.directory)) {
     return Fail("cannot export",

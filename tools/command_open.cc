@@ -59,17 +59,23 @@ std::string DamageAdvice(const Target& target) {
          " copies what can be read";
 }
 
-// Opening bears with damage that only some reads would meet; who asked for a write learns of it.
-class WarnOfDamage final : public EventListener {
+// Opening bears with damage that only some reads would meet, and removes what is no part of the
+// database; who asked for a write learns of both.
+class TellWhatOpeningMet final : public EventListener {
  public:
-  explicit WarnOfDamage(std::string directory) : directory_(std::move(directory)) {}
+  TellWhatOpeningMet(std::string directory, bool quiet)
+      : directory_(std::move(directory)), quiet_(quiet) {}
   void OnEvent(const Event& event) override {
+    if (event.kind == EventKind::kFilesRemoved && !quiet_) {
+      PrintError("note", "no part of the database, and removed: " + event.detail);
+    }
     if (event.kind != EventKind::kCorruption) return;
     PrintError("warning", DamageEventText(event), CheckAdvice(directory_));
   }
 
  private:
   const std::string directory_;
+  const bool quiet_;
 };
 
 // A database that is to be made lies alone: in somebody's directory it could not be told from the
@@ -216,7 +222,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
-  options.listeners.push_back(std::make_shared<WarnOfDamage>(target.directory));
+  options.listeners.push_back(std::make_shared<TellWhatOpeningMet>(target.directory, target.quiet));
   Progress progress = OpenProgress(target);
   options.replay_progress = progress.Bytes();
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);

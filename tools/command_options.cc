@@ -245,7 +245,7 @@ std::optional<std::string> DecodeArgument(std::string_view name, TextFormat form
   return bytes;
 }
 
-std::optional<Range> DecodeRange(const RangeArguments& arguments) {
+std::optional<Range> DecodeRange(const RangeArguments& arguments, bool may_note) {
   Range range;
   const auto decode = [&](std::string_view name, const std::optional<std::string>& text,
                           std::optional<std::string>* bytes) {
@@ -269,7 +269,7 @@ std::optional<Range> DecodeRange(const RangeArguments& arguments) {
       range.keys.end = end;
     }
   }
-  if (range.keys.end.has_value() && range.keys.begin.value_or("") >= *range.keys.end) {
+  if (may_note && range.keys.end.has_value() && range.keys.begin.value_or("") >= *range.keys.end) {
     PrintError("note", "no key can lie in this range",
                "--from is part of it, --to is not, and --prefix narrows it");
   }

@@ -97,6 +97,6 @@ struct Range {
   KeyRange keys;  // the same keys; prefix, lower and upper intersected
 };
 // Prints and returns nullopt like DecodeArgument.
-std::optional<Range> DecodeRange(const RangeArguments& arguments);
+std::optional<Range> DecodeRange(const RangeArguments& arguments, bool may_note);
 
 }  // namespace logwood::tools

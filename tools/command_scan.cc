@@ -80,7 +80,7 @@ void PrintScanned(const ScanArguments& arguments, std::string_view key, std::str
 }
 
 ExitCode RunScan(const ScanArguments& arguments) {
-  const std::optional<Range> range = DecodeRange(arguments.range);
+  const std::optional<Range> range = DecodeRange(arguments.range, true);
   if (!range.has_value()) return ExitCode::kUsage;
   Opened opened;
   const ExitCode code = OpenForReading(arguments.target, &opened);
@@ -138,7 +138,8 @@ Status CountExactly(DB& db, Keyspace keyspace, const WalkOptions& walk, Progress
 }
 
 ExitCode RunCount(const CountArguments& arguments) {
-  const std::optional<Range> range = DecodeRange(arguments.range);
+  const std::optional<Range> range =
+      DecodeRange(arguments.range, !arguments.target.quiet && !arguments.json);
   if (!range.has_value()) return ExitCode::kUsage;
   Opened opened;
   ExitCode code = OpenForReading(arguments.target, &opened);

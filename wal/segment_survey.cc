@@ -140,6 +140,7 @@ class RecordSurvey {
     flaw.what = nothing_follows ? "the segment ends here"
                 : all_there     ? "the trailer is damaged"
                                 : std::to_string(data_end - at) + " bytes are no records";
+    flaw.is_sealed_end = summary_.sealed;
     if (!all_there) {
       flaw.first_position = next_position_;
       flaw.last_position = limits_.last_position.value_or(kPositionMax);

@@ -40,6 +40,7 @@ struct SegmentFlaw {
   std::string what;
   // kRecords and kCommit; last kPositionMax: how many is unknown
   LogPos first_position = 0, last_position = 0;
+  bool is_sealed_end = false;  // a trailer is where the commits that are not there should begin
 };
 
 class SegmentSurvey {

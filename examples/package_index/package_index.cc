@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "examples/package_index/acknowledgements.h"
 #include "examples/package_index/data.h"
 #include "examples/package_index/query.h"
 #include "examples/package_index/run.h"
@@ -35,7 +36,8 @@ is none the license texts and headers of the system. FILE is TSV (key<TAB>value)
   verify  check every record
   query   lookups, scans, statistics
 
-  --dir DIR          the database; "package_index.db" without it. `run` begins by removing it
+  --dir DIR          the database; "package_index.db" without it. `run` replaces what an
+                     earlier run left there and in DIR.acknowledged, nothing else
   --first-batch N    where load begins; 0 without it
   --pause-us N       load waits this long after each commit
   --help

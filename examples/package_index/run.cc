@@ -7,9 +7,9 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <vector>
 
+#include "examples/package_index/acknowledgements.h"
 #include "examples/package_index/query.h"
 #include "examples/package_index/store.h"
 #include "examples/package_index/text.h"
@@ -43,6 +43,22 @@ std::string WhyNotOurs(const std::string& directory) {
   const auto iterator = (*db)->NewIterator({});
   iterator->SeekToFirst();
   return iterator->Valid() ? "this database has records of another kind" : "";
+}
+
+// Removes the database that an earlier run left, which may have been killed while it removed one.
+// Why it cannot; empty: it is gone.
+std::string RemoveEarlier(const std::string& directory, const std::string& acknowledgements,
+                          AcknowledgementsAre found) {
+  if (found != AcknowledgementsAre::kOfARemoval) {
+    std::string foreign = WhyNotOurs(directory);
+    if (foreign.empty() && found != AcknowledgementsAre::kOurs) {
+      foreign = "an earlier run would have left " + acknowledgements;
+    }
+    if (!foreign.empty()) return directory + ": " + foreign;
+    if (!MarkRemoval(acknowledgements)) return acknowledgements + " cannot be written";
+  }
+  const Status removed = DB::Destroy({}, directory);
+  return removed.ok() ? "" : removed.ToString();
 }
 
 int Failed(const std::string& what) {
@@ -205,24 +221,17 @@ int Prepare(const Data& data, const RunOptions& options) {
   const fs::path parent = fs::path(options.directory).parent_path();
   if (!parent.empty()) fs::create_directories(parent, error);
   const std::string beside = AcknowledgementsOf(options.directory);
-  const bool has_file = fs::exists(beside, error);
-  const bool is_empty =
-      has_file && fs::is_regular_file(beside, error) && fs::file_size(beside) == 0;
-  if (has_file && !is_empty && ReadAcknowledged(beside).batches == 0) {
+  const AcknowledgementsAre found = LookAtAcknowledgements(beside);
+  if (found == AcknowledgementsAre::kForeign) {
     return Failed(beside + " holds no acknowledgements; name another place with --dir");
   }
   if (fs::exists(options.directory, error) && !fs::is_empty(options.directory, error)) {
-    std::string foreign = WhyNotOurs(options.directory);
-    if (foreign.empty() && !has_file) foreign = "an earlier run would have left " + beside;
-    if (!foreign.empty()) {
-      return Failed(options.directory + ": " + foreign + "; name another place with --dir");
-    }
-    const Status removed = DB::Destroy({}, options.directory);
-    if (!removed.ok()) return Failed(removed.ToString() + "; name another place with --dir");
+    const std::string why = RemoveEarlier(options.directory, beside, found);
+    if (!why.empty()) return Failed(why + "; name another place with --dir");
     Say("what an earlier run left there is removed");
   }
   // From here on the directory is ours.
-  if (!std::ofstream(beside, std::ios::trunc)) return Failed(beside + " cannot be written");
+  if (!BeginAcknowledgements(beside)) return Failed(beside + " cannot be written");
   return 0;
 }
 
@@ -243,8 +252,6 @@ void PrintCommands(const Data& data, const RunOptions& options) {
 }
 
 }  // namespace
-
-std::string AcknowledgementsOf(const std::string& directory) { return directory + ".acknowledged"; }
 
 int Run(const Data& data, const RunOptions& options) {
   const uint64_t start_us = NowMicros();

@@ -12,9 +12,6 @@ struct RunOptions {
   std::string file;  // as given; the child reads the same
 };
 
-// Beside the directory, not in it.
-std::string AcknowledgementsOf(const std::string& directory);
-
 // Prints each step; 0 when everything held.
 int Run(const Data& data, const RunOptions& options);
 

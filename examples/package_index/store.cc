@@ -1,12 +1,9 @@
 #include "examples/package_index/store.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
+#include "examples/package_index/acknowledgements.h"
 #include "examples/package_index/text.h"
 
 namespace package_index {
@@ -23,13 +20,6 @@ constexpr size_t kBatchRecords = 20;
 
 Result<Keyspace> OpenOrCreate(DB& db, const std::string& name, Access access) {
   return access == Access::kWrite ? db.OpenOrCreateKeyspace({}, name) : db.OpenKeyspace(name);
-}
-
-// Appends one line, and lets the system have it before returning: like the database's own default,
-// it survives the death of this process.
-bool Acknowledge(int file, size_t batch, LogPos position) {
-  const std::string line = std::to_string(batch) + " " + std::to_string(position) + "\n";
-  return write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
 }  // namespace
@@ -60,24 +50,10 @@ BatchRange BatchAt(const Data& data, size_t index) {
           .end = std::min(data.records.size(), (index + 1) * kBatchRecords)};
 }
 
-Acknowledged ReadAcknowledged(const std::string& file) {
-  Acknowledged acknowledged;
-  std::ifstream in(file);
-  size_t batch = 0;
-  LogPos position = 0;
-  std::string line;
-  // A line without its newline was being written when the loader died: it does not count.
-  while (std::getline(in, line) && !in.eof()) {
-    if (std::sscanf(line.c_str(), "%zu %lu", &batch, &position) != 2) break;
-    acknowledged = {.batches = batch + 1, .position = position};
-  }
-  return acknowledged;
-}
-
 Status Load(Store& store, const Data& data, const LoadOptions& options) {
-  const int file =
-      open(options.acknowledgements.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (file < 0) return Status::IoError("cannot open " + options.acknowledgements);
+  AcknowledgementWriter acknowledgements(options.acknowledgements);
+  if (!acknowledgements.ok())
+    return Status::IoError("cannot append to " + options.acknowledgements);
   Status status;
   logwood::WriteBatch batch;
   for (size_t index = options.first_batch; index < BatchCount(data); ++index) {
@@ -90,13 +66,12 @@ Status Load(Store& store, const Data& data, const LoadOptions& options) {
     }
     const Result<LogPos> position = store.db->Write({}, batch);
     if (!position.ok()) status = position.status();
-    if (status.ok() && !Acknowledge(file, index, *position)) {
+    if (status.ok() && !acknowledgements.Append(index, *position)) {
       status = Status::IoError("cannot write " + options.acknowledgements);
     }
     if (!status.ok()) break;
     if (options.pause_us > 0) SleepMicros(options.pause_us);
   }
-  close(file);
   return status;
 }
 

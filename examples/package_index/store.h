@@ -35,14 +35,6 @@ struct BatchRange {
 size_t BatchCount(const Data& data);
 BatchRange BatchAt(const Data& data, size_t index);
 
-// Acknowledgements: batches whose write returned ok, one line each, in a file outside of the
-// database. A line is written after the write returned and before the next one begins.
-struct Acknowledged {
-  size_t batches = 0;            // 0 .. batches-1 are acknowledged
-  logwood::LogPos position = 0;  // of the last of them
-};
-Acknowledged ReadAcknowledged(const std::string& file);
-
 struct LoadOptions {
   std::string acknowledgements;
   size_t first_batch = 0;

@@ -1,6 +1,7 @@
-// Options: five choices matter - path, memory_budget_bytes, durability, compression, log_retention.
-// Everything else is derived from them; `Tuning` overrides the derived values for tests and
-// experiments. Stats::settings lists every value in force and where it comes from.
+// Options: beside the path that Open takes, four choices matter - memory_budget_bytes, durability,
+// compression, log_retention. Everything else is derived from them; `Tuning` overrides the derived
+// values for tests and experiments. Stats::settings lists every value in force and where it comes
+// from.
 //
 //   logwood::Options options;
 //   options.memory_budget_bytes = 512 << 20;
@@ -111,14 +112,15 @@ struct WriteOptions {
 };
 
 struct ReadOptions {
-  // Read at this snapshot instead of now. It must be of the same database.
+  // Read at this snapshot instead of now. It must be of the same open database: unlike a Keyspace,
+  // none outlives a close.
   const Snapshot* snapshot = nullptr;
   // False: blocks read for this call do not displace others in the cache.
   bool fill_cache = true;
   // Wait until the database is at this position (a read of your own write); 0: do not wait.
   // kTimeout: it is not there by the deadline; kInvalidArgument: the snapshot is older.
   LogPos at_least = 0;
-  Deadline deadline = kNoDeadline;
+  Deadline deadline = kNoDeadline;  // of that wait alone; the read itself has none
 };
 
 // Bounds are enforced by the engine; outside of them an iterator is never valid.

@@ -66,7 +66,7 @@ struct LOGWOOD_EXPORT Stats {
 
   std::vector<LevelStats> levels;
   uint64_t log_segments = 0;
-  uint64_t log_bytes = 0;       // of the segments that are there
+  uint64_t log_bytes = 0;       // of the segments that are there, each as long as the next one says
   uint64_t table_bytes = 0;     // of live tables on disk
   uint64_t obsolete_bytes = 0;  // of tables only kept for readers
 

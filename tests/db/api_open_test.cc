@@ -236,6 +236,34 @@ TEST_F(Opening, FilesOfOthersAreLeftAlone) {
   EXPECT_TRUE(std::find(left.begin(), left.end(), "README") != left.end());
 }
 
+// Names are not enough to remove a file; but of a damaged database one file is.
+TEST_F(Opening, DestroyRemovesNothingThatDoesNotBeginAsADatabase) {
+  const FileContents others[] = {
+      {{"ROOT", "my directories"}, {"000001.log", "of a printer"}, {"EVENTS", "a concert"}},
+      {{"EVENTS", "a concert"}, {"LOCK", ""}},
+      {{"EVENTS", ""}, {"LOCK", "a canal"}},
+      {{"000001.manifest", "of a ship"}},
+      {{"ROOT", std::string(100, '\0')}, {"000001.table", "wood"}},
+  };
+  int number = 0;
+  for (const FileContents& files_there : others) {
+    const std::string path = place_.Join("other" + std::to_string(++number));
+    ASSERT_OK(WriteDirectory(files(), path, files_there));
+    EXPECT_STATUS(kInvalidArgument, DB::Destroy(options_, path)) << number;
+    ASSERT_OK_AND_ASSIGN(const FileContents after, ReadDirectory(files(), path));
+    EXPECT_EQ(DifferenceOf(files_there, after), "") << number;
+  }
+  MakeDatabase();
+  ASSERT_OK_AND_ASSIGN(FileContents damaged, ReadDirectory(files(), path_));
+  for (auto& [name, bytes] : damaged) {
+    if (!name.ends_with(".table")) bytes.replace(0, 8, 8, 'X');
+  }
+  ASSERT_OK(WriteDirectory(files(), path_, damaged));
+  ASSERT_OK(DB::Destroy(options_, path_));
+  ASSERT_OK_AND_ASSIGN(const bool exists, files()->Exists(path_));
+  EXPECT_FALSE(exists);
+}
+
 // Data files without a root pointer are never taken for a fresh database. (A manifest alone is what
 // a crash of the very first open leaves.)
 TEST_F(Opening, DataWithoutRootIsCorruption) {

@@ -161,6 +161,7 @@ class HandmadeDatabase {
     if (!std::exchange(log_is_open_, false)) return;
     ASSERT_OK(log_->Close());
   }
+  void SealLog() { ASSERT_OK(log_->Seal()); }
   LogEnd log_end() const { return {log_->header().number, log_->length(), last_position_}; }
   void DamageCommit(LogPos position) {
     const Record& record = records.at(position);

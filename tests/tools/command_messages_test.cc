@@ -156,6 +156,16 @@ std::string Within(int kib, const std::string& command) {
 
 // What the program itself takes of address space lies below, what the longest line of such a load
 // takes above.
+TEST_F(CommandMessages, WhatAnOpenForWritingRemovesIsNoted) {
+  runner_.Shell("logwood put db k v; logwood put other k v; logwood compact other -q");
+  const char* leave_one = "cp other/*.table db/000999.table; ";
+  EXPECT_EQ(runner_.Shell(std::string(leave_one) + "logwood get db k").err, "");
+  EXPECT_EQ(runner_.Shell("logwood put db k w").err,
+            "logwood: note: no part of the database, and removed: 000999.table\n");
+  EXPECT_EQ(runner_.Shell(std::string(leave_one) + "logwood load db /dev/null -q").err, "");
+  EXPECT_EQ(runner_.Shell("ls db | grep -c 000999").out, "0\n");
+}
+
 TEST_F(CommandMessages, ARangeThatHoldsNoKeyIsNoted) {
   runner_.Shell("logwood put db b 1; logwood put db b/1 2");
   for (const char* empty : {"--from z --to a", "--from b --to b", "--prefix b --from c",
@@ -164,6 +174,10 @@ TEST_F(CommandMessages, ARangeThatHoldsNoKeyIsNoted) {
       const Ran ran = runner_.Run(std::string(command) + empty);
       EXPECT_EQ(CountOf("logwood: note: no key can lie in this range; ", ran.err), 1U)
           << command << empty;
+    }
+    for (const char* silent : {"count db -q ", "export db -q ", "compact db -q ",
+                               "count db --json ", "compact db --json "}) {
+      EXPECT_EQ(CountOf("note", runner_.Run(std::string(silent) + empty).err), 0U) << silent;
     }
   }
   for (const char* some : {"--from b --to b/1", "--prefix b --to b/", "--to b", "--from z", ""}) {

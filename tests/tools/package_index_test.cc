@@ -230,12 +230,37 @@ TEST_F(PackageIndex, ADatabaseWithoutItsFileAndAFileOfAnotherAreNotReplaced) {
   EXPECT_EQ(ran.status, 1);
   EXPECT_TRUE(Tells(ran, "FAILED: db: an earlier run would have left db.acknowledged"));
   EXPECT_EQ(runner_.Shell("test -e db.acknowledged").status, 1);
-  runner_.Write("db.acknowledged", "precious\n");
-  ran = Run("run --dir db in.tsv");
-  EXPECT_EQ(ran.status, 1);
-  EXPECT_TRUE(Tells(ran, "FAILED: db.acknowledged holds no acknowledgements"));
-  EXPECT_EQ(runner_.Run("get db --keyspace packages widget").out, "mine\n");
-  EXPECT_EQ(runner_.Read("db.acknowledged"), "precious\n");
+  for (const std::string other : {"precious\n", "2024 12 rent 500\n", "0 2\n1 3\n"}) {
+    runner_.Write("db.acknowledged", other);
+    ran = Run("run --dir db in.tsv");
+    EXPECT_EQ(ran.status, 1);
+    EXPECT_TRUE(Tells(ran, "FAILED: db.acknowledged holds no acknowledgements"));
+    EXPECT_EQ(Run("load --dir db in.tsv").status, 1);
+    EXPECT_EQ(runner_.Run("get db --keyspace packages widget").out, "mine\n");
+    EXPECT_EQ(runner_.Read("db.acknowledged"), other);
+  }
+  for (const std::string no_file : {"ln -s nowhere", "mkfifo"}) {
+    runner_.Shell("rm -f db.acknowledged; " + no_file + " db.acknowledged");
+    EXPECT_TRUE(Tells(Run("run --dir db in.tsv"), "FAILED: db.acknowledged holds"));
+    EXPECT_EQ(runner_.Shell("test -e nowhere").status, 1);
+  }
+}
+
+// Whatever was removed already when an earlier run was killed.
+TEST_F(PackageIndex, ARemovalThatWasCutShortIsGoneOnWith) {
+  runner_.Write("in.tsv", "a\t1\n");
+  ASSERT_EQ(Run("run --dir whole in.tsv").status, 0);
+  const std::string cut = "rm -rf db; cp -r whole db; cp whole.acknowledged db.acknowledged; ";
+  for (const std::string gone : {"*.manifest", "*.log", "*.table", "*"}) {
+    runner_.Shell(cut + "printf '\n# the database is being removed\n' >> db.acknowledged; rm db/" +
+                  gone);
+    const Ran ran = Run("run --dir db in.tsv");
+    EXPECT_EQ(ran.status, 0) << gone << ran.out;
+    EXPECT_TRUE(Tells(ran, "\nEverything held, in ")) << gone;
+  }
+  runner_.Shell(cut + "rm db/*.manifest");
+  EXPECT_TRUE(Tells(Run("run --dir db in.tsv"), "FAILED: db: Corruption"))
+      << "without that line it is damage, which nobody removes unasked";
 }
 
 TEST_F(PackageIndex, WrongUsageIsStatusTwoAndHelpIsNot) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/sanitizers.h"
 #include "tests/wal/log_test_support.h"
 
 namespace logwood {
@@ -201,6 +202,7 @@ TEST_P(ReplayExhaustiveTest, EveryFlippedByteGivesTheVerdictOfTheRule) {
       if (Skip(log, segment, offset, GetParam())) continue;
       Verdict expected = Expected(log, Flipped(log, s, offset));
       for (char pattern : {'\x01', '\x80', '\xff'}) {
+        if (test::kSanitized && pattern != '\x01') continue;
         Poke(log.fs(), path, offset, std::string(1, static_cast<char>(whole[offset] ^ pattern)));
         std::string message;
         Verdict actual = Actual(log, &message);
