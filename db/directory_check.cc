@@ -9,6 +9,7 @@
 
 #include "db/damage.h"
 #include "db/file_names.h"
+#include "db/file_ownership.h"
 #include "db/history_chain.h"
 #include "db/inventory.h"
 #include "db/table_check.h"
@@ -185,7 +186,9 @@ void DirectoryChecker::TellLeftovers() {
   for (const std::string& name : inventory_.leftovers) {
     Damage note;
     note.file = name;
-    note.what = "no part of the database; opening for writing removes it";
+    const Result<bool> ours = MayBeOurs(options_.fs, options_.path, name);
+    note.what = ours.ok() && *ours ? "no part of the database; opening for writing removes it"
+                                   : "no part of the database, and no file of Logwood's";
     TellOnce(std::move(note), false);
   }
 }

@@ -13,6 +13,8 @@ namespace {
 
 // Of each line of the event log (docs/format/events.md).
 constexpr std::string_view kEventBegin = "{\"event\":\"";
+// A tear leaves zeros by pages.
+constexpr size_t kLookedAtBytes = 4096;
 
 Result<std::string> Beginning(FileSystem* fs, const std::string& path, size_t bytes) {
   ASSIGN_OR_RETURN(const auto file, fs->OpenRandomAccess(path));
@@ -33,12 +35,6 @@ std::string_view BeginOf(NameKind kind) {
   }
 }
 
-Result<bool> MayBeOurs(FileSystem* fs, const std::string& path, NameKind kind) {
-  const std::string_view ours = BeginOf(kind);
-  ASSIGN_OR_RETURN(const std::string begin, Beginning(fs, path, std::max<size_t>(ours.size(), 1)));
-  return begin.find_first_not_of('\0') == std::string::npos || ours.starts_with(begin);
-}
-
 }  // namespace
 
 Result<bool> BeginsAsOurs(FileSystem* fs, const std::string& path) {
@@ -46,15 +42,15 @@ Result<bool> BeginsAsOurs(FileSystem* fs, const std::string& path) {
   return begin == kFileMagic;
 }
 
-Result<std::string> FindForeignFile(FileSystem* fs, const std::string& directory,
-                                    const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    const auto parsed = ParseFileName(name);
-    if (!parsed) continue;
-    ASSIGN_OR_RETURN(const bool ours, MayBeOurs(fs, JoinPath(directory, name), parsed->kind));
-    if (!ours) return name;
-  }
-  return std::string();
+Result<bool> MayBeOurs(FileSystem* fs, const std::string& directory, const std::string& name) {
+  const auto parsed = ParseFileName(name);
+  if (!parsed) return false;
+  ASSIGN_OR_RETURN(const std::string begin,
+                   Beginning(fs, JoinPath(directory, name), kLookedAtBytes));
+  const std::string_view ours = BeginOf(parsed->kind);
+  if (ours.empty()) return begin.empty();
+  return begin.find_first_not_of('\0') == std::string::npos ||
+         ours.starts_with(std::string_view(begin).substr(0, ours.size()));
 }
 
 }  // namespace logwood

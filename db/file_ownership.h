@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "logwood/file_system.h"
 
@@ -13,9 +12,8 @@ namespace logwood {
 // one that is damaged behind its first bytes.
 Result<bool> BeginsAsOurs(FileSystem* fs, const std::string& path);
 
-// The first of `names`, files of `directory`, that has a name of ours (db/file_names.h) and does
-// not hold nothing, zeros, or the beginning of what is ours; empty: there is none.
-Result<std::string> FindForeignFile(FileSystem* fs, const std::string& directory,
-                                    const std::vector<std::string>& names);
+// Whether a file of `directory` has a name of ours (db/file_names.h) and begins as such a file, or
+// as what a crash leaves of one: with zeros, or too short to tell. A LOCK of ours is empty.
+Result<bool> MayBeOurs(FileSystem* fs, const std::string& directory, const std::string& name);
 
 }  // namespace logwood

@@ -496,6 +496,11 @@ void Opener::RemoveLeftovers() {
   for (uint64_t number : listing_.tables) {
     if (!live.contains(number)) names.push_back(TableFileName(number));
   }
+  // Others' files of such names are nobody's to remove.
+  std::erase_if(names, [this](const std::string& name) {
+    const Result<bool> ours = MayBeOurs(fs_, path_, name);
+    return !ours.ok() || !*ours;
+  });
   TellRemoved(names);
   names.insert(names.end(), replaced.begin(), replaced.end());
   for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
@@ -581,22 +586,26 @@ bool IsOursButData(const std::string& name) {
          parsed->kind != NameKind::kRoot;
 }
 
-// A ROOT and, should that be damaged, any of the others that begins as ours; or what an earlier
-// Destroy, or the making of a database, left when it was cut short. Others may have files of such
-// names.
-Result<bool> IsDatabaseOrRest(FileSystem* fs, const std::string& path,
-                              const std::vector<std::string>& names) {
-  if (std::find(names.begin(), names.end(), kRootFileName) != names.end()) {
-    for (const std::string& name : names) {
-      if (!ParseFileName(name)) continue;
-      ASSIGN_OR_RETURN(const bool ours, BeginsAsOurs(fs, JoinPath(path, name)));
-      if (ours) return true;
-    }
-    return false;
+// The file that shows a database: ROOT or, should that be damaged, any other that begins as ours.
+// Empty: what is there was left by an earlier Destroy, or the making of a database, that was cut
+// short. Others may have files of such names: kInvalidArgument.
+Result<std::string> FindEvidence(FileSystem* fs, const std::string& path,
+                                 std::vector<std::string> names) {
+  const auto root = std::find(names.begin(), names.end(), kRootFileName);
+  const bool has_root = root != names.end();
+  if (has_root) std::rotate(names.begin(), root, root + 1);
+  bool is_rest = !has_root && !names.empty();
+  Status unread;  // by such a one a database is still to be shown by another
+  for (const std::string& name : names) {
+    const auto ours = has_root ? BeginsAsOurs(fs, JoinPath(path, name)) : MayBeOurs(fs, path, name);
+    if (!ours.ok()) unread = ours.status();
+    if (has_root && ours.ok() && *ours && ParseFileName(name)) return name;
+    is_rest = is_rest && IsOursButData(name) && ours.ok() && *ours;
   }
-  if (names.empty() || !std::all_of(names.begin(), names.end(), IsOursButData)) return false;
-  ASSIGN_OR_RETURN(const std::string foreign, FindForeignFile(fs, path, names));
-  return foreign.empty();
+  if (is_rest) return std::string();
+  RETURN_IF_ERROR(std::move(unread));
+  return Status::InvalidArgument(path +
+                                 ": there is no database (no ROOT of one); nothing was removed");
 }
 
 }  // namespace
@@ -607,22 +616,21 @@ Status DB::Destroy(const Options& options, const std::string& path) {
   ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
   if (!exists) return Status::Ok();
   ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
-  ASSIGN_OR_RETURN(const bool is_database, IsDatabaseOrRest(fs, path, names));
-  if (!is_database) {
-    return Status::InvalidArgument(path +
-                                   ": there is no database (no ROOT of one); nothing was removed");
-  }
+  ASSIGN_OR_RETURN(const std::string evidence, FindEvidence(fs, path, names));
   ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
   ASSIGN_OR_RETURN(names, fs->List(path));
-  // ROOT goes last but for the lock: a crash in between leaves a directory that still says what it
-  // is, and whose missing files are reported.
+  // What says that this is a database goes last, and then ROOT, but for the lock: a crash in
+  // between leaves a directory that still says what it is, and whose missing files are reported.
   for (const std::string& name : names) {
     auto parsed = ParseFileName(name);
     if (!parsed || parsed->kind == NameKind::kLock || parsed->kind == NameKind::kRoot) continue;
-    RETURN_IF_ERROR(fs->Remove(JoinPath(path, name)));
+    if (name != evidence) RETURN_IF_ERROR(fs->Remove(JoinPath(path, name)));
   }
   // Or power failure might bring files back in a directory without ROOT, which nothing opens.
   RETURN_IF_ERROR(fs->SyncDirectory(path));
+  if (!evidence.empty() && evidence != kRootFileName) {
+    RETURN_IF_ERROR(fs->Remove(JoinPath(path, evidence)));
+  }
   Status root = fs->Remove(JoinPath(path, kRootFileName));
   if (!root.ok() && !root.Is(StatusCode::kNotFound)) return root;
   RETURN_IF_ERROR(fs->Remove(JoinPath(path, kLockFileName)));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "db/file_names.h"
+#include "db/file_ownership.h"
 #include "tools/damage_format.h"
 #include "tools/progress.h"
 #include "tools/report.h"
@@ -59,24 +60,23 @@ std::string DamageAdvice(const Target& target) {
          " copies what can be read";
 }
 
-// Opening bears with damage that only some reads would meet, and removes what is no part of the
-// database; who asked for a write learns of both.
-class TellWhatOpeningMet final : public EventListener {
+// Opening bears with damage that only some reads would meet; who asked for a write learns of it.
+class WarnOfDamage final : public EventListener {
  public:
-  TellWhatOpeningMet(std::string directory, bool quiet)
-      : directory_(std::move(directory)), quiet_(quiet) {}
+  explicit WarnOfDamage(std::string directory) : directory_(std::move(directory)) {}
   void OnEvent(const Event& event) override {
-    if (event.kind == EventKind::kFilesRemoved && !quiet_) {
-      PrintError("note", "no part of the database, and removed: " + event.detail);
-    }
     if (event.kind != EventKind::kCorruption) return;
     PrintError("warning", DamageEventText(event), CheckAdvice(directory_));
   }
 
  private:
   const std::string directory_;
-  const bool quiet_;
 };
+
+bool IsForeign(const std::string& directory, const std::string& name) {
+  const Result<bool> ours = MayBeOurs(FileSystem::Posix(), directory, name);
+  return ours.ok() && !*ours;
+}
 
 // A database that is to be made lies alone: in somebody's directory it could not be told from the
 // rest any more.
@@ -90,7 +90,9 @@ ExitCode CheckHoldsNothingElse(const std::string& directory) {
     if (ours && ours->kind != NameKind::kLock && ours->kind != NameKind::kEvents) {
       return ExitCode::kOk;
     }
-    if (!ours && name != "lost+found" && (other.empty() || name < other)) other = name;
+    if ((!ours || IsForeign(directory, name)) && name != "lost+found" &&
+        (other.empty() || name < other))
+      other = name;
   }
   if (other.empty()) return ExitCode::kOk;
   PrintError("cannot create a database in " + directory, "it holds other files (" + other + ")",
@@ -222,7 +224,7 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
-  options.listeners.push_back(std::make_shared<TellWhatOpeningMet>(target.directory, target.quiet));
+  options.listeners.push_back(std::make_shared<WarnOfDamage>(target.directory));
   Progress progress = OpenProgress(target);
   options.replay_progress = progress.Bytes();
   Result<std::unique_ptr<DB>> opened = DB::Open(options, target.directory);

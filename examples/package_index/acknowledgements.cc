@@ -57,6 +57,7 @@ AcknowledgementsAre LookAtAcknowledgements(const std::string& file) {
   if (!std::getline(in, line)) {
     return in.eof() ? AcknowledgementsAre::kEmpty : AcknowledgementsAre::kForeign;
   }
+  if (in.eof() && kHead.starts_with(line)) return AcknowledgementsAre::kEmpty;  // it was full
   if (line != kHead) return AcknowledgementsAre::kForeign;
   while (std::getline(in, line)) {
     if (line == kRemoval) return AcknowledgementsAre::kOfARemoval;
@@ -69,6 +70,13 @@ bool BeginAcknowledgements(const std::string& file) { return AppendLine(file, O_
 bool MarkRemoval(const std::string& file) {
   // Also behind a line that its writer was killed in.
   return AppendLine(file, 0, "\n" + std::string(kRemoval));
+}
+
+void TakeBackRemoval(const std::string& file) {
+  std::error_code error;
+  const uintmax_t bytes = std::filesystem::file_size(file, error);
+  const size_t mark = kRemoval.size() + 2;
+  if (!error && bytes > mark) std::filesystem::resize_file(file, bytes - mark, error);
 }
 
 AcknowledgementWriter::AcknowledgementWriter(const std::string& file) {

@@ -33,6 +33,8 @@ AcknowledgementsAre LookAtAcknowledgements(const std::string& file);
 [[nodiscard]] bool BeginAcknowledgements(const std::string& file);
 // Before the database is removed: whatever ends that, the next run may go on with it.
 [[nodiscard]] bool MarkRemoval(const std::string& file);
+// Where nothing was removed; right behind MarkRemoval.
+void TakeBackRemoval(const std::string& file);
 
 // Appends to one file. A line is written after the write returned and before the next one begins.
 class AcknowledgementWriter {

@@ -65,7 +65,9 @@ Parsed Parse(int argc, char** argv, Arguments* arguments) {
                                     {nullptr, 0, nullptr, 0}};
   for (int c = 0; (c = getopt_long(argc, argv, "h", kOptions, nullptr)) != -1;) {
     if (c == 'd') {
-      arguments->run.directory = optarg;
+      std::string& directory = arguments->run.directory;
+      directory = optarg;
+      while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
     } else if (c == 'b') {
       arguments->load.first_batch = std::strtoull(optarg, nullptr, 10);
     } else if (c == 'p') {
@@ -96,10 +98,14 @@ int Problem(const std::string& what) {
 
 int RunPart(const Arguments& arguments, const Data& data) {
   const bool load = arguments.command == "load";
+  const std::string acknowledgements = AcknowledgementsOf(arguments.run.directory);
+  if (load && LookAtAcknowledgements(acknowledgements) == AcknowledgementsAre::kForeign) {
+    return Problem(acknowledgements +
+                   ": it is no file of acknowledgements that this program reads");
+  }
   logwood::Result<Store> store =
       OpenStore(arguments.run.directory, load ? Access::kWrite : Access::kRead);
   if (!store.ok()) return Problem(store.status().ToString());
-  const std::string acknowledgements = AcknowledgementsOf(arguments.run.directory);
   bool ok = true;
   if (load) {
     LoadOptions options = arguments.load;

@@ -28,11 +28,12 @@ namespace {
 constexpr size_t kBatchesWithoutPause = 2000;
 constexpr uint64_t kShortLoadUs = 1'000'000;
 
-// Why a database that is there may not be replaced; empty: an earlier run made it.
-std::string WhyNotOurs(const std::string& directory) {
+// Why a database that is there may not be replaced; empty: an earlier run made it, or was killed
+// while it removed one, of which no more is left than what does not open.
+std::string WhyNotOurs(const std::string& directory, AcknowledgementsAre found) {
   const auto db = DB::OpenReadOnly({}, directory);
   if (db.status().Is(logwood::StatusCode::kNotFound)) return "";  // one that never was finished
-  if (!db.ok()) return db.status().ToString();
+  if (!db.ok()) return found == AcknowledgementsAre::kOfARemoval ? "" : db.status().ToString();
   const auto keyspaces = (*db)->ListKeyspaces();
   if (!keyspaces.ok()) return keyspaces.status().ToString();
   for (const logwood::KeyspaceInfo& keyspace : *keyspaces) {
@@ -45,19 +46,18 @@ std::string WhyNotOurs(const std::string& directory) {
   return iterator->Valid() ? "this database has records of another kind" : "";
 }
 
-// Removes the database that an earlier run left, which may have been killed while it removed one.
-// Why it cannot; empty: it is gone.
+// Removes the database that an earlier run left. Why it cannot; empty: it is gone.
 std::string RemoveEarlier(const std::string& directory, const std::string& acknowledgements,
                           AcknowledgementsAre found) {
-  if (found != AcknowledgementsAre::kOfARemoval) {
-    std::string foreign = WhyNotOurs(directory);
-    if (foreign.empty() && found != AcknowledgementsAre::kOurs) {
-      foreign = "an earlier run would have left " + acknowledgements;
-    }
-    if (!foreign.empty()) return directory + ": " + foreign;
-    if (!MarkRemoval(acknowledgements)) return acknowledgements + " cannot be written";
+  std::string foreign = WhyNotOurs(directory, found);
+  if (foreign.empty() && found != AcknowledgementsAre::kOurs &&
+      found != AcknowledgementsAre::kOfARemoval) {
+    foreign = "an earlier run would have left " + acknowledgements;
   }
+  if (!foreign.empty()) return directory + ": " + foreign;
+  if (!MarkRemoval(acknowledgements)) return acknowledgements + " cannot be written";
   const Status removed = DB::Destroy({}, directory);
+  if (removed.Is(logwood::StatusCode::kBusy)) TakeBackRemoval(acknowledgements);
   return removed.ok() ? "" : removed.ToString();
 }
 
@@ -223,7 +223,9 @@ int Prepare(const Data& data, const RunOptions& options) {
   const std::string beside = AcknowledgementsOf(options.directory);
   const AcknowledgementsAre found = LookAtAcknowledgements(beside);
   if (found == AcknowledgementsAre::kForeign) {
-    return Failed(beside + " holds no acknowledgements; name another place with --dir");
+    return Failed(beside +
+                  " is no file of acknowledgements that this program reads; remove it, or " +
+                  "name another place with --dir");
   }
   if (fs::exists(options.directory, error) && !fs::is_empty(options.directory, error)) {
     const std::string why = RemoveEarlier(options.directory, beside, found);

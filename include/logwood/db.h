@@ -119,15 +119,16 @@ class LOGWOOD_EXPORT DB {
   // (unless create_if_missing is false). kBusy: another open holds the directory, or the system has
   // no thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data
   // files and no root is kCorruption, never a fresh database. The directory should be the
-  // database's alone: files with names of its own (docs/format) it takes for its own, others it
-  // never touches.
+  // database's alone: the event log is written into EVENTS whoever made that; files with other
+  // names than a database's are never touched.
   static Result<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
   // Never writes a byte. Writes to it are kReadOnly.
   static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,
                                                   const std::string& path);
   // Removes a database's files, also of a damaged one, and the directory if that leaves it empty
-  // (of a symbolic link, the link). Ok where there is no such directory. kInvalidArgument where no
-  // file begins as a database's, whatever their names: nothing is removed. kBusy while it is open.
+  // (of a symbolic link, the link); also what one that was cut short left. Ok where there is no
+  // such directory. kInvalidArgument where no file begins as a database's, whatever their names:
+  // nothing is removed. kBusy while it is open.
   static Status Destroy(const Options& options, const std::string& path);
 
   virtual ~DB() = default;  // closes; an error is lost, so call Close()

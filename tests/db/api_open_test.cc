@@ -15,6 +15,7 @@
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
 #include "tests/support/generators.h"
+#include "util/faulty_file_system.h"
 
 namespace logwood::test {
 namespace {
@@ -253,15 +254,34 @@ TEST_F(Opening, DestroyRemovesNothingThatDoesNotBeginAsADatabase) {
     ASSERT_OK_AND_ASSIGN(const FileContents after, ReadDirectory(files(), path));
     EXPECT_EQ(DifferenceOf(files_there, after), "") << number;
   }
+}
+
+// Whatever is damaged, a file that begins as ours shows whose all are, and goes last but for ROOT;
+// one that cannot be read hides none of the others.
+TEST_F(Opening, DestroyRemovesADamagedDatabaseAndCanBeRepeated) {
   MakeDatabase();
   ASSERT_OK_AND_ASSIGN(FileContents damaged, ReadDirectory(files(), path_));
   for (auto& [name, bytes] : damaged) {
-    if (!name.ends_with(".table")) bytes.replace(0, 8, 8, 'X');
+    if (!name.ends_with(".table")) bytes.replace(0, std::min<size_t>(8, bytes.size()), "XXXXXXXX");
   }
-  ASSERT_OK(WriteDirectory(files(), path_, damaged));
-  ASSERT_OK(DB::Destroy(options_, path_));
-  ASSERT_OK_AND_ASSIGN(const bool exists, files()->Exists(path_));
-  EXPECT_FALSE(exists);
+  FaultyFileSystem faulty(files());
+  Options options = options_;
+  options.file_system = &faulty;
+  for (uint64_t removals = 0; removals + 3 < damaged.size(); ++removals) {
+    ASSERT_OK(WriteDirectory(files(), path_, damaged));
+    uint64_t left = removals;
+    faulty.SetFault([&left](FileOp op, const std::string& path) {
+      if (op == FileOp::kOpen && path.ends_with(".manifest")) return Status::IoError(path);
+      if (op == FileOp::kRemove && left-- == 0) return Status::IoError(path);
+      return Status::Ok();
+    });
+    EXPECT_STATUS(kIoError, DB::Destroy(options, path_));
+    ASSERT_OK_AND_ASSIGN(const FileContents rest, ReadDirectory(files(), path_));
+    EXPECT_EQ(rest.size(), damaged.size() - removals);
+    EXPECT_OK(DB::Destroy(options_, path_)) << removals;
+    ASSERT_OK_AND_ASSIGN(const bool exists, files()->Exists(path_));
+    EXPECT_FALSE(exists);
+  }
 }
 
 // Data files without a root pointer are never taken for a fresh database. (A manifest alone is what

@@ -5,7 +5,9 @@
 #include <filesystem>
 #include <string>
 
+#include "logwood/db.h"
 #include "tests/support/sanitizers.h"
+#include "tests/support/status_assert.h"
 #include "tests/tools/command_runner.h"
 
 namespace logwood::tools {
@@ -234,14 +236,14 @@ TEST_F(PackageIndex, ADatabaseWithoutItsFileAndAFileOfAnotherAreNotReplaced) {
     runner_.Write("db.acknowledged", other);
     ran = Run("run --dir db in.tsv");
     EXPECT_EQ(ran.status, 1);
-    EXPECT_TRUE(Tells(ran, "FAILED: db.acknowledged holds no acknowledgements"));
+    EXPECT_TRUE(Tells(ran, "FAILED: db.acknowledged is no file of acknowledgements"));
     EXPECT_EQ(Run("load --dir db in.tsv").status, 1);
-    EXPECT_EQ(runner_.Run("get db --keyspace packages widget").out, "mine\n");
+    EXPECT_EQ(runner_.Run("count db --all-keyspaces").out, "default\t0\npackages\t1\n");
     EXPECT_EQ(runner_.Read("db.acknowledged"), other);
   }
   for (const std::string no_file : {"ln -s nowhere", "mkfifo"}) {
     runner_.Shell("rm -f db.acknowledged; " + no_file + " db.acknowledged");
-    EXPECT_TRUE(Tells(Run("run --dir db in.tsv"), "FAILED: db.acknowledged holds"));
+    EXPECT_TRUE(Tells(Run("run --dir db in.tsv"), "FAILED: db.acknowledged is no file of ack"));
     EXPECT_EQ(runner_.Shell("test -e nowhere").status, 1);
   }
 }
@@ -250,17 +252,33 @@ TEST_F(PackageIndex, ADatabaseWithoutItsFileAndAFileOfAnotherAreNotReplaced) {
 TEST_F(PackageIndex, ARemovalThatWasCutShortIsGoneOnWith) {
   runner_.Write("in.tsv", "a\t1\n");
   ASSERT_EQ(Run("run --dir whole in.tsv").status, 0);
-  const std::string cut = "rm -rf db; cp -r whole db; cp whole.acknowledged db.acknowledged; ";
-  for (const std::string gone : {"*.manifest", "*.log", "*.table", "*"}) {
-    runner_.Shell(cut + "printf '\n# the database is being removed\n' >> db.acknowledged; rm db/" +
-                  gone);
-    const Ran ran = Run("run --dir db in.tsv");
+  const std::string mark = "printf '\n# the database is being removed\n' >> db.acknowledged; ";
+  const std::string whole = "rm -rf db; cp -r whole db; cp whole.acknowledged db.acknowledged; ";
+  for (const std::string gone : {"db/none", "db/*.manifest", "db/*.log", "db/*.table", "db/[0-9E]*",
+                                 "db/[0-9ER]*", "db/*"}) {
+    runner_.Shell(whole + mark + "rm -f " + gone);
+    const Ran ran = Run("run --dir db/ in.tsv");
     EXPECT_EQ(ran.status, 0) << gone << ran.out;
     EXPECT_TRUE(Tells(ran, "\nEverything held, in ")) << gone;
   }
-  runner_.Shell(cut + "rm db/*.manifest");
+  runner_.Shell(whole + "rm db/*.manifest");
   EXPECT_TRUE(Tells(Run("run --dir db in.tsv"), "FAILED: db: Corruption"))
       << "without that line it is damage, which nobody removes unasked";
+  // Where the removal came to its end, the place may be somebody's again.
+  runner_.Shell("rm -rf db; cp whole.acknowledged db.acknowledged; " + mark +
+                "logwood put db k mine");
+  EXPECT_TRUE(
+      Tells(Run("run --dir db in.tsv"), "FAILED: db: this database has records of another"));
+  EXPECT_EQ(runner_.Run("get db k").out, "mine\n");
+}
+
+TEST_F(PackageIndex, ADatabaseThatIsReadIsNotMarkedAsOneBeingRemoved) {
+  runner_.Write("in.tsv", "a\t1\n");
+  ASSERT_EQ(Run("run --dir db in.tsv").status, 0);
+  const std::string acknowledged = runner_.Read("db.acknowledged");
+  ASSERT_OK_AND_ASSIGN(const auto reader, DB::OpenReadOnly({}, runner_.Path("db")));
+  EXPECT_TRUE(Tells(Run("run --dir db in.tsv"), "FAILED: Busy: "));
+  EXPECT_EQ(runner_.Read("db.acknowledged"), acknowledged);
 }
 
 TEST_F(PackageIndex, WrongUsageIsStatusTwoAndHelpIsNot) {
