@@ -3,10 +3,12 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/db/handmade_database.h"
 #include "tests/db/recording_listener.h"
+#include "util/faulty_file_system.h"
 
 namespace logwood {
 namespace {
@@ -82,6 +84,30 @@ TEST_F(ReadOnlyEventsTest, AnUnprovenTailIsToldOnce) {
     EXPECT_GT(Told(0).bytes_in, 0u);
     EXPECT_EQ(Told(1).position, 5u);
   }
+}
+
+// The log then follows edits that the manifest did not have when it was read: none is lost.
+TEST_F(ReadOnlyEventsTest, EditsAndASegmentThatAWriterAddsMeanwhileAreNoDamage) {
+  FaultyFileSystem files(db_.fs());
+  bool added = false;
+  files.SetFault([&](FileOp op, const std::string& path) {
+    if (op != FileOp::kRead || !path.ends_with(".manifest") || std::exchange(added, true)) {
+      return Status::Ok();
+    }
+    Edit edit;
+    edit.durable = 5;
+    db_.Append(edit);
+    db_.BeginSegment(4);
+    db_.Put("o");
+    db_.CloseLog();
+    return Status::Ok();
+  });
+  options_.file_system = &files;
+  options_.ignore_writer = true;
+  ASSERT_OK_AND_ASSIGN(const auto db, Open());
+  EXPECT_TRUE(added);
+  EXPECT_EQ(Kinds(), "opened");
+  EXPECT_EQ(db->LastPosition(), 8u);
 }
 
 TEST_F(ReadOnlyEventsTest, DamageOfTheLogIsToldWhereItIsAllowed) {

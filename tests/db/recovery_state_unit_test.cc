@@ -67,6 +67,17 @@ TEST_F(RecoveryStateTest, ATableMadeWhileReplayingIsAsOldAsItsNewestCommit) {
   EXPECT_EQ(tables, 1u);
 }
 
+TEST_F(RecoveryStateTest, ARootOfMoreBytesThanOneCanHaveIsNotReadIntoMemory) {
+  Open();
+  Close();
+  Replace("ROOT", std::string((1 << 20) + 1, 'x'));
+  const Status status = TryOpen();
+  EXPECT_STATUS(kCorruption, status);
+  EXPECT_NE(status.message().find("1048577 bytes, more than its kind can have"),
+            std::string_view::npos)
+      << status.ToString();
+}
+
 TEST_F(RecoveryStateTest, ManifestWhoseEditsContradictTheTreeIsCorruption) {
   Open();
   Put("a");

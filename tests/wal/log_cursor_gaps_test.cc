@@ -84,6 +84,17 @@ TEST_F(LogCursorGapsTest, ASegmentCutBetweenTwoRecordsEndsBeforeItsSuccessorSays
   ExpectBadAfter(5, "000002.log:" + std::to_string(end) + ": the segment ends before position 6");
 }
 
+// One that follows none, as where the one before was cut within its header.
+TEST_F(LogCursorGapsTest, ASegmentThatBeginsTooLateIsWhereTheLogBegins) {
+  SegmentHeader header = log_.NextHeader(4);
+  header.predecessor = header.predecessor_length = header.predecessor_last_position = 0;
+  header.first_position = 12;
+  log_.BeginWith(header);
+  Open();
+  ExpectAfter(0, CursorOutcome::kTrimmed, "position 1 is gone, the oldest is 12");
+  EXPECT_EQ(cursor_->oldest(), 12u);
+}
+
 TEST_F(LogCursorGapsTest, ASegmentThatContinuesAnotherHistoryIsNamed) {
   SegmentHeader spliced = log_.NextHeader(4);
   spliced.history_hash ^= 1;
