@@ -84,6 +84,25 @@ TEST_F(CatalogueFromLogTest, WhereItIsDamagedTheSegmentsBeforeAndTheirCommitsSay
   ExpectTruth();
 }
 
+TEST_F(CatalogueFromLogTest, EachFailedReadIsTheAnswerWhicheverSegmentItIsOf) {
+  DamageCatalogue(4);
+  DamageCatalogue(5);
+  FaultyFileSystem files(log_.fs());
+  uint64_t failures = 0;
+  for (uint64_t n = 1;; ++n, ++failures) {
+    ASSERT_LT(n, 100u);
+    files.FailOperation(n);
+    Catalogue read;
+    const Status status = ReadCatalogueFromLog(&files, "db", log_.segments, log_.last(), &read);
+    if (status.ok()) {
+      EXPECT_EQ(ShowKeyspaces(read), ShowKeyspaces(log_.truth()));
+      break;
+    }
+    EXPECT_STATUS(kIoError, status);
+  }
+  EXPECT_GT(failures, 6u) << "three segments, each opened and read";
+}
+
 TEST_F(CatalogueFromLogTest, ADamagedCommitThatMayMatterIsNotPassedOver) {
   log_.db().DamageCommit(6);
   ExpectDamage("000005.log:" + std::to_string(log_.db().records.at(6).begin), Read());

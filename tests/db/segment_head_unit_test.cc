@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <optional>
+#include <string>
+
 #include "tests/db/catalogue_log.h"
 #include "util/faulty_file_system.h"
 #include "util/status_macros.h"
@@ -165,6 +169,47 @@ TEST_F(SegmentHeadTest, HeadersAreMendedWhereTheCatalogueIsNot) {
   const std::string mended = log_.db().Bytes(kName);
   EXPECT_TRUE(mended.substr(0, kCatalogueOffset) == whole_.substr(0, kCatalogueOffset));
   EXPECT_EQ(mended.substr(kCatalogueOffset, 4), "torn");
+}
+
+TEST_F(SegmentHeadTest, OfADurableOneWithoutCommitsEachFlawHasItsPlace) {
+  const auto flaw = [&](FileSystem* fs) -> Result<std::string> {
+    ASSIGN_OR_RETURN(const auto file, fs->OpenRandomAccess(std::string("db/") + kName));
+    ASSIGN_OR_RETURN(const std::optional<HeadFlaw> found, FindHeadFlaw(*file, /*is_end=*/true));
+    return found ? std::to_string(found->offset) + ": " + found->what : std::string("none");
+  };
+  const auto expect = [&](const std::string& expected) {
+    const Result<std::string> found = flaw(&files_);
+    ASSERT_OK(found);
+    EXPECT_EQ(*found, expected);
+  };
+  const std::string damaged(16, 'x');
+  const auto damage = [&](std::initializer_list<uint64_t> places) {
+    log_.db().Replace(kName, whole_);
+    for (const uint64_t at : places) Overwrite(at, damaged);
+  };
+  expect("none");
+  damage({0});
+  expect(std::to_string(kHeaderCopyOffset) + ": the header and its copy differ");
+  damage({0, kHeaderCopyOffset});
+  expect("0: the header cannot be read");
+  damage({kSlotAOffset});
+  expect("none");
+  damage({kSlotAOffset, kSlotBOffset});
+  expect(std::to_string(kSlotAOffset) + ": neither durable-point slot can be read");
+  damage({kCatalogueOffset});
+  expect("none");
+  log_.db().Replace(kName, whole_.substr(0, kCatalogueOffset + 3));
+  expect(std::to_string(kCatalogueOffset) + ": the catalogue's checksum does not match");
+  uint64_t failures = 0;
+  log_.db().Replace(kName, whole_);
+  for (uint64_t n = 1;; ++n, ++failures) {
+    ASSERT_LT(n, 20u);
+    files_.FailOperation(n);
+    const Result<std::string> found = flaw(&files_);
+    if (found.ok()) break;
+    EXPECT_STATUS(kIoError, found.status());
+  }
+  EXPECT_GE(failures, 3u) << "the file, the head, the catalogue";
 }
 
 TEST_F(SegmentHeadTest, AFailedStoreOrReadOfTheSegmentIsTheAnswer) {

@@ -35,6 +35,26 @@ TEST(LogCursorTest, FollowsALogThatGrowsAndRotates) {
   }
 }
 
+// Where nothing is there yet each call looks again.
+TEST(LogCursorTest, WhereTheDirectoryCannotBeListedItIsAnErrorUntilItCan) {
+  TestLog log;
+  FaultyFileSystem files(log.fs());
+  auto cursor = OpenCursor(&files, {});
+  CommitRecord record;
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kEnd);
+  log.Begin(1);
+  log.Append(1);
+  for (uint64_t n = 1;; ++n) {
+    ASSERT_LT(n, 20u);
+    files.FailOperation(n);
+    const LogCursor::Outcome outcome = cursor->Next(&record);
+    if (outcome == LogCursor::Outcome::kRecord) break;
+    ASSERT_EQ(outcome, LogCursor::Outcome::kError) << n;
+    EXPECT_TRUE(cursor->status().Is(StatusCode::kIoError));
+  }
+  EXPECT_EQ(record.position, 1u);
+}
+
 TEST(LogCursorTest, LimitHoldsBackWhatIsNotYetDurable) {
   TestLog log;
   log.Begin(1);

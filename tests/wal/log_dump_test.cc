@@ -28,6 +28,24 @@ class LogDumpTest : public testing::Test {
     Poke(log_.fs(), LogPath(1), log_.records().at(position - 1).begin + 20, "damaged");
   }
 
+  // Each in turn, in two ways.
+  void ExpectFailedOperationsAreTheAnswer() {
+    for (const StatusCode code : {StatusCode::kIoError, StatusCode::kBusy}) {
+      uint64_t failures = 0;
+      for (uint64_t n = 1;; ++n, ++failures) {
+        ASSERT_LT(n, 100u);
+        uint64_t operations = 0;
+        files_.SetFault([&](FileOp, const std::string&) {
+          return ++operations == n ? Status(code, "by order") : Status::Ok();
+        });
+        const auto summary = Dump();
+        if (operations < n) break;
+        EXPECT_EQ(summary.status().code(), code) << n << " " << Types();
+      }
+      EXPECT_GT(failures, 5u);
+    }
+  }
+
   TestLog log_;
   FaultyFileSystem files_{log_.fs()};
   std::vector<std::string> lines_;
@@ -62,21 +80,22 @@ TEST_F(LogDumpTest, WithoutAHeaderTheSlotsAreStillToldAlsoAsJson) {
   EXPECT_EQ(lines_[1], R"({"type":"slot","offset":4096,"segment":1,"durable":4})");
 }
 
+TEST_F(LogDumpTest, BehindTheLastRecordNothingIsFound) {
+  DamageRecord(4);
+  ASSERT_OK(Dump().status());
+  EXPECT_EQ(Types(), "segment slot slot record record record damage behind_damage ");
+  EXPECT_TRUE(lines_.back().starts_with("behind_damage")) << lines_.back();
+  EXPECT_NE(lines_.back().find("records 0  durable"), std::string::npos) << lines_.back();
+}
+
 TEST_F(LogDumpTest, AFailedOperationIsNoDamage) {
   DamageRecord(3);
-  for (const StatusCode code : {StatusCode::kIoError, StatusCode::kBusy}) {
-    uint64_t failures = 0;
-    for (uint64_t n = 1;; ++n, ++failures) {
-      ASSERT_LT(n, 100u);
-      uint64_t operations = 0;
-      files_.SetFault([&](FileOp, const std::string&) {
-        return ++operations == n ? Status(code, "by order") : Status::Ok();
-      });
-      const auto summary = Dump();
-      if (operations < n) break;
-      EXPECT_EQ(summary.status().code(), code) << n << " " << Types();
+  for (const bool has_header : {true, false}) {
+    SCOPED_TRACE(has_header);
+    for (const uint64_t offset : {uint64_t{0}, kHeaderCopyOffset}) {
+      if (!has_header) Poke(log_.fs(), LogPath(1), offset, "damaged");
     }
-    EXPECT_GT(failures, 5u);
+    ExpectFailedOperationsAreTheAnswer();
   }
 }
 

@@ -147,6 +147,34 @@ TEST_F(ReplayLinksTest,
   EXPECT_EQ(given_again.misnamed, std::vector<uint64_t>{9});
 }
 
+// Which segment a file is, and whether it holds what comes next, is read of it.
+TEST_F(ReplayLinksTest, EachFailedReadOfASegmentUnderAnotherNameFailsTheReplay) {
+  log_.Begin(1);
+  log_.Append(2);
+  log_.Seal();
+  log_.Begin(2);
+  log_.Append(1);
+  const std::string second = ReadWhole(log_.fs(), LogPath(2));
+  log_.Begin(9);
+  WriteWhole(log_.fs(), LogPath(9), second);
+  ASSERT_OK(log_.fs()->Remove(LogPath(2)));
+  ReplayOptions options = log_.Options();
+  options.segments = {1, 9};
+  FaultyFileSystem files(log_.fs());
+  uint64_t failures = 0;
+  for (uint64_t n = 1;; ++n, ++failures) {
+    ASSERT_LT(n, 100u);
+    files.FailOperation(n);
+    const Result<ReplayResult> result = ReplayLog(&files, options, IgnoreCommit);
+    if (result.ok()) {
+      EXPECT_EQ(result->damage_file, LogFileName(9)) << "as where nothing failed";
+      break;
+    }
+    EXPECT_TRUE(result.status().Is(StatusCode::kIoError)) << result.status().ToString();
+  }
+  EXPECT_GT(failures, 8u);
+}
+
 TEST_F(ReplayLinksTest, WhereTheLogWasDurableAndNoFileIsThereEachPlaceThatIsKnownIsNamed) {
   ReplayOptions options = log_.Options();
   options.durable_at_least = 5;
