@@ -597,9 +597,10 @@ Result<std::string> FindEvidence(FileSystem* fs, const std::string& path,
   bool is_rest = !has_root && !names.empty();
   Status unread;  // by such a one a database is still to be shown by another
   for (const std::string& name : names) {
+    if (has_root && !ParseFileName(name)) continue;
     const auto ours = has_root ? BeginsAsOurs(fs, JoinPath(path, name)) : MayBeOurs(fs, path, name);
     if (!ours.ok()) unread = ours.status();
-    if (has_root && ours.ok() && *ours && ParseFileName(name)) return name;
+    if (has_root && ours.ok() && *ours) return name;
     is_rest = is_rest && IsOursButData(name) && ours.ok() && *ours;
   }
   if (is_rest) return std::string();
@@ -619,8 +620,8 @@ Status DB::Destroy(const Options& options, const std::string& path) {
   ASSIGN_OR_RETURN(const std::string evidence, FindEvidence(fs, path, names));
   ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
   ASSIGN_OR_RETURN(names, fs->List(path));
-  // What says that this is a database goes last, and then ROOT, but for the lock: a crash in
-  // between leaves a directory that still says what it is, and whose missing files are reported.
+  // What says that this is a database goes last but for the lock, as ROOT: a crash in between
+  // leaves a directory that still says what it is, and whose missing files are reported.
   for (const std::string& name : names) {
     auto parsed = ParseFileName(name);
     if (!parsed || parsed->kind == NameKind::kLock || parsed->kind == NameKind::kRoot) continue;
@@ -629,7 +630,7 @@ Status DB::Destroy(const Options& options, const std::string& path) {
   // Or power failure might bring files back in a directory without ROOT, which nothing opens.
   RETURN_IF_ERROR(fs->SyncDirectory(path));
   if (!evidence.empty() && evidence != kRootFileName) {
-    RETURN_IF_ERROR(fs->Remove(JoinPath(path, evidence)));
+    RETURN_IF_ERROR(fs->Rename(JoinPath(path, evidence), JoinPath(path, kRootFileName)));
   }
   Status root = fs->Remove(JoinPath(path, kRootFileName));
   if (!root.ok() && !root.Is(StatusCode::kNotFound)) return root;

@@ -33,7 +33,9 @@ constexpr uint64_t kShortLoadUs = 1'000'000;
 std::string WhyNotOurs(const std::string& directory, AcknowledgementsAre found) {
   const auto db = DB::OpenReadOnly({}, directory);
   if (db.status().Is(logwood::StatusCode::kNotFound)) return "";  // one that never was finished
-  if (!db.ok()) return found == AcknowledgementsAre::kOfARemoval ? "" : db.status().ToString();
+  const bool is_half = found == AcknowledgementsAre::kOfARemoval;
+  if (is_half && db.status().Is(logwood::StatusCode::kCorruption)) return "";
+  if (!db.ok()) return db.status().ToString();
   const auto keyspaces = (*db)->ListKeyspaces();
   if (!keyspaces.ok()) return keyspaces.status().ToString();
   for (const logwood::KeyspaceInfo& keyspace : *keyspaces) {
@@ -43,7 +45,8 @@ std::string WhyNotOurs(const std::string& directory, AcknowledgementsAre found) 
   }
   const auto iterator = (*db)->NewIterator({});
   iterator->SeekToFirst();
-  return iterator->Valid() ? "this database has records of another kind" : "";
+  if (iterator->Valid()) return "this database has records of another kind";
+  return iterator->status().ok() || is_half ? "" : iterator->status().ToString();
 }
 
 // Removes the database that an earlier run left. Why it cannot; empty: it is gone.
@@ -57,7 +60,9 @@ std::string RemoveEarlier(const std::string& directory, const std::string& ackno
   if (!foreign.empty()) return directory + ": " + foreign;
   if (!MarkRemoval(acknowledgements)) return acknowledgements + " cannot be written";
   const Status removed = DB::Destroy({}, directory);
-  if (removed.Is(logwood::StatusCode::kBusy)) TakeBackRemoval(acknowledgements);
+  const bool is_whole =
+      removed.Is(logwood::StatusCode::kBusy) || removed.Is(logwood::StatusCode::kInvalidArgument);
+  if (is_whole) TakeBackRemoval(acknowledgements);
   return removed.ok() ? "" : removed.ToString();
 }
 

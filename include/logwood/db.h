@@ -125,10 +125,10 @@ class LOGWOOD_EXPORT DB {
   // Never writes a byte. Writes to it are kReadOnly.
   static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,
                                                   const std::string& path);
-  // Removes a database's files, also of a damaged one, and the directory if that leaves it empty
-  // (of a symbolic link, the link); also what one that was cut short left. Ok where there is no
-  // such directory. kInvalidArgument where no file begins as a database's, whatever their names:
-  // nothing is removed. kBusy while it is open.
+  // Removes a database's files (those with its names), also of a damaged one, and the directory if
+  // that leaves it empty (of a symbolic link, the link); also what one that was cut short left. Ok
+  // where there is no such directory. kInvalidArgument where there is no ROOT, or no file begins as
+  // a database's, whatever their names: nothing is removed. kBusy while it is open.
   static Status Destroy(const Options& options, const std::string& path);
 
   virtual ~DB() = default;  // closes; an error is lost, so call Close()
