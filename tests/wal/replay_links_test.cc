@@ -8,6 +8,21 @@ namespace {
 
 class ReplayLinksTest : public testing::Test {
  protected:
+  // Segment 1 holds commits 1 and 2; segment 2, with commit 3, lies under the name of 9.
+  ReplayOptions PutTheSecondUnderAnotherName() {
+    log_.Begin(1);
+    log_.Append(2);
+    log_.Seal();
+    log_.Begin(2);
+    log_.Append(1);
+    const std::string second = ReadWhole(log_.fs(), LogPath(2));
+    log_.Begin(9);
+    WriteWhole(log_.fs(), LogPath(9), second);
+    EXPECT_OK(log_.fs()->Remove(LogPath(2)));
+    ReplayOptions options = log_.Options();
+    options.segments = {1, 9};
+    return options;
+  }
   // With the header as it would be, changed.
   template <typename Change>
   void BeginChanged(uint64_t number, Change change) {
@@ -127,17 +142,7 @@ TEST_F(ReplayLinksTest, AnOlderSegmentUnderANewerNameIsSwappedWhereItsOwnFileIsW
 // given again.
 TEST_F(ReplayLinksTest,
        WhatComesNextUnderAnotherNameIsMissedUnlessALaterEpochGaveItsPositionsAgain) {
-  log_.Begin(1);
-  log_.Append(2);
-  log_.Seal();
-  log_.Begin(2);
-  log_.Append(1);
-  const std::string second = ReadWhole(log_.fs(), LogPath(2));
-  log_.Begin(9);
-  WriteWhole(log_.fs(), LogPath(9), second);
-  ASSERT_OK(log_.fs()->Remove(LogPath(2)));
-  ReplayOptions options = log_.Options();
-  options.segments = {1, 9};
+  ReplayOptions options = PutTheSecondUnderAnotherName();
   options.epochs = {{1, 1}, {2, 4}};
   EXPECT_EQ(Replay(options).damage_file, LogFileName(9));
   options.epochs = {{1, 1}, {2, 3}};
@@ -149,17 +154,7 @@ TEST_F(ReplayLinksTest,
 
 // Which segment a file is, and whether it holds what comes next, is read of it.
 TEST_F(ReplayLinksTest, EachFailedReadOfASegmentUnderAnotherNameFailsTheReplay) {
-  log_.Begin(1);
-  log_.Append(2);
-  log_.Seal();
-  log_.Begin(2);
-  log_.Append(1);
-  const std::string second = ReadWhole(log_.fs(), LogPath(2));
-  log_.Begin(9);
-  WriteWhole(log_.fs(), LogPath(9), second);
-  ASSERT_OK(log_.fs()->Remove(LogPath(2)));
-  ReplayOptions options = log_.Options();
-  options.segments = {1, 9};
+  ReplayOptions options = PutTheSecondUnderAnotherName();
   FaultyFileSystem files(log_.fs());
   uint64_t failures = 0;
   for (uint64_t n = 1;; ++n, ++failures) {
