@@ -187,8 +187,12 @@ void DirectoryChecker::TellLeftovers() {
     Damage note;
     note.file = name;
     const Result<bool> ours = MayBeOurs(options_.fs, options_.path, name);
-    note.what = ours.ok() && *ours ? "no part of the database; opening for writing removes it"
-                                   : "no part of the database, and no file of Logwood's";
+    if (!ours.ok()) {
+      note.what = "no part of the database; " + std::string(ours.status().message());
+    } else {
+      note.what = *ours ? "no part of the database; opening for writing removes it"
+                        : "no part of the database, and no file of Logwood's";
+    }
     TellOnce(std::move(note), false);
   }
 }

@@ -13,8 +13,8 @@ namespace {
 
 // Of each line of the event log (docs/format/events.md).
 constexpr std::string_view kEventBegin = "{\"event\":\"";
-// A tear leaves zeros by pages.
-constexpr size_t kLookedAtBytes = 4096;
+// A loss of power leaves zeros by sectors.
+constexpr size_t kLookedAtBytes = 512;
 
 Result<std::string> Beginning(FileSystem* fs, const std::string& path, size_t bytes) {
   ASSIGN_OR_RETURN(const auto file, fs->OpenRandomAccess(path));

@@ -84,6 +84,7 @@ class Opener {
   Status MendHead(size_t index, LogFile* file);
   Status StartEpochAndManifest();
   Status StartLog();
+  bool IsForeign(const std::string& name) const;
   void TellRemoved(const std::vector<std::string>& names);
   void RemoveLeftovers();
   void RemoveObsoleteSegments();
@@ -162,6 +163,11 @@ Status Opener::CheckFresh() const {
 
 Status Opener::StartFresh() {
   ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, std::nullopt));
+  for (const uint64_t number : listing_.manifests) {
+    // What the making of a database left that was cut short is written again. Another's is not.
+    ASSIGN_OR_RETURN(const bool ours, MayBeOurs(fs_, path_, ManifestFileName(number)));
+    if (!ours && number < kFirstManifestMax) next_number_ = number + 1;
+  }
   tree_.root.history_id = NewId();
   tree_.root.instance_id = NewId();
   tree_.epochs.push_back(Epoch{1, NewId().low, 1});
@@ -460,6 +466,12 @@ Status Opener::StartLog() {
   return Status::Ok();
 }
 
+// By its first bytes; also what cannot be read.
+bool Opener::IsForeign(const std::string& name) const {
+  const Result<bool> ours = MayBeOurs(fs_, path_, name);
+  return !ours.ok() || !*ours;
+}
+
 // Before they are removed, as with tails.
 void Opener::TellRemoved(const std::vector<std::string>& names) {
   constexpr size_t kNamedMax = 20;
@@ -497,10 +509,7 @@ void Opener::RemoveLeftovers() {
     if (!live.contains(number)) names.push_back(TableFileName(number));
   }
   // Others' files of such names are nobody's to remove.
-  std::erase_if(names, [this](const std::string& name) {
-    const Result<bool> ours = MayBeOurs(fs_, path_, name);
-    return !ours.ok() || !*ours;
-  });
+  std::erase_if(names, [this](const std::string& name) { return IsForeign(name); });
   TellRemoved(names);
   names.insert(names.end(), replaced.begin(), replaced.end());
   for (const std::string& name : names) static_cast<void>(fs_->Remove(JoinPath(path_, name)));
@@ -526,6 +535,14 @@ void Opener::ReportTails() {
   }
   for (uint64_t number : log_state_.replay.misnamed) {
     others.push_back(LogFileName(number) + " (a segment of another number)");
+  }
+  for (uint64_t number : log_state_.replay.discarded) {
+    if (IsForeign(LogFileName(number))) {
+      others.push_back(LogFileName(number) + " (no segment, by its first bytes)");
+    }
+  }
+  if (listing_.has_root_new && IsForeign(kRootNewFileName)) {
+    others.push_back(std::string(kRootNewFileName) + " (no ROOT, by its first bytes)");
   }
   TellRemoved(others);
 }
@@ -575,68 +592,6 @@ Status DB::Get(const ReadOptions& options, Keyspace keyspace, std::string_view k
   }
   pinned.Reset();
   return copied;
-}
-
-namespace {
-
-// A name of ours that tells of no commit.
-bool IsOursButData(const std::string& name) {
-  auto parsed = ParseFileName(name);
-  return parsed && parsed->kind != NameKind::kLog && parsed->kind != NameKind::kTable &&
-         parsed->kind != NameKind::kRoot;
-}
-
-// The file that shows a database: ROOT or, should that be damaged, any other that begins as ours.
-// Empty: what is there was left by an earlier Destroy, or the making of a database, that was cut
-// short. Others may have files of such names: kInvalidArgument.
-Result<std::string> FindEvidence(FileSystem* fs, const std::string& path,
-                                 std::vector<std::string> names) {
-  const auto root = std::find(names.begin(), names.end(), kRootFileName);
-  const bool has_root = root != names.end();
-  if (has_root) std::rotate(names.begin(), root, root + 1);
-  bool is_rest = !has_root && !names.empty();
-  Status unread;  // by such a one a database is still to be shown by another
-  for (const std::string& name : names) {
-    if (has_root && !ParseFileName(name)) continue;
-    const auto ours = has_root ? BeginsAsOurs(fs, JoinPath(path, name)) : MayBeOurs(fs, path, name);
-    if (!ours.ok()) unread = ours.status();
-    if (has_root && ours.ok() && *ours) return name;
-    is_rest = is_rest && IsOursButData(name) && ours.ok() && *ours;
-  }
-  if (is_rest) return std::string();
-  RETURN_IF_ERROR(std::move(unread));
-  return Status::InvalidArgument(path +
-                                 ": there is no database (no ROOT of one); nothing was removed");
-}
-
-}  // namespace
-
-Status DB::Destroy(const Options& options, const std::string& path) {
-  FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
-  RETURN_IF_ERROR(CheckDatabasePath(path));
-  ASSIGN_OR_RETURN(bool exists, fs->Exists(path));
-  if (!exists) return Status::Ok();
-  ASSIGN_OR_RETURN(std::vector<std::string> names, fs->List(path));
-  ASSIGN_OR_RETURN(const std::string evidence, FindEvidence(fs, path, names));
-  ASSIGN_OR_RETURN(auto lock, fs->Lock(JoinPath(path, kLockFileName), LockMode::kExclusive));
-  ASSIGN_OR_RETURN(names, fs->List(path));
-  // What says that this is a database goes last but for the lock, as ROOT: a crash in between
-  // leaves a directory that still says what it is, and whose missing files are reported.
-  for (const std::string& name : names) {
-    auto parsed = ParseFileName(name);
-    if (!parsed || parsed->kind == NameKind::kLock || parsed->kind == NameKind::kRoot) continue;
-    if (name != evidence) RETURN_IF_ERROR(fs->Remove(JoinPath(path, name)));
-  }
-  // Or power failure might bring files back in a directory without ROOT, which nothing opens.
-  RETURN_IF_ERROR(fs->SyncDirectory(path));
-  if (!evidence.empty() && evidence != kRootFileName) {
-    RETURN_IF_ERROR(fs->Rename(JoinPath(path, evidence), JoinPath(path, kRootFileName)));
-  }
-  Status root = fs->Remove(JoinPath(path, kRootFileName));
-  if (!root.ok() && !root.Is(StatusCode::kNotFound)) return root;
-  RETURN_IF_ERROR(fs->Remove(JoinPath(path, kLockFileName)));
-  static_cast<void>(fs->Remove(path));  // the directory, where it is empty now
-  return Status::Ok();
 }
 
 }  // namespace logwood

@@ -17,7 +17,7 @@ namespace logwood {
 
 bool HoldsNoDatabase(const DirectoryListing& listing) {
   return !listing.has_root && listing.logs.empty() && listing.tables.empty() &&
-         (listing.manifests.empty() || listing.manifests == std::vector<uint64_t>{1});
+         (listing.manifests.empty() || listing.manifests.back() <= kFirstManifestMax);
 }
 
 Status CheckNotInDatabase(FileSystem* fs, const std::string& path) {

@@ -25,8 +25,10 @@ struct DirectoryListing {
   uint64_t largest_number = 0;
   bool operator==(const DirectoryListing&) const = default;
 };
+// The first manifest of a database has this number where another's file has the name before.
+constexpr uint64_t kFirstManifestMax = 2;
 // Whether no database ever was there, at most a creation that was cut short: making a database
-// begins with manifest 1 and ROOT, everything else comes later. False without ROOT: ROOT is lost.
+// begins with a manifest and ROOT, everything else comes later. False without ROOT: ROOT is lost.
 bool HoldsNoDatabase(const DirectoryListing& listing);
 Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path);
 // kInvalidArgument for a path in a directory whose ROOT begins as a database's: a slip. What would

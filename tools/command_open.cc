@@ -85,14 +85,13 @@ ExitCode CheckHoldsNothingElse(const std::string& directory) {
   if (!names.ok()) return ExitCode::kOk;  // opening says why
   std::string other;
   for (const std::string& name : *names) {
-    const std::optional<ParsedName> ours = ParseFileName(name);
+    const std::optional<ParsedName> parsed = ParseFileName(name);
+    const bool is_ours = parsed && !IsForeign(directory, name);
     // One is there, or what is left of one: opening says what is wrong with it.
-    if (ours && ours->kind != NameKind::kLock && ours->kind != NameKind::kEvents) {
+    if (is_ours && parsed->kind != NameKind::kLock && parsed->kind != NameKind::kEvents) {
       return ExitCode::kOk;
     }
-    if ((!ours || IsForeign(directory, name)) && name != "lost+found" &&
-        (other.empty() || name < other))
-      other = name;
+    if (!is_ours && name != "lost+found" && (other.empty() || name < other)) other = name;
   }
   if (other.empty()) return ExitCode::kOk;
   PrintError("cannot create a database in " + directory, "it holds other files (" + other + ")",

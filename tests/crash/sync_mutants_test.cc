@@ -40,7 +40,7 @@ constexpr char kLogNames[] = "db/commit_log.cc: SyncDirectory(options_.directory
 constexpr char kReplayed[] = "db/open.cc: file->Sync()";
 constexpr char kTableNames[] = "db/background.cc: SyncDirectory(core.path)";
 constexpr char kManifest[] = "db/manifest.cc: file_->Sync()";
-constexpr char kDestroyed[] = "db/open.cc: fs->SyncDirectory(path)";
+constexpr char kDestroyed[] = "db/destroy.cc: fs->SyncDirectory(path)";
 constexpr char kTable[] = "compaction/table_sink.cc: file_->Sync()";
 
 // In a step, by the thread of the story or by one of the database.

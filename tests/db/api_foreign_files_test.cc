@@ -198,6 +198,54 @@ TEST_F(ForeignFiles, ATableAndAManifestThatNothingRefersToAreNotedAndToldWhenThe
   EXPECT_EQ(later.find("files_removed", events.size()), std::string::npos) << later;
 }
 
+// The names of the log and of the next ROOT have to be free: their files go, and are named.
+TEST_F(ForeignFiles, ATextUnderTheNameOfASegmentOrOfTheNextRootIsToldWhenItGoes) {
+  for (const char* name : {"000999.log", "ROOT.new"}) {
+    ASSERT_OK(WriteFile(FileSystem::Posix(), At(name), "a letter"));
+  }
+  Open();
+  EXPECT_EQ(Value("in the log"), "v");
+  ASSERT_OK_AND_ASSIGN(const std::string events, ReadFile(FileSystem::Posix(), At("EVENTS")));
+  EXPECT_NE(events.find("000999.log (no segment, by its first bytes), "
+                        "ROOT.new (no ROOT, by its first bytes)"),
+            std::string::npos)
+      << events;
+  EXPECT_FALSE(std::filesystem::exists(At("000999.log")));
+}
+
+TEST_F(ForeignFiles, AManifestOfAnotherIsNotWrittenOverByAFirstOpen) {
+  const std::string path = place_.Join("new");
+  for (const bool is_ours : {false, true}) {
+    std::filesystem::remove_all(path);
+    ASSERT_TRUE(std::filesystem::create_directory(path));
+    const std::string manifest = path + "/000001.manifest";
+    ASSERT_OK(WriteFile(FileSystem::Posix(), manifest, is_ours ? "" : "of a ship"));
+    EXPECT_STATUS(kNotFound, DB::OpenReadOnly(ReadOnly(), path).status());
+    for (const char* value : {"first", "second"}) {
+      ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(options_, path));
+      ASSERT_OK(db->Put({}, value, value));
+      ASSERT_OK(db->Close());
+    }
+    ASSERT_OK_AND_ASSIGN(const auto db, DB::OpenReadOnly(ReadOnly(), path));
+    std::string value;
+    EXPECT_OK(db->Get({}, "first", &value));
+    if (is_ours) {
+      EXPECT_FALSE(std::filesystem::exists(manifest));
+    } else {
+      ASSERT_OK_AND_ASSIGN(const std::string bytes, ReadFile(FileSystem::Posix(), manifest));
+      EXPECT_EQ(bytes, "of a ship");
+    }
+  }
+}
+
+// A table whose first sector was lost with the power, and nothing behind it.
+TEST_F(ForeignFiles, ALeftoverWithoutItsFirstSectorGoes) {
+  const std::string table = At("000997.table");
+  ASSERT_OK(WriteFile(FileSystem::Posix(), table, std::string(512, '\0') + "entries"));
+  Open();
+  EXPECT_FALSE(std::filesystem::exists(table));
+}
+
 TEST_F(ForeignFiles, ARootNewThatCannotGoIsNamedAndOpeningAgainLeavesNothingMore) {
   ASSERT_EQ(mkdir(At("ROOT.new").c_str(), 0700), 0);
   ASSERT_EQ(mkdir(At("ROOT.new/something").c_str(), 0700), 0);

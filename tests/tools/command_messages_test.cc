@@ -149,11 +149,14 @@ TEST_F(CommandMessages, OptionsThatWouldDoNothingAreRefused) {
 }
 
 TEST_F(CommandMessages, AFileOfAnotherWithOneOfOurNamesIsNeitherContinuedNorRemoved) {
-  runner_.Shell("mkdir new; echo a concert > new/EVENTS");
-  EXPECT_EQ(runner_.Run("put new k v").err,
-            "logwood: cannot create a database in new: it holds other files (EVENTS); name a new or"
-            " an empty directory\n");
-  EXPECT_EQ(runner_.Read("new/EVENTS"), "a concert\n");
+  for (const std::string name : {"EVENTS", "000001.manifest", "ROOT.new"}) {
+    runner_.Shell("rm -rf new; mkdir new; echo a concert > new/" + name);
+    EXPECT_EQ(runner_.Run("put new k v").err,
+              "logwood: cannot create a database in new: it holds "
+              "other files (" +
+                  name + "); name a new or an empty directory\n");
+    EXPECT_EQ(runner_.Read("new/" + name), "a concert\n");
+  }
   runner_.Shell("logwood put db k v; echo oak > db/000999.table; : > db/000998.table");
   EXPECT_EQ(runner_.Shell("logwood check db | grep -o 'table.*'").out,
             "table:0: no part of the database; opening for writing removes it\n"
