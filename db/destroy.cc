@@ -5,9 +5,7 @@
 
 #include "db/file_names.h"
 #include "db/file_ownership.h"
-#include "db/recovery.h"
 #include "logwood/db.h"
-#include "util/path.h"
 #include "util/status_macros.h"
 
 namespace logwood {

@@ -111,7 +111,8 @@ Result<ManifestContents> ReadManifest(FileSystem* fs, const std::string& directo
       std::vector<uint64_t> chains;
       for (const ManifestState& state : contents.states) chains.push_back(state.chain);
       ManifestFrameSearch search(rest, contents.state, std::move(chains));
-      if (contents.edits.empty() || search.Find().has_value()) {
+      uint64_t read_in_vain = 0;
+      if (contents.edits.empty() || search.Find(&read_in_vain).has_value()) {
         return Status::Corruption(At(path, offset, "an edit does not match the checksum chain"));
       }
       contents.tail_offset = offset;

@@ -11,7 +11,9 @@ namespace logwood {
 
 namespace {
 
-constexpr uint64_t kSearchedBytesMax = uint64_t{1} << 30;
+// In all candidates together, a fraction of a second; and the manifest's own bytes some times over.
+constexpr uint64_t kReadBytesMax = uint64_t{1} << 26;
+constexpr uint64_t kReadFactorMax = 4;
 
 }  // namespace
 
@@ -33,14 +35,14 @@ bool ManifestFrame::Follows(uint64_t chain_before) const {
   return ChecksumMatches(chain, NextManifestChain(chain_before, length_field, body));
 }
 
-bool ManifestFrame::LooksLikeEdit() const {
+bool ManifestFrame::LooksLikeEdit(uint64_t* read) const {
   Decoder in(body);
-  while (!in.empty()) {
+  while (!in.empty() && in.ok()) {
     in.Varint64();
     in.LengthPrefixed();
-    if (!in.ok()) return false;
   }
-  return true;
+  *read += body.size() - in.remaining();
+  return in.ok();
 }
 
 ManifestFrameSearch::ManifestFrameSearch(std::string_view rest, const ManifestState& before,
@@ -54,26 +56,25 @@ ManifestFrameSearch::ManifestFrameSearch(std::string_view rest, const ManifestSt
   }
 }
 
-std::optional<size_t> ManifestFrameSearch::Find() {
+std::optional<size_t> ManifestFrameSearch::Find(uint64_t* read) {
   constexpr size_t kFirst = kManifestFrameHeaderBytes;
+  const uint64_t read_max = std::max(kReadBytesMax, rest_.size() * kReadFactorMax);
   for (size_t at = kFirst; at + kManifestFrameHeaderBytes < rest_.size(); ++at) {
     auto frame = ManifestFrame::At(rest_.substr(at));
-    if (!frame || !frame->LooksLikeEdit() || WasRead(*frame)) continue;
-    if (FollowsSeed(*frame) || FollowedByItsOwn(at, *frame)) return at;
+    if (!frame || WasRead(*frame)) continue;
+    if (*read > read_max) return rest_.size();
+    if (!frame->LooksLikeEdit(read)) continue;
+    if (FollowsSeed(*frame, read) || FollowedByItsOwn(at, *frame, read)) return at;
     if (at + frame->size() == rest_.size() && IsOwnEdit(*frame)) return at;
-    if (hashed_bytes_ > kSearchedBytesMax) return rest_.size();
   }
   return std::nullopt;
 }
 
-bool ManifestFrameSearch::Follows(const ManifestFrame& frame, uint64_t chain) {
-  hashed_bytes_ += frame.body.size();
-  return frame.Follows(chain);
-}
-
-bool ManifestFrameSearch::FollowsSeed(const ManifestFrame& frame) {
-  return std::any_of(seeds_.begin(), seeds_.end(),
-                     [&](uint64_t seed) { return Follows(frame, seed); });
+bool ManifestFrameSearch::FollowsSeed(const ManifestFrame& frame, uint64_t* read) const {
+  return std::any_of(seeds_.begin(), seeds_.end(), [&](uint64_t seed) {
+    *read += frame.body.size();
+    return frame.Follows(seed);
+  });
 }
 
 bool ManifestFrameSearch::WasRead(const ManifestFrame& frame) const {
@@ -87,9 +88,12 @@ bool ManifestFrameSearch::IsOwnEdit(const ManifestFrame& frame) const {
   return edit.ok() && edit->next_file_number && *edit->next_file_number > manifest_;
 }
 
-bool ManifestFrameSearch::FollowedByItsOwn(size_t at, const ManifestFrame& frame) {
+bool ManifestFrameSearch::FollowedByItsOwn(size_t at, const ManifestFrame& frame,
+                                           uint64_t* read) const {
   auto next = ManifestFrame::At(rest_.substr(at + frame.size()));
-  return next && next->LooksLikeEdit() && Follows(*next, frame.chain) && IsOwnEdit(*next);
+  if (!next || !next->LooksLikeEdit(read)) return false;
+  *read += next->body.size();
+  return next->Follows(frame.chain) && IsOwnEdit(*next);
 }
 
 }  // namespace logwood

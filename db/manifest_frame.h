@@ -28,8 +28,9 @@ struct ManifestFrame {
   static std::optional<ManifestFrame> At(std::string_view bytes);
   size_t size() const { return kManifestFrameHeaderBytes + body.size(); }
   bool Follows(uint64_t chain_before) const;
-  // Whether the body is a row of fields: cheap, and hardly ever true of other bytes.
-  bool LooksLikeEdit() const;
+  // Whether the body is a row of fields: cheap, and hardly ever true of other bytes. Adds to *read
+  // how many bytes of it were looked at.
+  bool LooksLikeEdit(uint64_t* read) const;
 };
 
 // Looks for whole frames behind a bad one: then it is damage, not a torn append, which is the last
@@ -44,21 +45,20 @@ class ManifestFrameSearch {
                       std::vector<uint64_t> read);
 
   // Where in `rest` the first good frame begins; nullopt: there is none. rest.size(): no append is
-  // like this, bytes made to look like frames over and over.
-  std::optional<size_t> Find();
+  // like this, bytes made to look like frames over and over. The work is bounded: *read counts the
+  // bytes looked at in vain, for several searches in one file together.
+  std::optional<size_t> Find(uint64_t* read);
 
  private:
-  bool Follows(const ManifestFrame& frame, uint64_t chain);
-  bool FollowsSeed(const ManifestFrame& frame);
+  bool FollowsSeed(const ManifestFrame& frame, uint64_t* read) const;
   bool WasRead(const ManifestFrame& frame) const;
   bool IsOwnEdit(const ManifestFrame& frame) const;
-  bool FollowedByItsOwn(size_t at, const ManifestFrame& frame);
+  bool FollowedByItsOwn(size_t at, const ManifestFrame& frame, uint64_t* read) const;
 
   const std::string_view rest_;
   const uint64_t manifest_;
   std::vector<uint64_t> read_;  // ascending
   std::vector<uint64_t> seeds_;
-  uint64_t hashed_bytes_ = 0;
 };
 
 }  // namespace logwood

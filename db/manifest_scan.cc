@@ -43,7 +43,8 @@ class ManifestScanner {
                       LoadFixed<uint64_t>(file_.data() + kFileIdOffset + 8)};
     scan_.state.chain = FirstManifestChain(id);
     const auto first = ManifestFrame::At(file_.substr(kFileHeaderBytes));
-    first_on_trust_ = first && !first->Follows(scan_.state.chain) && first->LooksLikeEdit();
+    first_on_trust_ =
+        first && !first->Follows(scan_.state.chain) && first->LooksLikeEdit(&read_in_vain_);
     return Status::Ok();
   }
 
@@ -70,7 +71,7 @@ class ManifestScanner {
   // Where reading goes on behind bad bytes; the file's end: nowhere.
   uint64_t PassGap(uint64_t at) {
     const std::optional<size_t> found =
-        ManifestFrameSearch(file_.substr(at), scan_.state, scan_.chains).Find();
+        ManifestFrameSearch(file_.substr(at), scan_.state, scan_.chains).Find(&read_in_vain_);
     if (!found || *found >= file_.size() - at) {
       scan_.tail = {at, file_.size(), "an edit does not match the checksum chain"};
       return file_.size();
@@ -84,6 +85,7 @@ class ManifestScanner {
   ManifestScan scan_;
   uint32_t writer_ = 0;  // of the header, for messages
   bool first_on_trust_ = false;
+  uint64_t read_in_vain_ = 0;
   bool trust_next_ = false;
   uint64_t next_ = 0;
 };

@@ -143,7 +143,7 @@ Status Reads::CheckKeyspace(Keyspace keyspace, LogPos at) const {
                                  std::to_string(keyspace.number()));
 }
 
-Status Reads::Begin(const ReadOptions& options, Keyspace keyspace) const {
+Status Reads::Begin(const ReadOptions& options) const {
   RETURN_IF_ERROR(CheckOpen(*core_));
   if (options.snapshot != nullptr) {
     if (Impl(options.snapshot)->core() != core_.get()) {
@@ -159,8 +159,10 @@ Status Reads::Begin(const ReadOptions& options, Keyspace keyspace) const {
   if (options.at_least > core_->visible.load(std::memory_order_acquire)) {
     RETURN_IF_ERROR(core_->WaitVisible(options.at_least, options.deadline));
   }
-  return CheckKeyspaceOf(options, keyspace);
+  return Status::Ok();
 }
+
+// Once the view is taken: a keyspace that was dropped before may be gone from it in part.
 
 Status Reads::CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const {
   if (keyspace == Keyspace()) [[likely]]
@@ -170,7 +172,7 @@ Status Reads::CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) con
 
 Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                      PinnedValue* value, bool* found) const {
-  RETURN_IF_ERROR(Begin(options, keyspace));
+  RETURN_IF_ERROR(Begin(options));
   if (key.size() > kKeyBytesMax) {
     return Status::InvalidArgument("key: it has " + std::to_string(key.size()) +
                                    " bytes; the limit is " + std::to_string(kKeyBytesMax));
@@ -185,6 +187,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   // The view first, the position second: everything at or below the position that the view could
   // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
+  RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
   DCHECK(result.merges.empty());  // nothing writes them yet
@@ -222,15 +225,16 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
                                     std::span<const std::string_view> keys,
                                     std::span<PinnedValue> values) const {
   std::vector<Status> statuses(keys.size());
-  Status begun = Begin(options, keyspace);
+  const auto fail = [&](const Status& why) {
+    for (PinnedValue& value : values) value.Reset();
+    std::fill(statuses.begin(), statuses.end(), why);
+    return statuses;
+  };
+  Status begun = Begin(options);
   if (begun.ok() && values.size() != keys.size()) {
     begun = Status::InvalidArgument("MultiGet: values and keys have different sizes");
   }
-  if (!begun.ok()) {
-    for (PinnedValue& value : values) value.Reset();
-    std::fill(statuses.begin(), statuses.end(), begun);
-    return statuses;
-  }
+  if (!begun.ok()) return fail(begun);
   core_->statistics.gets.Add(keys.size());
   // In key order, so that neighbours find their blocks and fences in the processor's caches.
   std::vector<uint32_t> order(keys.size());
@@ -245,6 +249,8 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
   size_t stored_begin = 0;
   {
     ViewHolder::Guard view(core_->views);
+    begun = CheckKeyspaceOf(options, keyspace);
+    if (!begun.ok()) return fail(begun);
     LogPos position = ReadPosition(*core_, options);
     for (uint32_t i : order) {
       values[i].Reset();
@@ -284,7 +290,7 @@ StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace) {
 std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
                                              Keyspace keyspace) const {
   const ReadOptions reading = options.read_options();
-  Status begun = Begin(reading, keyspace);
+  Status begun = Begin(reading);
   if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(*core_);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
@@ -296,7 +302,6 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
     source.view = core_->views.Share();
     source.position = ReadPosition(*core_, reading);
   } while (core_->views.Share() != source.view);
-  // One that was dropped meanwhile may be gone in part.
   begun = CheckKeyspaceOf(reading, keyspace);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();

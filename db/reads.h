@@ -35,7 +35,7 @@ class Reads {
  private:
   Status CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const;
   // Open, right owner, right snapshot, waited for at_least.
-  Status Begin(const ReadOptions& options, Keyspace keyspace) const;
+  Status Begin(const ReadOptions& options) const;
   // kNotFound without allocating a message.
   Status Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                 PinnedValue* value, bool* found) const;

@@ -1,6 +1,8 @@
 // What lies behind damage: a search for frames at every offset, because a bad length says nothing
 // about where the next record begins. A frame's checksum is seeded with file id and offset, so one
-// that fits was written there, into this segment.
+// that fits was written there, into this segment. Hashing every candidate would cost the segment's
+// length at each offset of ordinary data, small numbers for instance; so a candidate first has to
+// be one by its fields and operations, of which only the beginnings are read.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +27,20 @@ class FrameSearch {
   uint64_t data_end() const { return data_end_; }
 
  private:
+  struct Candidate;
+  enum class Looks : uint8_t { kWrong, kRight, kOdd };
+  Result<bool> ReadFields(uint64_t at, Candidate* candidate);
+  Result<Looks> LookAt(const Candidate& candidate);
+  Result<bool> WalkOperations(const Candidate& candidate);
+  Result<bool> IsTrailer(const Candidate& candidate);
+  Result<bool> NextFollows(const Candidate& candidate);
+  Result<bool> Verify(const Candidate& candidate, CommitRecord* record);
+
   ReadWindow* const window_;
   const FrameContext context_;
   const uint64_t records_offset_, begin_, end_;
-  uint64_t hash_budget_;
+  uint64_t budget_;      // of what is looked at in vain, in bytes hashed or as dear
+  uint64_t odd_budget_;  // the same, of what does not look like a frame from inside
   uint64_t data_end_ = 0;
   bool data_end_known_ = false;
 };
@@ -45,7 +57,8 @@ struct DamageEvidence {
 };
 
 // Looks at [begin, end) of the segment whose records begin at records_offset. The work is bounded
-// by a multiple of the range; a hostile range may hide records from it, an accident cannot.
+// by a multiple of the range; a range made to look like frames may hide records from it, data that
+// is damaged cannot.
 Result<DamageEvidence> ScanForFrames(ReadWindow* window, const FrameContext& context,
                                      uint64_t records_offset, uint64_t begin, uint64_t end);
 

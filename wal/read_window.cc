@@ -47,6 +47,16 @@ Status ReadWindow::FetchSlow(uint64_t offset, uint64_t size, uint64_t end,
   return Status::Ok();
 }
 
+Result<size_t> ReadWindow::Peek(uint64_t offset, size_t size, uint64_t end, char* to) const {
+  if (offset >= end) return size_t{0};
+  size = static_cast<size_t>(std::min<uint64_t>(size, end - offset));
+  if (offset >= start_ && offset - start_ <= filled_ && size <= filled_ - (offset - start_)) {
+    std::memcpy(to, buffer_.get() + (offset - start_), size);
+    return size;
+  }
+  return file_->Read(offset, size, to);
+}
+
 Status ReadWindow::FindDataEnd(uint64_t begin, uint64_t end, uint64_t* data_end) {
   *data_end = begin;
   for (uint64_t at = begin; at < end;) {

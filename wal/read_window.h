@@ -29,6 +29,9 @@ class ReadWindow {
     }
     return FetchSlow(offset, size, end, bytes);
   }
+  // Copies [offset, offset + size) to `to`, without moving what Fetch reads ahead; how much: less
+  // where `end` or the file ends.
+  Result<size_t> Peek(uint64_t offset, size_t size, uint64_t end, char* to) const;
   // Forgets what was read: the file may have changed.
   void Drop() { filled_ = 0; }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -309,16 +310,25 @@ TEST_F(Opening, WhatIsNotGivenStaysAsStored) {
   options_.tuning.block_bytes = 512;
   options_.tuning.filter_bits_per_key = 7;
   options_.tuning.level_multiplier = 5;
+  options_.tuning.level0_tables = 9;
+  options_.tuning.table_bytes = 54'321;
+  options_.log_retention = LogRetention{.bytes_min = 1234, .age_min = std::chrono::seconds(56)};
   options_.compression = Compression::kNone;
   options_.durability = Durability::kPower;
   MakeDatabase();
   options_.tuning = {};
+  options_.log_retention.reset();
   options_.compression.reset();
   options_.durability = Durability::kDefault;
   Open();
   EXPECT_EQ(SettingOf("block_bytes"), "512");
   EXPECT_EQ(SettingOf("filter_bits_per_key"), "7");
   EXPECT_EQ(SettingOf("level_multiplier"), "5");
+  EXPECT_EQ(SettingOf("level0_tables"), "9");
+  EXPECT_EQ(SettingOf("table_bytes"), "54321");
+  EXPECT_EQ(SettingOf("log_retention_bytes"), "1234");
+  EXPECT_EQ(SettingOf("log_retention_seconds"), "56");
+  EXPECT_EQ(SettingOf("compression"), "none");
   ASSERT_OK_AND_ASSIGN(const LogPos position, db_->Put({}, "k", "v"));
   EXPECT_GE(db_->DurablePosition(), position) << "the stored durability is not in force";
   Close();

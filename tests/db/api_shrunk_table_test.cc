@@ -1,8 +1,11 @@
 // A table that somebody truncates while it is open: an error that names it, never a signal.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "logwood/db.h"
 #include "tests/support/database_fixture.h"
@@ -56,7 +59,23 @@ TEST_F(ShrunkTable, IsAnErrorToWhoReadsItAndLaterToo) {
     ++errors;
   }
   EXPECT_GT(errors, 0u);
+  std::vector<std::string> keys;
+  for (uint32_t i = 0; i < kKeys; i += 50) keys.push_back(KeyOf(i));
+  const std::vector<std::string_view> views(keys.begin(), keys.end());
+  std::vector<PinnedValue> values(keys.size());
+  const std::vector<Status> statuses = db_->MultiGet({}, Keyspace(), views, values);
+  EXPECT_EQ(std::count_if(statuses.begin(), statuses.end(), NamesATable), errors);
+  EXPECT_EQ(std::count_if(statuses.begin(), statuses.end(), [](const Status& s) { return s.ok(); }),
+            statuses.size() - errors);
+  const auto backward = db_->NewIterator({});
+  backward->SeekToLast();
+  EXPECT_FALSE(backward->Valid());
+  EXPECT_TRUE(NamesATable(backward->status())) << backward->status().ToString();
   EXPECT_TRUE(NamesATable(db_->Verify({})));
+  ASSERT_OK(db_->Put({}, KeyOf(kKeys / 2), "over what is there"));
+  const Status compacted = db_->CompactAll({});
+  EXPECT_TRUE(NamesATable(compacted)) << compacted.ToString();
+  EXPECT_OK(db_->Get({}, KeyOf(0), &value)) << "a failed compaction has taken what could be read";
   EXPECT_OK(db_->Put({}, "new", "1"));
 }
 

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "tests/db/core_support.h"
 #include "tests/db/db_test_support.h"
 #include "util/merging_iterator.h"
@@ -12,6 +16,38 @@ namespace logwood {
 namespace {
 
 using Rows = std::map<std::string, std::string>;
+
+// Ends with an error in its n-th movement, and in each one behind it.
+class FailsAt final : public InternalIterator {
+ public:
+  FailsAt(std::unique_ptr<InternalIterator> inner, uint64_t n)
+      : inner_(std::move(inner)), left_(n) {}
+  void SeekToFirst() override { Move(&InternalIterator::SeekToFirst); }
+  void SeekToLast() override { Move(&InternalIterator::SeekToLast); }
+  void Seek(std::string_view key, uint64_t trailer) override {
+    Move(&InternalIterator::Seek, key, trailer);
+  }
+  void SeekForPrev(std::string_view key, uint64_t trailer) override {
+    Move(&InternalIterator::SeekForPrev, key, trailer);
+  }
+  void Next() override { Move(&InternalIterator::Next); }
+  void Prev() override { Move(&InternalIterator::Prev); }
+  Status status() const override { return left_ == 0 ? Status::IoError("injected") : Status::Ok(); }
+
+ private:
+  template <typename How, typename... Where>
+  void Move(How how, Where... where) {
+    if (left_ > 0) --left_;
+    valid_ = false;
+    if (left_ == 0) return;
+    (inner_.get()->*how)(where...);
+    valid_ = inner_->Valid();
+    if (valid_) entry_ = inner_->entry();
+  }
+
+  const std::unique_ptr<InternalIterator> inner_;
+  uint64_t left_;
+};
 
 class DbIteratorTest : public testing::Test {
  protected:
@@ -61,6 +97,8 @@ class DbIteratorTest : public testing::Test {
     source.view = view_;
     source.account = std::make_unique<MemoryAccount>(&core_->cache, MemoryAccount::Of::kReader);
     source.inner = view_->NewIterator(&core_->tables, {}, {});
+    if (fails_at_ != 0)
+      source.inner = std::make_unique<FailsAt>(std::move(source.inner), fails_at_);
     source.position = position;
     source.prefix_bytes = 1;
     source.lower = "\x01" + lower;
@@ -80,6 +118,7 @@ class DbIteratorTest : public testing::Test {
   std::shared_ptr<Core> core_ = test::NewCore(fs_.get());
   std::shared_ptr<const View> view_;
   std::vector<Rows> shown_;
+  uint64_t fails_at_ = 0;  // a movement of what is below; 0: none
 };
 
 TEST_F(DbIteratorTest, ScansShowEveryPositionInBothDirections) {
@@ -177,6 +216,37 @@ TEST_F(DbIteratorTest, RandomWalksWithBoundsFollowTheModel) {
       if (!model.Valid()) continue;
       ASSERT_EQ(it->key(), model.at->first) << "seed " << seed << trace;
       ASSERT_EQ(it->value(), model.at->second) << "seed " << seed << trace;
+    }
+  }
+}
+
+// Of several versions of a key the older ones are met first on the way back: one that was met
+// before an error is no answer.
+TEST_F(DbIteratorTest, WhatAnErrorCutsShortShowsNothingThatIsNotSo) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    Random random(seed);
+    Fill(&random, 60);
+    const Rows& rows = shown_[60];
+    for (const bool forward : {true, false}) {
+      bool met = true;
+      for (fails_at_ = 1; met; ++fails_at_) {
+        SCOPED_TRACE("seed " + std::to_string(seed) + ", movement " + std::to_string(fails_at_) +
+                     (forward ? " forward" : " backward"));
+        ASSERT_LT(fails_at_, 500U);
+        const auto it = NewAt(60);
+        std::vector<std::pair<std::string, std::string>> shown;
+        forward ? it->SeekToFirst() : it->SeekToLast();
+        while (it->Valid()) {
+          shown.emplace_back(it->key(), it->value());
+          forward ? it->Next() : it->Prev();
+        }
+        met = !it->status().ok();
+        std::vector<std::pair<std::string, std::string>> all(rows.begin(), rows.end());
+        if (!forward) std::reverse(all.begin(), all.end());
+        ASSERT_LE(shown.size(), all.size());
+        if (met) all.resize(shown.size());
+        ASSERT_EQ(shown, all);
+      }
     }
   }
 }

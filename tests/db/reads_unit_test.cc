@@ -108,5 +108,80 @@ TEST_F(ConcurrentReads, IteratorsTakeTheViewFirst) {
   });
 }
 
+// Keyspaces are made, filled with one key and dropped, and the key is gone from the views as after
+// a compaction: who reads meanwhile gets it, or is told of the drop.
+class ConcurrentDrops : public ConcurrentReads {
+ protected:
+  // `read` returns what became of a read of the keyspace.
+  template <typename Read>
+  void BesideDrops(Read read) {
+    constexpr uint32_t kKeyspaces = test::kSanitized ? 500 : 3000;
+    std::atomic<uint32_t> newest{0};
+    std::atomic<bool> ended{false};
+    std::thread dropper([&] {
+      LogPos position = 1;
+      for (uint32_t number = 2; number < kKeyspaces; ++number) {
+        const std::string name = std::to_string(number);
+        EXPECT_TRUE(
+            core_->catalogue.Apply(Catalogue::CreateOperations(name, number), ++position).ok());
+        Install(++position, KeyspacePrefix(number) + "key");
+        newest.store(number);
+        std::this_thread::yield();
+        EXPECT_TRUE(
+            core_->catalogue.Apply(Catalogue::DropOperations(name, number), ++position).ok());
+        Install(position, {});
+      }
+      ended.store(true);
+    });
+    uint64_t found = 0, dropped = 0, missing = 0;
+    while (!ended.load()) {
+      const uint32_t number = newest.load();
+      if (number == 0) continue;
+      const Status status = read(Keyspace(number, core_->catalogue.owner()));
+      found += status.ok() ? 1 : 0;
+      dropped += status.Is(StatusCode::kInvalidArgument) ? 1 : 0;
+      missing += status.Is(StatusCode::kNotFound) ? 1 : 0;
+    }
+    dropper.join();
+    EXPECT_EQ(missing, 0u) << "of " << found << " that found it, and " << dropped << " refused";
+  }
+
+ private:
+  void Install(LogPos position, const std::string& stored_key) {
+    auto view = std::make_shared<View>();
+    view->active = std::make_shared<Memtable>();
+    view->version = std::make_shared<const Version>();
+    if (!stored_key.empty()) {
+      view->active->Insert(stored_key, PackTrailer(position, EntryKind::kPut), "value");
+    }
+    core_->views.Install(std::move(view));
+    core_->PublishVisible(position);
+  }
+};
+
+TEST_F(ConcurrentDrops, PointReadsNeverMissAKeyOfAKeyspaceThatIsThere) {
+  BesideDrops([this](Keyspace keyspace) {
+    PinnedValue value;
+    return reads_.Get({}, keyspace, "key", &value);
+  });
+}
+
+TEST_F(ConcurrentDrops, ReadsOfManyKeysNeverMissOneOfAKeyspaceThatIsThere) {
+  BesideDrops([this](Keyspace keyspace) {
+    const std::string_view keys[] = {"key"};
+    PinnedValue values[1];
+    return reads_.MultiGet({}, keyspace, keys, values)[0];
+  });
+}
+
+TEST_F(ConcurrentDrops, IteratorsNeverMissAKeyOfAKeyspaceThatIsThere) {
+  BesideDrops([this](Keyspace keyspace) {
+    auto it = reads_.NewIterator({}, keyspace);
+    it->SeekToFirst();
+    if (it->status().ok() && !it->Valid()) return Status::NotFound("no key");
+    return it->status();
+  });
+}
+
 }  // namespace
 }  // namespace logwood

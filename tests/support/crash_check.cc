@@ -122,20 +122,25 @@ class Looker {
   }
 
  private:
-  // What a crash may leave is no damage, and stays none once it was recovered.
-  Status CheckOffline(const char* when) {
+  // What the offline check says is damaged.
+  Result<std::string> DamagesOf(SimulatedFileSystem* files, bool beside_writer) const {
     std::string damages;
     DirectoryCheckOptions options;
-    options.fs = files_;
+    options.fs = files;
     options.path = directory_;
-    options.beside_writer = db_ != nullptr;
+    options.beside_writer = beside_writer;
     options.damage = [&damages](const Damage& damage) { damages += " " + damage.ToString(); };
     options.note = [](const Damage&) {};
     const auto checked = CheckDirectory(options);
-    if (!checked.ok() && !checked.status().Is(StatusCode::kNotFound)) {
-      return Wrong(std::string("check ") + when + ": " + checked.status().ToString());
-    }
-    return damages.empty() ? Status::Ok() : Wrong(std::string("check ") + when + ":" + damages);
+    if (!checked.ok() && !checked.status().Is(StatusCode::kNotFound)) return checked.status();
+    return damages;
+  }
+
+  // What a crash may leave is no damage, and stays none once it was recovered.
+  Status CheckOffline(const char* when) {
+    const auto damages = DamagesOf(files_, db_ != nullptr);
+    const std::string what = damages.ok() ? *damages : " " + damages.status().ToString();
+    return what.empty() ? Status::Ok() : Wrong(std::string("check ") + when + ":" + what);
   }
 
   Status Open(SimulatedFileSystem* files) {
@@ -162,7 +167,11 @@ class Looker {
     Options options = check_.options;
     options.file_system = copy.get();
     auto opened = DB::Open(options, directory_);
-    if (opened.status().Is(StatusCode::kCorruption)) return Status::Ok();
+    if (opened.status().Is(StatusCode::kCorruption)) {
+      return LookAtRefused(copy.get(), what, opened.status())
+          .WithContext("with damage, " + what +
+                       ", refused: " + std::string(opened.status().message()));
+    }
     if (!opened.ok()) return opened.status().WithContext(what);
     const LogPos found = (*opened)->LastPosition();
     const auto choices = expected_.contents.find(found);
@@ -183,6 +192,31 @@ class Looker {
     }
     copy->CutPower();
     return status.WithContext("with damage, " + what);
+  }
+
+  // An error names the damaged file, and so does the offline check; what lies before the damage can
+  // be read.
+  Status LookAtRefused(SimulatedFileSystem* copy, const std::string& what,
+                       const Status& refusal) const {
+    std::string file = ".log";  // of all that are gone any may be named
+    if (const size_t slash = what.rfind('/'); slash != std::string::npos) {
+      file = what.substr(slash + 1, what.find(' ', slash) - slash - 1);
+    }
+    if (refusal.message().find(file) == std::string_view::npos)
+      return Wrong("it does not name " + file);
+    ASSIGN_OR_RETURN(const std::string damages, DamagesOf(copy, false));
+    if (damages.find(file) == std::string::npos) {
+      return Wrong("check does not name " + file + ":" + damages);
+    }
+    ReadOnlyOptions options;
+    options.file_system = copy;
+    options.allow_damaged_log = true;
+    ASSIGN_OR_RETURN(const std::unique_ptr<DB> db, DB::OpenReadOnly(options, directory_));
+    const LogPos found = db->LastPosition();
+    if (found > expected_.at_most) return Wrong("reads up to " + std::to_string(found));
+    const auto choices = expected_.contents.find(found);
+    ASSIGN_OR_RETURN(const CrashContent content, ReadContent(db.get()));
+    return choices == expected_.contents.end() ? Status::Ok() : Compare(content, choices->second);
   }
 
   Result<LogPos> PositionUndamaged() const {

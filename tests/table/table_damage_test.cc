@@ -212,6 +212,28 @@ TEST(TableDamageTest, SwappedBlocksAreDetected) {
   EXPECT_TRUE(reader->Get(MakeLookup(entries[2].key, 9), true, &result).ok());
 }
 
+// A write that went to the right place of the wrong file: same offset, same size, sound by itself.
+TEST(TableDamageTest, ABlockOfAnotherTableIsDetected) {
+  TestEntries entries, others;
+  for (int i = 0; i < 10; ++i) {
+    const std::string key = "\x01key" + std::to_string(i);
+    entries.push_back({key, PackTrailer(5, EntryKind::kPut), std::string(300, 'a')});
+    others.push_back({key, PackTrailer(5, EntryKind::kPut), std::string(300, 'b')});
+  }
+  const TableOptions options{.block_bytes = 256, .compression = Compression::kNone};
+  BuiltTable table = BuildTable(entries, options);
+  const BuiltTable other = BuildTable(others, options, Id128{1, 2});
+  auto reader = MustOpen(&table);
+  ASSERT_EQ(table.bytes->size(), other.bytes->size());
+  const size_t end = table.bytes->find(std::string(100, 'a')) + 300;
+  table.bytes->replace(kFileHeaderBytes, end - kFileHeaderBytes,
+                       other.bytes->substr(kFileHeaderBytes, end - kFileHeaderBytes));
+  ExpectRightOrError(*reader, entries);
+  LookupResult result;
+  EXPECT_TRUE(
+      reader->Get(MakeLookup(entries[0].key, 9), true, &result).Is(StatusCode::kCorruption));
+}
+
 TEST(TableDamageTest, VerifyReportsEachDamageWithItsKeysAndGoesOn) {
   const TestEntries entries = PlainEntries(200);
   BuiltTable table = BuildTable(entries, {.block_bytes = 256, .compression = Compression::kNone});

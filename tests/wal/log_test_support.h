@@ -146,12 +146,15 @@ class TestLog {
   }
   // One record a group; `value_bytes` of value.
   void Append(size_t count = 1, size_t value_bytes = 20) {
+    AppendValues(count, std::string(value_bytes, 'v'));
+  }
+  void AppendValues(size_t count, std::string_view value) {
     for (size_t i = 0; i < count; ++i) {
       LogPos position = ++last_position_;
       time_us_ += 10;
       std::string operations;
       AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace,
-                      "key" + std::to_string(position), std::string(value_bytes, 'v'));
+                      "key" + std::to_string(position), value);
       CommitRecord record;
       record.position = position;
       record.time_us = time_us_;

@@ -154,7 +154,11 @@ TEST_F(SegmentSurveyGapsTest, ARecordThatComesAgainIsHandedOnOnce) {
   for (const bool is_trailer : {false, true}) {
     SCOPED_TRACE(is_trailer);
     CommitRecord record = RecordAt(3);
-    if (is_trailer) record.flags = kFlagTrailer;
+    const std::string trailer = EncodeTrailer({2, 2, 0, {}}, log_.segments()[0].trailer_begin);
+    if (is_trailer) {
+      record.flags = kFlagTrailer;
+      record.operations = trailer;
+    }
     ReplaceTrailer(record);
     ASSERT_OK(Survey({}));
     ExpectPositions({1, 2, 3, 4, 5, 6, 7, 8});
