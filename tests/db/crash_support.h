@@ -1,15 +1,18 @@
 // A small life of a database whose every commit is known, for tests that cut it short anywhere.
 //
-// Commit number i of a life writes a value that names it to a few keys, so the content after each
-// position is known. What a life acknowledged must be there afterwards; what it applied without
-// acknowledging may be.
+// Commit number i of a life writes a value that names it to a few keys, and to one of a second
+// keyspace while that is there, so the content after each position is known. What a life
+// acknowledged must be there afterwards; what it applied without acknowledging may be.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "logwood/db.h"
@@ -30,10 +33,35 @@ inline Options TinyOptions(FileSystem* fs) {
   return options;
 }
 
+// Whether a message has the directory, or what lies in it, in words of its own: "sync db/ROOT: ..."
+inline bool NamesPathIn(std::string_view message, std::string_view directory) {
+  for (size_t at = message.find(directory); at != std::string_view::npos;
+       at = message.find(directory, at + 1)) {
+    const std::string_view rest = message.substr(at + directory.size());
+    const bool begins = at == 0 || message[at - 1] == ' ' || message[at - 1] == '/';
+    if (begins && !rest.empty() && (rest[0] == '/' || rest[0] == ':')) return true;
+  }
+  return false;
+}
+
+// A failed answer, where a disk that says no, or is full, is all that went wrong: it says that and
+// no more, and where; so does what is refused because of it later. Bytes that could not be read or
+// written are no damage, and nothing that a newer version wrote.
+inline void ExpectTold(const Status& status, std::string_view directory) {
+  if (status.ok()) return;
+  EXPECT_TRUE(status.Is(StatusCode::kIoError) || status.Is(StatusCode::kNoSpace) ||
+              status.Is(StatusCode::kReadOnly))
+      << status.ToString();
+  EXPECT_TRUE(NamesPathIn(status.message(), directory)) << "names no path: " << status.ToString();
+}
+
 class Life {
  public:
   using Rows = std::map<std::string, std::string>;
+  // Keyspace to key to value; "default" is always there.
+  using Content = std::map<std::string, Rows>;
   static constexpr char kPath[] = "db";
+  static constexpr char kSide[] = "side";
   Life() = default;
   explicit Life(std::string path) : path_(std::move(path)) {}
 
@@ -45,11 +73,14 @@ class Life {
   }
   // The same without a look: for file systems whose reads fail.
   Status OpenUnseen(const Options& options) {
-    ASSIGN_OR_RETURN(db_, DB::Open(options, path_));
+    auto opened = DB::Open(options, path_);
+    RETURN_IF_ERROR(Told(opened.status()));
+    db_ = *std::move(opened);
     EXPECT_GE(db_->LastPosition(), acknowledged_);
     EXPECT_LE(db_->LastPosition(), last());
     states_.resize(std::min<size_t>(states_.size(), db_->LastPosition() + 1));
-    durable_ = db_->LastPosition();  // what was found is made durable before it is served
+    // What was found is made durable before it is served.
+    durable_ = acknowledged_ = db_->LastPosition();
     return Status::Ok();
   }
   DB* db() { return db_.get(); }
@@ -61,27 +92,46 @@ class Life {
   Status Write(Durability durability = Durability::kProcess, size_t bytes = 20) {
     const uint64_t attempt = ++attempts_;
     WriteBatch batch;
-    Rows next = states_.back();
+    Content next = states_.back();
     const std::string value = "value " + std::to_string(attempt) + std::string(bytes, '.');
     const std::string key = "key" + std::to_string(attempt % 23);
     if (attempt % 5 == 0) {
       batch.Delete(key);
-      next.erase(key);
+      next[kDefault].erase(key);
     } else {
       batch.Put(key, value);
-      next[key] = value;
+      next[kDefault][key] = value;
     }
     batch.Put("attempt", value);
-    next["attempt"] = value;
+    next[kDefault]["attempt"] = value;
+    if (next.contains(kSide)) {
+      const Result<Keyspace> side = db_->OpenKeyspace(kSide);
+      EXPECT_OK(side);
+      if (!side.ok()) return side.status();
+      const std::string name = std::to_string(attempt);
+      batch.Put(*side, key, name);
+      next[kSide][key] = name;
+    }
     Status status = Note(db_->Write({durability}, batch).status(), std::move(next));
     if (status.ok() && durability == Durability::kPower) durable_ = acknowledged_;
     return status;
   }
   Status CreateOrDropKeyspace() {
-    Status status = db_->DropKeyspace({}, "side").status();
-    if (status.Is(StatusCode::kNotFound)) status = db_->CreateKeyspace({}, "side").status();
-    return Note(std::move(status), states_.back());
+    Content next = states_.back();
+    if (next.erase(kSide) != 0) {
+      return Note(db_->DropKeyspace({}, kSide).status(), std::move(next));
+    }
+    EXPECT_STATUS(kNotFound, db_->OpenKeyspace(kSide));
+    next[kSide];
+    return Note(db_->CreateKeyspace({}, kSide).status(), std::move(next));
   }
+  Status Flush() {
+    const LogPos position = db_->LastPosition();
+    Status status = Told(db_->Flush());
+    if (status.ok()) durable_ = std::max(durable_, position);  // what is in tables is durable
+    return status;
+  }
+  Status CompactAll() { return Told(db_->CompactAll({})); }
   // A read may meet a fault; then it says so. Else it finds what was last acknowledged, or what a
   // refused commit behind that wrote.
   void CheckOneRead() {
@@ -91,33 +141,41 @@ class Life {
     EXPECT_TRUE(read.ok() || read.Is(StatusCode::kNotFound)) << read.ToString();
     bool expected = false;
     for (LogPos position = acknowledged_; position < states_.size(); ++position) {
-      const auto found = states_[position].find("attempt");
-      const bool there = found != states_[position].end();
+      const Rows& rows = states_[position].at(kDefault);
+      const auto found = rows.find("attempt");
+      const bool there = found != rows.end();
       expected |= there == read.ok() && (!there || found->second == value);
     }
     EXPECT_TRUE(expected) << read.ToString() << " " << value.substr(0, 20)
                           << ", acknowledged up to " << acknowledged_;
   }
   Status Close() {
-    Status status = db_ != nullptr ? db_->Close() : Status::Ok();
+    Status status = db_ != nullptr ? Told(db_->Close()) : Status::Ok();
     if (db_ != nullptr && status.ok()) durable_ = acknowledged_;
     db_.reset();
     return status;
   }
 
+  // The process is dead: what it says when it ends counts for nothing.
+  void Abandon() { db_.reset(); }
+
+  // A failed sync took with it what was not durable.
+  void LoseUnsynced() { acknowledged_ = std::min(acknowledged_, durable_); }
+
   // A life with the same history, to be opened where only what is durable may be left.
   Life AfterPowerLoss() const {
-    Life after;
-    after.states_ = states_;
+    Life after = AfterKill();
     after.acknowledged_ = durable_;
     return after;
   }
 
   // The same where the process was killed: all that was acknowledged is left.
   Life AfterKill() const {
-    Life after;
+    Life after(path_);
     after.states_ = states_;
     after.acknowledged_ = acknowledged_;
+    after.durable_ = durable_;
+    after.attempts_ = attempts_;
     return after;
   }
 
@@ -127,18 +185,30 @@ class Life {
     ASSERT_GE(found, acknowledged_) << "acknowledged commits are lost";
     ASSERT_LE(found, last()) << "commits that nobody issued";
     states_.resize(found + 1);
-    auto rows = Scan(db_.get());
-    ASSERT_OK(rows);
-    EXPECT_EQ(*rows, states_[found]) << "not the content of position " << found;
-    for (const auto& [key, value] : states_[found]) {
-      std::string got;
-      ASSERT_OK(db_->Get({}, key, &got)) << key;
-      EXPECT_EQ(got, value);
+    const auto keyspaces = db_->ListKeyspaces();
+    ASSERT_OK(keyspaces);
+    Content content;
+    for (const KeyspaceInfo& info : *keyspaces) {
+      auto rows = Scan(db_.get(), info.keyspace);
+      ASSERT_OK(rows);
+      for (const auto& [key, value] : *rows) {
+        std::string got;
+        ASSERT_OK(db_->Get({}, info.keyspace, key, &got)) << info.name << " " << key;
+        EXPECT_EQ(got, value);
+      }
+      content.emplace(info.name, *std::move(rows));
     }
+    EXPECT_EQ(content, states_[found]) << "not the content of position " << found;
   }
 
  private:
-  Status Note(Status status, Rows next) {
+  static constexpr char kDefault[] = "default";
+
+  Status Told(Status status) const {
+    ExpectTold(status, path_);
+    return status;
+  }
+  Status Note(Status status, Content next) {
     if (status.ok()) {
       states_.push_back(std::move(next));
       acknowledged_ = last();
@@ -146,12 +216,12 @@ class Life {
     } else if (db_->LastPosition() > last()) {
       states_.push_back(std::move(next));  // applied, not acknowledged
     }
-    return status;
+    return Told(std::move(status));
   }
 
   std::string path_ = kPath;
   std::unique_ptr<DB> db_;
-  std::vector<Rows> states_ = {{}};  // after each position
+  std::vector<Content> states_{Content{{kDefault, Rows{}}}};  // after each position
   LogPos acknowledged_ = 0;
   LogPos durable_ = 0;  // acknowledged to survive a loss of power
   uint64_t attempts_ = 0;
