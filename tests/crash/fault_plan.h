@@ -36,10 +36,16 @@ inline constexpr std::array<std::string_view, kCallClasses> kCallClassNames = {
 struct FaultReport {
   std::atomic<uint64_t> counts[kCallClasses];
   std::atomic<uint64_t> failed;
-  std::atomic<uint64_t> log_syncs_failed;
   // Lines by which logwood_probe acknowledges a durable batch ("A 7 9 1"), behind the first failed
-  // sync of a log segment. (One of a table for want of room is waited for.)
+  // sync of a log segment.
+  std::atomic<uint64_t> log_syncs_failed;
   std::atomic<uint64_t> durable_after_failed_sync;
+  // All such lines, of either durability, behind a failed sync of any file or directory (but of
+  // tables and manifests for want of room, which is waited for): of the thread whose sync it was;
+  // and of others since that thread made another call. One of those may have been under way.
+  std::atomic<uint64_t> acknowledged_by_failed;
+  std::atomic<uint64_t> failed_sync_told;
+  std::atomic<uint64_t> acknowledged_after_told;
   char first[192];
 };
 

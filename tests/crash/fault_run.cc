@@ -100,6 +100,9 @@ FaultOutcome RunProbe(const std::string& under, const std::vector<std::string>& 
   for (size_t i = 0; i < kCallClasses; ++i) outcome.counts[i] = report->counts[i].load();
   outcome.calls_failed = report->failed.load();
   outcome.durable_after_failed_sync = report->durable_after_failed_sync.load();
+  outcome.acknowledged_by_failed = report->acknowledged_by_failed.load();
+  outcome.acknowledged_after_told = report->acknowledged_after_told.load();
+  outcome.syncs_told = report->failed_sync_told.load();
   outcome.first.assign(report->first, strnlen(report->first, sizeof report->first));
   return outcome;
 }

@@ -27,7 +27,11 @@ struct FaultOutcome {
   uint64_t acknowledged = 0;  // the last batch, of one stream
   uint64_t counts[kCallClasses] = {};
   uint64_t calls_failed = 0;
+  // Acknowledgements behind a failed sync: see FaultReport.
   uint64_t durable_after_failed_sync = 0;
+  uint64_t acknowledged_by_failed = 0;
+  uint64_t acknowledged_after_told = 0;
+  uint64_t syncs_told = 0;
   std::string first;  // the first call that failed: "fsync /tmp/x/db"
 
   uint64_t count(CallClass calls) const { return counts[static_cast<size_t>(calls)]; }

@@ -144,12 +144,39 @@ int Track(int fd, bool ours) {
   return fd;
 }
 
+// Whether a sync of this thread failed that ends all acknowledgements.
+thread_local bool sync_failed_here = false;
+
 bool IsLog(int fd) {
   char link[32];
   char target[4096];
   std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   const ssize_t size = ::readlink(link, target, sizeof target);
   return size > 4 && std::memcmp(target + size - 4, ".log", 4) == 0;
+}
+
+bool IsDirectory(int fd) {
+  struct stat info;
+  return REAL(fstat)(fd, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+// A full disk is waited for by what is written anew somewhere else: tables and the manifest.
+bool EndsAcknowledgements(int fd, int error) {
+  return (error != ENOSPC && error != EDQUOT) || IsLog(fd) || IsDirectory(fd);
+}
+
+// A line of the probe that acknowledges a batch: "A 7 9 1", "T 2 7 9 1".
+bool IsAcknowledgement(int fd, const char* text, size_t size) {
+  return fd == STDOUT_FILENO && size > 4 && (*text == 'A' || *text == 'T') && text[size - 3] == ' ';
+}
+
+void CountAcknowledgement(FaultReport* report, bool durable) {
+  if (durable && report->log_syncs_failed.load() != 0) ++report->durable_after_failed_sync;
+  if (sync_failed_here) {
+    ++report->acknowledged_by_failed;
+  } else if (report->failed_sync_told.load() != 0) {
+    ++report->acknowledged_after_told;
+  }
 }
 
 // One call: counted when it is ours, and what is to become of it.
@@ -159,6 +186,8 @@ class Call {
       : name_(name), path_(path), fd_(fd) {
     if (!ours) return;
     const Plan& plan = ThePlan();
+    // Who goes on to another call has left the failed one, and told of it whoever asks.
+    if (sync_failed_here) plan.report->failed_sync_told = 1;
     for (size_t i = 0; i < kCallClasses; ++i) {
       if ((classes >> i & 1) == 0) continue;
       const uint64_t count = ++plan.report->counts[i];
@@ -202,8 +231,9 @@ class Call {
     }
     way_ = plan.way;
     error_ = plan.error;
-    if ((classes & kSync) != 0 && way_ == Way::kError && IsLog(fd_)) {
-      ++plan.report->log_syncs_failed;
+    if ((classes & kSync) != 0 && way_ == Way::kError) {
+      if (IsLog(fd_)) ++plan.report->log_syncs_failed;
+      if (EndsAcknowledgements(fd_, error_)) sync_failed_here = true;
     }
     if (++plan.report->failed == 1) Tell(plan.report);
     if (way_ == Way::kKill) Die();
@@ -302,10 +332,9 @@ EXPORT ssize_t read(int fd, void* bytes, size_t size) {
 
 EXPORT ssize_t write(int fd, const void* bytes, size_t size) {
   const auto* const text = static_cast<const char*>(bytes);
-  FaultReport* const report = ThePlan().report;
-  const bool durable = fd == STDOUT_FILENO && size > 4 && (*text == 'A' || *text == 'T') &&
-                       text[size - 3] == ' ' && text[size - 2] == '1';
-  if (durable && report->log_syncs_failed.load() != 0) ++report->durable_after_failed_sync;
+  if (IsAcknowledgement(fd, text, size)) {
+    CountAcknowledgement(ThePlan().report, text[size - 2] == '1');
+  }
   const Call call(IsOurs(fd), kChange | kTransfer, "write", nullptr, fd);
   if (call.fails()) return call.Error();
   return call.Made(REAL(write)(fd, bytes, call.Part(size)));

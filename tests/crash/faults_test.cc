@@ -116,6 +116,9 @@ class FaultsBase : public testing::Test {
       JudgeAnswer(outcome, under);
     }
     EXPECT_EQ(outcome.durable_after_failed_sync, 0u) << outcome.ToString();
+    EXPECT_EQ(outcome.acknowledged_by_failed, 0u) << outcome.ToString();
+    // One writer: what it was about to acknowledge when another thread's sync failed is all.
+    EXPECT_LE(outcome.acknowledged_after_told, 1u) << outcome.ToString();
   }
 
   static void JudgeCheck(const FaultOutcome& outcome, const Sweep& sweep,
