@@ -24,6 +24,18 @@ uint64_t AnyOf(Random* random, std::initializer_list<uint64_t> values) {
 
 }  // namespace
 
+bool IsTrouble(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kIoError:
+    case StatusCode::kNoSpace:
+    case StatusCode::kReadOnly:
+    case StatusCode::kClosed:
+      return true;
+    default:
+      return false;
+  }
+}
+
 EngineTemper::EngineTemper(uint64_t seed) {
   Random random(seed ^ 0x7e3be6);
   clients = static_cast<uint32_t>(2 + random.Uniform(4));
@@ -91,7 +103,7 @@ bool EngineClient::Check(const Status& status, const char* what) {
     stopped_ = true;
     return false;
   }
-  if (!world_->trouble) {
+  if (!world_->trouble || !IsTrouble(status)) {
     Scheduler::Mine()->Fail("client " + name_ + ": " + what + ": " + status.ToString());
   }
   return false;
@@ -382,7 +394,9 @@ void EngineClient::Maintain() {
       const Status status = db_->Verify(
           [&](const Damage& d) { damage += " " + d.file + ":" + std::to_string(d.offset); },
           [](uint64_t, uint64_t) {});
-      Check(damage.empty() ? status : Status::Corruption(status.ToString() + damage), "Verify");
+      // What the disk does not give is reported, too; the answer then is that of the disk.
+      const bool whole = damage.empty() || status.Is(StatusCode::kIoError);
+      Check(whole ? status : Status::Corruption(status.ToString() + damage), "Verify");
       return;
     }
     default:

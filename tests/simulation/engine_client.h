@@ -47,6 +47,11 @@ struct EngineWorld {
   std::map<std::string, Keyspace> keyspaces GUARDED_BY(mutex);
 };
 
+// Whether an operation may answer so while the disk fails, is full or gone: it says that, or that
+// it is closed or stopped because of it. That bytes could not be read or written is no damage, and
+// makes no call a wrong one.
+bool IsTrouble(const Status& status);
+
 class EngineClient {
  public:
   // Number 0 makes and drops keyspaces, besides.

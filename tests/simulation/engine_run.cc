@@ -66,6 +66,10 @@ class EngineRun {
   }
 
  private:
+  // Of what may fail as the disk does, and then says so.
+  void CheckTrouble(const Status& status, const char* what) {
+    if (!status.ok() && !IsTrouble(status)) Fail(what + (": " + status.ToString()));
+  }
   [[noreturn]] void Fail(const std::string& what) {
     Scheduler::Mine()->Fail("life " + std::to_string(life_) + ": " + what + "\nbefore:" + story_);
   }
@@ -162,7 +166,7 @@ void EngineRun::Bury() {
   disk_->SetFault({});
   disk_->CutPower();
   JoinClients();
-  static_cast<void>(db_->Close());
+  CheckTrouble(db_->Close(), "Close");
   db_.reset();
 }
 
@@ -189,7 +193,7 @@ bool EngineRun::Open(Ending ending) {
   auto opened = DB::Open(options, kPath);
   Arm(false);
   if (opened.ok() && disk_->power_is_cut()) {
-    static_cast<void>((*opened)->Close());
+    CheckTrouble((*opened)->Close(), "Close");
     opened = Status::IoError("cut");
   }
   disk_->CutPowerAt(0);
@@ -197,7 +201,10 @@ bool EngineRun::Open(Ending ending) {
     db_ = std::move(*opened);
     return true;
   }
-  if (!cut && !errors) Fail("does not open: " + opened.status().ToString());
+  // Neither a power that is cut nor an injected error is anything but an I/O error.
+  if ((!cut && !errors) || !opened.status().Is(StatusCode::kIoError)) {
+    Fail("does not open: " + opened.status().ToString());
+  }
   ++notes_["failed_opens"];
   if (cut) {
     promised_ = std::min(promised_, history_.promises().durable);
@@ -324,7 +331,7 @@ void EngineRun::EndByErrors() {
   // Bytes that read as written and never will be are found by the next process on this disk only.
   const bool same_disk = !power && temper_.failed_sync == FailedSync::kForgets;
   if (same_disk) dies = false;
-  if (!dies) static_cast<void>(db_->Close());
+  if (!dies) CheckTrouble(db_->Close(), "Close");
   if (same_disk) {
     db_.reset();
     promised_ = std::max(promised_, history_.promises().acknowledged);
