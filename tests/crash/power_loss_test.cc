@@ -2,13 +2,17 @@
 // disk, and again in each recovery: what was acknowledged as durable is there, what is there is the
 // content after one commit, and the database always opens.
 //
-//   LOGWOOD_STORIES=1000 LOGWOOD_SEED=7 crash_tests --gtest_filter='PowerLoss.Seeded*'
-//   LOGWOOD_STEPS="put flush kill put" crash_tests --gtest_filter='PowerLoss.OneStory'
-//   LOGWOOD_LENGTH=4 LOGWOOD_STATES=4 crash_tests --gtest_filter='*OfThreeSteps*'
-//   logwood_crash_replay FILE                          a state that failed
+//   LOGWOOD_STORIES=1000 LOGWOOD_STORY_STEPS=30 LOGWOOD_SEED=7 crash_tests
+//   --gtest_filter='*Seeded*' LOGWOOD_STEPS="put flush kill put" crash_tests
+//   --gtest_filter='PowerLoss.OneStory' LOGWOOD_LENGTH=4 LOGWOOD_STATES=4 crash_tests
+//   --gtest_filter='*OfThreeSteps*' logwood_crash_replay FILE                          a state that
+//   failed
 //
 // LOGWOOD_STATES: at most so many states a change; LOGWOOD_ONE_IN: only every n-th story;
-// LOGWOOD_DEPTH: how deep recoveries are crashed. Each test prints a line of figures.
+// LOGWOOD_ONE_IN_PAIRS: of pairs under other options; LOGWOOD_DEPTH: how deep recoveries are
+// crashed, LOGWOOD_NESTS_ONE_IN: how many of seeded stories and of OneStory; LOGWOOD_FAILED_SYNC,
+// of OneStory: what a failed sync leaves of the pages (forgets, drops, keeps). Each test prints a
+// line of figures, and what failed with the command that does it again.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -24,16 +28,21 @@
 namespace logwood::test {
 namespace {
 
+constexpr uint64_t kFailedSyncs = 3;  // of SimulatedFileSystem::FailedSync
+
 class PowerLoss : public testing::Test {
  protected:
   PowerLoss() {
-    options_.seed = EnvironmentNumber("LOGWOOD_SEED", 1);
+    options_.seed = seed_;
     options_.depth = static_cast<int>(EnvironmentNumber("LOGWOOD_DEPTH", 2));
     options_.save_directory = EnvironmentText(
         "LOGWOOD_SAVE", (std::filesystem::temp_directory_path() / "logwood-crash-states").string());
   }
   void LimitStates(uint64_t by_default) {
     options_.states_per_change = EnvironmentNumber("LOGWOOD_STATES", by_default);
+  }
+  void LimitNests(uint64_t one_in_by_default) {
+    options_.nests_one_in = EnvironmentNumber("LOGWOOD_NESTS_ONE_IN", one_in_by_default);
   }
   // False: enough failed, no need to go on.
   bool Explore(const CrashScript& script) {
@@ -45,9 +54,12 @@ class PowerLoss : public testing::Test {
     EXPECT_TRUE(script) << text;
     return script && Explore(*script);
   }
+  const uint64_t seed_ = EnvironmentNumber("LOGWOOD_SEED", 1);
   // One of so many stories is told, chosen anew by each seed.
   const uint64_t one_in_ = EnvironmentNumber("LOGWOOD_ONE_IN", 1);
-  bool IsSkipped() { return (options_.seed + told_++) % one_in_ != 0; }
+  bool IsSkipped(uint64_t besides_one_in = 1) {
+    return (seed_ + told_++) % (one_in_ * besides_one_in) != 0;
+  }
 
   void TearDown() override {
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
@@ -56,6 +68,9 @@ class PowerLoss : public testing::Test {
               << " seconds=" << took.count() << std::endl;
     for (const std::string& failure : all_.failures) ADD_FAILURE() << failure;
     EXPECT_TRUE(!all_.contents.empty() || one_in_ > 1) << "no state was looked at";
+    if (!HasFailure()) return;
+    std::cout << "all of it again: LOGWOOD_SEED=" << seed_ << " crash_tests --gtest_filter='"
+              << test->test_suite_name() << "." << test->name() << "'" << std::endl;
   }
 
   ExploreOptions options_;
@@ -130,21 +145,41 @@ INSTANTIATE_TEST_SUITE_P(Shard, EveryStory, testing::Range(uint64_t{0}, uint64_t
 
 // ---- Longer ones.
 
+// Under each set of options with each way a failed sync may leave the pages, one after another;
+// each meets one.
 TEST_F(PowerLoss, SeededStories) {
-  Random random(options_.seed);
-  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 1);
+  Random random(seed_);
+  const uint64_t stories = EnvironmentNumber("LOGWOOD_STORIES", 12);
+  const uint64_t steps_max = EnvironmentNumber("LOGWOOD_STORY_STEPS", 5);
+  const CrashScript failures = *ParseScript("failed-sync failed-sync-kill");
+  LimitNests(200);
   for (uint64_t i = 0; i < stories; ++i) {
     CrashScript script;
-    script.profile = random.Uniform(CrashProfiles().size());
-    for (uint64_t left = 5 + random.Uniform(25); left > 0; --left) {
+    script.profile = (seed_ + i) % CrashProfiles().size();
+    for (uint64_t left = 3 + random.Uniform(steps_max - 2); left > 0; --left) {
       const size_t choices = random.OneIn(20) ? CrashSteps().size() : CrashStepsToldIn(1);
       script.steps.push_back(random.Uniform(choices));
     }
-    LimitStates(5 + random.Skewed(6));
+    script.steps[random.Uniform(script.steps.size())] = failures.steps[random.Uniform(2)];
+    LimitStates(2 + random.Skewed(6));
     options_.story.disk.failed_sync =
-        static_cast<SimulatedFileSystem::FailedSync>(random.Uniform(3));
+        static_cast<SimulatedFileSystem::FailedSync>((seed_ + i) % kFailedSyncs);
     options_.seed = random.Next();
     if (!Explore(script)) return;
+  }
+}
+
+// Pairs of steps under the other sets of options: one in so many.
+TEST_F(PowerLoss, PairsUnderOtherOptions) {
+  LimitStates(5);
+  options_.nests_one_in = 150;
+  options_.only_last_step = true;
+  const uint64_t one_in = EnvironmentNumber("LOGWOOD_ONE_IN_PAIRS", 30);
+  const size_t choices = CrashStepsToldIn(2);
+  for (size_t profile = 1; profile < CrashProfiles().size(); ++profile) {
+    for (size_t pair = 0; pair < choices * choices; ++pair) {
+      if (!IsSkipped(one_in) && !Explore({profile, {pair / choices, pair % choices}})) return;
+    }
   }
 }
 
@@ -206,6 +241,10 @@ TEST_F(PowerLoss, RecoveriesInARow) {
 
 TEST_F(PowerLoss, OneStory) {
   LimitStates(100);
+  LimitNests(60);
+  const auto failed_sync = ParseFailedSync(EnvironmentText("LOGWOOD_FAILED_SYNC", "forgets"));
+  ASSERT_TRUE(failed_sync) << "LOGWOOD_FAILED_SYNC is forgets, drops or keeps";
+  options_.story.disk.failed_sync = *failed_sync;
   ExploreText(EnvironmentText("LOGWOOD_STEPS",
                               "put power-put keyspace batch flush big-put big-put power-batch "
                               "compact delete reopen power-put kill put wait-durable keyspace"));

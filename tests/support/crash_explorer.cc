@@ -97,10 +97,23 @@ ExploreResult CrashExplorer::Explore(const CrashScript& script) {
   const Status ran = RunStory(&story);
   looks_now_ = false;
   MutexLock lock(mutex_);
-  if (!ran.ok()) result_.failures.push_back(script.ToString() + ": " + ran.ToString());
+  if (!ran.ok()) {
+    result_.failures.push_back(script.ToString() + ": " + ran.ToString() + "\n  " +
+                               CommandFor(script));
+  }
   result_.stories = 1;
   seen_.clear();  // expectations are of this story
   return std::exchange(result_, {});
+}
+
+std::string CrashExplorer::CommandFor(const CrashScript& script) const {
+  std::string command = "LOGWOOD_SEED=" + std::to_string(options_.seed);
+  command.append(" LOGWOOD_FAILED_SYNC=").append(FailedSyncName(options_.story.disk.failed_sync));
+  command += " LOGWOOD_STATES=" + std::to_string(options_.states_per_change);
+  command += " LOGWOOD_DEPTH=" + std::to_string(options_.depth);
+  command += " LOGWOOD_NESTS_ONE_IN=" + std::to_string(options_.nests_one_in);
+  return command + " LOGWOOD_STEPS=\"" + script.ToString() +
+         "\" crash_tests --gtest_filter=PowerLoss.OneStory";
 }
 
 Status CrashExplorer::RunStory(CrashStory* story) {
@@ -245,7 +258,7 @@ void CrashExplorer::Fail(SavedCrash crash, const Status& status) {
     std::ofstream(path, std::ios::binary) << bytes;
     text += "\n  logwood_crash_replay " + path;
   }
-  result_.failures.push_back(std::move(text));
+  result_.failures.push_back(text + "\n  " + CommandFor(story_->script()));
 }
 
 CrashCheck SavedCrash::HowToCheck() const {

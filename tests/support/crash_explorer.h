@@ -87,6 +87,8 @@ class CrashExplorer final : public CrashWatch {
   void BeforeChange(SimulatedFileSystem* disk, FileOp op, const std::string& path) override;
   void Closed(SimulatedFileSystem* disk) override;
   Status RunStory(CrashStory* story);
+  // What explores that story again, alike but for what threads do when.
+  std::string CommandFor(const CrashScript& script) const;
   // Looks at the disk as it is now. `recovery`: that is under way; null: the story is.
   void Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth);
   // Checks what a kill or the loss of power left.

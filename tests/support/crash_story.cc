@@ -1,6 +1,7 @@
 #include "tests/support/crash_story.h"
 
 #include <algorithm>
+#include <array>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -11,6 +12,8 @@
 namespace logwood::test {
 
 namespace {
+
+constexpr std::array<std::string_view, 3> kFailedSyncNames = {"forgets", "drops", "keeps"};
 
 Status Broken(const std::string& what) { return Status::Corruption(what); }
 
@@ -58,6 +61,17 @@ Options CrashOptions(const CrashProfile& profile) {
 
 bool IsEventLog(const std::string& path) {
   return path.ends_with("/EVENTS") || path.ends_with("/EVENTS.old");
+}
+
+std::string_view FailedSyncName(SimulatedFileSystem::FailedSync mode) {
+  return kFailedSyncNames[static_cast<size_t>(mode)];
+}
+
+std::optional<SimulatedFileSystem::FailedSync> ParseFailedSync(std::string_view name) {
+  for (size_t i = 0; i < kFailedSyncNames.size(); ++i) {
+    if (kFailedSyncNames[i] == name) return static_cast<SimulatedFileSystem::FailedSync>(i);
+  }
+  return std::nullopt;
 }
 
 std::string CrashScript::ToString() const {
@@ -328,7 +342,8 @@ Status CrashStory::Kill(size_t profile) {
 Status CrashStory::ReopenAfterFailure() {
   static_cast<void>(db_->Close());  // says what failed
   DropDatabase();
-  const LogPos least = durable_, most = oracle_.last();
+  // What read as written still does, but where the disk dropped it (FailNextSync).
+  const LogPos least = acknowledged_, most = oracle_.last();
   RETURN_IF_ERROR(OpenDatabase(script_.profile));
   const LogPos found = db_->LastPosition();
   if (found < least || found > most) {

@@ -59,6 +59,10 @@ Options CrashOptions(const CrashProfile& profile);
 // As an application's own file that nothing relies on: no states of it are told apart.
 bool IsEventLog(const std::string& path);
 
+// What the disk does with the pages of a failed sync, in a word: "forgets", "drops", "keeps".
+std::string_view FailedSyncName(SimulatedFileSystem::FailedSync mode);
+std::optional<SimulatedFileSystem::FailedSync> ParseFailedSync(std::string_view name);
+
 // "put flush kill", or with a profile "@tiny-segments put flush".
 struct CrashScript {
   size_t profile = 0;
@@ -151,7 +155,8 @@ class CrashStory {
   Status Reopen(size_t profile);
   // The process dies and another one opens.
   Status Kill(size_t profile);
-  // Closes after a failed sync, and opens again: what was not durable may be gone.
+  // Closes after a failed sync, and opens again: what was acknowledged is there, but where the disk
+  // dropped what was not durable.
   Status ReopenAfterFailure();
   // The next sync of a file whose name ends so fails, once.
   void FailNextSync(const std::string& end);
