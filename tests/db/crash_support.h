@@ -198,12 +198,31 @@ class Life {
       }
       content.emplace(info.name, *std::move(rows));
     }
-    EXPECT_EQ(content, states_[found]) << "not the content of position " << found;
+    EXPECT_EQ(Difference(content, states_[found]), "") << "not the content of position " << found;
   }
 
  private:
   static constexpr char kDefault[] = "default";
 
+  // The first, for people.
+  static std::string Difference(const Content& found, const Content& expected) {
+    for (const auto& [name, rows] : expected) {
+      const auto other = found.find(name);
+      if (other == found.end()) return "lacks keyspace " + name;
+      for (const auto& [key, value] : rows) {
+        const auto row = other->second.find(key);
+        if (row == other->second.end()) return name + " lacks " + key;
+        if (row->second != value) return name + ", " + key + ": " + row->second.substr(0, 20);
+      }
+      for (const auto& [key, value] : other->second) {
+        if (!rows.contains(key)) return name + " has " + key;
+      }
+    }
+    for (const auto& [name, rows] : found) {
+      if (!expected.contains(name)) return "has keyspace " + name;
+    }
+    return "";
+  }
   Status Told(Status status) const {
     ExpectTold(status, path_);
     return status;
