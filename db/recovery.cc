@@ -253,7 +253,13 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   ASSIGN_OR_RETURN(ReplayResult replay, ReplayLog(fs, options, apply));
   if (replay.damage.ok()) {
     Status damage = CheckDurableSegment(fs, path, tree, replay);
-    if (!damage.ok()) {
+    if (!damage.ok() && replay.tail) {
+      // What ends the log before that segment is no tail then.
+      replay.damage = Status::Corruption(replay.tail->reason + "; behind it " +
+                                         LogFileName(tree.durable_segment) + " was durable");
+      replay.damage_file = replay.tail->file;
+      replay.tail.reset();
+    } else if (!damage.ok()) {
       replay.damage = std::move(damage);
       replay.damage_file = LogFileName(tree.durable_segment);
     }

@@ -37,10 +37,10 @@ Status CheckTable(const TableCheck& check, const TableMeta& meta) {
     told = std::max(told, done);
   };
   Damage damage;
-  const auto tell = [&](const Status& status) {
+  const auto tell = [&](const Status& status, uint64_t offset) {
     const Damage place = DamageFrom(status, check.directory, TableFileName(meta.number));
     damage.file = place.file;
-    damage.offset = place.offset;
+    damage.offset = std::max(place.offset, offset);  // an error of the system names the file alone
     damage.what = place.what;
     check.report(damage);
   };
@@ -53,15 +53,15 @@ Status CheckTable(const TableCheck& check, const TableMeta& meta) {
         [&](const TableReader::BlockDamage& block) {
           if (block.status.Is(StatusCode::kNotSupported)) return;
           SetDamagedKeys(block.first_key, block.last_key, check.names, &damage);
-          tell(block.status);
+          tell(block.status, block.offset);
         },
         advance_to);
   } else if (first.Is(StatusCode::kCorruption)) {
-    tell(first);
+    tell(first, 0);
   }
   if (first.ok() && meta.begin < Catalogue::Range().end) {
     first = CheckCatalogueRows(**reader);
-    if (first.Is(StatusCode::kCorruption)) tell(first);
+    if (first.Is(StatusCode::kCorruption)) tell(first, 0);
   }
   advance_to(meta.size);
   return first;
