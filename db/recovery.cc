@@ -167,14 +167,18 @@ Status CheckManifestNotStale(const std::string& path, const TreeState& tree,
   bool there = newest.edits >= 1 && newest.edits <= tree.states.size() &&
                tree.states[newest.edits - 1] == newest;
   if (there) return Status::Ok();
-  const std::string follows = file + ":0: the log follows edit " + std::to_string(newest.edits);
+  const std::string follows = ": the log follows edit " + std::to_string(newest.edits);
   const std::string held = std::to_string(tree.states.size());
   if (newest.edits > tree.states.size()) {
-    return Status::Corruption(follows + " of this manifest, which holds " + held +
+    // Where there are bytes of the edit they are what is damaged.
+    const uint64_t offset = tree.manifest_tail_bytes > 0 ? tree.manifest_tail_offset : 0;
+    return Status::Corruption(file + ":" + std::to_string(offset) + follows +
+                              " of this manifest, which holds " + held +
                               ": its tail is lost, or it is of another copy of the database");
   }
-  return Status::Corruption(follows + " of another manifest of this number; this one holds " +
-                            held + ": log and manifest are of different copies of the database");
+  return Status::Corruption(file + ":0" + follows +
+                            " of another manifest of this number; this one holds " + held +
+                            ": log and manifest are of different copies of the database");
 }
 
 namespace {

@@ -172,5 +172,19 @@ TEST(ManifestStalenessTest, TheStateThatTheLogFollowedMustBeInTheManifest) {
   }
 }
 
+TEST(ManifestStalenessTest, ALostEditOfWhichBytesAreThereIsNamedWhereTheyBegin) {
+  TreeState tree;
+  tree.root.manifest = 12;
+  tree.states = {{12, 1, 101}};
+  tree.manifest_tail_offset = 2573;
+  tree.manifest_tail_bytes = 251;
+  const Status lost = CheckManifestNotStale("db", tree, {12, 2, 102});
+  EXPECT_TRUE(lost.message().starts_with("db/000012.manifest:2573: the log follows edit 2"))
+      << lost.ToString();
+  const Status other = CheckManifestNotStale("db", tree, {12, 1, 999});
+  EXPECT_TRUE(other.message().starts_with("db/000012.manifest:0: the log follows edit 1"))
+      << other.ToString();
+}
+
 }  // namespace
 }  // namespace logwood
