@@ -130,10 +130,15 @@ void DirectoryChecker::LoadNames() {
 // The verdict of an open: how far the log goes, and whether what ends it is damage or a tail.
 Status DirectoryChecker::JudgeLog() {
   TreeState tree = inventory_.tree;
-  if (inventory_.manifest == 0 && !inventory_.segments.empty()) {
-    // How far the tables reach is not known; that older segments are gone is how it should be.
-    const LogPos first = inventory_.segments.front().survey->first_position();
-    tree.tables = TablesState{std::max<LogPos>(first, 1) - 1, 0, 0};
+  const bool reach_is_known = inventory_.certain || inventory_.tables_are_certain;
+  if (!reach_is_known && !inventory_.segments.empty()) {
+    // A lost edit may say that tables reach further than is known; that older segments are gone is
+    // how it should be then.
+    const Inventory::Segment& oldest = inventory_.segments.front();
+    const LogPos before = std::max<LogPos>(oldest.survey->first_position(), 1) - 1;
+    if (before > tree.tables.position) tree.tables = TablesState{before, 0, 0};
+    if (tree.first_segment < oldest.number) tree.first_segment = 0;
+    if (tree.durable_segment < oldest.number) tree.durable_segment = 0;
   }
   ASSIGN_OR_RETURN(const ReplayResult replay,
                    ReplayTree(options_.fs, options_.path, inventory_.listing, tree,

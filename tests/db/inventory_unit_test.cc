@@ -215,6 +215,43 @@ TEST_F(InventoryTest, ADamagedEditIsPassedOverAndTheTablesItBroughtAreUnknownOne
   ExpectDamages({"000002.manifest:" + std::to_string(begin)});
 }
 
+// The edit was lost that says that tables have what the removed segment held: the log is as it must
+// be.
+TEST_F(InventoryTest, ALostEditMakesNoDamageOfTheSegmentsThatWereRemovedAfterIt) {
+  Take();
+  Edit flushed;
+  flushed.tables = TablesState{6, 0, found_.segments[1].survey->probe().header().history_hash};
+  flushed.first_segment = 4;
+  flushed.added = {{0, db_.AddTable(12, {{"k", 6, "v6"}})}};
+  const uint64_t begin = db_.manifest().bytes();
+  db_.Append(flushed);
+  const uint64_t last = db_.manifest().bytes();
+  Edit other;
+  other.next_file_number = 300;
+  db_.Append(other);
+  const std::string killed = db_.Bytes(ManifestFileName(2));
+  CloseCleanly();
+  const std::string whole = db_.Bytes(ManifestFileName(2));
+  db_.Remove(LogFileName(3));
+  Check();
+  EXPECT_EQ(Places(checked_damages_), std::vector<std::string>{}) << "with the edit";
+  db_.Flip(ManifestFileName(2), begin + 20);
+  Check();
+  EXPECT_EQ(Places(checked_damages_),
+            std::vector<std::string>{"000002.manifest:" + std::to_string(begin)});
+  // The newest that is known to have been durable is the removed one, too.
+  db_.Replace(ManifestFileName(2), killed);
+  db_.Flip(ManifestFileName(2), begin + 20);
+  Check();
+  EXPECT_EQ(Places(checked_damages_),
+            std::vector<std::string>{"000002.manifest:" + std::to_string(begin)});
+  // A manifest that is whole says what is needed.
+  db_.Replace(ManifestFileName(2), whole.substr(0, last));
+  db_.Remove(LogFileName(4));
+  Check();
+  EXPECT_FALSE(checked_damages_.empty()) << "of a segment that the edit names";
+}
+
 TEST_F(InventoryTest, ATornLastEditIsANote) {
   const uint64_t end = db_.manifest().bytes();
   db_.Replace(ManifestFileName(2), db_.Bytes(ManifestFileName(2)) + "torn");
