@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+#include <charconv>
 #include <memory>
 #include <set>
 
@@ -187,14 +187,17 @@ std::string_view OpenModeName(OpenMode mode) {
   return kNames[static_cast<size_t>(mode)];
 }
 
-bool NamesPlaceIn(const std::string& message, const std::string& file) {
-  for (size_t at = message.find(file + ":"); at != std::string::npos;
-       at = message.find(file + ":", at + 1)) {
-    const size_t digit = at + file.size() + 1;
-    if (digit < message.size() && std::isdigit(static_cast<unsigned char>(message[digit])) != 0)
-      return true;
+std::vector<uint64_t> PlacesIn(const std::string& message, const std::string& file) {
+  const std::string prefix = file + ":";
+  std::vector<uint64_t> places;
+  for (size_t at = message.find(prefix); at != std::string::npos;
+       at = message.find(prefix, at + 1)) {
+    const char* const digits = message.data() + at + prefix.size();
+    uint64_t offset = 0;
+    const auto [end, error] = std::from_chars(digits, message.data() + message.size(), offset);
+    if (error == std::errc()) places.push_back(offset);
   }
-  return false;
+  return places;
 }
 
 std::string Verdict::ToString() const {
@@ -244,20 +247,27 @@ CheckVerdict Check(const FileContents& files) {
   return verdict;
 }
 
-bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
-            const std::string& key) {
-  return Covers(shape, damage, NumberOf(shape, keyspace), key);
+std::optional<std::pair<StoredPlace, StoredPlace>> KeysNamedBy(const DamageShape& shape,
+                                                               const Damage& damage) {
+  if (damage.first_keyspace.empty() && damage.last_keyspace.empty()) return std::nullopt;
+  StoredPlace first{0, ""}, last{~uint32_t{0}, ""};
+  if (damage.first_keyspace != kUnknownKeyspace) {
+    first = {NumberOf(shape, damage.first_keyspace), damage.first_key};
+  }
+  if (damage.last_keyspace != kUnknownKeyspace) {
+    last = {NumberOf(shape, damage.last_keyspace), damage.last_key};
+  }
+  return std::pair(first, last);
 }
 
-bool Covers(const DamageShape& shape, const Damage& damage, uint32_t keyspace,
+bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
             const std::string& key) {
-  if (damage.first_keyspace.empty() && damage.last_keyspace.empty()) return false;
-  const auto place = std::pair(keyspace, key);
-  const bool from = damage.first_keyspace == kUnknownKeyspace ||
-                    std::pair(NumberOf(shape, damage.first_keyspace), damage.first_key) <= place;
-  const bool to = damage.last_keyspace == kUnknownKeyspace ||
-                  place <= std::pair(NumberOf(shape, damage.last_keyspace), damage.last_key);
-  return from && to;
+  return Covers(shape, damage, {NumberOf(shape, keyspace), key});
+}
+
+bool Covers(const DamageShape& shape, const Damage& damage, const StoredPlace& place) {
+  const auto keys = KeysNamedBy(shape, damage);
+  return keys && keys->first <= place && place <= keys->second;
 }
 
 Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode,

@@ -3,7 +3,9 @@
 // does not name, half a commit, a code that is no damage's - is in Verdict::wrong.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "logwood/db.h"
@@ -33,11 +35,14 @@ struct Verdict {
 Verdict Judge(const DamageShape& shape, const FileContents& files, OpenMode mode,
               const std::vector<Damage>& named = {});
 
-// Whether the key is among those the damage names.
+// First and last of the keys that the damage names; nullopt: it names none. An end that it calls
+// unknown is the end of all keys.
+std::optional<std::pair<StoredPlace, StoredPlace>> KeysNamedBy(const DamageShape& shape,
+                                                               const Damage& damage);
+// Whether the key is among them.
 bool Covers(const DamageShape& shape, const Damage& damage, const std::string& keyspace,
             const std::string& key);
-bool Covers(const DamageShape& shape, const Damage& damage, uint32_t keyspace,
-            const std::string& key);
+bool Covers(const DamageShape& shape, const Damage& damage, const StoredPlace& place);
 
 // What `logwood check` finds: each damage and each note, as a line that begins with file:offset.
 struct CheckVerdict {
@@ -50,7 +55,10 @@ struct CheckVerdict {
 };
 CheckVerdict Check(const FileContents& files);
 
-// Whether the message begins with "FILE:OFFSET: " or names FILE:OFFSET further on.
-bool NamesPlaceIn(const std::string& message, const std::string& file);
+// Each OFFSET where the message says "FILE:OFFSET".
+std::vector<uint64_t> PlacesIn(const std::string& message, const std::string& file);
+inline bool NamesPlaceIn(const std::string& message, const std::string& file) {
+  return !PlacesIn(message, file).empty();
+}
 
 }  // namespace logwood::test

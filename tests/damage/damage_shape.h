@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "logwood/options.h"
@@ -21,7 +22,8 @@
 namespace logwood::test {
 
 using Rows = std::map<std::string, std::string>;
-using Content = std::map<std::string, Rows>;  // by keyspace
+using Content = std::map<std::string, Rows>;           // by keyspace
+using StoredPlace = std::pair<uint32_t, std::string>;  // keyspace and key: as tables are sorted
 
 enum class ShapeKind : uint8_t {
   kClosed,  // cleanly

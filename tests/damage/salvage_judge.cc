@@ -34,29 +34,29 @@ bool Same(const std::string* a, const std::string* b) {
 // What the report excuses.
 class Excuses {
  public:
-  // Of commits behind `told_up_to` nothing speaks any more.
-  Excuses(const DamageShape& shape, LogPos told_up_to, const std::vector<SalvageLoss>& report)
-      : shape_(shape) {
-    untold_.first_position = told_up_to + 1;
-    untold_.last_position = ~LogPos{0};
-    positions_.push_back(&untold_);
+  Excuses(const DamageShape& shape, const SalvageJudging& judging,
+          const std::vector<SalvageLoss>& report)
+      : shape_(shape), judging_(judging) {
+    // Of commits behind `told_up_to` nothing speaks any more.
+    AddCommits(judging.told_up_to + 1, shape.last);
     for (const SalvageLoss& loss : report) {
       const Damage& damage = loss.damage;
       const bool has_keys = !damage.first_keyspace.empty() || !damage.last_keyspace.empty();
       if (loss.lost && has_keys) ranges_.push_back(&damage);
       // Commits that are lost, or were never durable.
-      const bool gone = loss.lost || damage.first_position > shape.durable;
+      const bool gone = loss.lost || damage.first_position > judging.proven;
       const bool has_positions = damage.first_position != 0 || damage.last_position != 0;
-      if (!has_keys && gone && has_positions) positions_.push_back(&damage);
-      if (loss.lost && !has_keys && !has_positions) anything_ = true;
+      if (!has_keys && gone && has_positions) {
+        AddCommits(damage.first_position, damage.last_position);
+      }
+      if (loss.lost && !has_keys && !has_positions) anything_ = judging.anything;
     }
   }
 
   bool Key(const std::string& keyspace, const std::string& key) const {
     if (anything_) return true;
-    for (const Damage* range : ranges_) {
-      if (Covers(shape_, *range, keyspace, key)) return true;
-    }
+    const StoredPlace place(shape_.keyspace_numbers.at(keyspace), key);
+    if (IsInReach(place) && IsNamed(place)) return true;
     return AnyCommit([&](const Content& before, const Content& after) {
       return !Same(ValueIn(before, keyspace, key), ValueIn(after, keyspace, key));
     });
@@ -66,7 +66,8 @@ class Excuses {
   bool Keyspace(const std::string& name) const {
     if (anything_) return true;
     for (const Damage* range : ranges_) {
-      if (range->first_keyspace == "?" || range->first_keyspace == kCatalogueName) return true;
+      if (range->first_keyspace == kCatalogueName && IsInReach(KeysNamedBy(shape_, *range)->first))
+        return true;
     }
     return AnyCommit([&](const Content& before, const Content& after) {
       return before.contains(name) != after.contains(name);
@@ -74,21 +75,44 @@ class Excuses {
   }
 
  private:
+  // A last one of 0: nobody knows.
+  void AddCommits(LogPos first, LogPos last) {
+    const LogPos newest = shape_.contents.size() - 1;
+    commits_.emplace_back(std::max<LogPos>(first, 1), last == 0 ? newest : std::min(last, newest));
+  }
+
+  bool IsInReach(const StoredPlace& place) const {
+    return judging_.anything ||
+           std::any_of(judging_.keys.begin(), judging_.keys.end(), [&place](const auto& keys) {
+             return keys.first <= place && place <= keys.second;
+           });
+  }
+  bool IsNamed(const StoredPlace& place) const {
+    return std::any_of(ranges_.begin(), ranges_.end(),
+                       [&](const Damage* range) { return Covers(shape_, *range, place); });
+  }
+  bool IsInReach(LogPos position) const {
+    return judging_.anything || position > judging_.told_up_to ||
+           std::any_of(judging_.commits.begin(), judging_.commits.end(),
+                       [position](const auto& commits) {
+                         return commits.first <= position && position <= commits.second;
+                       });
+  }
+
   template <typename Changes>
   bool AnyCommit(const Changes& changes) const {
-    for (const Damage* gone : positions_) {
-      const LogPos end = gone->last_position == 0 ? ~LogPos{0} : gone->last_position;
-      const LogPos last = std::min<LogPos>(end, shape_.contents.size() - 1);
-      for (LogPos p = std::max<LogPos>(gone->first_position, 1); p <= last; ++p) {
-        if (changes(*shape_.contents[p - 1], *shape_.contents[p])) return true;
+    for (const auto& [first, last] : commits_) {
+      for (LogPos p = first; p <= last; ++p) {
+        if (IsInReach(p) && changes(*shape_.contents[p - 1], *shape_.contents[p])) return true;
       }
     }
     return false;
   }
 
   const DamageShape& shape_;
-  Damage untold_;
-  std::vector<const Damage*> ranges_, positions_;
+  const SalvageJudging& judging_;
+  std::vector<const Damage*> ranges_;
+  std::vector<std::pair<LogPos, LogPos>> commits_;
   bool anything_ = false;
 };
 
@@ -119,7 +143,7 @@ class Comparison {
         saved_(saved),
         verdict_(verdict),
         heard_(judging.hears_nothing ? std::vector<SalvageLoss>() : verdict->report),
-        excuses_(shape, judging.told_up_to, heard_) {}
+        excuses_(shape, judging, heard_) {}
 
   void Run() {
     const Content& wanted = *shape_.contents[shape_.last];
@@ -211,6 +235,19 @@ SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
   const Place place;
   verdict.status = Run(shape, place.files(), files, judging, &verdict);
   return verdict;
+}
+
+std::string WrongIfAllIsInexact(const DamageShape& shape, const SalvageJudging& judging,
+                                const std::vector<SalvageLoss>& report) {
+  SalvageVerdict verdict;
+  verdict.report = report;
+  Content nothing;
+  for (const auto& [name, rows] : *shape.contents[shape.last]) nothing[name];
+  // Not even a whole manifest would leave so little.
+  SalvageJudging any_key = judging;
+  any_key.data_is_whole = false;
+  Comparison(shape, any_key, nothing, &verdict).Run();
+  return verdict.wrong;
 }
 
 }  // namespace logwood::test

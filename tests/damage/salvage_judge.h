@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "db/salvage.h"
@@ -21,11 +22,22 @@ struct SalvageVerdict {
 };
 
 struct SalvageJudging {
-  LogPos told_up_to = 0;       // of later commits nothing in the directory speaks any more
+  LogPos told_up_to = 0;  // of later commits nothing in the directory speaks any more
+  LogPos proven = 0;      // what is told of later ones excuses, also where it is no loss: a tail
   bool data_is_whole = false;  // tables and log: then no key may be gone, whatever is reported
   bool hears_nothing = false;  // of the report: for a test of the judge
+  // What a report can excuse at all. With the manifest the knowledge is gone which tables there
+  // are; else keys that the damaged tables, or commits that the damaged segments reached to, from
+  // the first to the last of each.
+  bool anything = false;
+  std::vector<std::pair<StoredPlace, StoredPlace>> keys = {};
+  std::vector<std::pair<LogPos, LogPos>> commits = {};
 };
 SalvageVerdict JudgeSalvage(const DamageShape& shape, const FileContents& files,
                             const SalvageJudging& judging);
+
+// For tests of the judge: what it says where salvage found not one key, and reports this.
+std::string WrongIfAllIsInexact(const DamageShape& shape, const SalvageJudging& judging,
+                                const std::vector<SalvageLoss>& report);
 
 }  // namespace logwood::test
