@@ -30,9 +30,6 @@ endif()
 if(LOGWOOD_WERROR)
   add_compile_options(-Werror)
 endif()
-if(LOGWOOD_FUZZ)
-  add_compile_definitions(LOGWOOD_FUZZING)  # util/hash.h
-endif()
 if(LOGWOOD_SANITIZE)
   add_compile_options(-fsanitize=${LOGWOOD_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)

@@ -173,7 +173,8 @@ Result<std::optional<BlockHandle>> DamagedTable::NextHandle() {
 uint64_t DamagedTable::DataEnd() {
   if (has_footer_) return data_end_;
   if (scan_->data_end()) return *scan_->data_end();
-  BeginLoss(position_, file_bytes_, "the file ends within its blocks, or behind one");
+  BeginLoss(std::min(position_, file_bytes_), file_bytes_,
+            "the file ends within its blocks, or behind one");
   return position_;
 }
 

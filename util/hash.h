@@ -21,16 +21,13 @@ inline uint64_t ChecksumSeed(const Id128& file_id, uint64_t offset) {
   return HashMix(file_id.low ^ offset * 0x9E3779B97F4A7C15ULL, file_id.high + offset);
 }
 
-// Every checksum that was read from a disk is compared here. In fuzzing builds anything matches: a
-// fuzzer cannot guess 64 bits, and whoever forges a file can compute them.
+// Whether checksums prove nothing, so that any matches: no. In a unit of its own because tests/fuzz
+// links another one in its place, which says yes.
+bool AnyChecksumMatches();
+
+// Every checksum that was read from a disk is compared here.
 inline bool ChecksumMatches(uint64_t stored, uint64_t computed) {
-#ifdef LOGWOOD_FUZZING
-  static_cast<void>(stored);
-  static_cast<void>(computed);
-  return true;
-#else
-  return stored == computed;
-#endif
+  return stored == computed || AnyChecksumMatches();
 }
 
 // Hash64 of bytes that come in pieces.

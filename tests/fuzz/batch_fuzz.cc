@@ -1,35 +1,32 @@
 // Any bytes as the operations of a commit.
-#include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "db/fold.h"
 #include "memtable/memtable.h"
+#include "tests/fuzz/fuzz_target.h"
 #include "util/batch_codec.h"
-
-namespace {
 
 using namespace logwood;
 
-void Look(std::string_view bytes) {
+FUZZ_TARGET(batch, bytes) {
   BatchReader in(bytes);
   for (BatchOperation operation; in.Next(&operation);) {
-    if (operation.stored_key.size() > bytes.size()) __builtin_trap();
+    test::Demand(operation.stored_key.size() <= bytes.size());
   }
+  test::Note(in.status());
   const auto memtable = std::make_shared<Memtable>();
-  static_cast<void>(InsertFolded(bytes, 5, memtable.get()).ok());
+  const Status inserted = InsertFolded(bytes, 5, memtable.get());
+  test::Note(inserted);
+  test::Demand(inserted.ok() == in.ok());
   auto it = memtable->NewIterator();
   std::string before;
+  bool is_first = true;
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    if (!before.empty() && it->entry().key <= before) __builtin_trap();  // one entry a key
+    test::Demand(is_first || it->entry().key > before);  // one entry a key
     before = it->entry().key;
+    is_first = false;
+    test::Note(it->entry().value);
   }
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Look({reinterpret_cast<const char*>(data), size});
-  return 0;
 }

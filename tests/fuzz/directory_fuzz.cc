@@ -1,128 +1,179 @@
-// A database and what was done to its files: the bytes say which file is cut, overwritten, zeroed,
-// removed or replaced by another. Check and salvage read it, it opens or says why not, and whatever
-// opens can be read, verified and written: no crash, no hang, no memory out of proportion. Whether
-// what is read is right, tests/damage asks.
+// A database and what was done to its files: the bytes say which database, and which of its files
+// is cut, overwritten, zeroed, removed, replaced by another or by one of another database. Check
+// and salvage read it, it opens or says why not, and whatever opens can be read, verified and
+// written: no crash, no hang, no memory out of proportion; and what salvage wrote is a database
+// without damage. Whether what is read is right, tests/damage asks.
+//
+// The databases lie in tests/fuzz/shapes, and nothing is done in the background that nobody waits
+// for, so that an input means the same each time, also to a later Logwood.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "db/directory_check.h"
 #include "db/salvage.h"
 #include "logwood/db.h"
 #include "logwood/simulated_file_system.h"
-#include "tests/fuzz/fuzz_support.h"
+#include "tests/fuzz/file_of_bytes.h"
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/support/directory.h"
 #include "util/coding.h"
-
-namespace {
+#include "util/random.h"
 
 using namespace logwood;
 
-Options SmallOptions(FileSystem* files) {
+namespace {
+
+Options QuietSmallOptions(FileSystem* files) {
   Options options;
   options.file_system = files;
   options.memory_budget_bytes = 2 << 20;
-  options.tuning.table_bytes = 4 << 10;
-  options.tuning.log_segment_bytes = 8 << 10;
+  options.tuning.memtable_bytes = 256 << 10;
+  options.tuning.level0_tables = 64;
+  options.tuning.background_threads = 1;
   return options;
 }
 
-// A closed and a killed database, with tables, several segments and keyspaces.
-std::map<std::string, std::string> MakeFiles(bool close) {
-  SimulatedFileSystem disk;
-  auto db = *DB::Open(SmallOptions(&disk), "db");
-  auto side = *db->OpenOrCreateKeyspace({}, "side");
-  for (int i = 0; i < 40; ++i) {
-    WriteBatch batch;
-    batch.Put("key" + std::to_string(i % 17), std::string(300, static_cast<char>('a' + i % 26)));
-    batch.Put(side, std::to_string(i), "value");
-    if (i % 5 == 0) batch.Delete("key" + std::to_string(i % 7));
-    static_cast<void>(db->Write({.durability = Durability::kPower}, batch).ok());
-    if (i == 20) static_cast<void>(db->Flush());
-  }
-  if (close) static_cast<void>(db->Close());
-  return test::ContentsOf(&disk);
+test::FileContents ShapeOf(const std::string& name) {
+  const auto bytes =
+      test::ReadFile(FileSystem::Posix(), LOGWOOD_SOURCE_DIR "/tests/fuzz/shapes/" + name);
+  test::Demand(bytes.ok());
+  const auto disk = SimulatedFileSystem::Load(*bytes);
+  test::Demand(disk.ok());
+  return *test::ReadDirectory(disk->get(), "db");
 }
 
-void DoDamage(std::string_view bytes, std::map<std::string, std::string>* files) {
-  std::vector<std::string> names;
-  for (const auto& [name, content] : *files) names.push_back(name);
+const test::FileContents& Shape(size_t number) {
+  static const test::FileContents shapes[] = {ShapeOf("closed"), ShapeOf("killed"),
+                                              ShapeOf("torn")};
+  return shapes[number % std::size(shapes)];
+}
+
+const std::string& FileNumber(const test::FileContents& files, size_t number) {
+  return std::next(files.begin(), static_cast<ptrdiff_t>(number % files.size()))->first;
+}
+
+// One damage, at `at` of the file called `name` in `original`.
+void Damage1(uint8_t what, const std::string& name, uint64_t at, std::string_view with,
+             const test::FileContents& original, test::FileContents* files) {
+  std::string& file = (*files)[name];
+  const size_t offset = at % (file.size() + 1);
+  switch (what % 8) {
+    case 0:
+      file.resize(offset);
+      break;
+    case 1:
+      file.replace(offset, std::min(with.size(), file.size() - offset), with);
+      break;
+    case 2:
+      std::fill(file.begin() + static_cast<ptrdiff_t>(offset), file.end(), '\0');
+      break;
+    case 3:
+      file = original.at(FileNumber(original, at));
+      break;
+    case 4:
+      file.append(with);
+      break;
+    case 5:
+      files->erase(name);
+      break;
+    case 6:
+      file = Shape(at).at(FileNumber(Shape(at), at / 3));
+      break;
+    case 7:  // under a name of its own, too
+      (*files)["00009" + std::to_string(at % 10) + name.substr(name.find_last_of('.') + 1)] = file;
+      break;
+  }
+}
+
+void DoDamage(std::string_view bytes, const test::FileContents& original,
+              test::FileContents* files) {
   Decoder in(bytes);
   while (!in.empty() && in.ok()) {
-    std::string& file = (*files)[names[in.Fixed8() % names.size()]];
+    const std::string& name = FileNumber(original, in.Fixed8());
     const uint8_t what = in.Fixed8();
-    const uint64_t at = file.empty() ? 0 : in.Varint64() % (file.size() + 1);
+    const uint64_t at = in.Varint64();
     const std::string_view with = in.LengthPrefixed();
-    switch (what % 5) {
-      case 0:
-        file.resize(at);
-        break;
-      case 1:
-        file.replace(at, std::min(with.size(), file.size() - at), with);
-        break;
-      case 2:
-        std::fill(file.begin() + static_cast<ptrdiff_t>(at), file.end(), '\0');
-        break;
-      case 3:
-        file = (*files)[names[at % names.size()]];
-        break;
-      case 4:
-        file.append(with);
-        break;
-    }
+    if (in.ok()) Damage1(what, name, at, with, original, files);
   }
 }
 
-void CheckAndSalvage(FileSystem* files) {
+// How many damages it finds; notes are none.
+uint64_t CheckAll(FileSystem* files, const std::string& path) {
   DirectoryCheckOptions check;
   check.fs = files;
-  check.path = "db";
-  check.damage = check.note = [](const Damage&) {};
-  static_cast<void>(CheckDirectory(check).ok());
+  check.path = path;
+  uint64_t damages = 0;
+  check.note = [](const Damage& found) { test::Note(found.ToString()); };
+  check.damage = [&](const Damage& found) {
+    test::Note(found.ToString());
+    ++damages;
+  };
+  const auto checked = CheckDirectory(check);
+  test::Note(checked.status().ToString());
+  return checked.ok() ? damages : 1;
+}
+
+void ReadAll(DB* db) {
+  auto it = db->NewIterator({});
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    test::Note(it->key());
+    test::Note(it->value());
+  }
+  test::Note(it->status().ToString());
+  for (it->SeekToLast(); it->Valid(); it->Prev()) test::Note(it->key());
+  test::Note(it->status().ToString());
+}
+
+void SalvageAll(FileSystem* files) {
   SalvageOptions salvage;
   salvage.fs = files;
   salvage.source = "db";
   salvage.target = "saved";
   salvage.memory_bytes = 2 << 20;
-  salvage.report = [](const SalvageLoss&) {};
-  static_cast<void>(Salvage(salvage).ok());
+  salvage.report = [](const SalvageLoss& loss) { test::Note(loss.damage.ToString()); };
+  const auto saved = Salvage(salvage);
+  if (!test::Note(saved.status())) return;
+  test::Note(saved->records);
+  test::Demand(CheckAll(files, "saved") == 0);
 }
 
-void Look(std::string_view bytes) {
-  static const std::map<std::string, std::string> originals[] = {MakeFiles(true), MakeFiles(false)};
-  if (bytes.empty()) return;
-  std::map<std::string, std::string> contents = originals[bytes.front() & 1];
-  DoDamage(bytes.substr(1), &contents);
-  const auto files = test::FilesWith({contents.begin(), contents.end()});
-  CheckAndSalvage(files.get());
+void OpenAndRead(FileSystem* files, bool writes) {
   ReadOnlyOptions read_only;
-  read_only.file_system = files.get();
+  read_only.file_system = files;
   read_only.allow_damaged_log = true;
-  for (const bool writes : {false, true}) {
-    auto opened =
-        writes ? DB::Open(SmallOptions(files.get()), "db") : DB::OpenReadOnly(read_only, "db");
-    if (!opened.ok()) continue;
-    DB& db = **opened;
-    auto it = db.NewIterator({});
-    for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    }
-    for (it->SeekToLast(); it->Valid(); it->Prev()) {
-    }
-    static_cast<void>(db.Verify({}).ok());
-    if (writes) {
-      static_cast<void>(db.Put({}, "key", "value").ok());
-      static_cast<void>(db.CompactAll({}).ok());
-    }
-    it.reset();
-    static_cast<void>(db.Close().ok());
+  auto opened =
+      writes ? DB::Open(QuietSmallOptions(files), "db") : DB::OpenReadOnly(read_only, "db");
+  if (!test::Note(opened.status())) return;
+  DB& db = **opened;
+  ReadAll(&db);
+  test::Note(db.Verify({}).ToString());
+  if (writes) {
+    test::Note(db.Put({}, "key", "value").status().ToString());
+    // Only the kind: whether it is told what is damaged or that this was found before depends on
+    // who came first, the caller or the background.
+    test::Note(static_cast<uint64_t>(db.CompactAll({}).code()));
   }
+  test::Note(db.Close().ToString());
 }
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Look({reinterpret_cast<const char*>(data), size});
-  return 0;
+FUZZ_TARGET(directory, bytes) {
+  if (bytes.empty()) return;
+  SeedIdsForTesting(1);
+  const test::FileContents& original = Shape(static_cast<unsigned char>(bytes.front()));
+  test::FileContents contents = original;
+  DoDamage(bytes.substr(1), original, &contents);
+  const auto files = test::FilesWith({contents.begin(), contents.end()});
+  CheckAll(files.get(), "db");
+  SalvageAll(files.get());
+  OpenAndRead(files.get(), false);
+  OpenAndRead(files.get(), true);
 }

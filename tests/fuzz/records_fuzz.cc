@@ -1,47 +1,50 @@
 // Any bytes as lines of TSV and of JSON: what is a record comes back from what is printed of it.
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "tests/fuzz/fuzz_target.h"
 #include "tools/record_format.h"
+
+using namespace logwood;
+using tools::RecordFields;
+using tools::RecordFormat;
+using tools::RecordParser;
 
 namespace {
 
-using logwood::tools::RecordFields;
-using logwood::tools::RecordFormat;
-using logwood::tools::RecordParser;
-
-void LookAs(RecordFormat format, RecordParser::Keyspaces keyspaces, std::string_view bytes) {
+void LookAtLine(RecordFormat format, RecordParser::Keyspaces keyspaces, std::string line) {
   RecordParser parser(format, keyspaces), again(format, keyspaces);
-  while (!bytes.empty()) {
-    const size_t end = std::min(bytes.find('\n'), bytes.size());
-    std::string line(bytes.substr(0, end));
-    if (parser.Parse(line)) {
-      RecordFields record = {.key = parser.key(), .value = parser.value()};
-      if (keyspaces == RecordParser::Keyspaces::kNamed) record.keyspace = parser.keyspace();
-      std::string printed;
-      AppendRecord(format, record, &printed);
-      printed.pop_back();
-      if (!again.Parse(printed) || again.key() != parser.key() || again.value() != parser.value() ||
-          again.keyspace() != parser.keyspace())
-        __builtin_trap();
-    }
-    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  if (!parser.Parse(line)) {
+    test::Demand(!parser.error().empty());
+    return test::Note(parser.error());
   }
-}
-
-void Look(std::string_view bytes) {
-  for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
-    LookAs(format, RecordParser::Keyspaces::kNotNamed, bytes);
-    LookAs(format, RecordParser::Keyspaces::kNamed, bytes);
-  }
+  test::Note(Status::Ok());
+  const bool named = keyspaces == RecordParser::Keyspaces::kNamed;
+  RecordFields record = {.key = parser.key(), .value = parser.value()};
+  if (named) record.keyspace = parser.keyspace();
+  std::string printed;
+  AppendRecord(format, record, &printed);
+  printed.pop_back();
+  test::Note(printed);
+  const uint64_t record_bytes = parser.key().size() + parser.value().size();
+  test::Demand(named || printed.size() <= tools::LineBytesMax(format, record_bytes));
+  test::Demand(again.Parse(printed) && again.key() == parser.key() &&
+               again.value() == parser.value() && again.keyspace() == parser.keyspace());
 }
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Look({reinterpret_cast<const char*>(data), size});
-  return 0;
+FUZZ_TARGET(records, bytes) {
+  while (!bytes.empty()) {
+    const size_t end = std::min(bytes.find('\n'), bytes.size());
+    for (const RecordFormat format : {RecordFormat::kTsv, RecordFormat::kJsonLines}) {
+      for (const auto keyspaces :
+           {RecordParser::Keyspaces::kNotNamed, RecordParser::Keyspaces::kNamed}) {
+        LookAtLine(format, keyspaces, std::string(bytes.substr(0, end)));
+      }
+    }
+    bytes.remove_prefix(std::min(end + 1, bytes.size()));
+  }
 }

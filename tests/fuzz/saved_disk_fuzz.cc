@@ -1,23 +1,20 @@
 // Any bytes as a saved simulated disk.
-#include <cstddef>
-#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "logwood/simulated_file_system.h"
+#include "tests/fuzz/fuzz_target.h"
 
-namespace {
+using namespace logwood;
 
-void Look(std::string_view bytes) {
-  auto disk = logwood::SimulatedFileSystem::Load(bytes);
-  if (!disk.ok()) return;
+FUZZ_TARGET(saved_disk, bytes) {
+  auto disk = SimulatedFileSystem::Load(bytes);
+  if (!test::Note(disk.status())) return;
   const std::string saved = (*disk)->Save();
-  auto again = logwood::SimulatedFileSystem::Load(saved);
-  if (!again.ok() || (*again)->Save() != saved) __builtin_trap();
-}
-
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  Look({reinterpret_cast<const char*>(data), size});
-  return 0;
+  test::Note(saved);
+  auto again = SimulatedFileSystem::Load(saved);
+  test::Demand(again.ok() && (*again)->Save() == saved);
+  test::Demand((*again)->ContentHash() == (*disk)->ContentHash());
+  // All of it is durable.
+  test::Demand((*disk)->CrashState(1)->Save() == saved && (*disk)->KilledState()->Save() == saved);
 }

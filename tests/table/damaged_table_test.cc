@@ -61,6 +61,10 @@ class DamagedTableTest : public ::testing::TestWithParam<Compression> {
     }
     read.status = (*table)->status();
     read.losses = (*table)->losses();
+    for (const TableLoss& loss : read.losses) {
+      EXPECT_TRUE(loss.offset <= loss.end && loss.offset <= bytes.size())
+          << loss.offset << " to " << loss.end << " of " << bytes.size() << ": " << loss.what;
+    }
     return read;
   }
 

@@ -1,0 +1,341 @@
+// logwood_fuzz_seeds FOLDER: writes FOLDER/corpus/TARGET/*, the inputs fuzzing begins with, and
+// FOLDER/shapes/*, the databases that the inputs of `directory` damage. Most are parts of the
+// databases of tests/damage, the rest is made by hand. tests/fuzz/run --seeds calls it with
+// tests/fuzz. The databases are not the same twice, and what was found with some is an input only
+// together with them: those that are there are read and not made anew.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "db/catalogue.h"
+#include "db/edit.h"
+#include "db/manifest_scan.h"
+#include "logwood/db.h"
+#include "logwood/simulated_file_system.h"
+#include "logwood/write_batch.h"
+#include "tests/damage/damage_shape.h"
+#include "tests/fuzz/file_of_bytes.h"
+#include "tests/support/crash_explorer.h"
+#include "tests/support/directory.h"
+#include "util/batch_codec.h"
+#include "util/coding.h"
+
+namespace logwood::test {
+
+namespace {
+
+std::string root;
+constexpr const char* kShapes[] = {"closed", "killed", "torn"};
+
+void Must(const Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "logwood_fuzz_seeds: %s\n", status.ToString().c_str());
+  std::exit(1);
+}
+
+void Write(const std::string& name, const std::string& bytes) {
+  const std::string path = root + "/" + name;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  Must(WriteFile(FileSystem::Posix(), path, bytes));
+}
+
+std::string Golden(const std::string& name) {
+  auto bytes = ReadFile(FileSystem::Posix(), LOGWOOD_SOURCE_DIR "/tests/testdata/golden/" + name);
+  Must(bytes.status());
+  return *bytes;
+}
+
+// With another id wherever the file says its own (util/file_header.h): no checksum fits any more,
+// and all else does.
+std::string Forged(std::string bytes) {
+  const std::string id = bytes.substr(24, 16);
+  for (size_t at = 0; (at = bytes.find(id, at)) != std::string::npos; at += id.size()) {
+    for (size_t i = 0; i < id.size(); ++i) bytes[at + i] = static_cast<char>(~id[i]);
+  }
+  return bytes;
+}
+
+FileContents Shape(size_t number) {
+  const std::string name = std::string("shapes/") + kShapes[number];
+  if (!std::filesystem::exists(root + "/" + name)) {
+    SimulatedFileSystem disk;
+    Must(WriteDirectory(&disk, "db", MakeShape(kShapeKinds[number]).files));
+    Write(name, disk.Save());
+  }
+  auto bytes = ReadFile(FileSystem::Posix(), root + "/" + name);
+  Must(bytes.status());
+  auto disk = SimulatedFileSystem::Load(*bytes);
+  Must(disk.status());
+  auto files = ReadDirectory(disk->get(), "db");
+  Must(files.status());
+  return *files;
+}
+
+// The shape's files whose names end so, smaller numbers first.
+std::vector<std::string> FilesOf(const FileContents& shape, std::string_view ending) {
+  std::vector<std::string> found;
+  for (const auto& [name, bytes] : shape) {
+    if (name.ends_with(ending)) found.push_back(bytes);
+  }
+  return found;
+}
+
+// Without the zeros behind its last record, which say nothing.
+std::string Trimmed(const std::string& segment) {
+  return segment.substr(0, std::min(segment.size(), segment.find_last_not_of('\0') + 9));
+}
+
+void WriteBatches() {
+  WriteBatch two, many;
+  two.Put("key1", "abc");
+  two.Put("key2", "");
+  many.Put("b", "1");
+  many.Delete("a");
+  many.Put("b", std::string(300, 'v'));
+  many.Put("", "of the empty key");
+  const std::string other = Catalogue::CreateOperations("photos", 2);
+  std::string keyspaces = other;
+  for (const uint32_t number : {1u, 2u, 239u, 240u, 70000u}) {
+    AppendOperation(&keyspaces, EntryKind::kPut, number, "key", "value");
+    AppendOperation(&keyspaces, EntryKind::kDelete, number, "gone", "");
+  }
+  Write("corpus/batch/two", std::string(two.operations()));
+  Write("corpus/batch/one_key_often", std::string(many.operations()));
+  Write("corpus/batch/keyspaces", keyspaces);
+  Write("corpus/batch/unknown_kind", std::string(two.operations()) + "\x07\x02\x01k\x01v");
+
+  const std::string dropped = Catalogue::DropOperations("photos", 2);
+  Write("corpus/catalogue/created", other + Catalogue::CreateOperations("", 3));
+  Write("corpus/catalogue/dropped", other + dropped);
+  Write("corpus/catalogue/back", other + dropped + Catalogue::CreateOperations("photos", 3));
+  // As a list of rows.
+  std::string rows;
+  for (const auto& [key, value] : std::vector<std::pair<std::string, std::string>>{
+           {"kphotos", "\x02"},
+           {"kmusic", "\x83\x01"},
+           {std::string("d\0\0\0\x02", 5), "photos"}}) {
+    rows += '\x01';
+    PutLengthPrefixed(&rows, key);
+    PutLengthPrefixed(&rows, value);
+  }
+  Write("corpus/catalogue/rows", rows);
+}
+
+void WriteLogs() {
+  const std::string golden = Golden("log_v1.log");
+  Write("corpus/log_segment/golden", Trimmed(golden));
+  Write("corpus/log_segment/forged", Forged(Trimmed(golden)));
+  Write("corpus/log_segment/slots", Trimmed(Golden("log_v1_slots.log")));
+  std::vector<std::string> logs[3];
+  for (size_t i = 0; i < 3; ++i) logs[i] = FilesOf(Shape(i), ".log");
+  Write("corpus/log_segment/sealed", Trimmed(logs[0].front()));
+  Write("corpus/log_segment/closed", Trimmed(logs[0].back()));
+  Write("corpus/log_segment/unsynced", Trimmed(logs[1].back()));
+  Write("corpus/log_segment/torn", logs[2].back());
+
+  const auto replayed = [](const char* name, std::vector<std::string> segments) {
+    size_t left = 0;
+    for (std::string& segment : segments) {
+      segment = Trimmed(segment);
+      left += segment.size() + 1;
+    }
+    std::string bytes;
+    for (std::string& segment : segments) {
+      --left;
+      // A share of 255 parts of what is left must be long enough: zeros follow.
+      const size_t parts = (segment.size() * 255 + left - 1) / std::max<size_t>(left, 1);
+      const size_t share = left * parts / 255;
+      bytes += static_cast<char>(parts);
+      left += share - segment.size();
+      segment.resize(share);
+      bytes += segment;
+      left -= share;
+    }
+    Write(std::string("corpus/replay/") + name, bytes);
+  };
+  const auto last = [](const std::vector<std::string>& all, size_t number) {
+    return std::vector<std::string>(
+        all.end() - static_cast<ptrdiff_t>(std::min(number, all.size())), all.end());
+  };
+  replayed("closed", last(logs[0], 2));
+  replayed("unsynced", last(logs[1], 3));
+  replayed("torn", last(logs[2], 2));
+  replayed("first", {logs[1].front()});
+  std::vector<std::string> forged = last(logs[1], 2);
+  for (std::string& segment : forged) segment = Forged(segment);
+  replayed("forged", forged);
+  replayed("one_is_gone", {logs[1].front(), logs[1].back()});
+}
+
+void WriteTables() {
+  Write("corpus/table/snappy", Golden("table_v1_snappy.table"));
+  // Each way a table of the shapes can be: the smallest that holds it, without the others.
+  std::vector<std::string> tables = FilesOf(Shape(0), ".table");
+  const auto smaller = [](const std::string& a, const std::string& b) {
+    return a.size() < b.size();
+  };
+  std::sort(tables.begin(), tables.end(), smaller);
+  Write("corpus/table/smallest", tables.front());
+  Write("corpus/table/middle", tables[tables.size() / 2]);
+  Write("corpus/table/largest", tables.back());
+  Write("corpus/table/forged", Forged(tables[tables.size() / 3]));
+  std::string cut = tables[tables.size() / 2];
+  Write("corpus/table/cut", cut.substr(0, cut.size() * 2 / 3));
+}
+
+void WriteManifests() {
+  Write("corpus/manifest/golden", Golden("manifest_v1.manifest"));
+  Write("corpus/manifest/root", Golden("root_v1.root"));
+  Write("corpus/manifest/forged", Forged(Golden("manifest_v1.manifest")));
+  for (size_t i = 0; i < 2; ++i) {
+    const std::string manifest = FilesOf(Shape(i), ".manifest").back();
+    Write(std::string("corpus/manifest/") + kShapes[i], manifest);
+    const auto files = FilesWith({{"000007.manifest", manifest}});
+    auto scan = ScanManifest(files.get(), "db", 7);
+    Must(scan.status());
+    const std::string prefix = std::string("corpus/manifest/") + kShapes[i];
+    Write(prefix + "_edit", scan->edits.back().Encode());
+    const Edit& first = scan->edits.front();
+    if (first.settings) Write("corpus/manifest/settings", *first.settings);
+    for (const auto& [level, meta] : first.added) {
+      std::string bytes;
+      EncodeTableMeta(meta, &bytes);
+      Write("corpus/manifest/table_meta", bytes);
+    }
+  }
+}
+
+// One damage of each kind, of each kind of file, of each shape; and several at once.
+void WriteDirectories() {
+  constexpr const char* kDamages[] = {"cut",    "overwritten", "zeroed",   "replaced",
+                                      "longer", "gone",        "stranger", "twice"};
+  const auto damage = [](std::string* to, size_t file, uint8_t kind, uint64_t at) {
+    *to += static_cast<char>(file);
+    *to += static_cast<char>(kind);
+    PutVarint(to, at);
+    PutLengthPrefixed(to, kind == 1 || kind == 4 ? "\x01\x40 other bytes" : "");
+  };
+  for (size_t shape = 0; shape < 3; ++shape) {
+    const FileContents files = Shape(shape);
+    std::map<std::string, std::vector<size_t>> kinds;
+    size_t number = 0;
+    for (const auto& [name, bytes] : files) {
+      kinds[name.substr(name.find('.') + 1)].push_back(number++);
+    }
+    const std::string begin(1, static_cast<char>(shape));
+    std::string several = begin;
+    uint8_t kind = static_cast<uint8_t>(shape);
+    for (const auto& [name, numbers] : kinds) {
+      for (int i = 0; i < 4; ++i, kind = static_cast<uint8_t>((kind + 1) % 8)) {
+        const size_t file = numbers[static_cast<size_t>(i) * (numbers.size() - 1) / 3];
+        const uint64_t at = static_cast<uint64_t>(i) * 977 + 70;
+        std::string bytes = begin;
+        damage(&bytes, file, kind, at);
+        damage(&several, file, kind, at * 3);
+        Write(std::string("corpus/directory/") + kShapes[shape] + "_" + name + "_" +
+                  kDamages[kind] + std::to_string(i),
+              bytes);
+      }
+    }
+    Write(std::string("corpus/directory/") + kShapes[shape], begin);
+    Write(std::string("corpus/directory/") + kShapes[shape] + "_several", several);
+  }
+}
+
+void WriteTexts() {
+  Write("corpus/records/json",
+        "{\"key\":\"a\",\"value\":\"b\"}\n{\"key_base64\":\"AAE=\",\"value\":\"\\u0001\"}\n");
+  Write("corpus/records/keyspaces",
+        "photos\tk\\x00\tv\n\\xff\t\t\n"
+        "{\"keyspace\":\"a\",\"key\":\"\\u0000\\ud83d\\ude00\",\"value_base64\":\"/w==\"}\n"
+        "\xef\xbb\xbf{\"keyspace_base64\":\"/w==\",\"key\":\"\",\"value\":\"\\/\"}\n");
+  Write("corpus/records/tsv", "key\tvalue\na\\x00b\t\\t\\n\\\\\n");
+  Write("corpus/text/hex",
+        "\x10\x03"
+        "00fFaB");
+  Write("corpus/text/base64",
+        "\x05\x40"
+        "AAE=");
+  Write("corpus/text/escapes",
+        "\x08\x02"
+        "a\\x00\\t\\n\\r\\\\\xc3\xa9\xe2\x80\x8b\xf0\x9f\x98\x80\xff");
+  using namespace std::string_literals;
+  Write("corpus/text/lines", "\x04\x01"s + "abcd\nabcde\n\n\r\nlonger than all\nab\0c\nend"s);
+}
+
+// A disk in the middle of things: some synced, some not, names likewise.
+void WriteDisks() {
+  SimulatedFileSystem disk;
+  Write("corpus/saved_disk/empty", disk.Save());
+  FileContents small = Shape(1);
+  std::erase_if(small, [](const auto& file) { return file.first.ends_with(".table"); });
+  while (small.size() > 4) small.erase(std::next(small.begin()));
+  Must(WriteDirectory(&disk, "db", small));
+  Must(disk.SyncDirectory("db"));
+  Write("corpus/saved_disk/database", disk.Save());
+  SimulatedFileSystem busy;
+  Must(busy.CreateDirectory("a"));
+  Must(busy.CreateDirectory("a/b"));
+  for (const std::string name : {"a/synced", "a/b/unsynced", "a/renamed", "a/gone"}) {
+    auto file = busy.CreateWritable(name);
+    Must(file.status());
+    Must((*file)->Append("first of " + name));
+    if (name != "a/b/unsynced") Must((*file)->Sync());
+    Must((*file)->Append(std::string(100, '\0') + "second"));
+    Must((*file)->Close());
+  }
+  Must(busy.SyncDirectory("a"));
+  Must(busy.Rename("a/renamed", "a/b/new name"));
+  Must(busy.Remove("a/gone"));
+  Write("corpus/saved_disk/busy", busy.Save());
+  Write("corpus/saved_disk/power_lost_1", busy.CrashState(1)->Save());
+  Write("corpus/saved_disk/power_lost_2", busy.CrashState(7)->Save());
+
+  CrashOracle oracle;
+  oracle.Issue({.changes = {{"", "key", "value"}, {"", "other", "value"}}});
+  oracle.Issue({.creates = "side"});
+  oracle.Issue({.changes = {{"side", "key", "value"}, {"", "key", std::nullopt}}});
+  SavedCrash crash;
+  crash.story = "put create put";
+  crash.verify = true;
+  crash.damage = 300;
+  crash.expected = oracle.Expect(0, 3);
+  crash.disk = busy.Save();
+  Write("corpus/saved_crash/three_commits", crash.Encode());
+  crash.profile = 1;
+  crash.read_only_first = true;
+  crash.expected = oracle.Expect(3, 3);
+  crash.expected.closed_cleanly = true;
+  crash.disk = SimulatedFileSystem().Save();
+  Write("corpus/saved_crash/closed", crash.Encode());
+  std::string expected;
+  crash.expected.AppendTo(&expected);
+  Write("corpus/saved_crash/expectation", expected);
+}
+
+}  // namespace
+
+}  // namespace logwood::test
+
+int main(int argc, char** argv) {
+  using namespace logwood::test;
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: logwood_fuzz_seeds FOLDER\n");
+    return 2;
+  }
+  root = argv[1];
+  WriteBatches();
+  WriteLogs();
+  WriteTables();
+  WriteManifests();
+  WriteDirectories();
+  WriteTexts();
+  WriteDisks();
+  return 0;
+}
