@@ -54,6 +54,11 @@ FUZZ_TARGET(segment_survey, bytes) {
   if (!survey.identified()) return;
   const LogPos first = survey.first_position();
   // As a successor, a manifest or a clean close would have it.
-  SurveyRecords(&survey, {.length_max = bytes.size() / 4 * 3, .position_max = first + 5});
-  SurveyRecords(&survey, {.length_max = bytes.size() + 9, .last_position = first + 2});
+  SegmentSurvey::Limits limits;
+  limits.length_max = bytes.size() / 4 * 3;
+  limits.position_max = first + 5;
+  SurveyRecords(&survey, limits);
+  limits.length_max = bytes.size() + 9;
+  limits.last_position = first + 2;
+  SurveyRecords(&survey, limits);
 }

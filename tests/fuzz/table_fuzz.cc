@@ -43,7 +43,10 @@ FUZZ_TARGET(table, bytes) {
   auto reader = TableReader::Open(std::move(*file), "db/000001.table", nullptr, &cache, nullptr);
   if (!test::Note(reader.status())) return;
   const std::string some_key = Walk(**reader, {});
-  Walk(**reader, {.fill_cache = false, .readahead_bytes = 4096});
+  TableScanOptions ahead;
+  ahead.fill_cache = false;
+  ahead.readahead_bytes = 4096;
+  Walk(**reader, ahead);
   PinnedValue value;
   LookupResult result;
   result.value = &value;
@@ -55,8 +58,11 @@ FUZZ_TARGET(table, bytes) {
     return true;
   };
   for (const auto format : {TableDumpFormat::kText, TableDumpFormat::kJson}) {
+    TableDumpOptions dump;
+    dump.format = format;
+    dump.entries_max = 1000;
     DumpTableProperties(**reader, format, line);
-    test::Note(DumpTableEntries(**reader, {.format = format, .entries_max = 1000}, line));
+    test::Note(DumpTableEntries(**reader, dump, line));
   }
   test::Note((*reader)->Verify(nullptr, {}, {}));
 }
