@@ -212,11 +212,12 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
       depth < options_.depth && options_.nests_one_in != 0 && dice.OneIn(options_.nests_one_in);
   SavedCrash crash;
   crash.story = story_->script().ToString();
-  crash.expected = Expected(promise);
   if (dice.OneIn(8)) crash.profile = 1 + dice.Uniform(CrashLookProfiles().size() - 1);
   crash.read_only_first = dice.OneIn(16);
   crash.verify = dice.OneIn(32);
   if (dice.OneIn(options_.damages_one_in)) crash.damage = dice.Next();
+  // What damage cuts off may lead anywhere.
+  crash.expected = Expected(promise, crash.damage != 0 ? 0 : kPositionMax);
   if (!nests && dice.OneIn(16)) crash.second_life = dice.Next();
   if (!options_.save_directory.empty()) crash.disk = state->Save();
 
@@ -236,9 +237,9 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
   if (!status.ok()) Fail(std::move(crash), status);
 }
 
-CrashExpectation CrashExplorer::Expected(const Promise& promise) const {
+CrashExpectation CrashExplorer::Expected(const Promise& promise, LogPos from) const {
   const CrashStory::Known& known = promise.known;
-  CrashExpectation expected = story_->oracle().Expect(known.acknowledged, promise.issued);
+  CrashExpectation expected = story_->oracle().Expect(known.acknowledged, promise.issued, from);
   expected.proven = known.proven;
   expected.proven_beside_log = known.proven_beside_log;
   expected.closed_cleanly = known.closed_cleanly;

@@ -94,7 +94,7 @@ class CrashExplorer final : public CrashWatch {
   // Checks what a kill or the loss of power left.
   void CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash, const Promise& promise,
                   int depth);
-  CrashExpectation Expected(const Promise& promise) const;
+  CrashExpectation Expected(const Promise& promise, LogPos from) const;
   // A state with that hash was not seen before with that promise, and is now.
   bool IsNew(uint64_t hash, const Promise& promise) EXCLUDES(mutex_);
   bool GivenUp() EXCLUDES(mutex_);

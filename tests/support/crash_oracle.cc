@@ -133,12 +133,12 @@ void CrashOracle::CutBehind(LogPos position) {
   contents_.resize(std::min<size_t>(contents_.size(), position + 1));
 }
 
-CrashExpectation CrashOracle::Expect(LogPos at_least, LogPos at_most) const {
+CrashExpectation CrashOracle::Expect(LogPos at_least, LogPos at_most, LogPos from) const {
   CrashExpectation expected;
   expected.at_least = at_least;
   expected.at_most = at_most;
   MutexLock lock(mutex_);
-  for (LogPos at = at_least; at <= at_most && at < contents_.size(); ++at)
+  for (LogPos at = std::min(from, at_least); at <= at_most && at < contents_.size(); ++at)
     expected.contents[at] = contents_[at];
   return expected;
 }

@@ -21,6 +21,7 @@
 
 #include "logwood/db.h"
 #include "logwood/simulated_file_system.h"
+#include "util/internal_key.h"
 #include "util/sync.h"
 
 namespace logwood::test {
@@ -48,8 +49,9 @@ struct CrashExpectation {
   // torn tail. And up to there even where whole files of the log are cut or gone.
   LogPos proven = 0;
   LogPos proven_beside_log = 0;
-  bool closed_cleanly = false;                              // recovery must know that, too
-  std::map<LogPos, std::vector<CrashContentPtr>> contents;  // of each position in that range
+  bool closed_cleanly = false;  // recovery must know that, too
+  // Of each position in that range at least.
+  std::map<LogPos, std::vector<CrashContentPtr>> contents;
 
   void AppendTo(std::string* bytes) const;
   static std::optional<CrashExpectation> Decode(std::string_view* bytes);
@@ -75,7 +77,10 @@ class CrashOracle {
   // Commits above `position` never were, and will not be: recovery ended there, or they failed.
   void CutBehind(LogPos position) EXCLUDES(mutex_);
 
-  CrashExpectation Expect(LogPos at_least, LogPos at_most) const EXCLUDES(mutex_);
+  // With the contents from `from` on, for who may find less than is expected; by default those that
+  // may be found.
+  CrashExpectation Expect(LogPos at_least, LogPos at_most, LogPos from = kPositionMax) const
+      EXCLUDES(mutex_);
 
  private:
   using Contents = std::vector<CrashContentPtr>;
