@@ -10,7 +10,7 @@
 //
 // LOGWOOD_STATES: at most so many states a change; LOGWOOD_ONE_IN: only every n-th story;
 // LOGWOOD_ONE_IN_PAIRS: of pairs under other options; LOGWOOD_DEPTH: how deep recoveries are
-// crashed, LOGWOOD_NESTS_ONE_IN: how many of seeded stories and of OneStory; LOGWOOD_FAILED_SYNC,
+// crashed, LOGWOOD_NESTS_ONE_IN: how many; LOGWOOD_FAILED_SYNC,
 // of OneStory: what a failed sync leaves of the pages (forgets, drops, keeps). Each test prints a
 // line of figures, and what failed with the command that does it again.
 #include <gtest/gtest.h>
@@ -83,7 +83,7 @@ class PowerLoss : public testing::Test {
 
 TEST_F(PowerLoss, EveryStoryOfOneStep) {
   LimitStates(25);
-  options_.nests_one_in = 80;
+  LimitNests(80);
   for (size_t profile = 0; profile < CrashProfiles().size(); ++profile) {
     for (size_t step = 0; step < CrashStepsToldIn(1); ++step) {
       if (!IsSkipped() && !Explore({profile, {step}})) return;
@@ -128,14 +128,14 @@ class EveryStory : public PowerLoss, public testing::WithParamInterface<uint64_t
 
 TEST_P(EveryStory, OfTwoSteps) {
   LimitStates(10);
-  options_.nests_one_in = 150;
+  LimitNests(150);
   options_.only_last_step = true;
   TellAll({}, 2);
 }
 
 TEST_P(EveryStory, OfThreeSteps) {
   LimitStates(2);
-  options_.nests_one_in = 400;
+  LimitNests(400);
   options_.only_last_step = true;
   options_.at_close = false;
   TellAll({}, EnvironmentNumber("LOGWOOD_LENGTH", 3));
