@@ -115,7 +115,7 @@ class ConcurrentDrops : public ConcurrentReads {
   // `read` returns what became of a read of the keyspace.
   template <typename Read>
   void BesideDrops(Read read) {
-    constexpr uint32_t kKeyspaces = test::kSanitized ? 500 : 3000;
+    constexpr uint32_t kKeyspaces = test::kSanitized ? 300 : 1500;
     std::atomic<uint32_t> newest{0};
     std::atomic<bool> ended{false};
     std::thread dropper([&] {
