@@ -165,6 +165,7 @@ class Looker {
                      (it->Valid() ? Escape(it->key()) : it->status().ToString()));
       }
       if (it->Valid()) return Wrong("scanned backward, there is also " + Escape(it->key()));
+      RETURN_IF_ERROR(it->status());
       for (const auto& [position, choices] : expected_.contents) {
         const auto other = choices.front()->find(name);
         if (other == choices.front()->end()) continue;
