@@ -163,10 +163,10 @@ Status Opener::CheckFresh() const {
 
 Status Opener::StartFresh() {
   ASSIGN_OR_RETURN(settings_, ResolveSettings(options_, std::nullopt));
-  for (const uint64_t number : listing_.manifests) {
+  if (!listing_.manifests.empty() && listing_.manifests.front() == next_number_) {
     // What the making of a database left that was cut short is written again. Another's is not.
-    ASSIGN_OR_RETURN(const bool ours, MayBeOurs(fs_, path_, ManifestFileName(number)));
-    if (!ours && number < kFirstManifestMax) next_number_ = number + 1;
+    ASSIGN_OR_RETURN(const bool ours, MayBeOurs(fs_, path_, ManifestFileName(next_number_)));
+    if (!ours) next_number_ = kFirstManifestMax;
   }
   tree_.root.history_id = NewId();
   tree_.root.instance_id = NewId();

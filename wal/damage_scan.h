@@ -39,8 +39,8 @@ class FrameSearch {
   ReadWindow* const window_;
   const FrameContext context_;
   const uint64_t records_offset_, begin_, end_;
-  uint64_t budget_;      // of what is looked at in vain, in bytes hashed or as dear
-  uint64_t odd_budget_;  // the same, of what does not look like a frame from inside
+  uint64_t budget_;      // of looks, and of bytes hashed in vain
+  uint64_t odd_budget_;  // the same, where it does not look like a frame from inside
   uint64_t data_end_ = 0;
   bool data_end_known_ = false;
 };

@@ -17,6 +17,7 @@
 
 #include "logwood/db.h"
 #include "tests/db/db_test_support.h"
+#include "tests/support/crash_oracle.h"
 #include "util/faulty_file_system.h"
 
 namespace logwood::test {
@@ -58,8 +59,6 @@ inline void ExpectTold(const Status& status, std::string_view directory) {
 class Life {
  public:
   using Rows = std::map<std::string, std::string>;
-  // Keyspace to key to value; "default" is always there.
-  using Content = std::map<std::string, Rows>;
   static constexpr char kPath[] = "db";
   static constexpr char kSide[] = "side";
   Life() = default;
@@ -92,7 +91,7 @@ class Life {
   Status Write(Durability durability = Durability::kProcess, size_t bytes = 20) {
     const uint64_t attempt = ++attempts_;
     WriteBatch batch;
-    Content next = states_.back();
+    CrashContent next = states_.back();
     const std::string value = "value " + std::to_string(attempt) + std::string(bytes, '.');
     const std::string key = "key" + std::to_string(attempt % 23);
     if (attempt % 5 == 0) {
@@ -117,7 +116,7 @@ class Life {
     return status;
   }
   Status CreateOrDropKeyspace() {
-    Content next = states_.back();
+    CrashContent next = states_.back();
     if (next.erase(kSide) != 0) {
       return Note(db_->DropKeyspace({}, kSide).status(), std::move(next));
     }
@@ -185,49 +184,20 @@ class Life {
     ASSERT_GE(found, acknowledged_) << "acknowledged commits are lost";
     ASSERT_LE(found, last()) << "commits that nobody issued";
     states_.resize(found + 1);
-    const auto keyspaces = db_->ListKeyspaces();
-    ASSERT_OK(keyspaces);
-    Content content;
-    for (const KeyspaceInfo& info : *keyspaces) {
-      auto rows = Scan(db_.get(), info.keyspace);
-      ASSERT_OK(rows);
-      for (const auto& [key, value] : *rows) {
-        std::string got;
-        ASSERT_OK(db_->Get({}, info.keyspace, key, &got)) << info.name << " " << key;
-        EXPECT_EQ(got, value);
-      }
-      content.emplace(info.name, *std::move(rows));
-    }
-    EXPECT_EQ(Difference(content, states_[found]), "") << "not the content of position " << found;
+    const auto content = ReadContent(db_.get());
+    ASSERT_OK(content);
+    EXPECT_EQ(ContentDifference(*content, states_[found]), "")
+        << "not the content of position " << found;
   }
 
  private:
-  static constexpr char kDefault[] = "default";
+  static constexpr char kDefault[] = "";
 
-  // The first, for people.
-  static std::string Difference(const Content& found, const Content& expected) {
-    for (const auto& [name, rows] : expected) {
-      const auto other = found.find(name);
-      if (other == found.end()) return "lacks keyspace " + name;
-      for (const auto& [key, value] : rows) {
-        const auto row = other->second.find(key);
-        if (row == other->second.end()) return name + " lacks " + key;
-        if (row->second != value) return name + ", " + key + ": " + row->second.substr(0, 20);
-      }
-      for (const auto& [key, value] : other->second) {
-        if (!rows.contains(key)) return name + " has " + key;
-      }
-    }
-    for (const auto& [name, rows] : found) {
-      if (!expected.contains(name)) return "has keyspace " + name;
-    }
-    return "";
-  }
   Status Told(Status status) const {
     ExpectTold(status, path_);
     return status;
   }
-  Status Note(Status status, Content next) {
+  Status Note(Status status, CrashContent next) {
     if (status.ok()) {
       states_.push_back(std::move(next));
       acknowledged_ = last();
@@ -240,7 +210,7 @@ class Life {
 
   std::string path_ = kPath;
   std::unique_ptr<DB> db_;
-  std::vector<Content> states_{Content{{kDefault, Rows{}}}};  // after each position
+  std::vector<CrashContent> states_{CrashContent{{kDefault, Rows{}}}};  // after each position
   LogPos acknowledged_ = 0;
   LogPos durable_ = 0;  // acknowledged to survive a loss of power
   uint64_t attempts_ = 0;

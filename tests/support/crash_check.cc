@@ -21,35 +21,11 @@ std::string Shown(const std::string& bytes) {
   return Escape(bytes.substr(0, kShownMax)) + "... of " + std::to_string(bytes.size()) + " bytes";
 }
 
-// The first difference, for people.
-std::string Difference(const CrashContent& found, const CrashContent& expected) {
-  for (const auto& [keyspace, rows] : expected) {
-    const auto other = found.find(keyspace);
-    if (other == found.end()) return "lacks keyspace \"" + keyspace + "\"";
-    const std::string where = "keyspace \"" + keyspace + "\" ";
-    for (const auto& [key, value] : rows) {
-      const auto row = other->second.find(key);
-      if (row == other->second.end()) return where + "lacks key " + Escape(key);
-      if (row->second != value) {
-        return where + "key " + Escape(key) + " has " + Shown(row->second) + ", expected " +
-               Shown(value);
-      }
-    }
-    for (const auto& [key, value] : other->second) {
-      if (!rows.contains(key)) return where + "has key " + Escape(key) + ", which it should not";
-    }
-  }
-  for (const auto& [keyspace, rows] : found) {
-    if (!expected.contains(keyspace)) return "has keyspace \"" + keyspace + "\"";
-  }
-  return "none";
-}
-
 Status Compare(const CrashContent& found, const std::vector<CrashContentPtr>& choices) {
   for (const CrashContentPtr& expected : choices) {
     if (found == *expected) return Status::Ok();
   }
-  return Wrong(Difference(found, *choices.front()) +
+  return Wrong(ContentDifference(found, *choices.front()) +
                (choices.size() == 1
                     ? ""
                     : " (or another of " + std::to_string(choices.size()) + " contents)"));
@@ -198,16 +174,15 @@ class Looker {
   // Damages the log of a copy. It must be told, or have hit only what was never proven.
   Status LookAtDamaged() const {
     const std::unique_ptr<SimulatedFileSystem> copy = files_->KilledState();
-    LogPos proven = 0;
-    bool leaves_a_trace = false;
-    ASSIGN_OR_RETURN(const std::string what, DamageLog(copy.get(), &proven, &leaves_a_trace));
+    ASSIGN_OR_RETURN(const LogDamage damage, DamageLog(copy.get()));
+    const std::string& what = damage.what;
     if (what.empty()) return Status::Ok();
     ASSIGN_OR_RETURN(const LogPos whole, PositionUndamaged());
     Options options = check_.options;
     options.file_system = copy.get();
     auto opened = DB::Open(options, directory_);
     if (opened.status().Is(StatusCode::kCorruption)) {
-      return LookAtRefused(copy.get(), what, opened.status())
+      return LookAtRefused(copy.get(), damage.file, opened.status())
           .WithContext("with damage, " + what +
                        ", refused: " + std::string(opened.status().message()));
     }
@@ -215,13 +190,13 @@ class Looker {
     const LogPos found = (*opened)->LastPosition();
     const auto choices = expected_.contents.find(found);
     Status status;
-    if (found < proven) {
+    if (found < damage.proven) {
       status = Wrong("opens at position " + std::to_string(found) + ", though the log was proven " +
-                     "durable up to " + std::to_string(proven));
+                     "durable up to " + std::to_string(damage.proven));
     } else if (found > expected_.at_most) {
       status = Wrong("opens at position " + std::to_string(found) + ", issued were " +
                      std::to_string(expected_.at_most));
-    } else if (leaves_a_trace && found < whole &&
+    } else if (damage.leaves_a_trace && found < whole &&
                (*opened)->GetRecoveryInfo().unproven_tail_bytes == 0) {
       status = Wrong("opens at position " + std::to_string(found) + " without a word of a tail, " +
                      "undamaged at " + std::to_string(whole));
@@ -245,12 +220,8 @@ class Looker {
 
   // An error names the damaged file, and so does the offline check; what lies before the damage can
   // be read.
-  Status LookAtRefused(SimulatedFileSystem* copy, const std::string& what,
+  Status LookAtRefused(SimulatedFileSystem* copy, const std::string& file,
                        const Status& refusal) const {
-    std::string file = ".log";  // of all that are gone any may be named
-    if (const size_t slash = what.rfind('/'); slash != std::string::npos) {
-      file = what.substr(slash + 1, what.find(' ', slash) - slash - 1);
-    }
     if (refusal.message().find(file) == std::string_view::npos)
       return Wrong("it does not name " + file);
     ASSIGN_OR_RETURN(const std::string damages, DamagesOf(copy, false));
@@ -285,37 +256,46 @@ class Looker {
     return position;
   }
 
-  // What was done; empty: there is no log. `proven`: what must be noticed if it is lost by that.
-  // `leaves_a_trace`: what is lost must at least be told as a tail.
-  Result<std::string> DamageLog(SimulatedFileSystem* disk, LogPos* proven,
-                                bool* leaves_a_trace) const {
+  struct LogDamage {
+    std::string what;             // was done; empty: there is no log
+    std::string file = ".log";    // whose name is told; of all that are gone, any
+    LogPos proven = 0;            // what must be noticed if it is lost by that
+    bool leaves_a_trace = false;  // what is lost must at least be told as a tail
+  };
+
+  Result<LogDamage> DamageLog(SimulatedFileSystem* disk) const {
     Random random(*check_.damage);
+    LogDamage damage;
     auto names = disk->List(directory_);
-    if (!names.ok()) return std::string();
+    if (!names.ok()) return damage;
     std::erase_if(*names, [](const std::string& name) { return !name.ends_with(".log"); });
-    if (names->empty()) return std::string();
+    if (names->empty()) return damage;
     const uint64_t how = random.Uniform(4);
-    *proven = how == 0 || how == 1 ? expected_.proven_beside_log : expected_.proven;
+    damage.proven = how == 0 || how == 1 ? expected_.proven_beside_log : expected_.proven;
     if (how == 0) {
       for (const std::string& name : *names) RETURN_IF_ERROR(disk->Remove(directory_ + "/" + name));
-      return std::string("all of the log removed");
+      damage.what = "all of the log removed";
+      return damage;
     }
-    const std::string path = directory_ + "/" + (*names)[random.Uniform(names->size())];
+    damage.file = (*names)[random.Uniform(names->size())];
+    const std::string path = directory_ + "/" + damage.file;
     ASSIGN_OR_RETURN(const uint64_t size, disk->FileSize(path));
-    if (size == 0) return std::string();
+    if (size == 0) return damage;
     ASSIGN_OR_RETURN(auto file, disk->OpenLogFile(path));
     const uint64_t at = random.Uniform(size);
     if (how == 1) {
       RETURN_IF_ERROR(file->Truncate(at));
-      return path + " cut at " + std::to_string(at);
+      damage.what = path + " cut at " + std::to_string(at);
+      return damage;
     }
-    *leaves_a_trace = true;
+    damage.leaves_a_trace = true;
     char byte = 0;
     ASSIGN_OR_RETURN(auto reader, disk->OpenRandomAccess(path));
     RETURN_IF_ERROR(reader->Read(at, 1, &byte).status());
     byte = static_cast<char>(byte ^ (1 << random.Uniform(8)));
     RETURN_IF_ERROR(file->Store(at, {&byte, 1}));
-    return path + " flipped at " + std::to_string(at);
+    damage.what = path + " flipped at " + std::to_string(at);
+    return damage;
   }
 
   // Nothing there yet is kNotFound to a read-only open; for writing it is position 0.
@@ -385,6 +365,29 @@ class Looker {
 };
 
 }  // namespace
+
+std::string ContentDifference(const CrashContent& found, const CrashContent& expected) {
+  for (const auto& [keyspace, rows] : expected) {
+    const auto other = found.find(keyspace);
+    if (other == found.end()) return "lacks keyspace \"" + keyspace + "\"";
+    const std::string where = "keyspace \"" + keyspace + "\" ";
+    for (const auto& [key, value] : rows) {
+      const auto row = other->second.find(key);
+      if (row == other->second.end()) return where + "lacks key " + Escape(key);
+      if (row->second != value) {
+        return where + "key " + Escape(key) + " has " + Shown(row->second) + ", expected " +
+               Shown(value);
+      }
+    }
+    for (const auto& [key, value] : other->second) {
+      if (!rows.contains(key)) return where + "has key " + Escape(key) + ", which it should not";
+    }
+  }
+  for (const auto& [keyspace, rows] : found) {
+    if (!expected.contains(keyspace)) return "has keyspace \"" + keyspace + "\"";
+  }
+  return "";
+}
 
 Result<CrashContent> ReadContent(DB* db, const ReadOptions& options) {
   CrashContent content;

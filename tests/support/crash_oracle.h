@@ -111,7 +111,10 @@ struct CrashCheck {
   std::function<std::unique_ptr<FileSystem>(FileSystem* disk)> between;
 };
 
-// Everything in it.
+// The first, for people; empty: there is none.
+std::string ContentDifference(const CrashContent& found, const CrashContent& expected);
+
+// Everything in it, by scans; a Get that differs is kCorruption.
 Result<CrashContent> ReadContent(DB* db, const ReadOptions& options = {});
 
 // Opens the database in `directory` of `files` and compares all of it. kCorruption: what is wrong;
