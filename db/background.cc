@@ -329,6 +329,9 @@ std::string Background::delay_reason() const {
 // waited for: a new manifest is written then.
 Status Background::CommitEdit(Edit edit, size_t flushed) {
   Core& core = *parts_.core;
+  // A proof beside the log's own marks, which a cut file loses with its commits. Where tables lack
+  // rows by the word of the log, those of dropped keyspaces, a log that ends before it is damage.
+  edit.durable = parts_.log->durable();
   const bool new_names = std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& added) {
     return edit.Brings(added.second.number);
   });
@@ -401,8 +404,6 @@ Status Background::RecordDurableSegment() {
   if (number <= parts_.tree->versions().durable_segment()) return Status::Ok();
   Edit edit;
   edit.durable_segment = number;
-  // A proof beside the segment's own marks, which a cut file loses with its commits.
-  edit.durable = parts_.log->durable();
   RETURN_IF_ERROR(CommitEdit(std::move(edit), 0));
   CollectLog();
   return Status::Ok();

@@ -215,8 +215,9 @@ class LOGWOOD_EXPORT DB {
   // Returns when no flush and no compaction is due; an error when one failed since, or a table
   // cannot be read. Where nothing is due it never says kTimeout, whatever the deadline.
   virtual Status WaitForCompaction(Deadline deadline = kNoDeadline) = 0;
-  // Reads every byte the database consists of and reports each damage; kCorruption if any.
-  // `progress` (may be empty) is told bytes done and bytes in all.
+  // Reads every byte the database consists of and reports each damage; kCorruption if any. Of a
+  // table, parts that the disk does not give are reported, too; else a failed read is only
+  // returned. `progress` (may be empty) is told bytes done and bytes in all.
   virtual Status Verify(const std::function<void(const Damage&)>& report,
                         const std::function<void(uint64_t, uint64_t)>& progress = {}) = 0;
 

@@ -85,5 +85,27 @@ TEST_F(LogDamageTest, NamesNoEndWhereNoneIsKnown) {
   EXPECT_EQ(damage.last_position, 0u);
 }
 
+// Tables lack rows of a dropped keyspace by the word of the log: where that is gone, a log that
+// ends before the drop is damage, and no tail.
+TEST_F(LogDamageTest, ADropThatCompactionWentByIsProven) {
+  Open();
+  ASSERT_OK_AND_ASSIGN(const Keyspace side, db_->CreateKeyspace({Durability::kPower}, "side"));
+  ASSERT_OK(db_->Put({Durability::kPower}, side, "row", "v"));
+  ASSERT_OK(db_->Flush());
+  ASSERT_FALSE(Names(".table").empty());
+  const LogPos in_tables = db_->LastPosition();
+  ASSERT_OK(db_->DropKeyspace({Durability::kPower}, "side"));
+  ASSERT_OK(db_->WaitForCompaction());
+  ASSERT_OK_AND_ASSIGN(const TreeState tree, LoadTree(fs_.get(), "db"));
+  ASSERT_EQ(tree.tables.position, in_tables);
+  ASSERT_TRUE(tree.version->shape().levels[0].empty());
+  Kill();
+  const std::string log = Names(".log").back();
+  std::string bytes = Bytes(log);
+  bytes[bytes.rfind("side")] ^= 1;
+  Replace(log, bytes);
+  ExpectDamage(log);
+}
+
 }  // namespace
 }  // namespace logwood
