@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "util/check.h"
 #include "util/status_macros.h"
 #include "wal/segments.h"
 
@@ -139,12 +140,8 @@ LogCursor::Outcome LogCursor::Next(CommitRecord* record) {
     sought_ = true;
     switch (read) {
       case SegmentReader::Outcome::kRecord:
-        if (record->position != next_position_) {
-          return Bad(Status::Corruption(LogFileName(chain_[link_].number) + ":" +
-                                        std::to_string(reader_->offset()) + ": position " +
-                                        std::to_string(record->position) + ", expected " +
-                                        std::to_string(next_position_)));
-        }
+        // Within a segment the reader takes no other.
+        DCHECK(record->position == next_position_);
         ++next_position_;
         history_hash_ = record->history_hash;
         hash_known_ = true;

@@ -300,7 +300,7 @@ void WriteDisks() {
   CrashOracle oracle;
   oracle.Issue({.changes = {{"", "key", "value"}, {"", "other", "value"}}});
   oracle.Issue({.creates = "side"});
-  oracle.Issue({.changes = {{"side", "key", "value"}, {"", "key", std::nullopt}}});
+  oracle.Issue({.changes = {{"side", "key", "value"}, {"", "key", std::nullopt}}, .note = "why"});
   SavedCrash crash;
   crash.story = "put create put";
   crash.verify = true;
@@ -311,7 +311,7 @@ void WriteDisks() {
   crash.profile = 1;
   crash.read_only_first = true;
   crash.expected = oracle.Expect(3, 3);
-  crash.expected.closed_cleanly = true;
+  crash.expected.closed_cleanly = crash.expected.keeps_log = true;
   crash.disk = SimulatedFileSystem().Save();
   Write("corpus/saved_crash/closed", crash.Encode());
   std::string expected;

@@ -5,9 +5,11 @@
 
 #include "db/directory_check.h"
 #include "tests/support/crash_oracle.h"
+#include "util/batch_codec.h"
 #include "util/escape.h"
 #include "util/random.h"
 #include "util/status_macros.h"
+#include "wal/log_cursor.h"
 
 namespace logwood::test {
 
@@ -89,6 +91,7 @@ class Looker {
     RETURN_IF_ERROR(CheckKnowledge());
     if (check_.verify) {
       RETURN_IF_ERROR(LookOtherwise());
+      RETURN_IF_ERROR(CheckLog().WithContext("log"));
       RETURN_IF_ERROR(db_->Verify({}).WithContext("verify"));
       RETURN_IF_ERROR(CheckOffline("after the open"));
     }
@@ -156,6 +159,59 @@ class Looker {
       }
     }
     return Status::Ok();
+  }
+
+  // The log has every commit from the oldest that is kept up to the last one, as it was issued.
+  Status CheckLog() const {
+    const LogPos last = db_->LastPosition();
+    std::unique_ptr<LogCursor> log;
+    LogCursor::Outcome outcome = LogCursor::Outcome::kTrimmed;
+    for (LogPos from = 1; outcome == LogCursor::Outcome::kTrimmed; from = log->oldest()) {
+      // Older segments may go while we read, where a flush is under way.
+      if (from > 1 && expected_.keeps_log) return Wrong("begins at " + std::to_string(from));
+      ASSIGN_OR_RETURN(log, LogCursor::Open(files_, directory_, {.from = from, .up_to = last}));
+      CommitRecord record;
+      while ((outcome = log->Next(&record)) == LogCursor::Outcome::kRecord) {
+        RETURN_IF_ERROR(
+            CheckRecord(record).WithContext("commit " + std::to_string(record.position)));
+      }
+    }
+    if (outcome == LogCursor::Outcome::kEnd && log->next_position() == last + 1) {
+      return Status::Ok();
+    }
+    return Wrong("of " + std::to_string(last) + " commits number " +
+                 std::to_string(log->next_position()) + " is not there: " +
+                 std::string(CursorOutcomeName(outcome)) + " " + log->status().ToString());
+  }
+
+  // Leads from the content before it to the one behind it, in the default keyspace (the record has
+  // the number of others), with its note.
+  Status CheckRecord(const CommitRecord& record) const {
+    const auto note = expected_.notes.find(record.position);
+    if (record.note != (note == expected_.notes.end() ? "" : note->second)) {
+      return Wrong("has the note " + Escape(record.note));
+    }
+    const auto before = expected_.contents.find(record.position - 1);
+    const auto after = expected_.contents.find(record.position);
+    if (before == expected_.contents.end() || after == expected_.contents.end() ||
+        before->second.size() != 1 || after->second.size() != 1) {
+      return Status::Ok();
+    }
+    CrashContent content = {{"", before->second.front()->at("")}};
+    BatchReader operations(record.operations);
+    for (BatchOperation operation; operations.Next(&operation);) {
+      uint32_t keyspace = 0;
+      std::string_view key;
+      if (!SplitStoredKey(operation.stored_key, &keyspace, &key)) return Wrong("has no key");
+      if (keyspace != kDefaultKeyspace) continue;
+      CrashCommit::Change change{"", std::string(key), std::nullopt};
+      if (operation.kind == EntryKind::kPut) change.value = operation.value;
+      CrashCommit{.changes = {std::move(change)}}.ApplyTo(&content);
+    }
+    RETURN_IF_ERROR(operations.status());
+    if (content.at("") == after->second.front()->at("")) return Status::Ok();
+    return Wrong("leads elsewhere: " +
+                 ContentDifference(content, {{"", after->second.front()->at("")}}));
   }
 
   Status Open(SimulatedFileSystem* files) {
@@ -389,10 +445,15 @@ std::string ContentDifference(const CrashContent& found, const CrashContent& exp
   return "";
 }
 
-Result<CrashContent> ReadContent(DB* db, const ReadOptions& options) {
+Result<CrashContent> ReadContent(DB* db) {
+  ASSIGN_OR_RETURN(const std::vector<KeyspaceInfo> keyspaces, db->ListKeyspaces());
+  return ReadContent(db, {}, keyspaces);
+}
+
+Result<CrashContent> ReadContent(DB* db, const ReadOptions& options,
+                                 const std::vector<KeyspaceInfo>& keyspaces) {
   CrashContent content;
   RETURN_IF_ERROR(ReadRows(db, options, Keyspace(), &content[""]));
-  ASSIGN_OR_RETURN(const std::vector<KeyspaceInfo> keyspaces, db->ListKeyspaces());
   for (const KeyspaceInfo& info : keyspaces) {
     if (info.keyspace == Keyspace() || info.name == "default") continue;
     RETURN_IF_ERROR(ReadRows(db, options, info.keyspace, &content[info.name])

@@ -18,7 +18,7 @@ namespace logwood::test {
 
 namespace {
 
-constexpr std::string_view kCrashMagic = "logwood crash 2\n";
+constexpr std::string_view kCrashMagic = "logwood crash 3\n";
 
 // Thousands of databases a second come and go: memory given back to the system and taken again was
 // a third of the time.
@@ -216,8 +216,8 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
   crash.read_only_first = dice.OneIn(16);
   crash.verify = dice.OneIn(32);
   if (dice.OneIn(options_.damages_one_in)) crash.damage = dice.Next();
-  // What damage cuts off may lead anywhere.
-  crash.expected = Expected(promise, crash.damage != 0 ? 0 : kPositionMax);
+  // What damage cuts off may lead anywhere, and the log is read from its beginning.
+  crash.expected = Expected(promise, crash.damage != 0 || crash.verify ? 0 : kPositionMax);
   if (!nests && dice.OneIn(16)) crash.second_life = dice.Next();
   if (!options_.save_directory.empty()) crash.disk = state->Save();
 
@@ -243,6 +243,7 @@ CrashExpectation CrashExplorer::Expected(const Promise& promise, LogPos from) co
   expected.proven = known.proven;
   expected.proven_beside_log = known.proven_beside_log;
   expected.closed_cleanly = known.closed_cleanly;
+  expected.keeps_log = CrashProfiles()[story_->script().profile].log_retention_bytes != 0;
   return expected;
 }
 

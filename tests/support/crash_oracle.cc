@@ -94,7 +94,9 @@ LogPos CrashOracle::Issue(const CrashCommit& commit) {
   auto next = std::make_shared<CrashContent>(*contents_.back().front());
   commit.ApplyTo(next.get());
   contents_.push_back({std::move(next)});
-  return contents_.size() - 1;
+  const LogPos position = contents_.size() - 1;
+  if (!commit.note.empty()) notes_[position] = commit.note;
+  return position;
 }
 
 void CrashOracle::IssueConcurrently(Writers writers) {
@@ -131,6 +133,7 @@ Status CrashOracle::ConcludeConcurrent() {
 void CrashOracle::CutBehind(LogPos position) {
   MutexLock lock(mutex_);
   contents_.resize(std::min<size_t>(contents_.size(), position + 1));
+  notes_.erase(notes_.upper_bound(position), notes_.end());
 }
 
 CrashExpectation CrashOracle::Expect(LogPos at_least, LogPos at_most, LogPos from) const {
@@ -140,16 +143,23 @@ CrashExpectation CrashOracle::Expect(LogPos at_least, LogPos at_most, LogPos fro
   MutexLock lock(mutex_);
   for (LogPos at = std::min(from, at_least); at <= at_most && at < contents_.size(); ++at)
     expected.contents[at] = contents_[at];
+  expected.notes = {notes_.begin(), notes_.upper_bound(at_most)};
   return expected;
 }
 
 // ---- An expectation as bytes.
 
 void CrashExpectation::AppendTo(std::string* bytes) const {
-  for (const uint64_t number : {at_least, at_most, proven, proven_beside_log,
-                                uint64_t{closed_cleanly}, uint64_t{contents.size()}}) {
+  for (const uint64_t number :
+       {at_least, at_most, proven, proven_beside_log, uint64_t{closed_cleanly}, uint64_t{keeps_log},
+        uint64_t{notes.size()}}) {
     PutVarint(bytes, number);
   }
+  for (const auto& [position, note] : notes) {
+    PutVarint(bytes, position);
+    PutLengthPrefixed(bytes, note);
+  }
+  PutVarint(bytes, contents.size());
   for (const auto& [position, choices] : contents) {
     PutVarint(bytes, position);
     PutVarint(bytes, choices.size());
@@ -175,6 +185,11 @@ std::optional<CrashExpectation> CrashExpectation::Decode(std::string_view* bytes
   expected.proven = in.Varint64();
   expected.proven_beside_log = in.Varint64();
   expected.closed_cleanly = in.Varint64() != 0;
+  expected.keeps_log = in.Varint64() != 0;
+  for (uint64_t left = in.Varint64(); left > 0 && in.ok(); --left) {
+    const LogPos position = in.Varint64();
+    expected.notes[position] = in.LengthPrefixed();
+  }
   for (uint64_t positions = in.Varint64(); positions > 0 && in.ok(); --positions) {
     std::vector<CrashContentPtr>& choices = expected.contents[in.Varint64()];
     for (uint64_t left = in.Varint64(); left > 0 && in.ok(); --left) {

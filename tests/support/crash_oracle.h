@@ -37,6 +37,7 @@ struct CrashCommit {
   };
   std::vector<Change> changes = {};
   std::string creates = {}, drops = {};  // a keyspace; then there are no changes
+  std::string note = {};
 
   void ApplyTo(CrashContent* content) const;
 };
@@ -49,7 +50,9 @@ struct CrashExpectation {
   // torn tail. And up to there even where whole files of the log are cut or gone.
   LogPos proven = 0;
   LogPos proven_beside_log = 0;
-  bool closed_cleanly = false;  // recovery must know that, too
+  bool closed_cleanly = false;          // recovery must know that, too
+  bool keeps_log = false;               // all of it, from the first commit on
+  std::map<LogPos, std::string> notes;  // of the commits up to at_most that have one
   // Of each position in that range at least.
   std::map<LogPos, std::vector<CrashContentPtr>> contents;
 
@@ -93,6 +96,7 @@ class CrashOracle {
   Writers writers_ GUARDED_BY(mutex_);  // empty: none are under way
   LogPos concurrent_base_ GUARDED_BY(mutex_) = 0;
   std::map<LogPos, std::pair<size_t, size_t>> known_ GUARDED_BY(mutex_);  // writer and which
+  std::map<LogPos, std::string> notes_ GUARDED_BY(mutex_);  // none of concurrent commits
 };
 
 // How a disk is looked at.
@@ -114,8 +118,11 @@ struct CrashCheck {
 // The first, for people; empty: there is none.
 std::string ContentDifference(const CrashContent& found, const CrashContent& expected);
 
-// Everything in it, by scans; a Get that differs is kCorruption.
-Result<CrashContent> ReadContent(DB* db, const ReadOptions& options = {});
+// Everything in it, by scans; a Get that differs is kCorruption. Of the keyspaces that are there
+// now, or were when a snapshot was taken.
+Result<CrashContent> ReadContent(DB* db);
+Result<CrashContent> ReadContent(DB* db, const ReadOptions& options,
+                                 const std::vector<KeyspaceInfo>& keyspaces);
 
 // Opens the database in `directory` of `files` and compares all of it. kCorruption: what is wrong;
 // the message of one that does not open says "does not open".

@@ -35,18 +35,20 @@ Status WriteBatchOf(CrashStory* story, Durability durability) {
   if (story->HasKeyspace(kSide)) {
     commit.changes.push_back({kSide, story->Key(), story->Value(30, 9)});
   }
-  return story->Commit(commit, durability, "note of " + story->Key());
+  commit.note = "note of " + story->Key();
+  return story->Commit(commit, durability);
 }
 
 Status CreateOrDrop(CrashStory* story) {
-  return story->HasKeyspace(kSide) ? story->Drop(kSide, kProcess) : story->Create(kSide, kProcess);
+  return story->HasKeyspace(kSide) ? story->Commit({.drops = kSide}, kProcess)
+                                   : story->Commit({.creates = kSide}, kProcess);
 }
 
 // The name comes back as another keyspace, which must not show what the old one held. Each of the
 // two is durable when it is acknowledged.
 Status Recreate(CrashStory* story) {
-  if (story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Drop(kSide, kPower));
-  RETURN_IF_ERROR(story->Create(kSide, kPower));
+  if (story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Commit({.drops = kSide}, kPower));
+  RETURN_IF_ERROR(story->Commit({.creates = kSide}, kPower));
   return story->Commit({.changes = {{kSide, "again", story->Value(20)}}}, kProcess);
 }
 
@@ -72,6 +74,21 @@ Status WriteConcurrently(CrashStory* story) {
   });
 }
 
+// A keyspace goes, or comes, while others write.
+Status WriteBesideDrop(CrashStory* story) {
+  CrashOracle::Writers writers(3);
+  for (size_t n = 0; n < 3; ++n) {
+    writers[n % 2].push_back({.changes = {{"", "beside", story->Value(20, n)}}});
+  }
+  if (story->HasKeyspace(kSide)) {
+    writers[2] = {{.drops = kSide}, {.creates = kSide}};
+  } else {
+    writers[2] = {{.creates = kSide}};
+  }
+  return story->CommitConcurrently(
+      writers, [](size_t writer, size_t /*n*/) { return writer == 1 ? kPower : kProcess; });
+}
+
 Status WaitDurable(CrashStory* story) {
   const LogPos position = story->db()->LastPosition();
   RETURN_IF_ERROR(story->db()->WaitDurable(position));
@@ -94,15 +111,20 @@ Status CompactRange(DB* db) {
 }
 
 // Reads the same through flush and compaction.
-Status HoldSnapshot(CrashStory* story) {
-  const CrashContentPtr content = story->expected().content();
-  ASSIGN_OR_RETURN(std::shared_ptr<const Snapshot> snapshot, story->db()->GetSnapshot("story"));
+Status ReadAtSnapshot(CrashStory* story) {
+  ASSIGN_OR_RETURN(CrashStory::Held held, story->TakeSnapshot());
   RETURN_IF_ERROR(PutOne(story, 30, kProcess));
   RETURN_IF_ERROR(DeleteOne(story));
   RETURN_IF_ERROR(ToTables(story, CompactAll));
-  RETURN_IF_ERROR(story->CheckReader(story->db(), {.snapshot = snapshot.get()}, *content));
-  snapshot.reset();
+  RETURN_IF_ERROR(story->CheckSnapshot(held));
+  held.snapshot.reset();
   return ToTables(story, CompactAll);
+}
+
+// Sees the same until the database closes or dies, whatever comes.
+Status Hold(CrashStory* story) {
+  RETURN_IF_ERROR(story->HoldSnapshot());
+  return DeleteOne(story);
 }
 
 // Another process reads beside this one.
@@ -112,7 +134,7 @@ Status ReadOnly(CrashStory* story) {
   options.file_system = story->disk();
   options.ignore_writer = true;
   ASSIGN_OR_RETURN(std::unique_ptr<DB> reader, DB::OpenReadOnly(options, CrashStory::kPath));
-  return story->CheckReader(reader.get(), {}, *story->expected().content());
+  return story->CheckReader(reader.get());
 }
 
 // Nothing is acknowledged after a failed sync, reads go on, and the next open may be trusted.
@@ -122,7 +144,7 @@ Status FailSync(CrashStory* story) {
     return Status::Corruption("a failed sync says ok");
   if (story->db()->Put({}, "never", "written").ok())
     return Status::Corruption("a write behind a failed sync says ok");
-  return story->CheckReader(story->db(), {}, *story->expected().content());
+  return story->CheckReader(story->db());
 }
 
 Status FailSyncAndReopen(CrashStory* story) {
@@ -147,7 +169,7 @@ Status FullDisk(CrashStory* story) {
   RETURN_IF_ERROR(story->db()->WaitForCompaction());
   FillDisk(story, true);
   RETURN_IF_ERROR(story->CommitFails({.changes = {story->Put(20'000)}}, StatusCode::kNoSpace));
-  RETURN_IF_ERROR(story->CheckReader(story->db(), {}, *story->expected().content()));
+  RETURN_IF_ERROR(story->CheckReader(story->db()));
   FillDisk(story, false);
   return PutOne(story, 20'000, kProcess);
 }
@@ -200,7 +222,7 @@ Status Rotate(CrashStory* story) {
 }
 
 using Told = CrashStep::Told;
-constexpr std::array<CrashStep, 27> kSteps = {{
+constexpr std::array<CrashStep, 30> kSteps = {{
     {"put", [](CrashStory* s) { return PutOne(s, 20, kProcess); }},
     {"power-put", [](CrashStory* s) { return PutOne(s, 20, kPower); }},
     {"big-put", [](CrashStory* s) { return PutOne(s, 5000, kProcess); }},
@@ -222,7 +244,13 @@ constexpr std::array<CrashStep, 27> kSteps = {{
     {"power-batch", [](CrashStory* s) { return WriteBatchOf(s, kPower); }, Told::kInPairs},
     {"fill", Fill, Told::kInPairs},
     {"compact-range", [](CrashStory* s) { return ToTables(s, CompactRange); }, Told::kInPairs},
-    {"snapshot", HoldSnapshot, Told::kInPairs},
+    {"snapshot", ReadAtSnapshot, Told::kInPairs},
+    {"hold", Hold, Told::kInPairs},
+    {"write-beside-drop", WriteBesideDrop, Told::kInPairs},
+    // Settings change.
+    {"retune",
+     [](CrashStory* s) { return s->Reopen((s->script().profile + 1) % CrashProfiles().size()); },
+     Told::kInPairs},
     {"read-only", ReadOnly, Told::kInPairs},
     {"failed-sync-kill", FailSyncAndKill, Told::kInPairs},
     {"idle", Idle, Told::kWhereAsked},

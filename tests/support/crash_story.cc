@@ -28,9 +28,9 @@ void RaiseTo(std::atomic<LogPos>* mark, LogPos position) {
 const std::vector<CrashProfile>& CrashProfiles() {
   static const std::vector<CrashProfile> profiles = {
       {"ordinary", 16 << 10, 8 << 10, 0},
-      {"tiny-segments", 512 << 10, 4 << 10, 0},  // many unsynced ones, no flush
-      {"retention", 16 << 10, 4 << 10, 256 << 10},
-      {"tiny-memtables", 4 << 10, 32 << 10, 0},  // a replay does not fit: it makes tables
+      {"tiny-segments", 512 << 10, 4 << 10, 0},    // many unsynced ones, no flush
+      {"retention", 16 << 10, 4 << 10, 16 << 20},  // of all the log there is
+      {"tiny-memtables", 4 << 10, 32 << 10, 0},    // a replay does not fit: it makes tables
   };
   return profiles;
 }
@@ -127,8 +127,11 @@ Status CrashStory::Open(CrashWatch* watch) {
 Status CrashStory::Step() {
   const CrashStep& step = CrashSteps()[script_.steps[steps_done_]];
   EnterPhase(SyncCall::Phase::kRunning);
-  const Status done = step.run(this);
+  Status done = step.run(this);
   ++steps_done_;
+  for (const Held& held : held_) {
+    if (done.ok()) done = CheckSnapshot(held);
+  }
   return done.WithContext("step " + std::to_string(steps_done_) + " " + std::string(step.name));
 }
 
@@ -158,6 +161,7 @@ CrashStory::Known CrashStory::known() const {
 }
 
 void CrashStory::DropDatabase() {
+  held_.clear();
   open_db_ = nullptr;
   db_.reset();
 }
@@ -236,8 +240,14 @@ void CrashStory::NoteProvenBesideLog(LogPos position) {
   RaiseTo(&proven_beside_log_, position);
 }
 
-Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durability,
-                                 std::string_view note) {
+Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durability) {
+  if (!commit.creates.empty()) {
+    LogPos position = 0;
+    RETURN_IF_ERROR(
+        db_->CreateKeyspace({.durability = durability}, commit.creates, &position).status());
+    return position;
+  }
+  if (!commit.drops.empty()) return db_->DropKeyspace({.durability = durability}, commit.drops);
   WriteBatch batch;
   for (const CrashCommit::Change& change : commit.changes) {
     Keyspace keyspace;
@@ -250,33 +260,16 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
       batch.Delete(keyspace, change.key);
     }
   }
-  if (!note.empty()) batch.Note(note);
+  if (!commit.note.empty()) batch.Note(commit.note);
   return db_->Write({.durability = durability}, batch);
 }
 
-Status CrashStory::Commit(const CrashCommit& commit, Durability durability, std::string_view note) {
+Status CrashStory::Commit(const CrashCommit& commit, Durability durability) {
   const LogPos expected = oracle_.Issue(commit);
-  ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability, note));
-  return NoteCommit(expected, position, durability);
-}
-
-Status CrashStory::NoteCommit(LogPos expected, LogPos position, Durability durability) {
+  ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability));
   if (position != expected) return Broken("got position " + std::to_string(position));
   NoteAcknowledged(position, durability == Durability::kPower);
   return Status::Ok();
-}
-
-Status CrashStory::Create(const std::string& keyspace, Durability durability) {
-  const LogPos expected = oracle_.Issue({{}, keyspace, ""});
-  LogPos position = 0;
-  RETURN_IF_ERROR(db_->CreateKeyspace({.durability = durability}, keyspace, &position).status());
-  return NoteCommit(expected, position, durability);
-}
-
-Status CrashStory::Drop(const std::string& keyspace, Durability durability) {
-  const LogPos expected = oracle_.Issue({{}, "", keyspace});
-  ASSIGN_OR_RETURN(const LogPos position, db_->DropKeyspace({.durability = durability}, keyspace));
-  return NoteCommit(expected, position, durability);
 }
 
 Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,
@@ -288,7 +281,7 @@ Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,
     threads.emplace_back([&, writer] {
       for (size_t n = 0; n < writers[writer].size() && answers[writer].ok(); ++n) {
         const Durability level = durability(writer, n);
-        const Result<LogPos> position = Write(writers[writer][n], level, "");
+        const Result<LogPos> position = Write(writers[writer][n], level);
         answers[writer] = position.status();
         if (!position.ok()) continue;
         oracle_.NotePosition(writer, n, *position);
@@ -303,7 +296,7 @@ Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,
 
 Status CrashStory::CommitUnsure(const CrashCommit& commit, Durability durability) {
   oracle_.Issue(commit);
-  const Result<LogPos> position = Write(commit, durability, "");
+  const Result<LogPos> position = Write(commit, durability);
   if (!position.ok()) oracle_.CutBehind(db_->LastPosition());
   return position.status();
 }
@@ -311,7 +304,7 @@ Status CrashStory::CommitUnsure(const CrashCommit& commit, Durability durability
 Status CrashStory::CommitFails(const CrashCommit& commit, StatusCode code) {
   const LogPos before = oracle_.last();
   oracle_.Issue(commit);
-  const Result<LogPos> position = Write(commit, Durability::kProcess, "");
+  const Result<LogPos> position = Write(commit, Durability::kProcess);
   if (!position.status().Is(code)) {
     return Broken("a write that must fail says " + position.status().ToString());
   }
@@ -376,10 +369,31 @@ bool CrashStory::LogIsMarked(LogPos position) const {
   return probe.ok() && probe->durable_point() >= position && log_syncs_ > syncs_before_log_store_;
 }
 
-Status CrashStory::CheckReader(DB* reader, const ReadOptions& options,
-                               const CrashContent& content) const {
-  ASSIGN_OR_RETURN(const CrashContent found, ReadContent(reader, options));
-  return found == content ? Status::Ok() : Broken("a reader sees something else");
+Result<CrashStory::Held> CrashStory::TakeSnapshot() const {
+  Held held;
+  ASSIGN_OR_RETURN(held.keyspaces, db_->ListKeyspaces());
+  ASSIGN_OR_RETURN(held.snapshot, db_->GetSnapshot("story"));
+  held.content = oracle_.content();
+  return held;
+}
+
+Status CrashStory::CheckSnapshot(const Held& held) const {
+  ASSIGN_OR_RETURN(const CrashContent found,
+                   ReadContent(db_.get(), {.snapshot = held.snapshot.get()}, held.keyspaces));
+  if (found == *held.content) return Status::Ok();
+  return Broken("a snapshot changed: " + ContentDifference(found, *held.content));
+}
+
+Status CrashStory::HoldSnapshot() {
+  ASSIGN_OR_RETURN(Held held, TakeSnapshot());
+  held_.push_back(std::move(held));
+  return Status::Ok();
+}
+
+Status CrashStory::CheckReader(DB* reader) const {
+  ASSIGN_OR_RETURN(const CrashContent found, ReadContent(reader));
+  if (found == *oracle_.content()) return Status::Ok();
+  return Broken("a reader sees something else: " + ContentDifference(found, *oracle_.content()));
 }
 
 }  // namespace logwood::test

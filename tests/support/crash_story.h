@@ -6,10 +6,10 @@
 //   Status ran = story.Run(&watch);     // the watch sees each change before it is made
 //
 // A new feature is a new step: one line in the table of crash_steps.cc, with a name and what it
-// does. What it writes goes through Commit, Create, Drop or CommitConcurrently below, which tell
-// the oracle; what it reads it compares with oracle().content(). Nothing else has to know of it:
-// the explorer then crashes it at every change, alone and among all other steps. What needs other
-// options of the database is a profile: a line in the table of crash_story.cc.
+// does. What it writes goes through Commit or CommitConcurrently below, which tell the oracle; what
+// it reads it compares with oracle().content(). Nothing else has to know of it: the explorer then
+// crashes it at every change, alone and among all other steps. What needs other options of the
+// database is a profile: a line in the table of crash_story.cc.
 #pragma once
 
 #include <atomic>
@@ -138,9 +138,7 @@ class CrashStory {
   }
   bool HasKeyspace(const std::string& name) const { return oracle_.content()->contains(name); }
 
-  Status Commit(const CrashCommit& commit, Durability durability, std::string_view note = "");
-  Status Create(const std::string& keyspace, Durability durability);
-  Status Drop(const std::string& keyspace, Durability durability);
+  Status Commit(const CrashCommit& commit, Durability durability);
   // A thread a writer; `durability` of each commit by (writer, which).
   Status CommitConcurrently(const CrashOracle::Writers& writers,
                             Durability (*durability)(size_t writer, size_t n));
@@ -160,8 +158,18 @@ class CrashStory {
   Status ReopenAfterFailure();
   // The next sync of a file whose name ends so fails, once.
   void FailNextSync(const std::string& end);
+  // A reader of this moment must see the same for as long as it stays open.
+  struct Held {
+    std::vector<KeyspaceInfo> keyspaces;
+    std::shared_ptr<const Snapshot> snapshot;
+    CrashContentPtr content;
+  };
+  Result<Held> TakeSnapshot() const;
+  Status CheckSnapshot(const Held& held) const;
+  // Takes one that is checked at the end of each step, until the database closes or dies.
+  Status HoldSnapshot();
   // Compares what a reader sees.
-  Status CheckReader(DB* reader, const ReadOptions& options, const CrashContent& content) const;
+  Status CheckReader(DB* reader) const;
   // The newest log segment says in a slot or its header that the log is durable up to there, and
   // was synced since.
   bool LogIsMarked(LogPos position) const;
@@ -174,8 +182,7 @@ class CrashStory {
   bool Lies(const std::string& path) EXCLUDES(mutex_);
   Status OpenDatabase(size_t profile);
   void DropDatabase();
-  Result<LogPos> Write(const CrashCommit& commit, Durability durability, std::string_view note);
-  Status NoteCommit(LogPos expected, LogPos position, Durability durability);
+  Result<LogPos> Write(const CrashCommit& commit, Durability durability);
   void NoteAcknowledged(LogPos position, bool durable);
 
   const CrashScript script_;
@@ -185,6 +192,7 @@ class CrashStory {
   std::unique_ptr<SimulatedFileSystem> disk_;
   std::unique_ptr<DB> db_;
   std::atomic<const DB*> open_db_{nullptr};  // for any thread, while it is open
+  std::vector<Held> held_;
   size_t steps_done_ = 0;
   std::atomic<LogPos> durable_{0}, acknowledged_{0}, proven_{0}, proven_beside_log_{0};
   std::atomic<bool> closed_cleanly_{false};

@@ -91,6 +91,25 @@ TEST(LogCursorTest, TrimmedWhileItReadsIsToldAndSticks) {
   EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kTrimmed);
 }
 
+// Each is whole, but the second says that the first ended one commit earlier than it does.
+TEST(LogCursorTest, ASegmentThatBeginsBeforeTheOneBeforeItEndsIsBad) {
+  TestLog log;
+  log.Begin(1);
+  log.Append(3);
+  log.Seal();
+  log.set_last_position(2);
+  log.Begin(2);
+  log.Append(2);
+  auto cursor = OpenCursor(log.fs(), {});
+  CommitRecord record;
+  for (LogPos position = 1; position <= 3; ++position) {
+    ASSERT_EQ(cursor->Next(&record), LogCursor::Outcome::kRecord) << cursor->status().ToString();
+    EXPECT_EQ(record.position, position);
+  }
+  EXPECT_EQ(cursor->Next(&record), LogCursor::Outcome::kBad);
+  EXPECT_EQ(cursor->status().message(), "000002.log:0: segment begins at position 3, expected 4");
+}
+
 TEST(LogCursorTest, FailedOperationIsAnErrorAndTheNextCallGoesOn) {
   TestLog log;
   for (uint64_t number = 1; number <= 3; ++number) {
