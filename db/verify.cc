@@ -36,8 +36,9 @@ class Verifier {
     Failed(CheckTable(check, meta));
   }
 
-  void Log(const RetainedSegment& segment, LogPos last_position,
-           const std::function<bool(uint64_t)>& collected) {
+  void Log(const VerifyInput& input, const RetainedSegment& segment) {
+    const auto& collected = input.collected;
+    const bool has_commits = segment.last_position >= segment.first_position;
     Damage damage;
     damage.file = LogFileName(segment.number);
     auto survey = SegmentSurvey::Open(core_.fs, JoinPath(core_.path, damage.file));
@@ -45,10 +46,17 @@ class Verifier {
       Advance(segment.bytes);
       if (collected && collected(segment.number)) return;
       if (!survey.ok() && !IsDamage(survey.status())) return Failed(survey.status());
+      // A failed sync may have cost a new segment its pages.
+      if (survey.ok() && (*survey)->probe().kind == SegmentProbe::Kind::kBlank && !has_commits &&
+          segment.number > input.durable_segment) {
+        return;
+      }
       damage = DamageFrom(survey.ok() ? (*survey)->probe().status : survey.status(), core_.path,
                           damage.file);
-      damage.first_position = segment.first_position;
-      damage.last_position = segment.last_position;
+      if (has_commits) {
+        damage.first_position = segment.first_position;
+        damage.last_position = segment.last_position;
+      }
       Found(damage);
       return;
     }
@@ -68,7 +76,7 @@ class Verifier {
     SegmentSurvey::Limits limits;
     if (segment.bytes != 0) limits.length_max = segment.bytes;
     // Behind the last commit known when we began, an unfinished store is no damage.
-    limits.last_position = std::min(segment.last_position, last_position);
+    limits.last_position = std::min(segment.last_position, input.last_position);
     const auto read = (*survey)->Read(
         limits, [](const CommitRecord& record) { return CheckOperations(record.operations); },
         flaw_found);
@@ -134,7 +142,7 @@ Status VerifyDatabase(Core& core, const VerifyInput& input,
   if (input.log) verifier.Found(*input.log);
   verifier.Tables(*view->version);
   for (const RetainedSegment& segment : input.segments) {
-    verifier.Log(segment, input.last_position, input.collected);
+    verifier.Log(input, segment);
   }
   return verifier.status();
 }

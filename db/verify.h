@@ -12,7 +12,9 @@ namespace logwood {
 struct VerifyInput {
   LogPos last_position = 0;               // everything up to here must be readable
   std::vector<RetainedSegment> segments;  // `bytes`: how far each counts, 0: to its own end
-  std::optional<Damage> log;              // what the open found and was told to bear with
+  // Header and name of the segments up to this one were made durable.
+  uint64_t durable_segment = ~uint64_t{0};
+  std::optional<Damage> log;  // what the open found and was told to bear with
   // Whether a segment that is gone was removed because nothing needs it any more; may be empty.
   std::function<bool(uint64_t number)> collected;
 };

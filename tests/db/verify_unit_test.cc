@@ -197,6 +197,21 @@ TEST_F(VerifyTest, ASegmentWithoutAHeaderCostsItsCommitsUnlessNothingNeedsIt) {
   ExpectWhole();
 }
 
+// As a failed sync may leave the one that was begun last.
+TEST_F(VerifyTest, ANewSegmentThatWasNeverDurableMayBeBlankWhileItHasNoCommits) {
+  ASSERT_OK(test::WriteFile(&files_, "db/000005.log", ""));
+  input_.segments.push_back({5, 8, 7, 0, 0});
+  input_.durable_segment = 4;
+  ExpectWhole();
+  input_.durable_segment = 5;
+  ExpectDamage("000005.log");
+  ExpectPositions(0, 0);
+  input_.durable_segment = 4;
+  input_.segments.back().last_position = 9;
+  ExpectDamage("000005.log");
+  ExpectPositions(8, 9);
+}
+
 // A crash may tear it, and no commit is lost with it.
 TEST_F(VerifyTest, AMissingTrailerIsNoDamage) {
   input_.segments[0].bytes += 50;
