@@ -35,19 +35,20 @@ Status ErrorFromErrno(std::string_view operation, std::string_view path, int err
   }
 }
 
-}  // namespace posix
-
-namespace {
-
-using posix::ErrorFromErrno;
-using posix::Uninterrupted;
-
 std::string ParentOf(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
 }
+
+}  // namespace posix
+
+namespace {
+
+using posix::ErrorFromErrno;
+using posix::ParentOf;
+using posix::Uninterrupted;
 
 Result<struct stat> Stat(std::string_view operation, const std::string& path) {
   struct stat info;

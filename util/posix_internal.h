@@ -54,6 +54,9 @@ class Descriptor {
 // with O_DIRECTORY, a directory) is refused.
 Result<Descriptor> Open(const std::string& path, int flags);
 
+// The directory that a path lies in.
+std::string ParentOf(std::string path);
+
 Result<std::unique_ptr<RandomAccessFile>> OpenRandomAccess(const std::string& path);
 Result<std::unique_ptr<WritableFile>> CreateWritable(const std::string& path);
 Result<std::unique_ptr<LogFile>> OpenLogFile(const std::string& path);

@@ -129,6 +129,8 @@ class LOGWOOD_EXPORT FileSystem {
 
   // Takes the lock or returns kBusy at once. Refuses a second holder in this process, too, and one
   // inherited through fork. The file is created where missing (kExclusive only) and never removed.
+  // Should somebody else remove it, who comes next is refused all the same, where the system can
+  // lock directories: so one lock file a directory.
   virtual Result<std::unique_ptr<FileLock>> Lock(const std::string& path, LockMode mode) = 0;
   virtual Result<uint64_t> FreeBytes(const std::string& path) = 0;
   // How many files this process may have open at a time. Here: as many as it likes.

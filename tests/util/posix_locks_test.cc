@@ -121,6 +121,26 @@ TEST(PosixLock, ChildTakesALockOfItsOwnAndTheParentIsRefused) {
   EXPECT_FALSE(IsBusy(path));
 }
 
+// Whoever takes a lock file for a stale one and removes it lets nobody in.
+TEST(PosixLock, HoldsThoughTheLockFileIsRemoved) {
+  const TestDirectory directory;
+  const std::string path = directory / "LOCK";
+  for (const LockMode mode : {LockMode::kExclusive, LockMode::kShared}) {
+    auto created = FileSystem::Posix()->Lock(path, LockMode::kExclusive);
+    ASSERT_TRUE(created.ok());
+    created->reset();
+    auto held = FileSystem::Posix()->Lock(path, mode);
+    ASSERT_TRUE(held.ok()) << held.status().ToString();
+    ASSERT_EQ(::unlink(path.c_str()), 0);
+    EXPECT_TRUE(IsBusy(path));
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(IsBusy(path) ? 0 : 1);
+    EXPECT_EQ(ExitCode(child), 0);
+    held->reset();
+    EXPECT_FALSE(IsBusy(path));
+  }
+}
+
 TEST(PosixLock, ReadingTheLockFileReleasesNothing) {
   const TestDirectory directory;
   const std::string path = directory / "LOCK";
