@@ -141,8 +141,15 @@ Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) 
 Status Engine::MakeDurable(Durability durability, LogPos position) {
   if (durability == Durability::kDefault) durability = core_->settings.durability;
   if (durability != Durability::kPower) return Status::Ok();
-  Status synced = log_->SyncTo(position, kNoDeadline);
-  if (!synced.ok()) background_.StopWrites(synced, "sync of the log");
+  return SyncLog(position, kNoDeadline);
+}
+
+Status Engine::SyncLog(LogPos position, Deadline deadline) {
+  Status synced = log_->SyncTo(position, deadline);
+  // Another file's sync may have failed meanwhile: nothing is acknowledged behind that (invariant
+  // 13).
+  if (synced.ok()) return errors_.WriteStatus();
+  if (!synced.Is(StatusCode::kTimeout)) background_.StopWrites(synced, "sync of the log");
   return synced;
 }
 
@@ -231,11 +238,7 @@ Status Engine::WaitDurable(LogPos position, Deadline deadline) {
                                    " was not given yet; the last is " +
                                    std::to_string(LastPosition()));
   }
-  Status synced = log_->SyncTo(position, deadline);
-  if (!synced.ok() && !synced.Is(StatusCode::kTimeout)) {
-    background_.StopWrites(synced, "sync of the log");
-  }
-  return synced;
+  return position <= log_->durable() ? Status::Ok() : SyncLog(position, deadline);
 }
 
 LogPos Engine::LastPosition() const { return core_->visible.load(std::memory_order_acquire); }
@@ -410,6 +413,7 @@ Status Engine::Verify(const std::function<void(const Damage&)>& report,
   // Position first: what it names is in the segments listed after it.
   input.last_position = LastPosition();
   input.segments = log_->Segments();
+  input.durable_segment = log_->durable_segment();
   input.collected = [this](uint64_t number) { return number < log_->Segments().front().number; };
   return VerifyDatabase(*core_, input, report, progress);
 }

@@ -85,6 +85,7 @@ class Engine final : public DB {
   Result<LogPos> CommitCatalogue(const std::string& operations) REQUIRES(catalogue_mutex_);
   // Of a commit that was stored: as a write with this durability is.
   Status MakeDurable(Durability durability, LogPos position);
+  Status SyncLog(LogPos position, Deadline deadline);
   Status CompactStored(const CompactOptions& options, std::string begin, std::string end);
   Status CloseLog();
 
