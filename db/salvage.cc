@@ -327,6 +327,13 @@ Status Salvager::Write() {
     }
     return target.Add(entry);
   }));
+  for (const auto& [number, name] : target.renamed()) {
+    SalvageLoss loss;
+    loss.damage.file = "keyspace " + std::to_string(number);
+    loss.damage.what = "its name is lost; what is saved of it is in \"" + name + "\"";
+    loss.lost = false;
+    Tell(loss);
+  }
   RETURN_IF_ERROR(target.Close());
   summary_.records = target.records();
   summary_.bytes = target.bytes();

@@ -69,7 +69,10 @@ Result<Keyspace> SalvageTarget::KeyspaceOf(uint32_t number) {
   Result<Keyspace> created = db_->CreateKeyspace(kUnsynced, name);
   while (created.status().Is(StatusCode::kAlreadyExists))
     created = db_->CreateKeyspace(kUnsynced, name += "-");
-  if (created.ok()) keyspaces_[number] = *created;
+  if (created.ok()) {
+    keyspaces_[number] = *created;
+    renamed_[number] = name;
+  }
   return created;
 }
 

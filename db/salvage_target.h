@@ -31,6 +31,8 @@ class SalvageTarget {
   uint64_t records() const { return records_; }
   uint64_t bytes() const { return bytes_; }
   uint64_t keyspaces() const { return keyspaces_.size(); }
+  // Those whose names are lost, by the source's number, with the names they have here.
+  const std::map<uint32_t, std::string>& renamed() const { return renamed_; }
 
  private:
   Result<Keyspace> KeyspaceOf(uint32_t number);
@@ -42,6 +44,7 @@ class SalvageTarget {
   const Catalogue& catalogue_;
   std::unique_ptr<DB> db_;
   std::map<uint32_t, Keyspace> keyspaces_;  // by the source's number
+  std::map<uint32_t, std::string> renamed_;
   std::set<uint32_t> dropped_;
   WriteBatch batch_;
   uint64_t batch_bytes_max_ = 0;

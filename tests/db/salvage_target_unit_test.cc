@@ -99,6 +99,8 @@ TEST_F(SalvageTargetTest, AKeyspaceWhoseNameIsLostGetsOneThatNobodyHas) {
   ASSERT_OK(TryAdd(40, "a", "first"));
   ASSERT_OK(TryAdd(40, "b", "second"));
   ASSERT_OK(TryAdd(41, "a", "third"));
+  EXPECT_EQ(target_->renamed(),
+            (std::map<uint32_t, std::string>{{40, "salvaged-40-"}, {41, "salvaged-41"}}));
   ASSERT_OK(target_->Close());
   auto written = Written();
   EXPECT_EQ(written.size(), 6u);
