@@ -33,13 +33,13 @@ class CrashStory;
 struct CrashStep {
   // In which stories, where all of some length are told.
   enum class Told : uint8_t {
-    kInThrees,
-    kInPairs,     // a variation of another one
+    kInFours,
+    kInThrees,    // a variation of another one
     kWhereAsked,  // waits for timers, or is long
   };
   std::string_view name;
   Status (*run)(CrashStory* story);
-  Told told = Told::kInThrees;
+  Told told = Told::kInFours;
 };
 const std::vector<CrashStep>& CrashSteps();
 // So many come first, of which all stories of so many steps are told.
