@@ -175,6 +175,24 @@ TEST(SimulatedFileSystemTest, AFailedSyncDoesWithTheBytesWhatItIsToldTo) {
   }
 }
 
+TEST(SimulatedFileSystemTest, AFailedSyncOfADirectoryLosesNothing) {
+  for (const auto kind :
+       {SimulatedFileSystem::FailedSync::kForgets, SimulatedFileSystem::FailedSync::kDrops,
+        SimulatedFileSystem::FailedSync::kKeeps}) {
+    SimulatedFileSystem disk(Settings{.failed_sync = kind});
+    ASSERT_TRUE(disk.CreateDirectory("d").ok());
+    ASSERT_TRUE(disk.CreateWritable("d/a").ok());
+    disk.FailChange(1);
+    EXPECT_TRUE(disk.SyncDirectory("d").Is(StatusCode::kIoError));
+    EXPECT_TRUE(ContentsOf(&disk).contains("a"));
+    ASSERT_TRUE(disk.SyncDirectory("d").ok());
+    disk.ForEachCrashState({}, [&](auto after) {
+      EXPECT_TRUE(ContentsOf(after.get()).contains("a"));
+      return true;
+    });
+  }
+}
+
 TEST(SimulatedFileSystemTest, LyingSyncsMakeNothingDurable) {
   SimulatedFileSystem disk(Settings{.lying_syncs = true});
   ASSERT_TRUE(disk.CreateDirectory("d").ok());
