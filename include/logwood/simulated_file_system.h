@@ -56,7 +56,10 @@ LOGWOOD_EXPORT bool IsChange(FileOp op);
 // Safe to call from several threads. It must outlive the files it opened.
 class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
  public:
-  // What happens to the bytes that a failed sync was to make durable.
+  // What happens to the bytes that a failed sync of a file was to make durable. That file's next
+  // sync answers ok in each case, as a kernel's would, and makes durable what waits then: an
+  // application must not try again. (Files of FileSystem::Posix refuse.) A failed SyncDirectory
+  // loses nothing: the names wait for the next one.
   enum class FailedSync : uint8_t {
     kForgets,  // they read as written and are never written: what Linux does
     kDrops,    // they are gone at once
@@ -78,10 +81,12 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   // ---- Faults. They last until they are replaced, also over Restart.
 
   // Called before each operation, without a lock, by the thread that asked for it; not ok: that is
-  // its answer, and it has no effect. Empty: none. May look at crash states.
+  // its answer, and it has no effect - but for a sync of a file: what that was to make durable is
+  // treated as Settings::failed_sync says. Empty: none. May look at crash states.
   using Fault = std::function<Status(FileOp op, const std::string& path)>;
   void SetFault(Fault fault);
-  // The n-th change from now (1: the next) answers kIoError, once. 0: none does.
+  // The n-th change from now (1: the next) answers kIoError, once, with what SetFault says of
+  // syncs. 0: none does. Where there is background work, the n-th is not the same in each run.
   void FailChange(uint64_t n);
   void SetCapacity(uint64_t bytes);
   // From now on syncs of these files and directories answer ok and do nothing; empty: as Settings
