@@ -2,7 +2,7 @@
 //
 //   logwood_probe run DIR SEED N SYNC        writes batches up to N, going on where DIR stands
 //   logwood_probe threads DIR SEED N SYNC T  the same with T writer threads, a stream each
-//   logwood_probe check DIR SEED N [T]       opens DIR and compares all of it
+//   logwood_probe check DIR SEED N [T]       opens DIR for writing and compares all of it
 //
 // SYNC: 0 never, 1 always, 2 mixed. Batch i is a pure function of (SEED, i). Printed, each line at
 // once: `A <i> <position> <durable 0|1>` after each acknowledgement of run; of threads
@@ -11,7 +11,8 @@
 // that it cannot read (a disk that says no, damage it detected), while it was opened or later.
 // Exit status: 0 ok, 1 BAD, 2 OPENFAIL or a failed write, 3 bad arguments.
 // LOGWOOD_OPTION_SET names a set of tests/support/option_sets.cc; without it tables and segments
-// are small, so that a short run flushes and compacts.
+// are small, so that a short run flushes and compacts. What a harness may conclude from all that:
+// docs/testing.md, "The probe".
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,8 +53,15 @@ int Failed(const std::string& what, const Status& status) {
   return kExitFailed;
 }
 
+std::string OptionSetChosen() { return EnvironmentText("LOGWOOD_OPTION_SET", ""); }
+
+bool IsOptionSet(const std::string& name) {
+  return std::any_of(OptionSets().begin(), OptionSets().end(),
+                     [&](const OptionSet& set) { return set.name == name; });
+}
+
 Options ProbeOptions() {
-  const std::string name = EnvironmentText("LOGWOOD_OPTION_SET", "");
+  const std::string name = OptionSetChosen();
   if (!name.empty()) return OptionSetNamed(name).options;
   Options options;
   options.memory_budget_bytes = 32 << 20;
@@ -128,11 +136,24 @@ int Check(const Arguments& arguments) {
 }
 
 int Usage() {
-  std::fprintf(stderr,
-               "usage: logwood_probe run DIR SEED N SYNC\n"
-               "       logwood_probe threads DIR SEED N SYNC T\n"
-               "       logwood_probe check DIR SEED N [T]\n"
-               "SYNC: 0 never, 1 always, 2 mixed; T: writer threads, 1 to 64\n");
+  std::fprintf(
+      stderr,
+      "usage: logwood_probe run DIR SEED N SYNC\n"
+      "       logwood_probe threads DIR SEED N SYNC T\n"
+      "       logwood_probe check DIR SEED N [T]\n"
+      "SYNC: 0 never, 1 always, 2 mixed; T: writer threads, 1 to 64\n"
+      "check opens DIR for writing (copy it first where it is evidence), makes a database\n"
+      "where there is none (OK 0 0), and wants SEED, N and T of run or threads.\n"
+      "Its OK <i> <position>: the last batch found, of threads the sum over the streams,\n"
+      "and the last position; an acknowledgement of a higher position is lost.\n"
+      "LOGWOOD_OPTION_SET: one of the sets of options of the model's tests\n");
+  return kExitUsage;
+}
+
+int NoSuchOptionSet() {
+  std::fprintf(stderr, "logwood_probe: no option set \"%s\" (LOGWOOD_OPTION_SET); there are:\n",
+               OptionSetChosen().c_str());
+  for (const OptionSet& set : OptionSets()) std::fprintf(stderr, "  %s\n", set.name.c_str());
   return kExitUsage;
 }
 
@@ -144,6 +165,8 @@ bool ParseNumber(const char* text, uint64_t* number) {
 
 int Main(int argc, char** argv) {
   if (argc < 5) return Usage();
+  if (const std::string name = OptionSetChosen(); !name.empty() && !IsOptionSet(name))
+    return NoSuchOptionSet();
   Arguments arguments{.command = argv[1], .directory = argv[2]};
   if (!ParseNumber(argv[3], &arguments.seed) || !ParseNumber(argv[4], &arguments.batches))
     return Usage();

@@ -27,9 +27,9 @@ struct ProbeRun {
   std::vector<std::string> lines;
 };
 
-ProbeRun Probe(std::vector<std::string> arguments) {
+ProbeRun Probe(std::vector<std::string> arguments, const ChildProcess::Settings& settings = {}) {
   arguments.insert(arguments.begin(), ProbePath());
-  ChildProcess child(arguments);
+  ChildProcess child(arguments, settings);
   ProbeRun run;
   for (std::string line; child.ReadLine(&line);) run.lines.push_back(line);
   run.exit_status = child.Wait();
@@ -137,6 +137,27 @@ TEST(Probe, BadArgumentsAreRefused) {
                                                     {"walk", "d", "1", "1", "0"},
                                                     {"threads", "d", "1", "1", "0"}})
     EXPECT_EQ(Probe(arguments).exit_status, 3);
+}
+
+TEST(Probe, AnOptionSetThatIsNoneIsABadArgument) {
+  const TempDirectory directory;
+  const std::string path = directory.Join("db");
+  const ChildProcess::Settings misspelt = {.environment = {"LOGWOOD_OPTION_SET=no-such-set"},
+                                           .discard_errors = true};
+  EXPECT_EQ(Probe({"run", path, "7", "5", "0"}, misspelt).exit_status, 3);
+  EXPECT_EQ(Probe({"check", path, "7", "5"}, misspelt).exit_status, 3);
+  EXPECT_FALSE(FileSystem::Posix()->Exists(path).value());
+}
+
+TEST(Probe, CheckWantsTheStreamsOfTheRun) {
+  const TempDirectory directory;
+  const std::string path = directory.Join("db");
+  ASSERT_EQ(Probe({"threads", path, "3", "20", "0", "3"}).exit_status, 0);
+  EXPECT_EQ(Probe({"check", path, "3", "20", "2"}).exit_status, 1);
+  EXPECT_EQ(Probe({"check", path, "3", "20"}).exit_status, 1);
+  EXPECT_EQ(Probe({"check", path, "3", "19", "3"}).exit_status, 1);
+  // More of either is only a bound.
+  EXPECT_EQ(Probe({"check", path, "3", "21", "4"}).lines, std::vector<std::string>{"OK 60 62"});
 }
 
 TEST(Probe, KilledRunLosesNothingItAcknowledged) {
