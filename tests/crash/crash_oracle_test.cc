@@ -252,5 +252,70 @@ TEST(SavedCrashTest, OneCommandReplaysAStateThatFailed) {
   EXPECT_STATUS(kInvalidArgument, ReplayCrash(std::string_view(bytes).substr(0, 40)));
 }
 
+// ---- The program that looks at them.
+
+struct ReplayRun {
+  int exit_status = 0;
+  std::string output;
+};
+
+ReplayRun Replay(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), LOGWOOD_BIN_DIR "/logwood_crash_replay");
+  ChildProcess child(arguments);
+  ReplayRun run;
+  for (std::string line; child.ReadLine(&line);) run.output += line + "\n";
+  run.exit_status = child.Wait();
+  return run;
+}
+
+// What an application's own crash test saved, too: all of its disk.
+TEST(CrashReplay, ExtractsASavedDisk) {
+  SimulatedFileSystem disk;
+  FileContents database;
+  {
+    Options options;
+    options.file_system = &disk;
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DB> db, DB::Open(options, "my.db"));
+    ASSERT_OK(db->Put({.durability = Durability::kPower}, "key", "value"));
+  }
+  ASSERT_OK_AND_ASSIGN(database, ReadDirectory(&disk, "my.db"));
+  ASSERT_OK(disk.CreateDirectory("/var/my_app"));
+  ASSERT_OK(WriteFile(&disk, "/var/my_app/notes", "of the application"));
+  ASSERT_OK(disk.CreateDirectory("empty"));
+  const TempDirectory scratch;
+  const std::string file = scratch.Join("saved"), into = scratch.Join("into");
+  ASSERT_OK(WriteFile(FileSystem::Posix(), file, disk.Save()));
+
+  const ReplayRun run = Replay({"--extract", into, file});
+  EXPECT_EQ(run.exit_status, 0) << run.output;
+  EXPECT_THAT(run.output, HasSubstr(into + "/var/my_app/notes\n"));
+  ASSERT_OK_AND_ASSIGN(const FileContents written,
+                       ReadDirectory(FileSystem::Posix(), into + "/my.db"));
+  EXPECT_EQ(DifferenceOf(database, written), "");
+  EXPECT_EQ(ReadFile(FileSystem::Posix(), into + "/var/my_app/notes").value(),
+            "of the application");
+  EXPECT_TRUE(FileSystem::Posix()->List(into + "/empty").ok());
+
+  const ReplayRun checked = Replay({file});
+  EXPECT_EQ(checked.exit_status, 1);
+  EXPECT_THAT(checked.output, HasSubstr("--extract"));
+}
+
+TEST(CrashReplay, SaysThatThereIsNoSuchFile) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"/nonexistent"},
+        {"--extract", "/nonexistent/d", "/nonexistent"}}) {
+    const ReplayRun run = Replay(arguments);
+    EXPECT_EQ(run.exit_status, 1);
+    EXPECT_THAT(run.output, HasSubstr("No such file"));
+  }
+}
+
+TEST(CrashReplay, HelpIsNoFailure) {
+  const ReplayRun run = Replay({"--help"});
+  EXPECT_EQ(run.exit_status, 0);
+  EXPECT_THAT(run.output, HasSubstr("usage:"));
+}
+
 }  // namespace
 }  // namespace logwood::test
