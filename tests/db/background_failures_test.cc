@@ -343,5 +343,39 @@ TEST_F(FailingCompactionTest, OnCallIsRefusedAtOnceWhereATableIsInQuarantine) {
   other.join();
 }
 
+// The manifest's sync fails while a writer waits for the log's, which then says ok.
+TEST(FailedSyncBeside, TheSyncOfTheLogAcknowledgesNothing) {
+  const auto memory = FileSystem::InMemory();
+  FaultyFileSystem files(memory.get());
+  ASSERT_OK_AND_ASSIGN(const auto db, DB::Open(TinyOptions(&files), "db"));
+  ASSERT_OK(db->Put({Durability::kPower}, "before", "v"));
+  std::atomic<bool> manifest_waits{false}, log_waits{false};
+  const auto wait_until = [](const std::function<bool()>& holds) {
+    for (int i = 0; i < 10'000 && !holds(); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(holds());
+  };
+  std::atomic<bool> armed{true};
+  files.SetFault([&](FileOp op, const std::string& path) {
+    if (op != FileOp::kSync || !armed) return Status::Ok();
+    if (path.ends_with(".manifest")) {
+      manifest_waits = true;
+      wait_until([&] { return log_waits.load(); });
+      return Status::IoError("sync " + path + ": injected");
+    }
+    if (path.ends_with(".log") && manifest_waits) {
+      log_waits = true;
+      wait_until([&] { return db->GetStats().writes_stopped; });
+    }
+    return Status::Ok();
+  });
+  std::thread flush([&] { EXPECT_STATUS(kIoError, db->Flush()); });
+  wait_until([&] { return manifest_waits.load(); });
+  EXPECT_STATUS(kReadOnly, db->Put({Durability::kPower}, "beside", "v"));
+  flush.join();
+  ASSERT_OK(db->WaitDurable(1)) << "what was durable before stays that";
+  armed = false;
+}
+
 }  // namespace
 }  // namespace logwood
