@@ -257,6 +257,7 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   ASSIGN_OR_RETURN(ReplayResult replay, ReplayLog(fs, options, apply));
   if (replay.damage.ok()) {
     Status damage = CheckDurableSegment(fs, path, tree, replay);
+    if (!damage.ok() && !IsDamage(damage)) return damage;
     if (!damage.ok() && replay.tail) {
       // What ends the log before that segment is no tail then.
       replay.damage = Status::Corruption(replay.tail->reason + "; behind it " +

@@ -6,6 +6,7 @@
 
 #include "db/damage.h"
 #include "tests/db/recovery_fixture.h"
+#include "util/faulty_file_system.h"
 
 namespace logwood {
 namespace {
@@ -105,6 +106,33 @@ TEST_F(LogDamageTest, ADropThatCompactionWentByIsProven) {
   bytes[bytes.rfind("side")] ^= 1;
   Replace(log, bytes);
   ExpectDamage(log);
+}
+
+// Where the log ends in the segment that the manifest says was durable, its head is read once more.
+TEST_F(LogDamageTest, AFailedReadBehindATailIsNoDamage) {
+  Open();
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->Put({Durability::kProcess}, "behind", "v"));
+  Kill();
+  const std::string log = Names(".log").back();
+  std::string bytes = Bytes(log);
+  bytes[bytes.rfind("behind")] ^= 1;
+  Replace(log, bytes);
+  ASSERT_OK(TryReadOnly());
+  uint64_t failed = 0;
+  for (uint64_t n = 1;; ++n) {
+    FaultyFileSystem faulty(fs_.get());
+    faulty.FailOperation(n);
+    ReadOnlyOptions options;
+    options.file_system = &faulty;
+    const auto db = DB::OpenReadOnly(options, "db");
+    if (faulty.total() < n) break;
+    if (db.ok()) continue;
+    ++failed;
+    EXPECT_STATUS(kIoError, db.status()) << "operation " << n;
+  }
+  EXPECT_GT(failed, 10u);
 }
 
 }  // namespace
