@@ -147,8 +147,8 @@ Status Engine::MakeDurable(Durability durability, LogPos position) {
 Status Engine::SyncLog(LogPos position, Deadline deadline) {
   Status synced = log_->SyncTo(position, deadline);
   // Another file's sync may have failed meanwhile: nothing is acknowledged behind that (invariant
-  // 13).
-  if (synced.ok()) return errors_.WriteStatus();
+  // 13). With its code, as the commit may well be there: kReadOnly says that one was refused.
+  if (synced.ok()) return errors_.stopped() ? errors_.any_failure() : Status::Ok();
   if (!synced.Is(StatusCode::kTimeout)) background_.StopWrites(synced, "sync of the log");
   return synced;
 }
@@ -414,6 +414,7 @@ Status Engine::Verify(const std::function<void(const Damage&)>& report,
   input.last_position = LastPosition();
   input.segments = log_->Segments();
   input.durable_segment = log_->durable_segment();
+  input.certain = [this] { return errors_.stopped() ? DurablePosition() : kPositionMax; };
   input.collected = [this](uint64_t number) { return number < log_->Segments().front().number; };
   return VerifyDatabase(*core_, input, report, progress);
 }

@@ -39,6 +39,7 @@ class Verifier {
   void Log(const VerifyInput& input, const RetainedSegment& segment) {
     const auto& collected = input.collected;
     const bool has_commits = segment.last_position >= segment.first_position;
+    const auto may_be_lost = [&](LogPos first) { return input.certain && first > input.certain(); };
     Damage damage;
     damage.file = LogFileName(segment.number);
     auto survey = SegmentSurvey::Open(core_.fs, JoinPath(core_.path, damage.file));
@@ -47,7 +48,8 @@ class Verifier {
       if (collected && collected(segment.number)) return;
       if (!survey.ok() && !IsDamage(survey.status())) return Failed(survey.status());
       // A failed sync may have cost a new segment its pages.
-      if (survey.ok() && (*survey)->probe().kind == SegmentProbe::Kind::kBlank && !has_commits &&
+      if (survey.ok() && (*survey)->probe().kind == SegmentProbe::Kind::kBlank &&
+          (!has_commits || may_be_lost(segment.first_position)) &&
           segment.number > input.durable_segment) {
         return;
       }
@@ -65,6 +67,7 @@ class Verifier {
       using Kind = SegmentFlaw::Kind;
       if (flaw.kind == Kind::kSlot || flaw.kind == Kind::kTrailer) return;
       if (collected && collected(segment.number)) return;  // nothing needs it any more
+      if (may_be_lost(flaw.first_position)) return;
       damage.offset = flaw.offset;
       damage.what = flaw.what;
       damage.first_position = flaw.first_position;

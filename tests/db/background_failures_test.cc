@@ -371,7 +371,8 @@ TEST(FailedSyncBeside, TheSyncOfTheLogAcknowledgesNothing) {
   });
   std::thread flush([&] { EXPECT_STATUS(kIoError, db->Flush()); });
   wait_until([&] { return manifest_waits.load(); });
-  EXPECT_STATUS(kReadOnly, db->Put({Durability::kPower}, "beside", "v"));
+  EXPECT_STATUS(kIoError, db->Put({Durability::kPower}, "beside", "v"));
+  EXPECT_STATUS(kReadOnly, db->Put({}, "behind", "v"));
   flush.join();
   ASSERT_OK(db->WaitDurable(1)) << "what was durable before stays that";
   armed = false;

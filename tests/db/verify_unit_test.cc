@@ -210,6 +210,17 @@ TEST_F(VerifyTest, ANewSegmentThatWasNeverDurableMayBeBlankWhileItHasNoCommits) 
   input_.segments.back().last_position = 9;
   ExpectDamage("000005.log");
   ExpectPositions(8, 9);
+  input_.certain = [] { return LogPos{7}; };
+  ExpectWhole();
+}
+
+TEST_F(VerifyTest, BehindWhatAFailedSyncMayHaveCostNoCommitIsMissed) {
+  db_.DamageCommit(7);
+  input_.certain = [] { return LogPos{6}; };
+  ExpectWhole();
+  input_.certain = [] { return LogPos{7}; };
+  ExpectDamage("000004.log");
+  ExpectPositions(7, 7);
 }
 
 // A crash may tear it, and no commit is lost with it.
