@@ -255,19 +255,25 @@ Result<ReplayResult> ReplayTree(FileSystem* fs, const std::string& path,
   options.progress = progress;
   options.durable_at_least = std::max(tree.durable, tree.tables.position);
   ASSIGN_OR_RETURN(ReplayResult replay, ReplayLog(fs, options, apply));
-  if (replay.damage.ok()) {
-    Status damage = CheckDurableSegment(fs, path, tree, replay);
-    if (!damage.ok() && !IsDamage(damage)) return damage;
-    if (!damage.ok() && replay.tail) {
-      // What ends the log before that segment is no tail then.
-      replay.damage = Status::Corruption(replay.tail->reason + "; behind it " +
-                                         LogFileName(tree.durable_segment) + " was durable");
-      replay.damage_file = replay.tail->file;
-      replay.tail.reset();
-    } else if (!damage.ok()) {
-      replay.damage = std::move(damage);
-      replay.damage_file = LogFileName(tree.durable_segment);
+  Status missing = CheckDurableSegment(fs, path, tree, replay);
+  if (missing.ok()) return replay;
+  if (!IsDamage(missing)) return missing;
+  const std::string durable = LogFileName(tree.durable_segment);
+  if (!replay.damage.ok()) {
+    // What cannot be read may be what that segment followed on, or held.
+    if (replay.damage_file != durable) {
+      replay.damage = Status(replay.damage.code(), std::string(replay.damage.message()) +
+                                                       "; behind it " + durable + " was durable");
     }
+  } else if (replay.tail) {
+    // What ends the log before that segment is no tail then.
+    replay.damage =
+        Status::Corruption(replay.tail->reason + "; behind it " + durable + " was durable");
+    replay.damage_file = replay.tail->file;
+    replay.tail.reset();
+  } else {
+    replay.damage = std::move(missing);
+    replay.damage_file = durable;
   }
   return replay;
 }
