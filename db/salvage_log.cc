@@ -26,9 +26,11 @@ Status SalvageLog::Survey(SalvageCatalogue* catalogue, const std::function<void(
   AddMissing();
   RETURN_IF_ERROR(FindLostEnd());
   for (SalvageLoss& loss : losses_) {
+    const bool is_bounded = loss.damage.last_position != kPositionMax;
     Judge(&loss);
     LeaveOutReadable(&loss);
     report(loss);
+    if (!is_bounded) FindLostEndBehind(loss);
   }
   for (const SalvageLoss& loss : other_histories_) report(loss);
   if (lost_end_) report(*lost_end_);
@@ -205,6 +207,20 @@ Status SalvageLog::FindLostEnd() {
       "known";
   loss.damage.first_position = last_ + 1;
   return Status::Ok();
+}
+
+// Where of several commits at the log's end none can be read, nobody knows whether they were the
+// last: others may have gone with them that were not recorded as durable.
+void SalvageLog::FindLostEndBehind(const SalvageLoss& loss) {
+  const Damage& damage = loss.damage;
+  const bool is_end = loss.lost && damage.last_position == last_ && damage.first_position < last_;
+  if (!is_end || lost_end_ || inventory_.tree.clean_close) return;
+  if (damage.file != LogFileName(inventory_.segments.back().number)) return;
+  SalvageLoss& end = lost_end_.emplace();
+  end.damage.file = damage.file;
+  end.damage.offset = damage.offset;
+  end.damage.what = "whether there were more commits is not known";
+  end.damage.first_position = last_ + 1;
 }
 
 // Commits that were read once and not again, at the flaw that took them where there is one.

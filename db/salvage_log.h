@@ -64,6 +64,7 @@ class SalvageLog {
   void AddMissing();
   void AddMissing(LogPos first, LogPos last);
   Status FindLostEnd();
+  void FindLostEndBehind(const SalvageLoss& loss);
   Result<std::optional<HeadFlaw>> HeadFlawOf(uint64_t segment) const;
   void AddVanished(const PositionSet& read, const std::vector<SalvageLoss>& flaws, bool any_counts);
   std::string FileOf(LogPos position) const;

@@ -162,6 +162,21 @@ TEST_F(SalvageLogTest, WhereTheNewestDurableSegmentIsGoneHowMuchIsLostIsNotKnown
   EXPECT_EQ(Survey(), Shown{}) << "it is there";
 }
 
+// A cut takes what was recorded as durable, and nobody knows what else.
+TEST_F(SalvageLogTest, WhereTheNewestSegmentIsCutHowMuchIsLostIsNotKnown) {
+  const std::string name = LogFileName(4);
+  const std::string whole = db_.Bytes(name);
+  db_.Replace(name, whole.substr(0, db_.records.at(5).begin + 3));
+  EXPECT_EQ(Survey(), (Shown{"lost 000004.log 5-6", "lost 000004.log 7-0"}));
+  EXPECT_NE(losses_[1].damage.ToString().find("; positions from 7 on"), std::string::npos);
+  inventory_ = Inventory();
+  inventory_.tree.clean_close = LogEnd{4, whole.size(), 8};
+  EXPECT_EQ(Survey(), Shown{"lost 000004.log 5-8"}) << "that says where the log ended";
+  inventory_ = Inventory();
+  db_.Replace(name, whole.substr(0, db_.records.at(6).begin + 3));
+  EXPECT_EQ(Survey(), Shown{"lost 000004.log 6-6"}) << "what is there is the last that is known";
+}
+
 TEST_F(SalvageLogTest, TheSameOfTheSegmentThatTheManifestReliesOnAndOfAllOfTheLog) {
   inventory_.tree.first_segment = 5;
   EXPECT_EQ(Survey(/*in_tables=*/8), Shown{"lost 000005.log 9-0"});
