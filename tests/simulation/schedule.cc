@@ -44,8 +44,8 @@ class RandomWalk final : public Strategy {
   uint64_t atomics_ = 0;
 };
 
-// As in the paper; besides, who spins or runs on for very long while others wait loses its
-// importance, or a loop that waits for another thread would never end.
+// As in the paper; besides, who spins or has run for very long loses its importance, or a loop that
+// waits for another thread, or for a timer, would never end.
 class Priorities final : public Strategy {
  public:
   explicit Priorities(const ScheduleOptions& options) : random_(options.seed) {
@@ -58,20 +58,17 @@ class Priorities final : public Strategy {
   void Started(uint32_t thread) override {
     priorities_.resize(std::max<size_t>(priorities_.size(), thread + 1));
     priorities_[thread] = kLowMax + 1 + random_.Uniform(kLowMax);
+    patience_.resize(priorities_.size(), kPatience);
   }
   bool Chooses(const Moment& moment) override {
-    if (moment.running != last_) {
-      last_ = moment.running;
-      patience_ = kPatience;
-    }
     ++points_;
     bool changes = moment.point == Point::kSpin;
     while (!changes_.empty() && changes_.back() <= points_) {
       changes_.pop_back();
       changes = true;
     }
-    if (--patience_ == 0) {
-      patience_ = kPatience;
+    if (--patience_[moment.running] == 0) {
+      patience_[moment.running] = kPatience;
       changes = true;
     }
     if (changes) priorities_[moment.running] = --low_;
@@ -92,8 +89,7 @@ class Priorities final : public Strategy {
   std::vector<uint64_t> priorities_;  // by thread
   uint64_t low_ = kLowMax;            // below it nothing was given out
   uint64_t points_ = 0;
-  uint64_t patience_ = kPatience;
-  uint32_t last_ = 0;
+  std::vector<uint64_t> patience_;  // of each thread
 };
 
 }  // namespace
