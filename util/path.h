@@ -26,6 +26,13 @@ inline std::string NormalPath(std::string_view path) {
   return normal;
 }
 
+// As somebody would write it who compares it with a path of his own: "a/b" for "./a//b".
+inline std::string RulePath(std::string_view path) {
+  std::string normal = NormalPath(path);
+  if (normal.starts_with("./")) normal.erase(0, 2);
+  return normal;
+}
+
 // Of a normal path.
 inline std::string ParentPath(const std::string& normal) {
   return normal.substr(0, std::min(normal.rfind('/'), normal.size()));

@@ -15,6 +15,7 @@
 
 #include "logwood/simulated_file_system.h"
 #include "util/in_memory_files.h"
+#include "util/path.h"
 #include "util/simulated_disk.h"
 #include "util/sync.h"
 
@@ -109,7 +110,7 @@ class SimulatedFileSystem::State {
       }
       fault = fault_;
     }
-    return fault != nullptr ? (*fault)(op, path) : Status::Ok();
+    return fault != nullptr ? (*fault)(op, RulePath(path)) : Status::Ok();
   }
 
   // Runs `change` on the model.
@@ -198,7 +199,7 @@ class SimulatedFileSystem::State {
     return Status::IoError(std::string(FileOpName(op)) + " " + path + ": " + why);
   }
   bool LiesLocked(const std::string& path) const REQUIRES(mutex_) {
-    return lie_rule_ ? lie_rule_(path) : settings_.lying_syncs;
+    return lie_rule_ ? lie_rule_(RulePath(path)) : settings_.lying_syncs;
   }
   SimulatedDisk Snapshot() {
     MutexLock lock(mutex_);

@@ -82,7 +82,8 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
 
   // Called before each operation, without a lock, by the thread that asked for it; not ok: that is
   // its answer, and it has no effect - but for a sync of a file: what that was to make durable is
-  // treated as Settings::failed_sync says. Empty: none. May look at crash states.
+  // treated as Settings::failed_sync says. Empty: none. May look at crash states. Each path has one
+  // spelling: `db/LOCK`, also where it was asked for as `./db//LOCK`.
   using Fault = std::function<Status(FileOp op, const std::string& path)>;
   void SetFault(Fault fault);
   // The n-th change from now (1: the next) answers kIoError, once, with what SetFault says of
@@ -90,7 +91,7 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   void FailChange(uint64_t n);
   void SetCapacity(uint64_t bytes);
   // From now on syncs of these files and directories answer ok and do nothing; empty: as Settings
-  // says.
+  // says. Paths are spelt as for SetFault.
   using FileRule = std::function<bool(const std::string& path)>;
   using LieRule = FileRule;
   void SetLyingSyncs(LieRule rule);

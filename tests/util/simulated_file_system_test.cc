@@ -251,9 +251,10 @@ TEST(SimulatedFileSystemTest, FaultsAreByNumberAndByRule) {
   });
   EXPECT_TRUE(disk.Remove("d/a").ok());
   EXPECT_FALSE(disk.Remove("d/b").ok());
+  EXPECT_FALSE(disk.Remove("./d//b").ok());
   disk.SetFault({});
   EXPECT_TRUE(disk.Remove("d/b").ok());
-  EXPECT_EQ(disk.count(FileOp::kRemove), 3u);
+  EXPECT_EQ(disk.count(FileOp::kRemove), 4u);
 }
 
 TEST(SimulatedFileSystemTest, ASavedDiskIsTheSameDisk) {
