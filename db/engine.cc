@@ -172,6 +172,7 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
   write.operations = batch.operations();
   write.note = batch.note();
   write.operation_count = batch.count();
+  write.range_count = batch.range_count();
   write.data_bytes = batch.data_bytes();
   write.check_keyspaces = batch.owner() != 0;
   return Commit(options, &write);
@@ -227,6 +228,13 @@ Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
                               std::string_view key) {
   OneOperation operation;
   operation.batch().Delete(keyspace, key);
+  return Write(options, operation.batch());
+}
+
+Result<LogPos> Engine::DeleteRange(const WriteOptions& options, Keyspace keyspace,
+                                   std::string_view begin, std::optional<std::string_view> end) {
+  OneOperation operation;
+  operation.batch().DeleteRange(keyspace, begin, end);
   return Write(options, operation.batch());
 }
 

@@ -39,6 +39,8 @@ class Engine final : public DB {
                      std::string_view value) override;
   Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                         std::string_view key) override;
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override;
   Status WaitDurable(LogPos position, Deadline deadline) override;
   LogPos LastPosition() const override;
   LogPos DurablePosition() const override;

@@ -5,6 +5,7 @@
 
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/range_fragments.h"
 #include "util/thread_scratch.h"
 
 namespace logwood {
@@ -67,19 +68,61 @@ void InsertSorted(std::string_view operations, uint64_t count, LogPos position,
   }
 }
 
+struct Place {
+  uint32_t offset, number;  // of an operation
+};
+
+// A range delete takes away the operations before it that it covers: with the number of an
+// operation for a position, that is what a list of fragments tells.
+void InsertWithRanges(std::string_view operations, LogPos position, Memtable* memtable) {
+  std::vector<Place> places;
+  RangeFragmenter ranges;
+  BatchReader reader(operations);
+  BatchOperation operation;
+  uint32_t number = 0;
+  auto offset = [&] { return static_cast<uint32_t>(operations.size() - reader.remaining()); };
+  for (uint32_t at = 0; reader.Next(&operation); at = offset()) {
+    ++number;
+    if (operation.kind == EntryKind::kRangeDelete) {
+      ranges.Add(operation.stored_key, operation.value, number);
+      memtable->InsertRangeDelete(operation.stored_key, operation.value, position);
+    } else {
+      places.push_back({at, number});
+    }
+  }
+  const RangeFragmentsPtr deleted = ranges.Finish(std::span<const LogPos>());
+  std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) {
+    const int order = KeyAt(operations, a.offset).compare(KeyAt(operations, b.offset));
+    return order != 0 ? order < 0 : a.number < b.number;
+  });
+  for (size_t i = 0; i < places.size(); ++i) {
+    BatchReader(operations.substr(places[i].offset)).Next(&operation);
+    const bool is_last =
+        i + 1 == places.size() || KeyAt(operations, places[i + 1].offset) != operation.stored_key;
+    if (is_last && deleted->Covering(operation.stored_key, kPositionMax) < places[i].number)
+      Insert(operation, position, memtable);
+  }
+}
+
 Status InsertMany(std::string_view operations, LogPos position, Memtable* memtable) {
   BatchReader reader(operations);
   BatchOperation operation;
   std::string_view last_key;
-  bool ascending = true;
+  bool ascending = true, ranges = false;
   uint64_t count = 0;
   for (; reader.Next(&operation); ++count) {
+    ranges |= operation.kind == EntryKind::kRangeDelete;
     ascending &= operation.stored_key >= last_key;
     last_key = operation.stored_key;
   }
   if (!reader.ok()) return reader.status();
-  ascending ? InsertAscending(operations, position, memtable)
-            : InsertSorted(operations, count, position, memtable);
+  if (ranges) {
+    InsertWithRanges(operations, position, memtable);
+  } else if (ascending) {
+    InsertAscending(operations, position, memtable);
+  } else {
+    InsertSorted(operations, count, position, memtable);
+  }
   return Status::Ok();
 }
 
@@ -93,7 +136,8 @@ Status InsertFolded(std::string_view operations, LogPos position, Memtable* memt
   BatchOperation operation;
   bool ascending = true;
   while (reader.Next(&operation)) {
-    if (collected.size() == kCollectedMax) return InsertMany(operations, position, memtable);
+    if (collected.size() == kCollectedMax || operation.kind == EntryKind::kRangeDelete)
+      return InsertMany(operations, position, memtable);
     if (!collected.empty() && operation.stored_key <= collected.back().stored_key)
       ascending = false;
     collected.push_back(operation);

@@ -39,6 +39,10 @@ class ReadOnlyDb final : public DB {
   Result<LogPos> Delete(const WriteOptions&, Keyspace, std::string_view) override {
     return Refuse();
   }
+  Result<LogPos> DeleteRange(const WriteOptions&, Keyspace, std::string_view,
+                             std::optional<std::string_view>) override {
+    return Refuse();
+  }
   Status WaitDurable(LogPos, Deadline) override { return Refuse(); }
   LogPos LastPosition() const override { return parts_.core->visible.load(); }
   LogPos DurablePosition() const override { return parts_.durable; }

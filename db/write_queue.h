@@ -22,7 +22,8 @@ struct PendingWrite {
   // In.
   std::string_view operations, note;
   uint32_t operation_count = 0;
-  size_t data_bytes = 0;  // keys and values, for the statistics
+  uint32_t range_count = 0;  // of them range deletes
+  size_t data_bytes = 0;     // keys and values, for the statistics
   uint32_t flags = 0;
   bool check_keyspaces = false;  // it names keyspaces beyond "default"
   bool joins_no_group = false;   // later writes are checked against what it did
@@ -31,7 +32,10 @@ struct PendingWrite {
   Status status;
 
   uint64_t bytes() const { return operations.size() + note.size() + 64; }
-  uint64_t memory_bytes() const { return bytes() + operation_count * kOperationMemoryBytes; }
+  uint64_t memory_bytes() const {
+    return bytes() + operation_count * kOperationMemoryBytes +
+           range_count * kRangeDeleteMemoryBytes;
+  }
 
  private:
   friend class WriteQueue;

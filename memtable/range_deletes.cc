@@ -1,13 +1,37 @@
 #include "memtable/range_deletes.h"
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
-#include <vector>
 
 #include "util/check.h"
+#include "util/hash.h"
 
 namespace logwood {
+
+// Ordered by range; a heap by priority, which is random, so that the depth is logarithmic.
+struct RangeDeletes::Node {
+  std::string_view begin, end;
+  LogPos position;
+  uint64_t priority;
+  const Node* left;
+  const Node* right;
+};
+
+struct RangeDeletes::Parts {
+  const Node* before;
+  const Node* from;
+};
+
+namespace {
+
+using Node = RangeDeletes::Node;
+
+const Node* Last(const Node* map) {
+  while (map != nullptr && map->right != nullptr) map = map->right;
+  return map;
+}
+
+}  // namespace
 
 std::string_view RangeDeletes::Copy(std::string_view key) {
   if (key.empty()) return {};
@@ -17,51 +41,129 @@ std::string_view RangeDeletes::Copy(std::string_view key) {
 }
 
 template <typename T>
-const T* RangeDeletes::Store(const T* from, size_t count) {
-  T* at = reinterpret_cast<T*>(arena_->AllocateAligned(count * sizeof(T)));
-  return std::uninitialized_copy_n(from, count, at) - count;
+const T* RangeDeletes::Store(const T& from) {
+  return new (arena_->AllocateAligned(sizeof(T))) T(from);
+}
+
+const Node* RangeDeletes::Range(std::string_view begin, std::string_view end, LogPos position) {
+  ++nodes_;
+  const uint64_t priority =
+      Hash64({reinterpret_cast<const char*>(&nodes_), sizeof(nodes_)}, position);
+  return Store(Node{begin, end, position, priority, nullptr, nullptr});
+}
+
+const Node* RangeDeletes::With(const Node& node, const Node* left, const Node* right) {
+  Node changed = node;
+  changed.left = left;
+  changed.right = right;
+  return Store(changed);
+}
+
+// By where ranges begin: before the key, or from it on.
+RangeDeletes::Parts RangeDeletes::Split(const Node* map, std::string_view key) {
+  if (map == nullptr) return {nullptr, nullptr};
+  if (map->begin < key) {
+    const Parts right = Split(map->right, key);
+    return {With(*map, map->left, right.before), right.from};
+  }
+  const Parts left = Split(map->left, key);
+  return {left.before, With(*map, left.from, map->right)};
+}
+
+// REQUIRES: all of `left` is before all of `right`.
+const Node* RangeDeletes::Join(const Node* left, const Node* right) {
+  if (left == nullptr) return right;
+  if (right == nullptr) return left;
+  if (left->priority > right->priority) return With(*left, left->left, Join(left->right, right));
+  return With(*right, Join(left, right->left), right->right);
+}
+
+// The last range ends at `end` now.
+const Node* RangeDeletes::CutLast(const Node* map, std::string_view end) {
+  if (map->right != nullptr) return With(*map, map->left, CutLast(map->right, end));
+  Node cut = *map;
+  cut.end = end;
+  return Store(cut);
 }
 
 void RangeDeletes::Insert(std::string_view begin, std::string_view end, LogPos position) {
   CHECK(begin < end);
+  const Insertion* const previous = newest_.load(std::memory_order_relaxed);
+  CHECK(previous == nullptr || previous->position <= position);
   begin = Copy(begin);
   end = Copy(end);
-  std::vector<Fragment> next;
-  const auto add = [&](std::string_view from, std::string_view to, const Covers* older) {
-    const bool covered = begin <= from && to <= end;
-    const bool is_known = older != nullptr && older->position == position;
-    const Covers covers{position, older};
-    if (from < to) next.push_back({from, to, covered && !is_known ? Store(&covers, 1) : older});
-  };
-  std::string_view free_from = begin;  // what no fragment covers of the range begins here, or later
-  if (const List* list = list_.load(std::memory_order_relaxed)) {
-    for (size_t i = 0; i < list->count; ++i) {
-      const Fragment& fragment = list->fragments[i];
-      CHECK(fragment.newest->position <= position);
-      add(free_from, std::min(end, fragment.begin), nullptr);
-      // In three: before the range, in it, behind it.
-      const std::string_view in_from = std::clamp(begin, fragment.begin, fragment.end);
-      const std::string_view in_to = std::clamp(end, in_from, fragment.end);
-      add(fragment.begin, in_from, fragment.newest);
-      add(in_from, in_to, fragment.newest);
-      add(in_to, fragment.end, fragment.newest);
-      free_from = std::max(free_from, fragment.end);
-    }
+  Parts before = Split(previous == nullptr ? nullptr : previous->map, begin);
+  const Parts behind = Split(before.from, end);
+  // The last one that begins before `end` may reach beyond it, and is the same that reaches into
+  // the range from before when none begins within.
+  const Node* const reaching_in = Last(before.before);
+  const Node* const reaching_out = behind.before != nullptr ? Last(behind.before) : reaching_in;
+  const Node* tail = nullptr;
+  if (reaching_out != nullptr && reaching_out->end > end)
+    tail = Range(end, reaching_out->end, reaching_out->position);
+  if (reaching_in != nullptr && reaching_in->end > begin)
+    before.before = CutLast(before.before, begin);
+  const Node* const front = Join(before.before, Range(begin, end, position));
+
+  Insertion insertion{};
+  insertion.begin = begin;
+  insertion.end = end;
+  insertion.position = position;
+  insertion.previous = previous;
+  insertion.map = Join(front, Join(tail, behind.from));
+  // Twice as far as the one before, where the two before it jumped as far as each other (Myers,
+  // "An applicative random-access stack", 1983).
+  insertion.number = previous == nullptr ? 0 : previous->number + 1;
+  insertion.jump = previous;
+  if (previous != nullptr && previous->jump != nullptr && previous->jump->jump != nullptr) {
+    const uint64_t last_jump = previous->number - previous->jump->number;
+    const uint64_t jump_before = previous->jump->number - previous->jump->jump->number;
+    if (last_jump == jump_before) insertion.jump = previous->jump->jump;
   }
-  add(free_from, end, nullptr);
-  const List list{Store(next.data(), next.size()), next.size()};
-  list_.store(Store(&list, 1), std::memory_order_release);
+  newest_.store(Store(insertion), std::memory_order_release);
 }
 
-LogPos RangeDeletes::Covering(const List& list, std::string_view stored_key, LogPos position) {
-  const Fragment* const end = list.fragments + list.count;
-  const Fragment* at = std::upper_bound(
-      list.fragments, end, stored_key,
-      [](std::string_view key, const Fragment& fragment) { return key < fragment.end; });
-  if (at == end || stored_key < at->begin) return 0;
-  const Covers* covers = at->newest;
-  while (covers != nullptr && covers->position > position) covers = covers->older;
-  return covers == nullptr ? 0 : covers->position;
+// The newest at or below the position; null: none.
+const RangeDeletes::Insertion* RangeDeletes::AsOf(const Insertion* newest, LogPos position) {
+  while (newest != nullptr && newest->position > position) {
+    const Insertion* jump = newest->jump;
+    newest = jump != nullptr && jump->position > position ? jump : newest->previous;
+  }
+  return newest;
+}
+
+LogPos RangeDeletes::CoveringIn(const Insertion* newest, std::string_view stored_key,
+                                LogPos position) {
+  const Insertion* as_of = AsOf(newest, position);
+  const Node* at = as_of == nullptr ? nullptr : as_of->map;
+  while (at != nullptr) {
+    if (stored_key < at->begin) {
+      at = at->left;
+    } else if (stored_key >= at->end) {
+      at = at->right;
+    } else {
+      return at->position;
+    }
+  }
+  return 0;
+}
+
+CoveredStretch RangeDeletes::Around(std::string_view stored_key, LogPos position) const {
+  const Insertion* as_of = AsOf(newest(), position);
+  const Node* at = as_of == nullptr ? nullptr : as_of->map;
+  CoveredStretch stretch;
+  while (at != nullptr) {
+    if (stored_key < at->begin) {
+      stretch.upper = at->begin;
+      at = at->left;
+    } else if (stored_key >= at->end) {
+      stretch.lower = at->end;
+      at = at->right;
+    } else {
+      return {at->begin, at->end, at->position};
+    }
+  }
+  return stretch;
 }
 
 }  // namespace logwood

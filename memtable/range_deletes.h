@@ -1,66 +1,75 @@
 // RangeDeletes: what ranges of keys were deleted at which positions, for one inserter and any
-// number of lock-free readers. Ranges that overlap are kept as fragments that do not, each with the
-// positions that cover it, in a list that is never changed: an insertion publishes a new one.
+// number of lock-free readers.
+//
+// Each insertion makes a new map of ranges that do not overlap, each with the newest position at
+// which it was deleted, and keeps the old maps: they share all but the path to what changed (a
+// treap, copied path by path: Driscoll, Sarnak, Sleator, Tarjan, "Making data structures
+// persistent", 1989). So a reader of an older position finds the map of its position as it was, and
+// an insertion costs the logarithm of what is there, in time and memory.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 #include "logwood/types.h"
 #include "util/arena.h"
+#include "util/range_fragments.h"
 
 namespace logwood {
 
-class RangeDeletes {
+class RangeDeletes final : public RangeDeleteSource {
  public:
-  // Lists and keys lie in the arena until its end.
+  // Maps and keys lie in the arena until its end.
   explicit RangeDeletes(Arena* arena) : arena_(arena) {}
   RangeDeletes(const RangeDeletes&) = delete;
   RangeDeletes& operator=(const RangeDeletes&) = delete;
 
-  // Of stored keys in [begin, end). Takes time and memory in proportion to the fragments there are.
+  // Of stored keys in [begin, end).
   // REQUIRES: begin < end; position is no smaller than those before; the caller is the only
   // inserter.
   void Insert(std::string_view begin, std::string_view end, LogPos position);
+  bool empty() const { return newest_.load(std::memory_order_acquire) == nullptr; }
   // The largest position at or below `position` at which a range that holds the key was deleted; 0:
   // there is none.
   LogPos Covering(std::string_view stored_key, LogPos position) const {
-    const List* list = list_.load(std::memory_order_acquire);
-    if (list == nullptr) [[likely]]
+    const Insertion* newest = newest_.load(std::memory_order_acquire);
+    if (newest == nullptr) [[likely]]
       return 0;
-    return Covering(*list, stored_key, position);
+    return CoveringIn(newest, stored_key, position);
   }
+  CoveredStretch Around(std::string_view stored_key, LogPos position) const override;
 
-  struct Covers {
-    LogPos position;
-    const Covers* older;  // null: none
-  };
-  struct Fragment {
+  // What was inserted, the newest first, until null. As long as the arena lives.
+  struct Node;
+  struct Insertion {
     std::string_view begin, end;
-    const Covers* newest;
+    LogPos position;
+    const Insertion* previous;
+    // What this and those before make together.
+    const Node* map;
+    // An earlier one, so that from anywhere an older one is found in logarithmic time.
+    const Insertion* jump;
+    uint64_t number;
   };
-  // As of now: ascending, disjoint; as long as the arena lives.
-  std::span<const Fragment> fragments() const {
-    const List* list = list_.load(std::memory_order_acquire);
-    if (list == nullptr) return {};
-    return {list->fragments, list->count};
-  }
+  const Insertion* newest() const { return newest_.load(std::memory_order_acquire); }
 
  private:
-  struct List {
-    const Fragment* fragments;  // ascending
-    size_t count;
-  };
-
-  static LogPos Covering(const List& list, std::string_view stored_key, LogPos position);
+  struct Parts;
+  static LogPos CoveringIn(const Insertion* newest, std::string_view stored_key, LogPos position);
+  static const Insertion* AsOf(const Insertion* newest, LogPos position);
   std::string_view Copy(std::string_view key);
   template <typename T>
-  const T* Store(const T* from, size_t count);
+  const T* Store(const T& from);
+  const Node* Range(std::string_view begin, std::string_view end, LogPos position);
+  const Node* With(const Node& node, const Node* left, const Node* right);
+  Parts Split(const Node* map, std::string_view key);
+  const Node* Join(const Node* left, const Node* right);
+  const Node* CutLast(const Node* map, std::string_view end);
 
   Arena* const arena_;
-  std::atomic<const List*> list_{nullptr};
+  uint64_t nodes_ = 0;
+  std::atomic<const Insertion*> newest_{nullptr};
 };
 
 }  // namespace logwood

@@ -23,17 +23,34 @@ void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
   if (kind == EntryKind::kPut) PutLengthPrefixed(operations, value);
 }
 
+void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end) {
+  CHECK(begin < end);
+  operations->push_back(static_cast<char>(EntryKind::kRangeDelete));
+  PutLengthPrefixed(operations, begin);
+  PutLengthPrefixed(operations, end);
+}
+
+namespace {
+
+bool IsRangeOf(uint32_t keyspace, std::string_view begin, std::string_view end) {
+  return begin < end && end <= KeyspaceEnd(keyspace) && end.size() <= kStoredKeyBytesMax;
+}
+
+}  // namespace
+
 bool BatchReader::Next(BatchOperation* operation) {
   if (!ok_ || at_ == end_) return false;
   Decoder in({at_, remaining()});
   const auto kind = static_cast<EntryKind>(in.Fixed8());
   const std::string_view stored_key = in.LengthPrefixed();
   std::string_view value;
-  if (kind == EntryKind::kPut) value = in.LengthPrefixed();
+  if (kind != EntryKind::kDelete) value = in.LengthPrefixed();
   uint32_t keyspace = 0;
   std::string_view user_key;
-  ok_ = in.ok() && (kind == EntryKind::kPut || kind == EntryKind::kDelete) &&
+  ok_ = in.ok() && IsOperationKind(static_cast<uint8_t>(kind)) &&
         SplitStoredKey(stored_key, &keyspace, &user_key) && user_key.size() <= kKeyBytesMax;
+  if (kind == EntryKind::kRangeDelete) [[unlikely]]
+    ok_ = ok_ && IsRangeOf(keyspace, stored_key, value);
   if (!ok_) return false;
   at_ = end_ - in.remaining();
   *operation = {.kind = kind, .stored_key = stored_key, .value = value};
@@ -43,7 +60,7 @@ bool BatchReader::Next(BatchOperation* operation) {
 Status BatchReader::status() const {
   if (ok_) return Status::Ok();
   const auto kind = static_cast<unsigned char>(*at_);
-  if (kind <= kEntryKindMax) return Status::Corruption("batch: its operations cannot be read");
+  if (IsOperationKind(kind)) return Status::Corruption("batch: its operations cannot be read");
   return Status::NotSupported("operation kind " + std::to_string(kind) + " is unknown");
 }
 

@@ -1,10 +1,10 @@
 // The bytes of a batch's operations, as they lie in a WriteBatch and in the body of a log record
 // (docs/format/log.md). One operation:
 //
-//   kind        1 byte, EntryKind: kDelete or kPut
+//   kind        1 byte, EntryKind: kDelete, kPut or kRangeDelete
 //   key length  varint
-//   stored key  keyspace prefix and user's key, contiguous
-//   for kPut:   value length, varint; value
+//   stored key  keyspace prefix and user's key, contiguous; of a range its begin
+//   but for kDelete: value length, varint; value; of a range its exclusive end, a stored key
 //
 //   BatchReader in(batch.operations());
 //   BatchOperation operation;
@@ -25,7 +25,7 @@ namespace logwood {
 struct BatchOperation {
   EntryKind kind = EntryKind::kDelete;
   std::string_view stored_key;
-  std::string_view value;  // empty unless kPut
+  std::string_view value;  // empty for kDelete
 };
 
 // The most bytes an operation takes beyond the user's key and the value.
@@ -36,9 +36,13 @@ inline constexpr size_t kOperationOverheadBytesMax = 1 + 5 + kKeyspacePrefixByte
 void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
                      std::string_view key, std::string_view value);
 
+// The same for a range delete of the stored keys in [begin, end).
+// REQUIRES: begin < end, both of one keyspace and within kStoredKeyBytesMax.
+void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end);
+
 // Walks over operations. The bytes may be hostile: an unknown kind, a length beyond the end, a
-// stored key that does not split or is too long ends the walk with ok() false. Copy it freely: a
-// copy walks on from the same place.
+// stored key that does not split or is too long, a range that is empty or leaves its keyspace ends
+// the walk with ok() false. Copy it freely: a copy walks on from the same place.
 class BatchReader {
  public:
   explicit BatchReader(std::string_view operations)

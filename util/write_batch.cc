@@ -3,6 +3,7 @@
 #include <new>
 
 #include "util/batch_codec.h"
+#include "util/internal_key.h"
 
 namespace logwood {
 
@@ -47,24 +48,52 @@ bool WriteBatch::Begin(Keyspace keyspace, std::string_view key, std::string_view
 
 // Whole or not at all: half an operation must not get into the log when the caller survives the
 // failure (invariant 28).
-void WriteBatch::Append(bool put, Keyspace keyspace, std::string_view key, std::string_view value) {
+template <typename Append>
+void WriteBatch::AppendWhole(size_t bytes, const Append& append) {
   const size_t before = operations_.size();
   try {
-    AppendOperation(&operations_, put ? EntryKind::kPut : EntryKind::kDelete, keyspace.number(),
-                    key, value);
+    append(&operations_);
   } catch (const std::bad_alloc&) {
     operations_.resize(before);
     --count_;
-    status_ = NoMemory(before + key.size() + value.size());
+    status_ = NoMemory(before + bytes);
   }
 }
 
 void WriteBatch::Put(Keyspace keyspace, std::string_view key, std::string_view value) {
-  if (Begin(keyspace, key, value)) Append(true, keyspace, key, value);
+  if (!Begin(keyspace, key, value)) return;
+  AppendWhole(key.size() + value.size(), [&](std::string* to) {
+    AppendOperation(to, EntryKind::kPut, keyspace.number(), key, value);
+  });
 }
 
 void WriteBatch::Delete(Keyspace keyspace, std::string_view key) {
-  if (Begin(keyspace, key, {})) Append(false, keyspace, key, {});
+  if (!Begin(keyspace, key, {})) return;
+  AppendWhole(key.size(), [&](std::string* to) {
+    AppendOperation(to, EntryKind::kDelete, keyspace.number(), key, {});
+  });
+}
+
+void WriteBatch::DeleteRange(Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) {
+  if (!status_.ok() || (end && *end == begin)) return;
+  if (end && *end < begin) {
+    status_ = Status::InvalidArgument("range: its end lies before its begin");
+    return;
+  }
+  if (end && end->size() > kKeyBytesMax) {
+    status_ = TooLong("end of a range", end->size(), "kKeyBytesMax", kKeyBytesMax);
+    return;
+  }
+  // The end counts as a value does.
+  if (!Begin(keyspace, begin, end.value_or(std::string_view()))) return;
+  ++range_count_;
+  AppendWhole(begin.size() + end.value_or("").size(), [&](std::string* to) {
+    const uint32_t number = keyspace.number();
+    const StoredKeyBuffer from(number, begin);
+    AppendRangeDelete(to, from.view(),
+                      end ? KeyspacePrefix(number).append(*end) : KeyspaceEnd(number));
+  });
 }
 
 void WriteBatch::Reserve(size_t bytes) {
@@ -100,6 +129,7 @@ void WriteBatch::Swap(WriteBatch* other) noexcept {
   note_.swap(other->note_);
   std::swap(data_bytes_, other->data_bytes_);
   std::swap(count_, other->count_);
+  std::swap(range_count_, other->range_count_);
   std::swap(owner_, other->owner_);
   std::swap(status_, other->status_);
 }
@@ -109,6 +139,7 @@ void WriteBatch::Clear() {
   note_.clear();
   data_bytes_ = 0;
   count_ = 0;
+  range_count_ = 0;
   owner_ = 0;
   status_ = Status();
 }

@@ -96,12 +96,12 @@ Result<bool> FrameSearch::WalkOperations(const Candidate& candidate) {
     Decoder in(std::string_view(head, got));
     const uint8_t kind = in.Fixed8();
     const uint32_t key_bytes = in.Varint32();
-    if (!in.ok() || kind > kEntryKindMax || key_bytes == 0 || key_bytes > kStoredKeyBytesMax) {
+    if (!in.ok() || !IsOperationKind(kind) || key_bytes == 0 || key_bytes > kStoredKeyBytesMax) {
       return false;
     }
     at += (got - in.remaining()) + key_bytes;
     if (at > candidate.end) return false;
-    if (static_cast<EntryKind>(kind) != EntryKind::kPut) continue;
+    if (static_cast<EntryKind>(kind) == EntryKind::kDelete) continue;
     ASSIGN_OR_RETURN(const size_t more, window_->Peek(at, sizeof(head), candidate.end, head));
     Decoder value(std::string_view(head, more));
     const uint64_t value_bytes = value.Varint64();

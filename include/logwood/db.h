@@ -146,11 +146,20 @@ class LOGWOOD_EXPORT DB {
                              std::string_view value) = 0;
   virtual Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key) = 0;
+  // All keys from `begin` on and before `end`; nullopt: to the keyspace's last
+  // (WriteBatch::DeleteRange).
+  virtual Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace,
+                                     std::string_view begin,
+                                     std::optional<std::string_view> end) = 0;
   Result<LogPos> Put(const WriteOptions& options, std::string_view key, std::string_view value) {
     return Put(options, Keyspace(), key, value);
   }
   Result<LogPos> Delete(const WriteOptions& options, std::string_view key) {
     return Delete(options, Keyspace(), key);
+  }
+  Result<LogPos> DeleteRange(const WriteOptions& options, std::string_view begin,
+                             std::optional<std::string_view> end) {
+    return DeleteRange(options, Keyspace(), begin, end);
   }
   // Returns once the commit at `position` and all before it survive power loss. kInvalidArgument:
   // no commit has this position yet (ReadOptions::at_least waits for one); kReadOnly: opened

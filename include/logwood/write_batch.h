@@ -4,7 +4,8 @@
 //   batch.Put("balance/anna", "70");
 //   batch.Put(audit, "0001", "anna paid 30");    // another keyspace, the same commit
 //   batch.Delete("pending/17");
-//   logwood::Result<logwood::LogPos> position = db->Write({}, batch);
+//   batch.DeleteRange("session/17/", "session/170");   // every key from the one to before the
+//   other logwood::Result<logwood::LogPos> position = db->Write({}, batch);
 //
 // Later operations win over earlier ones on the same key. A misuse (a key too long) is remembered
 // and reported by Write as kInvalidArgument, which then writes nothing; so is memory that the
@@ -14,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,6 +42,14 @@ class LOGWOOD_EXPORT WriteBatch {
   void Put(Keyspace keyspace, std::string_view key, std::string_view value);
   void Delete(std::string_view key) { Delete(Keyspace(), key); }
   void Delete(Keyspace keyspace, std::string_view key);
+  // All keys from `begin` on and before `end`; nullopt: to the keyspace's last. Those that earlier
+  // operations of the batch put are among them, those that later ones put are not. It costs one
+  // operation, however many keys there are. An empty range is no operation; one that ends before it
+  // begins is a misuse. Both ends are at most kKeyBytesMax long.
+  void DeleteRange(std::string_view begin, std::optional<std::string_view> end) {
+    DeleteRange(Keyspace(), begin, end);
+  }
+  void DeleteRange(Keyspace keyspace, std::string_view begin, std::optional<std::string_view> end);
   // Opaque bytes that travel with the commit in the log; the last call wins. At most kNoteBytesMax.
   void Note(std::string_view note);
 
@@ -49,13 +59,17 @@ class LOGWOOD_EXPORT WriteBatch {
   // Number of operations.
   uint32_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
+  // Of them, those that delete a range.
+  uint32_t range_count() const { return range_count_; }
   // Size of the encoded operations and the note, bytes.
   size_t bytes() const { return operations_.size() + note_.size(); }
   // Of that, the keys and values as they were given.
   size_t data_bytes() const { return data_bytes_; }
   // What it will take in memory when it is written, which is what its limit is about: min(64 MiB, a
   // quarter of the memory budget).
-  size_t memory_bytes() const { return bytes() + count_ * kOperationMemoryBytes; }
+  size_t memory_bytes() const {
+    return bytes() + count_ * kOperationMemoryBytes + range_count_ * kRangeDeleteMemoryBytes;
+  }
   std::string_view note() const { return note_; }
   // The first misuse, what there was no memory for, or ok.
   const Status& status() const { return status_; }
@@ -68,12 +82,14 @@ class LOGWOOD_EXPORT WriteBatch {
   void Swap(WriteBatch* other) noexcept;
   // Checks and counts an operation about to be written; false when the batch was misused.
   bool Begin(Keyspace keyspace, std::string_view key, std::string_view value);
-  void Append(bool put, Keyspace keyspace, std::string_view key, std::string_view value);
+  template <typename Append>
+  void AppendWhole(size_t bytes, const Append& append);
 
   std::string operations_;
   std::string note_;
   size_t data_bytes_ = 0;
   uint32_t count_ = 0;
+  uint32_t range_count_ = 0;
   uint32_t owner_ = 0;
   Status status_;
 };

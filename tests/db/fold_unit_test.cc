@@ -8,6 +8,7 @@
 #include "tests/db/db_test_support.h"
 #include "util/batch_codec.h"
 #include "util/hash.h"
+#include "util/range_fragments.h"
 
 namespace logwood {
 namespace {
@@ -46,6 +47,47 @@ TEST(Fold, RandomBatchesFoldAsAMapWould) {
     }
     ASSERT_OK(InsertFolded(operations, position, &memtable));
     ASSERT_EQ(EntriesAt(memtable, position), model) << "position " << position;
+  }
+}
+
+// Operation by operation, on a map; beside it the ranges, which stay as they are.
+TEST(Fold, ARangeDeleteTakesAwayWhatCameBeforeItInTheBatch) {
+  Random random(5);
+  const auto key = [&random] { return KeyspacePrefix(1) + std::to_string(random.Uniform(60)); };
+  for (LogPos position = 1; position <= 600; ++position) {
+    Memtable memtable;
+    std::string operations;
+    Entries model;
+    RangeFragmenter ranges;
+    std::vector<std::string> keys;
+    keys.reserve(2000);
+    for (uint64_t n = random.Uniform(position % 10 == 0 ? 900 : 30); n > 0; --n) {
+      if (random.OneIn(6)) {
+        std::string begin = key(), end = key();
+        if (end < begin) std::swap(begin, end);
+        end += 'x';
+        AppendRangeDelete(&operations, begin, end);
+        model.erase(model.lower_bound(begin), model.lower_bound(end));
+        keys.push_back(begin);
+        keys.push_back(end);
+        ranges.Add(keys[keys.size() - 2], keys.back(), position);
+      } else {
+        const std::string stored = key();
+        const bool put = !random.OneIn(3);
+        const std::string value = put ? std::to_string(n) : "";
+        AppendOperation(&operations, put ? EntryKind::kPut : EntryKind::kDelete, 1,
+                        stored.substr(1), value);
+        model[stored] = put ? std::optional(value) : std::nullopt;
+      }
+    }
+    ASSERT_OK(InsertFolded(operations, position, &memtable));
+    ASSERT_EQ(EntriesAt(memtable, position), model) << "position " << position;
+    const RangeFragmentsPtr fragments = ranges.Finish();
+    for (int n = 0; n < 60; ++n) {
+      const std::string stored = KeyspacePrefix(1) + std::to_string(n);
+      ASSERT_EQ(memtable.range_deletes().Covering(stored, position),
+                fragments->Covering(stored, position));
+    }
   }
 }
 

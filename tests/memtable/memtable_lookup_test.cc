@@ -12,6 +12,7 @@
 #include "memtable/range_deletes.h"
 #include "util/arena.h"
 #include "util/random.h"
+#include "util/range_fragments.h"
 
 namespace logwood {
 namespace {
@@ -96,20 +97,17 @@ TEST(MemtableLookup, RangeDeletesOfOneBatchShareItsPosition) {
   EXPECT_FALSE(Ask(*table, "e", 3).finished);
 }
 
-// What a flush will need.
-TEST(MemtableLookup, FragmentsTellWhichPositionsCoverWhat) {
+// What a flush needs.
+TEST(MemtableLookup, WhatWasInsertedIsThereNewestFirst) {
   const auto table = std::make_shared<Memtable>();
   table->InsertRangeDelete("b", "f", 1);
   table->InsertRangeDelete("d", "h", 2);
   std::string told;
-  for (const RangeDeletes::Fragment& fragment : table->range_deletes().fragments()) {
-    told.append(fragment.begin).append("-").append(fragment.end).append(":");
-    for (const auto* covers = fragment.newest; covers != nullptr; covers = covers->older) {
-      told.append(" ").append(std::to_string(covers->position));
-    }
-    told += "; ";
+  for (auto* at = table->range_deletes().newest(); at != nullptr; at = at->previous) {
+    told.append(at->begin).append("-").append(at->end).append(": ");
+    told.append(std::to_string(at->position)).append("; ");
   }
-  EXPECT_EQ(told, "b-d: 1; d-f: 2 1; f-h: 2; ");
+  EXPECT_EQ(told, "d-h: 2; b-f: 1; ");
 }
 
 // Against what a walk through all operations, the newest first, says.
@@ -156,6 +154,53 @@ TEST(MemtableLookup, AgreesWithAWalkThroughAllOperations) {
       ASSERT_EQ(Ask(*table, wanted, at), expected) << wanted << " at " << at;
     }
   }
+}
+
+// At each position the map is what a fragment list of the ranges up to there says.
+TEST(RangeDeletes, EachPositionHasItsMap) {
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    Arena arena;
+    RangeDeletes deletes(&arena);
+    RangeFragmenter fragmenter;
+    std::vector<std::string> keys;
+    for (char c = 'a'; c <= 'z'; ++c) keys.push_back(std::string(1, c));
+    const LogPos count = 1 + random.Uniform(60);
+    for (LogPos position = 1; position <= count; ++position) {
+      const size_t begin = random.Uniform(24), end = begin + 1 + random.Uniform(25 - begin);
+      deletes.Insert(keys[begin], keys[end], position);
+      fragmenter.Add(keys[begin], keys[end], position);
+    }
+    const RangeFragmentsPtr fragments = fragmenter.Finish();
+    for (LogPos position = 0; position <= count + 1; ++position) {
+      for (const std::string& key : keys) {
+        const LogPos expected = fragments->Covering(key, position);
+        ASSERT_EQ(deletes.Covering(key, position), expected) << key << " at " << position;
+        const CoveredStretch stretch = deletes.Around(key, position);
+        ASSERT_EQ(stretch.deleted_at, expected);
+        ASSERT_TRUE(stretch.Contains(key));
+        for (const std::string& other : keys) {
+          if (!stretch.Contains(other)) continue;
+          ASSERT_EQ(fragments->Covering(other, position), expected) << other;
+        }
+      }
+    }
+  }
+}
+
+TEST(RangeDeletes, ManyTakeLittle) {
+  Arena arena;
+  RangeDeletes deletes(&arena);
+  constexpr LogPos kCount = 100'000;
+  for (LogPos position = 1; position <= kCount; ++position) {
+    const std::string begin = std::to_string(1'000'000 + position * 7919 % kCount);
+    deletes.Insert(begin, begin + "x", position);
+  }
+  EXPECT_LT(arena.bytes_used() / kCount, 8'000u);
+  EXPECT_EQ(deletes.Covering("1000000", kPositionMax), 100'000u);
+  EXPECT_EQ(deletes.Covering("1000000x", kPositionMax), 0u);
+  EXPECT_EQ(deletes.Covering("1000000", kCount - 1), 0u);
 }
 
 TEST(RangeDeletes, ConcurrentReadersSeeEachRangeWholeFromItsInsertionOn) {

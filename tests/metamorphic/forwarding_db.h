@@ -16,6 +16,7 @@ class ForwardingDb : public DB {
   explicit ForwardingDb(std::unique_ptr<DB> base) : base_(std::move(base)) {}
 
   using DB::Delete;
+  using DB::DeleteRange;
   using DB::Get;
   using DB::Put;
   Status Close() override { return base_->Close(); }
@@ -29,6 +30,10 @@ class ForwardingDb : public DB {
   Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                         std::string_view key) override {
     return base_->Delete(options, keyspace, key);
+  }
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override {
+    return base_->DeleteRange(options, keyspace, begin, end);
   }
   Status WaitDurable(LogPos position, Deadline deadline) override {
     return base_->WaitDurable(position, deadline);

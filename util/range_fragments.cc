@@ -1,0 +1,151 @@
+#include "util/range_fragments.h"
+
+#include <algorithm>
+#include <set>
+
+#include "util/check.h"
+
+namespace logwood {
+
+uint64_t RangeFragments::memory_bytes() const {
+  return sizeof(*this) + fragments_.capacity() * sizeof(Fragment) +
+         positions_.capacity() * sizeof(LogPos) + keys_.capacity();
+}
+
+const RangeFragments::Fragment* RangeFragments::FirstEndingAfter(
+    std::string_view stored_key) const {
+  return std::upper_bound(
+      fragments_.data(), fragments_.data() + fragments_.size(), stored_key,
+      [](std::string_view key, const Fragment& fragment) { return key < fragment.end; });
+}
+
+namespace {
+
+LogPos NewestAtOrBelow(std::span<const LogPos> positions, LogPos position) {
+  const auto at =
+      std::lower_bound(positions.begin(), positions.end(), position, std::greater<LogPos>());
+  return at == positions.end() ? 0 : *at;
+}
+
+}  // namespace
+
+LogPos RangeFragments::Covering(std::string_view stored_key, LogPos position) const {
+  const Fragment* at = FirstEndingAfter(stored_key);
+  if (at == fragments_.data() + fragments_.size() || stored_key < at->begin) return 0;
+  return NewestAtOrBelow(at->positions, position);
+}
+
+CoveredStretch RangeFragments::Around(std::string_view stored_key, LogPos position) const {
+  const Fragment* at = FirstEndingAfter(stored_key);
+  const bool is_last = at == fragments_.data() + fragments_.size();
+  if (!is_last && at->begin <= stored_key)
+    return {at->begin, at->end, NewestAtOrBelow(at->positions, position)};
+  CoveredStretch gap;
+  if (at != fragments_.data()) gap.lower = (at - 1)->end;
+  if (!is_last) gap.upper = at->begin;
+  return gap;
+}
+
+bool RangeFragmentsBuilder::Add(std::string_view begin, std::string_view end, LogPos position) {
+  if (begin >= end) return false;
+  if (!pieces_.empty()) {
+    Piece& last = pieces_.back();
+    const auto last_key = [&](size_t from_end, size_t bytes) {
+      return std::string_view(keys_).substr(keys_.size() - from_end, bytes);
+    };
+    const std::string_view last_begin =
+        last_key(last.begin_bytes + last.end_bytes, last.begin_bytes);
+    const std::string_view last_end = last_key(last.end_bytes, last.end_bytes);
+    if (begin == last_begin && end == last_end) {
+      if (position >= positions_.back()) return false;
+      positions_.push_back(position);
+      ++last.positions;
+      return true;
+    }
+    if (begin < last_end) return false;
+  }
+  keys_.append(begin).append(end);
+  positions_.push_back(position);
+  pieces_.push_back({begin.size(), end.size(), 1});
+  return true;
+}
+
+RangeFragmentsPtr RangeFragmentsBuilder::Finish() {
+  auto made = std::make_shared<RangeFragments>();
+  made->keys_ = std::move(keys_);
+  made->positions_ = std::move(positions_);
+  made->fragments_.reserve(pieces_.size());
+  std::string_view keys = made->keys_;
+  std::span<const LogPos> positions = made->positions_;
+  for (const Piece& piece : pieces_) {
+    made->fragments_.push_back({keys.substr(0, piece.begin_bytes),
+                                keys.substr(piece.begin_bytes, piece.end_bytes),
+                                positions.first(piece.positions)});
+    keys.remove_prefix(piece.begin_bytes + piece.end_bytes);
+    positions = positions.subspan(piece.positions);
+  }
+  pieces_.clear();
+  return made;
+}
+
+void RangeFragmenter::Add(const RangeFragments& fragments) {
+  for (const auto& fragment : fragments.fragments()) {
+    for (LogPos position : fragment.positions) Add(fragment.begin, fragment.end, position);
+  }
+}
+
+// From the smallest key on: between two bounds that follow each other the same ranges are open.
+template <typename Keep>
+RangeFragmentsPtr RangeFragmenter::Sweep(const Keep& keep) const {
+  std::vector<const Range*> by_begin, by_end;
+  for (const Range& range : ranges_) {
+    CHECK(range.begin < range.end);
+    by_begin.push_back(&range);
+    by_end.push_back(&range);
+  }
+  std::sort(by_begin.begin(), by_begin.end(),
+            [](const Range* a, const Range* b) { return a->begin < b->begin; });
+  std::sort(by_end.begin(), by_end.end(),
+            [](const Range* a, const Range* b) { return a->end < b->end; });
+  RangeFragmentsBuilder builder;
+  std::multiset<LogPos, std::greater<LogPos>> open;
+  std::string_view from;
+  size_t begun = 0;
+  for (size_t ended = 0; ended < by_end.size();) {
+    std::string_view to = by_end[ended]->end;
+    if (begun < by_begin.size()) to = std::min(to, by_begin[begun]->begin);
+    if (from < to) keep(open, [&](LogPos position) { CHECK(builder.Add(from, to, position)); });
+    for (; begun < by_begin.size() && by_begin[begun]->begin == to; ++begun)
+      open.insert(by_begin[begun]->position);
+    for (; ended < by_end.size() && by_end[ended]->end == to; ++ended)
+      open.erase(open.find(by_end[ended]->position));
+    from = to;
+  }
+  return builder.Finish();
+}
+
+RangeFragmentsPtr RangeFragmenter::Finish(std::span<const LogPos> snapshots) const {
+  CHECK(std::is_sorted(snapshots.begin(), snapshots.end()));
+  return Sweep([&](const auto& open, const auto& add) {
+    auto at = open.begin();
+    while (at != open.end()) {
+      add(*at);
+      // The next that a snapshot tells from it: at or below the newest snapshot before it.
+      const auto snapshot = std::lower_bound(snapshots.begin(), snapshots.end(), *at);
+      if (snapshot == snapshots.begin()) return;
+      at = open.lower_bound(*(snapshot - 1));
+    }
+  });
+}
+
+RangeFragmentsPtr RangeFragmenter::Finish() const {
+  return Sweep([](const auto& open, const auto& add) {
+    LogPos last = 0;
+    for (LogPos position : open) {
+      if (position != last) add(position);
+      last = position;
+    }
+  });
+}
+
+}  // namespace logwood

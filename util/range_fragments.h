@@ -1,0 +1,116 @@
+// RangeFragments: deleted ranges of stored keys as pieces that do not overlap, each with the
+// positions at which it was deleted. What a table keeps of them, and what flush and compaction work
+// with. Never changes once it is made; safe for any number of threads.
+//
+//   RangeFragmenter fragmenter;
+//   fragmenter.Add("b", "f", 7);
+//   fragmenter.Add("d", "h", 9);
+//   auto fragments = fragmenter.Finish();   // [b,d) at 7; [d,f) at 9, 7; [f,h) at 9
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "logwood/types.h"
+
+namespace logwood {
+
+// For all keys in [lower, upper) the newest range delete at or below the position asked for is at
+// `deleted_at`; 0: there is none. No upper: to the end of all keys.
+struct CoveredStretch {
+  std::string_view lower, upper;
+  LogPos deleted_at = 0;
+
+  bool Contains(std::string_view key) const {
+    return key >= lower && (upper.empty() || key < upper);
+  }
+};
+
+// Where range deletes are found: a memtable, a table, a level.
+class RangeDeleteSource {
+ public:
+  virtual ~RangeDeleteSource() = default;
+  // The stretch around the key, as of `position`. Its keys lie in the source.
+  virtual CoveredStretch Around(std::string_view stored_key, LogPos position) const = 0;
+};
+
+class RangeFragments final : public RangeDeleteSource {
+ public:
+  struct Fragment {
+    std::string_view begin, end;
+    std::span<const LogPos> positions;  // descending, at least one
+  };
+
+  // Ascending and disjoint.
+  std::span<const Fragment> fragments() const { return fragments_; }
+  bool empty() const { return fragments_.empty(); }
+  // Of all fragments, each position counted.
+  size_t positions() const { return positions_.size(); }
+  uint64_t memory_bytes() const;
+
+  // The newest position at or below `position` at which the key was deleted; 0: none.
+  LogPos Covering(std::string_view stored_key, LogPos position) const;
+  CoveredStretch Around(std::string_view stored_key, LogPos position) const override;
+
+ private:
+  friend class RangeFragmentsBuilder;
+  const Fragment* FirstEndingAfter(std::string_view stored_key) const;
+
+  std::vector<Fragment> fragments_;
+  std::vector<LogPos> positions_;
+  std::string keys_;
+};
+using RangeFragmentsPtr = std::shared_ptr<const RangeFragments>;
+
+// Puts fragments together that are known to be right: ascending, disjoint.
+class RangeFragmentsBuilder {
+ public:
+  // False where that does not hold: an empty range, one before the end of the last, positions that
+  // do not descend. Then nothing was added.
+  // The same begin and end as the one before adds an older position to it.
+  bool Add(std::string_view begin, std::string_view end, LogPos position);
+  bool empty() const { return pieces_.empty(); }
+  RangeFragmentsPtr Finish();
+
+ private:
+  struct Piece {
+    size_t begin_bytes, end_bytes, positions;
+  };
+  std::string keys_;
+  std::vector<LogPos> positions_;
+  std::vector<Piece> pieces_;
+};
+
+// Cuts ranges in any order, at any positions, into fragments.
+class RangeFragmenter {
+ public:
+  // The keys must live until Finish. REQUIRES: begin < end.
+  void Add(std::string_view begin, std::string_view end, LogPos position) {
+    ranges_.push_back({begin, end, position});
+  }
+  void Add(const RangeFragments& fragments);
+  bool empty() const { return ranges_.empty(); }
+  // Of the positions of a fragment that no snapshot tells apart only the newest is kept: s1 < s2 <
+  // ... tell positions up to s1 from those up to s2 and so on. Takes n log n for n ranges, and for
+  // each fragment as much for each snapshot.
+  RangeFragmentsPtr Finish(std::span<const LogPos> snapshots) const;
+  // All positions are kept.
+  RangeFragmentsPtr Finish() const;
+
+ private:
+  struct Range {
+    std::string_view begin, end;
+    LogPos position;
+  };
+  template <typename Keep>
+  RangeFragmentsPtr Sweep(const Keep& keep) const;
+
+  std::vector<Range> ranges_;
+};
+
+}  // namespace logwood
