@@ -27,11 +27,14 @@ CompactionIterator::CompactionIterator(InternalIterator* input, SurvivalRules ru
   std::erase_if(rules_.dropped_keyspaces, [&](const auto& dropped) {
     return !rules_.snapshots.empty() && rules_.snapshots.front() < dropped.second;
   });
+  if (rules_.range_deletes != nullptr) surviving_ranges_ = SurvivingRanges();
 }
 
 void CompactionIterator::SeekToFirst() {
   status_ = Status::Ok();
   has_key_ = false;
+  fragment_ = 0;
+  covering_ = nullptr;
   entries_in_ = entries_dropped_ = 0;
   input_->SeekToFirst();
   FindSurvivor();
@@ -85,6 +88,35 @@ bool CompactionIterator::IsDropped(std::string_view stored_key) const {
   return at != dropped.end() && at->first == keyspace;
 }
 
+RangeFragmentsPtr CompactionIterator::SurvivingRanges() const {
+  RangeFragmentsBuilder surviving;
+  for (const auto& fragment : rules_.range_deletes->fragments()) {
+    if (IsDropped(fragment.begin)) continue;
+    for (LogPos position : fragment.positions) {
+      if (rules_.bottom && StretchOf(position) == 0) continue;
+      CHECK(surviving.Add(fragment.begin, fragment.end, position));
+    }
+  }
+  return surviving.empty() ? nullptr : surviving.Finish();
+}
+
+// Keys come in order: so do the fragments that cover them.
+void CompactionIterator::FindCovering() {
+  const auto fragments = rules_.range_deletes->fragments();
+  while (fragment_ < fragments.size() && fragments[fragment_].end <= key_) ++fragment_;
+  const bool covers = fragment_ < fragments.size() && fragments[fragment_].begin <= key_;
+  covering_ = covers ? &fragments[fragment_] : nullptr;
+}
+
+// By a range delete that every reader sees who sees the entry read last.
+bool CompactionIterator::IsCovered(size_t stretch) const {
+  for (LogPos deleted_at : covering_->positions) {
+    if (deleted_at <= TrailerPosition(trailer_)) return false;
+    if (StretchOf(deleted_at) == stretch) return true;
+  }
+  return false;
+}
+
 // Compares the input's key with the one before, and takes it over if it is another. False when the
 // input is out of order.
 bool CompactionIterator::StartKey() {
@@ -107,6 +139,8 @@ bool CompactionIterator::StartKey() {
   trailer_ = in.trailer;
   stretch_ = kNoStretch;
   key_emitted_ = false;
+  if (rules_.range_deletes != nullptr) [[unlikely]]
+    FindCovering();
   key_dropped_ = !rules_.dropped_keyspaces.empty() && IsDropped(in.key);
   return true;
 }
@@ -124,6 +158,8 @@ bool CompactionIterator::Survives() {
   entry_ = input_->entry();
   const size_t stretch = StretchOf(TrailerPosition(trailer_));
   if (stretch == stretch_) return false;  // hidden by a newer one
+  if (covering_ != nullptr && IsCovered(stretch)) [[unlikely]]
+    return false;
   stretch_ = stretch;
   const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
   if (kind == EntryKind::kDelete) {

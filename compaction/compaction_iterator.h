@@ -8,6 +8,9 @@
 // every snapshot gets position 0 ("at or before this table's largest") when zero_positions is set.
 // Entries of a dropped keyspace go when no snapshot is older than the drop.
 //
+// A range delete is a version of every key it covers: within a stretch, what is older goes. Itself
+// it goes where a tombstone would: at the bottom, at or below the first snapshot.
+//
 // An entry of a kind this build does not know ends the iteration with kNotSupported: what it hides,
 // and what of its key must stay, nobody can say. Input out of order ends it with kCorruption. After
 // any error Valid() is false and status() is not ok: what was produced so far must not be
@@ -24,6 +27,7 @@
 #include <vector>
 
 #include "util/internal_iterator.h"
+#include "util/range_fragments.h"
 
 namespace logwood {
 
@@ -33,6 +37,8 @@ struct SurvivalRules {
   bool zero_positions = false;  // needs bottom
   // (number, position of the drop), ascending by number.
   std::vector<std::pair<uint32_t, LogPos>> dropped_keyspaces;
+  // Of all inputs, cut with these snapshots (RangeFragmenter::Finish); null: there are none.
+  RangeFragmentsPtr range_deletes{};
 };
 
 class CompactionIterator {
@@ -51,6 +57,8 @@ class CompactionIterator {
   // The position the current entry came with.
   LogPos source_position() const { return TrailerPosition(trailer_); }
   Status status() const { return status_.ok() ? input_->status() : status_; }
+  // The range deletes that survive; null: none.
+  const RangeFragmentsPtr& range_deletes() const { return surviving_ranges_; }
 
   // Asked every thousand entries or so, dropped ones included; true ends with kCancelled. The
   // function outlives its use.
@@ -66,6 +74,9 @@ class CompactionIterator {
   bool Stop(Status status);
   size_t StretchOf(LogPos position) const;
   bool IsDropped(std::string_view stored_key) const;
+  RangeFragmentsPtr SurvivingRanges() const;
+  void FindCovering();
+  bool IsCovered(size_t stretch) const;
 
   InternalIterator* input_;
   SurvivalRules rules_;
@@ -81,6 +92,9 @@ class CompactionIterator {
   bool key_emitted_ = false;  // an entry of key_ survived
   bool first_of_key_ = false;
   size_t stretch_ = 0;  // of the newest entry looked at last
+  RangeFragmentsPtr surviving_ranges_;
+  size_t fragment_ = 0;                                 // the first that ends behind key_
+  const RangeFragments::Fragment* covering_ = nullptr;  // key_; null: none does
   uint64_t entries_in_ = 0;
   uint64_t entries_dropped_ = 0;
 };

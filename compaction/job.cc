@@ -46,6 +46,22 @@ std::unique_ptr<InternalIterator> MergeInputs(const CompactionPlan& plan,
   return NewMergingIterator(std::move(children));
 }
 
+// Null: they have none.
+Result<RangeFragmentsPtr> RangeDeletesOf(const CompactionPlan& plan, const JobOptions& options) {
+  RangeFragmenter fragmenter;
+  std::vector<RangeFragmentsPtr> held;  // the keys lie there
+  for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
+    for (const TableMetaPtr& table : *tables) {
+      if (table->range_deletes == 0) continue;
+      ASSIGN_OR_RETURN(const auto reader, options.tables->Find(*table));
+      held.push_back(reader->range_deletes());
+      fragmenter.Add(*held.back());
+    }
+  }
+  if (fragmenter.empty()) return RangeFragmentsPtr();
+  return fragmenter.Finish(options.survival.snapshots);
+}
+
 uint64_t NewestData(const CompactionPlan& plan) {
   uint64_t created_us = 0;
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
@@ -58,8 +74,9 @@ uint64_t NewestData(const CompactionPlan& plan) {
 Status CheckBooks(const CompactionPlan& plan, const JobResult& result) {
   uint64_t written = 0;
   for (const TableMeta& table : result.output.tables) written += table.entries;
-  if (result.entries_in == plan.InputEntries() && written == result.output.entries &&
-      result.entries_in == written + result.entries_dropped) {
+  if (result.entries_in == plan.InputEntries() &&
+      written == result.output.entries + result.output.markers &&
+      result.entries_in == result.output.entries + result.entries_dropped) {
     return Status::Ok();
   }
   return Status::Corruption(
@@ -76,6 +93,7 @@ Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& op
   SurvivalRules rules = options.survival;
   rules.bottom = plan.bottom;
   rules.zero_positions = rules.zero_positions && plan.bottom;
+  ASSIGN_OR_RETURN(rules.range_deletes, RangeDeletesOf(plan, options));
   SinkOptions sink = options.sink;
   sink.grandparents = plan.grandparents;
   if (sink.created_us == 0) sink.created_us = NewestData(plan);

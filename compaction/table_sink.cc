@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "util/check.h"
@@ -45,19 +47,57 @@ class TableSink {
 
  private:
   Status Copy(CompactionIterator* input) {
+    if (input->range_deletes() != nullptr) ranges_ = input->range_deletes()->fragments();
     for (; input->Valid(); input->Next()) {
       const Entry& entry = input->entry();
+      if (!ranges_.empty() && ranges_.front().begin < entry.key) [[unlikely]]
+        RETURN_IF_ERROR(AddRangesBefore(entry.key));
       if (input->first_of_key() && builder_ != nullptr && EndsBefore(entry.key)) {
-        RETURN_IF_ERROR(FinishTable());
+        RETURN_IF_ERROR(FinishTable(entry.key));
       }
       if (builder_ == nullptr) RETURN_IF_ERROR(StartTable(entry.key));
       builder_->Add(entry.key, entry.trailer, entry.value);
       unchecked_bytes_ += entry.key.size() + entry.value.size() + sizeof(entry.trailer);
       max_position_ = std::max(max_position_, input->source_position());
       ++result_.entries;
+      ++table_entries_;
     }
     RETURN_IF_ERROR(input->status());
-    return builder_ == nullptr ? Status::Ok() : FinishTable();
+    RETURN_IF_ERROR(AddRangesBefore(std::nullopt));
+    return builder_ == nullptr ? Status::Ok() : FinishTable(std::nullopt);
+  }
+
+  using Fragment = RangeFragments::Fragment;
+
+  // Those that begin before the key; nullopt: all that are left.
+  Status AddRangesBefore(std::optional<std::string_view> key) {
+    while (!ranges_.empty() && (!key || ranges_.front().begin < *key)) {
+      const Fragment next = ranges_.front();
+      if (options_.cancelled && options_.cancelled())
+        return Status::Cancelled("compaction was cancelled");
+      if (builder_ != nullptr && EndsBefore(next.begin)) RETURN_IF_ERROR(FinishTable(next.begin));
+      if (builder_ == nullptr) RETURN_IF_ERROR(StartTable(next.begin));
+      GiveOpenRange(std::nullopt);
+      open_range_ = next;
+      unchecked_bytes_ += next.begin.size() + next.end.size() + next.positions.size_bytes();
+      ranges_ = ranges_.subspan(1);
+    }
+    return Status::Ok();
+  }
+
+  // The last range waits here, because the table may end within it.
+  void GiveOpenRange(std::optional<std::string_view> table_end) {
+    if (!open_range_) return;
+    Fragment& open = *open_range_;
+    const bool is_cut = table_end && *table_end < open.end;
+    const std::string_view end = is_cut ? *table_end : open.end;
+    for (LogPos position : open.positions) builder_->AddRangeDelete(open.begin, end, position);
+    if (!is_cut) {
+      open_range_.reset();
+      return;
+    }
+    cut_at_.assign(end);
+    open.begin = cut_at_;
   }
 
   // Whether the open table is complete when `key` comes next. One that is half full ends where a
@@ -109,7 +149,7 @@ class TableSink {
       ++grandparent_;
     }
     overlap_bytes_ = unchecked_bytes_ = 0;
-    max_position_ = 0;
+    max_position_ = table_entries_ = 0;
     EnterKeyspace(first_key);
     const uint64_t number = options_.next_number();
     std::string path = options_.directory + "/" + TableFileName(number);
@@ -120,8 +160,10 @@ class TableSink {
     return Status::Ok();
   }
 
-  // Invariant 5: the bytes are durable before the table is returned to anybody.
-  Status FinishTable() {
+  // Before `end`, where the next one begins; nullopt: there is none. Invariant 5: the bytes are
+  // durable before the table is returned to anybody.
+  Status FinishTable(std::optional<std::string_view> end) {
+    GiveOpenRange(end);
     ASSIGN_OR_RETURN(TableMeta meta, builder_->Finish());
     builder_.reset();
     Account(0);
@@ -135,6 +177,7 @@ class TableSink {
     // Entries that got position 0 mean "at or before this table's largest".
     meta.max_position = std::max(meta.max_position, max_position_);
     result_.bytes_written += meta.size;
+    result_.markers += meta.entries - table_entries_;
     result_.tables.push_back(std::move(meta));
     return Status::Ok();
   }
@@ -148,10 +191,14 @@ class TableSink {
   std::unique_ptr<TableBuilder> builder_;
   uint64_t unchecked_bytes_ = 0;  // added since the size was looked at
   uint64_t accounted_bytes_ = 0;
-  LogPos max_position_ = 0;     // as the entries came
-  size_t grandparent_ = 0;      // the first that ends after the last key
-  uint64_t overlap_bytes_ = 0;  // of grandparents the open table has passed
-  std::string keyspace_;        // prefix of the last key's
+  LogPos max_position_ = 0;           // as the entries came
+  size_t grandparent_ = 0;            // the first that ends after the last key
+  uint64_t overlap_bytes_ = 0;        // of grandparents the open table has passed
+  std::string keyspace_;              // prefix of the last key's
+  uint64_t table_entries_ = 0;        // of the open table
+  std::span<const Fragment> ranges_;  // still to come
+  std::optional<Fragment> open_range_;
+  std::string cut_at_;  // where it begins, if a table ended within it
 };
 
 }  // namespace

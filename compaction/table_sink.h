@@ -1,4 +1,5 @@
-// TableSink: turns a sorted stream into tables. Flush and compaction both end here.
+// TableSink: turns a sorted stream into tables. Flush and compaction both end here. Range deletes
+// go along in the order of their begins, and are cut where a table ends.
 //
 // Order on disk (invariant 5: durable before referenced): each table is written, synced and closed
 // before WriteTables returns it; the caller syncs the directory, then commits the edit.
@@ -40,6 +41,8 @@ struct SinkResult {
   std::vector<TableMeta> tables;  // in key order; empty tables are never made
   uint64_t bytes_written = 0;
   uint64_t entries = 0;
+  // Beside those, what stands in tables that have range deletes alone (TableBuilder).
+  uint64_t markers = 0;
 };
 
 // Drains `input` from its current place. On failure the files made are removed (best effort; the

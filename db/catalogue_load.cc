@@ -85,7 +85,7 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
 
 Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSummary>& segments,
                      LogPos last, Status* damage) {
-  auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range());
+  auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range(), kPositionMax);
   *damage = core->catalogue.Load(tree.get(), last);
   if (damage->ok() || !damage->Is(StatusCode::kCorruption)) return WithWriter(*damage, 0);
   Status from_log = ReadCatalogueFromLog(core->fs, core->path, segments, last, &core->catalogue);

@@ -21,6 +21,7 @@ enum Tag : uint64_t {
   kCleanClose = 19,
   kDurable = 21,
   kDurableSegment = 23,
+  kAddedWithRanges = 25,  // as kAdded, the number of range deletes before it
 };
 
 void PutField(std::string* to, Tag tag, std::string_view body) {
@@ -55,6 +56,13 @@ bool DecodeAdded(Decoder* in, Edit* edit) {
   if (!in->ok() || level >= static_cast<uint64_t>(kLevels)) return false;
   if (!DecodeTableMeta(in->Bytes(in->remaining()), &meta)) return false;
   edit->added.emplace_back(static_cast<int>(level), std::move(meta));
+  return true;
+}
+
+bool DecodeAddedWithRanges(Decoder* in, Edit* edit) {
+  const uint64_t range_deletes = in->Varint64();
+  if (!in->ok() || range_deletes == 0 || !DecodeAdded(in, edit)) return false;
+  edit->added.back().second.range_deletes = range_deletes;
   return true;
 }
 
@@ -100,6 +108,8 @@ bool DecodeField(uint64_t tag, Decoder* in, Edit* edit) {
     case kDurable:
       edit->durable = in->Varint64();
       return true;
+    case kAddedWithRanges:
+      return DecodeAddedWithRanges(in, edit);
     case kDurableSegment:
       edit->durable_segment = in->Varint64();
       return true;
@@ -130,9 +140,11 @@ std::string Edit::Encode() const {
   }
   if (first_segment) PutField(&to, kFirstSegment, EncodeVarints(*first_segment));
   for (const auto& [level, meta] : added) {
-    std::string body = EncodeVarints(static_cast<uint64_t>(level));
+    std::string body;
+    if (meta.range_deletes != 0) PutVarint(&body, meta.range_deletes);
+    PutVarint(&body, static_cast<uint64_t>(level));
     EncodeTableMeta(meta, &body);
-    PutField(&to, kAdded, body);
+    PutField(&to, meta.range_deletes == 0 ? kAdded : kAddedWithRanges, body);
   }
   for (const auto& [level, number] : removed) {
     PutField(&to, kRemoved, EncodeVarints(static_cast<uint64_t>(level), number));
@@ -153,7 +165,7 @@ Result<Edit> Edit::Decode(std::string_view bytes) {
     uint64_t tag = in.Varint64();
     Decoder body(in.LengthPrefixed());
     if (!in.ok()) return Status::Corruption("edit: a field is cut off");
-    if (tag % 2 == 1 && tag > kDurableSegment) {
+    if (tag % 2 == 1 && tag > kAddedWithRanges) {
       return Status::NotSupported("edit: field " + std::to_string(tag) +
                                   " is not known to this version");
     }

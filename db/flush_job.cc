@@ -16,12 +16,18 @@ class FlushInput final : public InternalIterator {
     for (const SealedMemtable& sealed : memtables) {
       children.push_back(sealed.memtable->NewIterator());
       inserted_ += sealed.memtable->checksum();
+      AddRanges(sealed.memtable->range_deletes());
     }
     merged_ = NewMergingIterator(std::move(children));
   }
 
+  // Null: there are none.
+  RangeFragmentsPtr RangeDeletesFor(std::span<const LogPos> snapshots) const {
+    return ranges_.empty() ? nullptr : ranges_.Finish(snapshots);
+  }
+
   void SeekToFirst() override {
-    read_ = 0;
+    read_ = ranges_read_;
     status_ = Status::Ok();
     merged_->SeekToFirst();
     Load();
@@ -52,6 +58,14 @@ class FlushInput final : public InternalIterator {
     status_ = merged_->status();
     if (status_.ok() && read_ != inserted_) Changed();
   }
+  void AddRanges(const RangeDeletes& deletes) {
+    for (auto* range = deletes.newest(); range != nullptr; range = range->previous) {
+      // What changed in memory is found by its checksum.
+      if (range->begin < range->end) ranges_.Add(range->begin, range->end, range->position);
+      ranges_read_ += EntryChecksum(
+          range->begin, PackTrailer(range->position, EntryKind::kRangeDelete), range->end);
+    }
+  }
   void Changed() {
     valid_ = false;
     status_ = Status::Corruption(
@@ -60,7 +74,8 @@ class FlushInput final : public InternalIterator {
   }
 
   std::unique_ptr<InternalIterator> merged_;
-  uint64_t inserted_ = 0, read_ = 0;
+  RangeFragmenter ranges_;
+  uint64_t inserted_ = 0, read_ = 0, ranges_read_ = 0;
   Status status_;
 };
 
@@ -69,7 +84,9 @@ class FlushInput final : public InternalIterator {
 Result<SinkResult> RunFlush(std::span<const SealedMemtable> memtables, const SurvivalRules& rules,
                             const SinkOptions& options) {
   FlushInput input(memtables);
-  CompactionIterator survivors(&input, rules);
+  SurvivalRules with_ranges = rules;
+  with_ranges.range_deletes = input.RangeDeletesFor(rules.snapshots);
+  CompactionIterator survivors(&input, std::move(with_ranges));
   survivors.SeekToFirst();
   return WriteTables(&survivors, options);
 }

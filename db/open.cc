@@ -409,7 +409,7 @@ Status Opener::MendHead(size_t index, LogFile* file) {
   mend.directory = path_;
   mend.segments.assign(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(index) + 1);
   mend.load = [this](LogPos position, Catalogue* catalogue) {
-    auto tree = Replayed().NewIterator(&core_->tables, {}, Catalogue::Range());
+    auto tree = Replayed().NewIterator(&core_->tables, {}, Catalogue::Range(), kPositionMax);
     return catalogue->Load(tree.get(), position);
   };
   return MendSegmentHead(mend, file);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "compaction/level_iterator.h"
+#include "db/range_cover.h"
 #include "util/merging_iterator.h"
 #include "util/status_macros.h"
 
@@ -121,26 +122,19 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
   return Status::Ok();
 }
 
-void Version::AddIterators(TableCache* cache, const TableScanOptions& options,
-                           const StoredRange& range,
-                           std::vector<std::unique_ptr<InternalIterator>>* to) const {
-  for (const auto& table : levels_[0].tables) {
-    if (!Overlaps(*table->meta(), range)) continue;
-    auto reader = cache->Find(*table->meta());
-    to->push_back(reader.ok() ? (*reader)->NewIterator(options)
-                              : NewEmptyIterator(std::move(reader).status()));
+std::vector<Version::Run> Version::Overlapping(const StoredRange& range) const {
+  std::vector<Run> runs;
+  const auto overlaps = [&](const TableMetaPtr& table) { return Overlaps(*table, range); };
+  for (const TableMetaPtr& table : shape_->levels[0]) {
+    if (overlaps(table)) runs.push_back({0, {&table, 1}});
   }
   for (int level = 1; level < kLevels; ++level) {
     const std::vector<TableMetaPtr>& tables = shape_->levels[level];
-    auto first = std::find_if(tables.begin(), tables.end(),
-                              [&](const TableMetaPtr& t) { return Overlaps(*t, range); });
-    auto last = std::find_if(first, tables.end(),
-                             [&](const TableMetaPtr& t) { return !Overlaps(*t, range); });
-    if (first == last) continue;
-    LevelIteratorOptions level_options;
-    level_options.scan = options;
-    to->push_back(NewLevelIterator({{first, last}, shape_}, cache, level_options));
+    const auto first = std::find_if(tables.begin(), tables.end(), overlaps);
+    const auto last = std::find_if_not(first, tables.end(), overlaps);
+    if (first != last) runs.push_back({level, {first, last}});
   }
+  return runs;
 }
 
 Status View::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
@@ -154,16 +148,40 @@ Status View::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 
 std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
                                                     const TableScanOptions& options,
-                                                    const StoredRange& range) const {
+                                                    const StoredRange& range,
+                                                    LogPos position) const {
+  // Sources from the newest on: each is hidden from by those before it.
   std::vector<std::unique_ptr<InternalIterator>> children;
-  children.push_back(active->NewIterator());
-  for (const auto& memtable : sealed) children.push_back(memtable->NewIterator());
-  TableScanOptions within = options;
+  const auto cover = std::make_shared<RangeCover>(cache, position);
+  const auto add = [&](std::unique_ptr<InternalIterator> entries, size_t newer) {
+    const bool own = cover->sources() > newer;
+    children.push_back(NewHidingIterator(std::move(entries), cover, newer, own));
+  };
+  const auto add_memtable = [&](const Memtable& memtable) {
+    const size_t newer = cover->sources();
+    if (!memtable.range_deletes().empty()) cover->AddMemtable(memtable, range.begin, range.end);
+    add(memtable.NewIterator(), newer);
+  };
+  add_memtable(*active);
+  for (const auto& memtable : sealed) add_memtable(*memtable);
+  LevelIteratorOptions within;
+  within.scan = options;
   if (!range.end.empty()) {
-    within.bounds = std::make_shared<const TableScanBounds>(
+    within.scan.bounds = std::make_shared<const TableScanBounds>(
         TableScanBounds{std::string(range.begin), std::string(range.end)});
   }
-  version->AddIterators(cache, within, range, &children);
+  for (const auto& [level, tables] : version->Overlapping(range)) {
+    const size_t newer = cover->sources();
+    cover->AddTables(tables);
+    if (level == 0) {
+      auto reader = cache->Find(*tables[0]);
+      add(reader.ok() ? (*reader)->NewIterator(within.scan)
+                      : NewEmptyIterator(std::move(reader).status()),
+          newer);
+    } else {
+      add(NewLevelIterator({tables, version->shared_shape()}, cache, within), newer);
+    }
+  }
   return NewMergingIterator(std::move(children));
 }
 

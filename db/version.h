@@ -40,9 +40,13 @@ class Version {
 
   // Carries the lookup through the tables, from the newest on.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // One iterator a level-0 table, one a level below; only tables that overlap the range.
-  void AddIterators(TableCache* cache, const TableScanOptions& options, const StoredRange& range,
-                    std::vector<std::unique_ptr<InternalIterator>>* to) const;
+  // Tables that overlap the range: of level 0 each by itself, the newest first, then those of each
+  // level.
+  struct Run {
+    int level;
+    std::span<const TableMetaPtr> tables;  // of this version's shape
+  };
+  std::vector<Run> Overlapping(const StoredRange& range) const;
 
  private:
   struct Level {
@@ -64,10 +68,11 @@ struct View {
 
   // Carries the lookup through memtables and tables, from the newest on, until it is finished.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // All that may lie in the range, merged (entries outside of it may be shown, too). The view must
-  // outlive the iterator.
+  // All that may lie in the range, merged (entries outside of it may be shown, too), but for what
+  // range deletes at or below `position` hide from who reads there: other entries above it are
+  // shown. The view must outlive the iterator.
   std::unique_ptr<InternalIterator> NewIterator(TableCache* cache, const TableScanOptions& options,
-                                                const StoredRange& range) const;
+                                                const StoredRange& range, LogPos position) const;
 };
 
 }  // namespace logwood

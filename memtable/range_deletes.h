@@ -18,7 +18,7 @@
 
 namespace logwood {
 
-class RangeDeletes final : public RangeDeleteSource {
+class RangeDeletes {
  public:
   // Maps and keys lie in the arena until its end.
   explicit RangeDeletes(Arena* arena) : arena_(arena) {}
@@ -38,7 +38,7 @@ class RangeDeletes final : public RangeDeleteSource {
       return 0;
     return CoveringIn(newest, stored_key, position);
   }
-  CoveredStretch Around(std::string_view stored_key, LogPos position) const override;
+  CoveredStretch Around(std::string_view stored_key, LogPos position) const;
 
   // What was inserted, the newest first, until null. As long as the arena lives.
   struct Node;

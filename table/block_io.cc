@@ -47,7 +47,7 @@ Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBloc
   const char* problem = Block::Validate(BlockPayload(block), &kind_max);
   if (problem != nullptr) return TableDamage(source.path, offset, problem);
   // An index's entries only have an order.
-  if (use == BlockUse::kIndex || kind_max <= kEntryKindMax) [[likely]]
+  if (use == BlockUse::kIndex || use == BlockUse::kRanges || kind_max <= kEntryKindMax) [[likely]]
     return {};
   return NewerFormat(source, offset, "entry kind " + std::to_string(kind_max) + " is unknown");
 }

@@ -48,7 +48,8 @@ inline std::string_view BlockPayload(const CachedBlock& block) {
   return {block.data(), block.size() - kBlockSlackBytes};
 }
 
-enum class BlockUse : uint8_t { kData, kIndex, kBytes };  // kBytes: not entries, not validated
+// kRanges: entries that are range deletes. kBytes: not entries, not validated.
+enum class BlockUse : uint8_t { kData, kIndex, kRanges, kBytes };
 
 // From the bytes of the file to a checked, uncompressed, validated block. kNotSupported where it is
 // compressed in a way, or a data block holds an entry of a kind, that this build does not know.

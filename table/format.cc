@@ -21,10 +21,13 @@ BlockHandle TakeHandle(Decoder* from) {
   return {offset, from->Fixed64()};
 }
 
-// Data, filter, index, properties and footer follow each other without a gap, so that a checksum
-// covers every byte of the file. Null when they do.
+// Data, filter, index, range deletes, properties and footer follow each other without a gap, so
+// that a checksum covers every byte of the file. Null when they do.
 const char* LayoutProblem(const Footer& footer, uint64_t footer_at) {
-  for (const BlockHandle* part : {&footer.filter, &footer.index, &footer.properties}) {
+  const bool ranges = footer.range_deletes != BlockHandle{};
+  const BlockHandle& behind_index = ranges ? footer.range_deletes : footer.properties;
+  for (const BlockHandle* part :
+       {&footer.filter, &footer.index, &behind_index, &footer.properties}) {
     if (part->offset < kFileHeaderBytes || part->offset > footer_at) return "part out of the file";
     if (part->size > footer_at - part->offset) return "part out of the file";
   }
@@ -32,8 +35,10 @@ const char* LayoutProblem(const Footer& footer, uint64_t footer_at) {
     return "filter too short";
   if (footer.index.size <= kBlockTrailerBytes) return "index too short";
   if (footer.properties.size <= kBlockTrailerBytes) return "properties too short";
-  if (footer.filter.end() != footer.index.offset ||
-      footer.index.end() != footer.properties.offset || footer.properties.end() != footer_at) {
+  if (behind_index.size <= kBlockTrailerBytes) return "range deletes too short";
+  if (footer.filter.end() != footer.index.offset || footer.index.end() != behind_index.offset ||
+      (ranges && behind_index.end() != footer.properties.offset) ||
+      footer.properties.end() != footer_at) {
     return "parts do not follow each other";
   }
   if (footer.entries == 0 || footer.data_blocks == 0) return "no entries";
@@ -85,9 +90,9 @@ Result<Footer> DecodeFooter(std::string_view bytes, const Id128& id, uint64_t fi
   footer.data_blocks = from.Fixed64();
   footer.file_bytes = from.Fixed64();
   const uint64_t reserved = from.Fixed64();
-  if (footer.range_deletes != BlockHandle{} || reserved != 0) {
+  if (reserved != 0) {
     return WithWriter(Status::NotSupported(std::string(path) + ":" + std::to_string(footer_at) +
-                                           ": range deletes or another part that is unknown"),
+                                           ": it has a part that is unknown"),
                       writer);
   }
   if (footer.file_bytes != file_bytes) return TableDamage(path, footer_at, "file size differs");

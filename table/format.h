@@ -46,7 +46,7 @@ inline bool DecodeBlockHandle(std::string_view bytes, BlockHandle* handle) {
 // The last kFooterBytes of the file.
 struct Footer {
   BlockHandle filter, index, properties;
-  BlockHandle range_deletes;  // reserved: zero
+  BlockHandle range_deletes;  // zero: there are none
   uint64_t entries = 0;
   uint64_t data_blocks = 0;
   uint64_t file_bytes = 0;

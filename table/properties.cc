@@ -29,8 +29,9 @@ enum Tag : uint64_t {
   kKeyspaceEntries = 16,
   kCompression = 17,
   kWrittenBy = 18,
+  kRangeDeletes = 19,  // absent: none
 };
-constexpr uint64_t kTagMax = kWrittenBy;
+constexpr uint64_t kTagMax = kRangeDeletes;
 constexpr uint64_t kRequiredTags = (uint64_t{1} << kKeyspaceEntries) - 2;  // 1 to 15
 
 struct NumberField {
@@ -107,6 +108,8 @@ bool TakeField(uint64_t tag, std::string_view bytes, TableProperties* properties
     case kWrittenBy:
       properties->written_by = bytes;
       return true;
+    case kRangeDeletes:
+      return TakeNumber(bytes, &properties->range_deletes);
     default:
       return true;  // a newer writer's
   }
@@ -128,6 +131,7 @@ void EncodeTableProperties(const TableProperties& properties, std::string* to) {
   PutBytes(to, kKeyspaceEntries, keyspaces);
   PutBytes(to, kCompression, properties.compression);
   PutBytes(to, kWrittenBy, properties.written_by);
+  if (properties.range_deletes != 0) PutNumber(to, kRangeDeletes, properties.range_deletes);
 }
 
 bool DecodeTableProperties(std::string_view bytes, TableProperties* properties) {

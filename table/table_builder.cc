@@ -10,6 +10,7 @@
 #include "util/escape.h"
 #include "util/hash.h"
 #include "util/internal_key.h"
+#include "util/range_fragments.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -40,6 +41,7 @@ struct TableBuilder::State {
   void NameLastBlock(std::string_view next_key);
   BlockHandle WritePart(std::string_view payload, Compression compression);
   BlockHandle WriteFilter();
+  BlockHandle WriteRangeDeletes();
   // The buffer of a table that is not small is made in one step.
   void WriteOutIfFull() {
     if (output.size() >= options.append_bytes) {
@@ -63,6 +65,10 @@ struct TableBuilder::State {
   BlockBuilder block;
   BlockBuilder index;
   FilterBuilder filter;
+  RangeFragmentsBuilder range_deletes;
+  std::string range_begin;  // of the first
+  LogPos range_position = 0;
+  RangeFragmentsPtr written_ranges;
   ByteBuffer output;   // not yet appended
   ByteBuffer scratch;  // a block before compression
   uint64_t written_bytes = 0;
@@ -166,6 +172,22 @@ BlockHandle TableBuilder::State::WriteFilter() {
   return handle;
 }
 
+// Entries of a block: the key is where a fragment begins, the value where it ends.
+BlockHandle TableBuilder::State::WriteRangeDeletes() {
+  written_ranges = range_deletes.Finish();
+  BlockBuilder entries;
+  for (const auto& fragment : written_ranges->fragments()) {
+    for (LogPos position : fragment.positions) {
+      const uint64_t trailer = PackTrailer(position, EntryKind::kRangeDelete);
+      entries.Add(fragment.begin, trailer, fragment.end);
+    }
+  }
+  entries.Finish(&scratch);
+  const BlockHandle handle = WritePart(scratch.view(), options.compression);
+  scratch.Clear(kept_bytes_max());
+  return handle;
+}
+
 TableMeta TableBuilder::State::MakeMeta() const {
   TableMeta meta;
   meta.number = number;
@@ -179,6 +201,15 @@ TableMeta TableBuilder::State::MakeMeta() const {
   meta.entries = properties.entries;
   meta.tombstones = properties.tombstones;
   meta.raw_bytes = properties.raw_key_bytes + properties.raw_value_bytes;
+  if (written_ranges == nullptr) return meta;
+  meta.range_deletes = written_ranges->positions();
+  const auto fragments = written_ranges->fragments();
+  meta.begin = std::min<std::string_view>(meta.begin, fragments.front().begin);
+  meta.end = std::max<std::string_view>(meta.end, fragments.back().end);
+  for (const auto& fragment : fragments) {
+    meta.min_position = std::min(meta.min_position, fragment.positions.back());
+    meta.max_position = std::max(meta.max_position, fragment.positions.front());
+  }
   return meta;
 }
 
@@ -229,11 +260,27 @@ void TableBuilder::Add(std::string_view key, uint64_t trailer, std::string_view 
     s.CutBlock();
 }
 
+void TableBuilder::AddRangeDelete(std::string_view begin, std::string_view end, LogPos position) {
+  State& s = *state_;
+  DCHECK(!s.finished);
+  if (!s.status.ok()) return;
+  if (s.range_deletes.empty()) {
+    s.range_begin = begin;
+    s.range_position = position;
+  }
+  if (end.size() > kStoredKeyBytesMax || !s.range_deletes.Add(begin, end, position)) [[unlikely]] {
+    s.status = Status::Corruption("table " + std::to_string(s.number) + ": range delete from key " +
+                                  Escape(begin) + " is out of order");
+  }
+}
+
 Status TableBuilder::status() const { return state_->status; }
 
 Result<TableMeta> TableBuilder::Finish() {
   State& s = *state_;
   CHECK(!s.finished);
+  if (s.properties.entries == 0 && !s.range_deletes.empty())
+    Add(s.range_begin, PackTrailer(s.range_position, EntryKind::kDelete), {});
   s.finished = true;
   RETURN_IF_ERROR(s.status);
   if (s.properties.entries == 0) return Status::InvalidArgument("a table needs an entry");
@@ -246,6 +293,9 @@ Result<TableMeta> TableBuilder::Finish() {
   if (!s.filter.empty()) footer.filter = s.WriteFilter();
   s.index.Finish(&s.scratch);
   footer.index = s.WritePart(s.scratch.view(), s.options.compression);
+  s.scratch.Clear(s.kept_bytes_max());
+  s.properties.range_deletes = s.range_deletes.positions();
+  if (!s.range_deletes.empty()) footer.range_deletes = s.WriteRangeDeletes();
   s.properties.filter_bytes = footer.filter.size;
   s.properties.index_bytes = footer.index.size;
   s.properties.block_bytes = s.options.block_bytes;
@@ -266,6 +316,8 @@ Result<TableMeta> TableBuilder::Finish() {
 
 uint64_t TableBuilder::entries() const { return state_->properties.entries; }
 
+uint64_t TableBuilder::range_deletes() const { return state_->range_deletes.positions(); }
+
 uint64_t TableBuilder::estimated_bytes() const {
   const State& s = *state_;
   return s.written_and_pending() + s.block.Estimate() + s.filter.PayloadBytes() +
@@ -275,11 +327,12 @@ uint64_t TableBuilder::estimated_bytes() const {
 uint64_t TableBuilder::memory_bytes() const {
   const State& s = *state_;
   return sizeof(State) + s.output.capacity() + s.scratch.capacity() + s.block.memory_bytes() +
-         s.index.memory_bytes() + s.filter.memory_bytes();
+         s.index.memory_bytes() + s.filter.memory_bytes() + s.range_deletes.memory_bytes();
 }
 
 uint64_t TableBuilder::lasting_bytes() const {
-  return state_->index.memory_bytes() + state_->filter.memory_bytes();
+  return state_->index.memory_bytes() + state_->filter.memory_bytes() +
+         state_->range_deletes.memory_bytes();
 }
 
 }  // namespace logwood

@@ -30,11 +30,15 @@ class TableBuilder {
   // REQUIRES: (key, trailer) is greater than the one before in internal order, and no two entries
   // have the same key and position above 0. The first failure sticks; see status().
   void Add(std::string_view stored_key, uint64_t trailer, std::string_view value);
+  // REQUIRES: fragments as RangeFragmentsBuilder takes them. A table that has no entry by its end
+  // gets one that says the same: a delete of the first range's first key.
+  void AddRangeDelete(std::string_view begin, std::string_view end, LogPos position);
   Status status() const;
   // Writes filter, index, properties and footer. The meta is complete but for created_us.
   Result<TableMeta> Finish();
 
   uint64_t entries() const;
+  uint64_t range_deletes() const;
   // Bytes written and pending, an estimate of the file's size if it were finished now.
   uint64_t estimated_bytes() const;
   // What the builder holds in memory; and the part of it that grows with every key until Finish.

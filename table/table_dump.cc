@@ -25,6 +25,7 @@ Numbers NumbersOf(const TableReader& table) {
   return {{"file_bytes", table.file_bytes()},
           {"entries", p.entries},
           {"tombstones", p.tombstones},
+          {"range_deletes", p.range_deletes},
           {"raw_key_bytes", p.raw_key_bytes},
           {"raw_value_bytes", p.raw_value_bytes},
           {"data_blocks", p.data_blocks},

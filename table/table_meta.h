@@ -15,9 +15,9 @@ struct TableMeta {
   Id128 id;                 // its file id
   uint64_t size = 0;        // bytes
   uint64_t hash = 0;        // Hash64 of the whole file
-  std::string begin;        // smallest stored key
+  std::string begin;        // smallest stored key, of a range delete's too
   std::string end;          // exclusive: greater than every stored key in it
-  LogPos min_position = 0;  // of its entries (0 where positions were dropped)
+  LogPos min_position = 0;  // of entries and range deletes (0 where positions were dropped)
   LogPos max_position = 0;
   uint64_t entries = 0;
   uint64_t tombstones = 0;
@@ -25,6 +25,7 @@ struct TableMeta {
   uint64_t created_us = 0;  // record time of its newest data
   // Positions of all entries are this one (ingestion); 0: as stored.
   LogPos position_override = 0;
+  uint64_t range_deletes = 0;  // as its properties have it; not part of EncodeTableMeta
 
   bool Contains(std::string_view stored_key) const {
     return stored_key >= begin && stored_key < end;

@@ -90,9 +90,44 @@ Status ReadProperties(const BlockSource& source, const Footer& footer, const Tai
   return {};
 }
 
+Status ReadRangeDeletes(const BlockSource& source, const Footer& footer, const Tail& tail,
+                        RangeFragmentsPtr* ranges) {
+  const BlockHandle& handle = footer.range_deletes;
+  if (handle.size == 0) return {};
+  ASSIGN_OR_RETURN(const BlockRef loaded, ReadPart(source, handle, tail, BlockUse::kRanges));
+  const Block block(BlockPayload(*loaded.get()));
+  RangeFragmentsBuilder fragments;
+  std::string key(block.key_bytes_max() + kBlockSlackBytes + kHeadBytes, '\0');
+  block.prefix().copy(key.data(), key.size());
+  for (uint32_t i = 0; i < block.count(); ++i) {
+    const BlockEntry entry = block.entry(i);
+    const std::string_view begin(key.data(), block.CompleteKey(i, entry, key.data()));
+    if (TrailerKind(entry.trailer) != EntryKind::kRangeDelete ||
+        entry.value_bytes > kStoredKeyBytesMax ||
+        !fragments.Add(begin, entry.value(), TrailerPosition(entry.trailer))) {
+      return TableDamage(source.path, handle.offset, "range deletes overlap or are none");
+    }
+  }
+  *ranges = fragments.Finish();
+  return {};
+}
+
+// Smallest key and exclusive end, as MakeMeta says.
+std::string BeginOf(const TableProperties& properties, const RangeFragmentsPtr& ranges) {
+  if (ranges == nullptr) return properties.smallest_key;
+  return std::string(
+      std::min<std::string_view>(properties.smallest_key, ranges->fragments().front().begin));
+}
+std::string EndOf(const TableProperties& properties, const RangeFragmentsPtr& ranges) {
+  std::string end = properties.largest_key + '\0';
+  if (ranges == nullptr) return end;
+  return std::string(std::max<std::string_view>(end, ranges->fragments().back().end));
+}
+
 // Is this the table the manifest means?
 Status CheckMeta(const BlockSource& source, uint64_t file_bytes, const Footer& footer,
-                 const TableProperties& properties, const TableMeta& meta) {
+                 const TableProperties& properties, const RangeFragmentsPtr& ranges,
+                 const TableMeta& meta) {
   constexpr uint64_t kIdAt = 24;
   if (source.id != meta.id) {
     return TableDamage(source.path, kIdAt,
@@ -102,10 +137,8 @@ Status CheckMeta(const BlockSource& source, uint64_t file_bytes, const Footer& f
     return TableDamage(source.path, file_bytes,
                        "file ends here, expected " + std::to_string(meta.size) + " bytes");
   }
-  const bool same_range = properties.smallest_key == meta.begin &&
-                          meta.end.size() == properties.largest_key.size() + 1 &&
-                          meta.end.back() == '\0' && meta.end.starts_with(properties.largest_key);
-  if (!same_range || properties.entries != meta.entries) {
+  if (BeginOf(properties, ranges) != meta.begin || EndOf(properties, ranges) != meta.end ||
+      properties.entries != meta.entries || properties.range_deletes != meta.range_deletes) {
     return TableDamage(source.path, footer.properties.offset,
                        "key range or number of entries is not what the manifest says");
   }
@@ -146,8 +179,14 @@ Result<std::shared_ptr<TableReader>> TableReader::Open(std::unique_ptr<RandomAcc
   ASSIGN_OR_RETURN(
       s.footer, DecodeFooter(footer_bytes, header.id, s.file_bytes, s.source.path, header.writer));
   RETURN_IF_ERROR(ReadProperties(s.source, s.footer, tail, &s.properties));
+  RETURN_IF_ERROR(ReadRangeDeletes(s.source, s.footer, tail, &s.range_deletes));
+  if (s.properties.range_deletes != (s.range_deletes ? s.range_deletes->positions() : 0)) {
+    return TableDamage(s.source.path, s.footer.properties.offset,
+                       "properties and range deletes disagree");
+  }
   if (meta != nullptr) {
-    RETURN_IF_ERROR(CheckMeta(s.source, s.file_bytes, s.footer, s.properties, *meta));
+    RETURN_IF_ERROR(
+        CheckMeta(s.source, s.file_bytes, s.footer, s.properties, s.range_deletes, *meta));
     s.position_override = meta->position_override;
   }
   ASSIGN_OR_RETURN(s.index_block, ReadPart(s.source, s.footer.index, tail, BlockUse::kIndex));

@@ -48,8 +48,22 @@ Result<BlockRef> TableReader::State::Load(const BlockHandle& handle, bool fill_c
 TableReader::TableReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TableReader::~TableReader() = default;
 
+namespace {
+
+// No newer entry of the key is in the table.
+void FinishDeleted(LogPos deleted_at, LookupResult* result) {
+  if (deleted_at == 0) return;
+  result->finished = true;
+  result->trailer = PackTrailer(deleted_at, EntryKind::kRangeDelete);
+}
+
+}  // namespace
+
 Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* result) const {
   const State& s = *state_;
+  LogPos deleted_at = 0;
+  if (s.range_deletes != nullptr) [[unlikely]]
+    deleted_at = s.range_deletes->Covering(key.stored, key.position);
   uint64_t trailer = SeekTrailer(key.position);
   if (s.position_override != 0) [[unlikely]] {
     if (s.position_override > key.position) return {};
@@ -62,7 +76,10 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
       CountOne(&s.counters->filter_checks);
       if (!passed) CountOne(&s.counters->filter_negatives);
     }
-    if (!passed) return {};
+    if (!passed) {
+      FinishDeleted(deleted_at, result);
+      return {};
+    }
   }
   // A block's separator is >= its entries and < those of the next: no second block is needed.
   const uint32_t number = s.index.Seek(key.stored, trailer);
@@ -75,6 +92,10 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
     if (at < block.count()) {
       const BlockEntry entry = block.entry(at);
       if (block.KeyEquals(at, entry, key.stored)) {
+        if (TrailerPosition(entry.trailer) < deleted_at) [[unlikely]] {
+          FinishDeleted(deleted_at, result);
+          return {};
+        }
         result->finished = true;
         result->trailer = s.position_override == 0
                               ? entry.trailer
@@ -90,6 +111,7 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
     }
   }
   if (filtered && s.counters != nullptr) CountOne(&s.counters->filter_false_positives);
+  FinishDeleted(deleted_at, result);
   return {};
 }
 
@@ -97,6 +119,7 @@ std::unique_ptr<InternalIterator> TableReader::NewIterator(const TableScanOption
   return std::make_unique<TableIterator>(shared_from_this(), options);
 }
 
+const RangeFragmentsPtr& TableReader::range_deletes() const { return state_->range_deletes; }
 const TableProperties& TableReader::properties() const { return state_->properties; }
 const Id128& TableReader::id() const { return state_->source.id; }
 const std::string& TableReader::path() const { return state_->source.path; }
@@ -113,7 +136,8 @@ uint64_t TableReader::memory_bytes() const {
   const State& s = *state_;
   return sizeof(*this) + sizeof(State) + s.index_block->charge() + s.filter.memory_bytes() +
          s.properties.smallest_key.capacity() + s.properties.largest_key.capacity() +
-         s.source.path.capacity() + 64 * s.properties.keyspace_entries.size();
+         (s.range_deletes ? s.range_deletes->memory_bytes() : 0) + s.source.path.capacity() +
+         64 * s.properties.keyspace_entries.size();
 }
 
 }  // namespace logwood

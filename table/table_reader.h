@@ -14,6 +14,7 @@
 #include "table/table_meta.h"
 #include "util/internal_iterator.h"
 #include "util/lookup.h"
+#include "util/range_fragments.h"
 
 namespace logwood {
 
@@ -27,8 +28,10 @@ struct TableProperties {
   uint64_t entries = 0, tombstones = 0, raw_key_bytes = 0, raw_value_bytes = 0;
   uint64_t data_blocks = 0, data_bytes = 0, uncompressed_data_bytes = 0;
   uint64_t filter_bytes = 0, index_bytes = 0;
+  // Of entries, as are the keys.
   LogPos min_position = 0, max_position = 0;
   std::string smallest_key, largest_key;  // stored keys
+  uint64_t range_deletes = 0;             // of each fragment all positions
   std::map<uint32_t, uint64_t> keyspace_entries;
   uint32_t block_bytes = 0, filter_bits_per_key = 0;
   std::string compression, written_by;
@@ -61,13 +64,15 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
                                                    BlockCache* cache, TableCounters* counters);
   ~TableReader();
 
-  // Finishes the lookup when the table has an entry of the key at or below key.position: of those
-  // kinds that do not finish it no table has any
-  // (docs/decisions/0016-how-lookups-will-carry-merges.md). kCorruption / kIoError when that cannot
-  // be known.
+  // Finishes the lookup when the table has an entry or a range delete of the key at or below
+  // key.position. kCorruption / kIoError when that cannot be known.
   Status Get(const LookupKey& key, bool fill_cache, LookupResult* result) const;
-  // The iterator keeps the reader alive.
+  // The iterator keeps the reader alive. Entries that a range delete covers are among those it
+  // shows.
   std::unique_ptr<InternalIterator> NewIterator(const TableScanOptions& options) const;
+
+  // What it deletes of older tables and of its own older entries; null: nothing.
+  const RangeFragmentsPtr& range_deletes() const;
 
   const TableProperties& properties() const;
   const Id128& id() const;

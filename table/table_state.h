@@ -21,6 +21,7 @@ struct TableReader::State {
   BlockRef index_block;
   Block index;
   Filter filter;
+  RangeFragmentsPtr range_deletes;
   BlockCache* cache = nullptr;
   TableCounters* counters = nullptr;
   uint64_t cache_id = 0;

@@ -108,7 +108,13 @@ class TableVerifier {
   void Note(Status status, uint64_t offset, std::string first_key, std::string last_key);
   // Of the whole table.
   void NoteTable(Status status, uint64_t offset) {
-    Note(std::move(status), offset, s_.properties.smallest_key, s_.properties.largest_key);
+    std::string first = s_.properties.smallest_key, last = s_.properties.largest_key;
+    if (s_.range_deletes != nullptr) {
+      const auto fragments = s_.range_deletes->fragments();
+      first = std::min<std::string_view>(first, fragments.front().begin);
+      last = std::max<std::string_view>(last, fragments.back().end);
+    }
+    Note(std::move(status), offset, std::move(first), std::move(last));
   }
   void CheckHeader();
   void CheckDataBlocks();
@@ -237,6 +243,7 @@ Status TableVerifier::Run(const TableMeta* meta) {
   }
   CheckPart(s_.footer.filter);
   CheckPart(s_.footer.index);
+  CheckPart(s_.footer.range_deletes);
   CheckPart(s_.footer.properties);
   CheckFooter();
   Result<uint64_t> size = s_.file->Size();

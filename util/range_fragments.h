@@ -31,15 +31,7 @@ struct CoveredStretch {
   }
 };
 
-// Where range deletes are found: a memtable, a table, a level.
-class RangeDeleteSource {
- public:
-  virtual ~RangeDeleteSource() = default;
-  // The stretch around the key, as of `position`. Its keys lie in the source.
-  virtual CoveredStretch Around(std::string_view stored_key, LogPos position) const = 0;
-};
-
-class RangeFragments final : public RangeDeleteSource {
+class RangeFragments {
  public:
   struct Fragment {
     std::string_view begin, end;
@@ -55,7 +47,8 @@ class RangeFragments final : public RangeDeleteSource {
 
   // The newest position at or below `position` at which the key was deleted; 0: none.
   LogPos Covering(std::string_view stored_key, LogPos position) const;
-  CoveredStretch Around(std::string_view stored_key, LogPos position) const override;
+  // Around the key, as of `position`. Its keys lie in here.
+  CoveredStretch Around(std::string_view stored_key, LogPos position) const;
 
  private:
   friend class RangeFragmentsBuilder;
@@ -75,6 +68,11 @@ class RangeFragmentsBuilder {
   // The same begin and end as the one before adds an older position to it.
   bool Add(std::string_view begin, std::string_view end, LogPos position);
   bool empty() const { return pieces_.empty(); }
+  size_t positions() const { return positions_.size(); }
+  uint64_t memory_bytes() const {
+    return keys_.capacity() + positions_.capacity() * sizeof(LogPos) +
+           pieces_.capacity() * sizeof(Piece);
+  }
   RangeFragmentsPtr Finish();
 
  private:

@@ -96,7 +96,7 @@ class DbIteratorTest : public testing::Test {
     source.core = core_;
     source.view = view_;
     source.account = std::make_unique<MemoryAccount>(&core_->cache, MemoryAccount::Of::kReader);
-    source.inner = view_->NewIterator(&core_->tables, {}, {});
+    source.inner = view_->NewIterator(&core_->tables, {}, {}, kPositionMax);
     if (fails_at_ != 0)
       source.inner = std::make_unique<FailsAt>(std::move(source.inner), fails_at_);
     source.position = position;

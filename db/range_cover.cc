@@ -1,0 +1,201 @@
+#include "db/range_cover.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "util/check.h"
+#include "util/status_macros.h"
+
+namespace logwood {
+
+namespace {
+
+// What a seek costs in steps: fewer entries are rather walked over.
+constexpr int kStepsBeforeSeek = 8;
+
+CoveredStretch Meet(const CoveredStretch& a, const CoveredStretch& b) {
+  CoveredStretch both;
+  both.lower = std::max(a.lower, b.lower);
+  both.upper = a.upper.empty() || (!b.upper.empty() && b.upper < a.upper) ? b.upper : a.upper;
+  both.deleted_at = std::max(a.deleted_at, b.deleted_at);
+  return both;
+}
+
+class HidingIterator final : public InternalIterator {
+ public:
+  HidingIterator(std::unique_ptr<InternalIterator> entries, std::shared_ptr<RangeCover> cover,
+                 size_t newer, bool own)
+      : entries_(std::move(entries)), cover_(std::move(cover)), newer_(newer), own_(own) {}
+
+  void SeekToFirst() override {
+    Begin();
+    entries_->SeekToFirst();
+    FindForward();
+  }
+  void SeekToLast() override {
+    Begin();
+    entries_->SeekToLast();
+    FindBackward();
+  }
+  void Seek(std::string_view key, uint64_t trailer) override {
+    Begin();
+    entries_->Seek(key, trailer);
+    FindForward();
+  }
+  void SeekForPrev(std::string_view key, uint64_t trailer) override {
+    Begin();
+    entries_->SeekForPrev(key, trailer);
+    FindBackward();
+  }
+  void Next() override {
+    DCHECK(valid_);
+    entries_->Next();
+    FindForward();
+  }
+  void Prev() override {
+    DCHECK(valid_);
+    entries_->Prev();
+    FindBackward();
+  }
+  Status status() const override { return status_.ok() ? entries_->status() : status_; }
+  std::shared_ptr<const void> value_owner() const override { return entries_->value_owner(); }
+  void Release() override {
+    valid_ = false;
+    entries_->Release();
+  }
+
+ private:
+  void Begin() {
+    valid_ = false;
+    status_ = Status::Ok();
+  }
+  bool Knows(std::string_view key) const {
+    return known_ && key >= lower_ && (upper_.empty() || key < upper_);
+  }
+  // False: it cannot be known.
+  bool Learn(std::string_view key) {
+    known_ = false;
+    status_ = [&]() -> Status {
+      ASSIGN_OR_RETURN(const CoveredStretch newer, cover_->Around(0, newer_, key));
+      CoveredStretch all = newer;
+      if (own_) {
+        ASSIGN_OR_RETURN(const CoveredStretch own, cover_->Around(newer_, newer_ + 1, key));
+        all = Meet(newer, own);
+      }
+      lower_.assign(all.lower);
+      upper_.assign(all.upper);
+      newer_deleted_at_ = newer.deleted_at;
+      deleted_at_ = all.deleted_at;
+      return Status::Ok();
+    }();
+    known_ = status_.ok();
+    return known_;
+  }
+  // Whether the entry is to be shown; false as well after an error.
+  bool Shown() {
+    const Entry& entry = entries_->entry();
+    if (!Knows(entry.key) && !Learn(entry.key)) [[unlikely]]
+      return false;
+    return entry.position() >= deleted_at_;
+  }
+  void FindForward() {
+    valid_ = false;
+    for (int hidden = 1; entries_->Valid(); ++hidden) {
+      if (Shown()) return Show();
+      if (!status_.ok()) return;
+      if (newer_deleted_at_ == 0 || hidden < kStepsBeforeSeek) {
+        entries_->Next();
+        continue;
+      }
+      if (upper_.empty()) return End();
+      entries_->Seek(upper_, ~uint64_t{0});
+      hidden = 0;
+    }
+  }
+  void FindBackward() {
+    valid_ = false;
+    for (int hidden = 1; entries_->Valid(); ++hidden) {
+      if (Shown()) return Show();
+      if (!status_.ok()) return;
+      if (newer_deleted_at_ == 0 || hidden < kStepsBeforeSeek) {
+        entries_->Prev();
+        continue;
+      }
+      if (lower_.empty()) return End();
+      entries_->SeekForPrev(lower_, ~uint64_t{0});  // all versions of `lower_` come behind it
+      hidden = 0;
+    }
+  }
+  void Show() {
+    entry_ = entries_->entry();
+    valid_ = true;
+  }
+  // Nothing is left in this direction.
+  void End() { entries_->Release(); }
+
+  const std::unique_ptr<InternalIterator> entries_;
+  const std::shared_ptr<RangeCover> cover_;
+  const size_t newer_;
+  const bool own_;
+  Status status_;
+  // What is known: the stretch, and where its keys were deleted last, in a newer source or any.
+  bool known_ = false;
+  std::string lower_, upper_;
+  LogPos newer_deleted_at_ = 0, deleted_at_ = 0;
+};
+
+}  // namespace
+
+void RangeCover::AddMemtable(const Memtable& memtable, std::string_view begin,
+                             std::string_view end) {
+  const CoveredStretch first = memtable.range_deletes().Around(begin, position_);
+  const bool nothing =
+      first.deleted_at == 0 && (first.upper.empty() || (!end.empty() && first.upper >= end));
+  if (!nothing) sources_.push_back({.memtable = &memtable});
+}
+
+void RangeCover::AddTables(std::span<const TableMetaPtr> tables) {
+  Source source;
+  for (const TableMetaPtr& table : tables) {
+    if (table->range_deletes != 0) source.tables.push_back(table);
+  }
+  if (!source.tables.empty()) sources_.push_back(std::move(source));
+}
+
+Result<CoveredStretch> RangeCover::AroundIn(Source* source, std::string_view stored_key) {
+  if (source->memtable != nullptr)
+    return source->memtable->range_deletes().Around(stored_key, position_);
+  const auto& tables = source->tables;
+  const auto at = std::find_if(tables.begin(), tables.end(),
+                               [&](const TableMetaPtr& table) { return stored_key < table->end; });
+  CoveredStretch stretch;
+  if (at != tables.begin()) stretch.lower = (*(at - 1))->end;
+  if (at == tables.end()) return stretch;
+  if (stored_key < (*at)->begin) {
+    stretch.upper = (*at)->begin;
+    return stretch;
+  }
+  ASSIGN_OR_RETURN(const auto reader, cache_->Find(**at));
+  source->asked_last = reader->range_deletes();
+  stretch.lower = (*at)->begin;
+  stretch.upper = (*at)->end;
+  return Meet(stretch, source->asked_last->Around(stored_key, position_));
+}
+
+Result<CoveredStretch> RangeCover::Around(size_t first, size_t last, std::string_view stored_key) {
+  CoveredStretch all;
+  for (size_t i = first; i < last; ++i) {
+    ASSIGN_OR_RETURN(const CoveredStretch stretch, AroundIn(&sources_[i], stored_key));
+    all = Meet(all, stretch);
+  }
+  return all;
+}
+
+std::unique_ptr<InternalIterator> NewHidingIterator(std::unique_ptr<InternalIterator> entries,
+                                                    std::shared_ptr<RangeCover> cover, size_t newer,
+                                                    bool own) {
+  if (newer == 0 && !own) return entries;
+  return std::make_unique<HidingIterator>(std::move(entries), std::move(cover), newer, own);
+}
+
+}  // namespace logwood
