@@ -320,11 +320,16 @@ Status Salvager::Write() {
   RETURN_IF_ERROR(log_->Collect(
       lost_, options_.memory_bytes / 4, SpillDirectory(),
       [this](const SalvageLoss& loss) { Tell(loss); }, &streams));
+  RangeFragmenter ranges;
+  tables_->AddRangeDeletes(&ranges);
+  log_->AddRangeDeletes(&ranges);
+  const RangeFragmentsPtr deleted = ranges.Finish(std::span<const LogPos>());
   uint64_t entries = 0;
   RETURN_IF_ERROR(MergeNewest(streams, [&](const Entry& entry) {
     if (++entries % 4096 == 0 && options_.cancelled && options_.cancelled()) {
       return Status::Cancelled("salvage");
     }
+    if (entry.position() < deleted->Covering(entry.key, kPositionMax)) return Status::Ok();
     return target.Add(entry);
   }));
   for (const auto& [number, name] : target.renamed()) {

@@ -5,8 +5,8 @@
 
 #include "compaction/table_sink.h"
 #include "db/file_names.h"
+#include "db/flush_job.h"
 #include "db/fold.h"
-#include "util/batch_codec.h"
 #include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/segments.h"
@@ -309,6 +309,7 @@ Status SalvageLog::Collect(const std::vector<LostKeys>& lost, uint64_t memory_by
     ASSIGN_OR_RETURN(auto file, options_.fs->OpenRandomAccess(path));
     ASSIGN_OR_RETURN(const auto reader,
                      TableReader::Open(std::move(file), path, &meta, nullptr, nullptr));
+    if (reader->range_deletes() != nullptr) spilled_ranges_.push_back(reader->range_deletes());
     TableScanOptions scan;
     scan.readahead_bytes = 64 * 1024;
     streams->push_back(NewIteratorStream(reader->NewIterator(scan), reader));
@@ -331,6 +332,19 @@ Status SalvageLog::Take(const CommitRecord& record, const std::vector<LostKeys>&
   return Status::Ok();
 }
 
+// Of a range delete the pieces that lost entries may be of.
+void SalvageLog::KeepOfRange(const BatchOperation& range, LogPos position,
+                             const std::vector<LostKeys>& lost, std::string* kept) {
+  for (const LostKeys& keys : lost) {
+    if (position < keys.first_position) continue;
+    const std::string behind_last = keys.last ? *keys.last + '\0' : std::string();
+    std::string_view begin = range.stored_key, end = range.value;
+    if (keys.first) begin = std::max<std::string_view>(begin, *keys.first);
+    if (keys.last) end = std::min<std::string_view>(end, behind_last);
+    if (begin < end) AppendRangeDelete(kept, begin, end);
+  }
+}
+
 // Behind the tables everything; of older commits only what the tables lost, and only those that a
 // lost entry may be of: an older one says nothing that the tables lost, and would win over entries
 // whose positions were dropped, and over tombstones that are not there any more.
@@ -346,6 +360,10 @@ Status SalvageLog::Insert(const CommitRecord& record, const std::vector<LostKeys
     const auto holds = [&](const LostKeys& keys) {
       return record.position >= keys.first_position && keys.Contain(operation.stored_key);
     };
+    if (operation.kind == EntryKind::kRangeDelete) {
+      KeepOfRange(operation, record.position, lost, &kept);
+      continue;
+    }
     if (std::none_of(lost.begin(), lost.end(), holds)) continue;
     uint32_t keyspace = 0;
     std::string_view key;
@@ -361,13 +379,17 @@ Status SalvageLog::Spill(const std::string& directory) {
   sink.fs = options_.fs;
   sink.directory = directory;
   sink.next_number = [this] { return next_number_++; };
-  const auto entries = memtable_->NewIterator();
-  CompactionIterator newest(entries.get(), SurvivalRules{});
-  newest.SeekToFirst();
-  ASSIGN_OR_RETURN(SinkResult result, WriteTables(&newest, sink));
+  const SealedMemtable sealed{memtable_, {}};
+  ASSIGN_OR_RETURN(SinkResult result, RunFlush({&sealed, 1}, SurvivalRules{}, sink));
   for (TableMeta& meta : result.tables) spilled_.push_back(std::move(meta));
   memtable_ = std::make_shared<Memtable>();
   return Status::Ok();
+}
+
+void SalvageLog::AddRangeDeletes(RangeFragmenter* to) const {
+  for (const RangeFragmentsPtr& ranges : spilled_ranges_) to->Add(*ranges);
+  for (auto* range = memtable_->range_deletes().newest(); range != nullptr; range = range->previous)
+    to->Add(range->begin, range->end, range->position);
 }
 
 }  // namespace logwood

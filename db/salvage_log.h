@@ -14,6 +14,7 @@
 #include "db/salvage_catalogue.h"
 #include "db/salvage_merge.h"
 #include "db/segment_head.h"
+#include "util/batch_codec.h"
 
 namespace logwood {
 
@@ -55,6 +56,8 @@ class SalvageLog {
                  const std::string& directory,
                  const std::function<void(const SalvageLoss&)>& report,
                  std::vector<std::unique_ptr<SalvageStream>>* streams);
+  // Those of the commits that Collect took; their keys live as long as this.
+  void AddRangeDeletes(RangeFragmenter* to) const;
 
  private:
   Status SurveySegment(const Inventory::Segment& segment, SalvageCatalogue* catalogue);
@@ -72,6 +75,8 @@ class SalvageLog {
   void LeaveOutReadable(SalvageLoss* loss) const;
   Status Take(const CommitRecord& record, const std::vector<LostKeys>& lost);
   Status Insert(const CommitRecord& record, const std::vector<LostKeys>& lost);
+  static void KeepOfRange(const BatchOperation& range, LogPos position,
+                          const std::vector<LostKeys>& lost, std::string* kept);
   Status Spill(const std::string& directory);
 
   const SalvageOptions& options_;
@@ -90,6 +95,7 @@ class SalvageLog {
 
   std::shared_ptr<Memtable> memtable_ = std::make_shared<Memtable>();
   std::vector<TableMeta> spilled_;
+  std::vector<RangeFragmentsPtr> spilled_ranges_;
   uint64_t next_number_ = 1;
   LogPos taken_ = 0;
   HistoryChain history_{inventory_.tree.tables};

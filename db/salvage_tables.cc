@@ -128,6 +128,7 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
   }
   DamagedTable& table = **opened;
   AddPositions(meta, table.properties());
+  if (table.range_deletes() != nullptr) range_deletes_.push_back(table.range_deletes());
   uint64_t entries = 0;
   while (table.Next()) {
     const Entry& entry = table.entry();

@@ -37,6 +37,10 @@ class SalvageTables {
   // That their entries may have, by their properties.
   const PositionSet& positions() const { return positions_; }
   uint64_t record_bytes_max() const { return record_bytes_max_; }
+  // Their keys live as long as this.
+  void AddRangeDeletes(RangeFragmenter* to) const {
+    for (const RangeFragmentsPtr& ranges : range_deletes_) to->Add(*ranges);
+  }
   // Their entries, as few streams as there can be. They read the tables once more; `report` gets
   // what only this reading loses.
   void AddStreams(const std::function<void(uint64_t)>& advance,
@@ -61,6 +65,7 @@ class SalvageTables {
   std::vector<Loss> losses_;
   PositionSet positions_;
   uint64_t record_bytes_max_ = 0;
+  std::vector<RangeFragmentsPtr> range_deletes_;
   std::optional<std::map<std::string, std::string>> files_;  // by id
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "table/properties.h"
+#include "table/range_block.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -29,6 +30,7 @@ Result<std::unique_ptr<DamagedTable>> DamagedTable::Open(FileSystem* fs, const s
   ASSIGN_OR_RETURN(table->file_bytes_, table->file_->Size());
   if (meta != nullptr) {
     table->position_override_ = meta->position_override;
+    table->may_have_ranges_ = meta->range_deletes != 0;
     table->smallest_ = meta->begin;
     table->largest_ = meta->end.substr(0, meta->end.size() - 1);
   }
@@ -80,6 +82,7 @@ Status DamagedTable::ReadParts() {
   if (!footer.ok()) {
     const uint64_t at = file_bytes_ - std::min<uint64_t>(file_bytes_, kFooterBytes);
     AddPartLoss({at, file_bytes_ - at}, WithoutPlace(source_.path, footer.status()));
+    if (may_have_ranges_) LoseRangeDeletes({at, file_bytes_ - at}, "where they lie is not known");
     scan_.emplace(&source_, position_, data_end_);
     return Status::Ok();
   }
@@ -95,6 +98,7 @@ Status DamagedTable::ReadParts() {
     AddPartLoss(footer->properties, "the properties are damaged");
   }
   RETURN_IF_ERROR(CheckFilter(footer->filter));
+  RETURN_IF_ERROR(ReadRangeDeletes(footer->range_deletes));
   return ReadIndex(footer->index, data_end_);
 }
 
@@ -106,6 +110,28 @@ Status DamagedTable::CheckFilter(const BlockHandle& handle) {
     AddPartLoss(handle, "the filter is damaged");
   }
   return Status::Ok();
+}
+
+Status DamagedTable::ReadRangeDeletes(const BlockHandle& handle) {
+  if (handle.size == 0) return Status::Ok();
+  const Result<BlockRef> block = ReadBlock(source_, handle, BlockUse::kRanges);
+  if (!block.ok() && !IsDamage(block.status())) return block.status();
+  Result<RangeFragmentsPtr> fragments =
+      block.ok() ? DecodeRangeBlock(source_, handle.offset, *block) : block.status();
+  if (fragments.ok()) {
+    range_deletes_ = std::move(*fragments);
+  } else {
+    LoseRangeDeletes(handle, WithoutPlace(source_.path, fragments.status()));
+  }
+  return Status::Ok();
+}
+
+// Entries of older tables are back then, of any key of this one.
+void DamagedTable::LoseRangeDeletes(const BlockHandle& part, std::string what) {
+  AddPartLoss(part, "range deletes: " + std::move(what) + "; what they deleted may be back");
+  losses_.back().entries_lost = true;
+  losses_.back().first_key = smallest_;
+  losses_.back().last_key = largest_;
 }
 
 Status DamagedTable::ReadIndex(const BlockHandle& handle, uint64_t data_end) {

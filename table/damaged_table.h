@@ -51,6 +51,8 @@ class DamagedTable {
   const Id128& id() const { return source_.id; }
   uint64_t file_bytes() const { return file_bytes_; }
   uint64_t bytes_read() const { return bytes_read_; }
+  // Null: it has none, or they are among the losses.
+  const RangeFragmentsPtr& range_deletes() const { return range_deletes_; }
   // As the properties say; null where they cannot be read.
   const TableProperties* properties() const { return has_properties_ ? &properties_ : nullptr; }
 
@@ -63,6 +65,8 @@ class DamagedTable {
   Status Identify(const TableMeta* meta);
   Status ReadParts();
   Status CheckFilter(const BlockHandle& handle);
+  Status ReadRangeDeletes(const BlockHandle& handle);
+  void LoseRangeDeletes(const BlockHandle& part, std::string what);
   Status ReadIndex(const BlockHandle& handle, uint64_t data_end);
   // Makes the next readable block the current one; false: there is none.
   bool LoadBlock();
@@ -85,6 +89,8 @@ class DamagedTable {
   bool has_properties_ = false;
   std::optional<std::string> smallest_, largest_;  // stored keys, as far as known
   LogPos position_override_ = 0;
+  RangeFragmentsPtr range_deletes_;
+  bool may_have_ranges_ = true;  // by what the manifest knows
 
   // Where blocks are: the index's handles, or a scan.
   BlockRef index_block_;

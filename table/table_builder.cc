@@ -6,6 +6,7 @@
 #include "table/block_io.h"
 #include "table/filter.h"
 #include "table/properties.h"
+#include "table/range_block.h"
 #include "util/check.h"
 #include "util/escape.h"
 #include "util/hash.h"
@@ -172,17 +173,9 @@ BlockHandle TableBuilder::State::WriteFilter() {
   return handle;
 }
 
-// Entries of a block: the key is where a fragment begins, the value where it ends.
 BlockHandle TableBuilder::State::WriteRangeDeletes() {
   written_ranges = range_deletes.Finish();
-  BlockBuilder entries;
-  for (const auto& fragment : written_ranges->fragments()) {
-    for (LogPos position : fragment.positions) {
-      const uint64_t trailer = PackTrailer(position, EntryKind::kRangeDelete);
-      entries.Add(fragment.begin, trailer, fragment.end);
-    }
-  }
-  entries.Finish(&scratch);
+  AppendRangeBlock(*written_ranges, &scratch);
   const BlockHandle handle = WritePart(scratch.view(), options.compression);
   scratch.Clear(kept_bytes_max());
   return handle;
@@ -268,7 +261,7 @@ void TableBuilder::AddRangeDelete(std::string_view begin, std::string_view end, 
     s.range_begin = begin;
     s.range_position = position;
   }
-  if (end.size() > kStoredKeyBytesMax || !s.range_deletes.Add(begin, end, position)) [[unlikely]] {
+  if (end.size() > kStoredEndBytesMax || !s.range_deletes.Add(begin, end, position)) [[unlikely]] {
     s.status = Status::Corruption("table " + std::to_string(s.number) + ": range delete from key " +
                                   Escape(begin) + " is out of order");
   }

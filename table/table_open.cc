@@ -3,6 +3,7 @@
 #include <new>
 
 #include "table/properties.h"
+#include "table/range_block.h"
 #include "table/table_reader.h"
 #include "table/table_state.h"
 #include "util/status_macros.h"
@@ -95,20 +96,7 @@ Status ReadRangeDeletes(const BlockSource& source, const Footer& footer, const T
   const BlockHandle& handle = footer.range_deletes;
   if (handle.size == 0) return {};
   ASSIGN_OR_RETURN(const BlockRef loaded, ReadPart(source, handle, tail, BlockUse::kRanges));
-  const Block block(BlockPayload(*loaded.get()));
-  RangeFragmentsBuilder fragments;
-  std::string key(block.key_bytes_max() + kBlockSlackBytes + kHeadBytes, '\0');
-  block.prefix().copy(key.data(), key.size());
-  for (uint32_t i = 0; i < block.count(); ++i) {
-    const BlockEntry entry = block.entry(i);
-    const std::string_view begin(key.data(), block.CompleteKey(i, entry, key.data()));
-    if (TrailerKind(entry.trailer) != EntryKind::kRangeDelete ||
-        entry.value_bytes > kStoredKeyBytesMax ||
-        !fragments.Add(begin, entry.value(), TrailerPosition(entry.trailer))) {
-      return TableDamage(source.path, handle.offset, "range deletes overlap or are none");
-    }
-  }
-  *ranges = fragments.Finish();
+  ASSIGN_OR_RETURN(*ranges, DecodeRangeBlock(source, handle.offset, loaded));
   return {};
 }
 

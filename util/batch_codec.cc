@@ -33,7 +33,7 @@ void AppendRangeDelete(std::string* operations, std::string_view begin, std::str
 namespace {
 
 bool IsRangeOf(uint32_t keyspace, std::string_view begin, std::string_view end) {
-  return begin < end && end <= KeyspaceEnd(keyspace) && end.size() <= kStoredKeyBytesMax;
+  return begin < end && end <= KeyspaceEnd(keyspace) && end.size() <= kStoredEndBytesMax;
 }
 
 }  // namespace
