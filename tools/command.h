@@ -21,6 +21,7 @@ int RunCommandLine(int argc, char** argv);
 void AddPutCommand(CLI::App& app, ExitCode* exit_code);
 void AddGetCommand(CLI::App& app, ExitCode* exit_code);
 void AddDeleteCommand(CLI::App& app, ExitCode* exit_code);
+void AddDeleteRangeCommand(CLI::App& app, ExitCode* exit_code);
 void AddScanCommand(CLI::App& app, ExitCode* exit_code);
 void AddCountCommand(CLI::App& app, ExitCode* exit_code);
 void AddLoadCommand(CLI::App& app, ExitCode* exit_code);

@@ -46,6 +46,7 @@ void AddCommands(CLI::App& app, ExitCode* exit_code) {
   AddPutCommand(app, exit_code);
   AddGetCommand(app, exit_code);
   AddDeleteCommand(app, exit_code);
+  AddDeleteRangeCommand(app, exit_code);
   AddScanCommand(app, exit_code);
   AddCountCommand(app, exit_code);
   AddLoadCommand(app, exit_code);

@@ -12,11 +12,13 @@
 #include "db/file_names.h"
 #include "db/file_ownership.h"
 #include "tools/damage_format.h"
+#include "tools/output.h"
 #include "tools/progress.h"
 #include "tools/report.h"
 #include "tools/shell_word.h"
 #include "tools/text_codec.h"
 #include "util/escape.h"
+#include "util/json_writer.h"
 
 namespace logwood::tools {
 
@@ -320,6 +322,19 @@ ExitCode CloseAfter(DB& db, ExitCode code) {
 ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet) {
   if (db.GetStats().levels[0].tables > kLevel0TablesMax) AwaitCompaction(db, quiet);
   return CloseAfter(db, code);
+}
+
+ExitCode CommitAndClose(const Target& target, const WriteBatch& batch, DB& db, bool json) {
+  const Result<LogPos> position = db.Write({.durability = target.durability}, batch);
+  if (!position.ok()) return CloseAfter(db, FailAt(target, "cannot write", position.status()));
+  const ExitCode code = CloseAfterWriting(db, ExitCode::kOk);
+  if (code != ExitCode::kOk) return code;
+  if (json) {
+    JsonObject report;
+    report.Field("position", *position).Field("operations", batch.count());
+    return Print(report.Finish() + "\n");
+  }
+  return Print("position " + std::to_string(*position) + "\n");
 }
 
 }  // namespace logwood::tools

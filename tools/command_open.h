@@ -56,5 +56,7 @@ ExitCode CloseAfter(DB& db, ExitCode code);
 // The same for a command that may be one of many short ones: where compaction never got to its end
 // between them, this one waits for it, and shows how far that is unless it is to be `quiet`.
 ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet = false);
+// Writes the batch, closes, prints the position.
+ExitCode CommitAndClose(const Target& target, const WriteBatch& batch, DB& db, bool json);
 
 }  // namespace logwood::tools

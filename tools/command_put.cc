@@ -57,20 +57,6 @@ struct DeleteArguments {
   bool json = false;
 };
 
-// Writes the batch, closes, reports the position.
-ExitCode Commit(const Target& target, const WriteBatch& batch, DB& db, bool json) {
-  const Result<LogPos> position = db.Write({.durability = target.durability}, batch);
-  if (!position.ok()) return CloseAfter(db, FailAt(target, "cannot write", position.status()));
-  const ExitCode code = CloseAfterWriting(db, ExitCode::kOk);
-  if (code != ExitCode::kOk) return code;
-  if (json) {
-    JsonObject report;
-    report.Field("position", *position).Field("operations", batch.count());
-    return Print(report.Finish() + "\n");
-  }
-  return Print("position " + std::to_string(*position) + "\n");
-}
-
 ExitCode ReadValue(const PutArguments& arguments, std::string* value) {
   if (arguments.has_value == !arguments.value_file.empty()) {
     PrintError("usage", "put needs either VALUE or --value-file", "see `logwood put --help`");
@@ -126,7 +112,7 @@ ExitCode RunPut(const PutArguments& arguments) {
   if (code != ExitCode::kOk) return code;
   WriteBatch batch;
   batch.Put(opened.keyspace, *key, value);
-  return Commit(arguments.target, batch, *opened.db, arguments.json);
+  return CommitAndClose(arguments.target, batch, *opened.db, arguments.json);
 }
 
 ExitCode RunDelete(const DeleteArguments& arguments) {
@@ -137,7 +123,7 @@ ExitCode RunDelete(const DeleteArguments& arguments) {
   if (code != ExitCode::kOk) return code;
   WriteBatch batch;
   batch.Delete(opened.keyspace, *key);
-  return Commit(arguments.target, batch, *opened.db, arguments.json);
+  return CommitAndClose(arguments.target, batch, *opened.db, arguments.json);
 }
 
 }  // namespace
