@@ -70,8 +70,7 @@ bool CompactionIterator::Stop(Status status) {
   return false;
 }
 
-size_t CompactionIterator::StretchOf(LogPos position) const {
-  const std::vector<LogPos>& snapshots = rules_.snapshots;
+size_t StretchOf(std::span<const LogPos> snapshots, LogPos position) {
   if (snapshots.empty() || position <= snapshots.front()) return 0;
   if (position > snapshots.back()) return snapshots.size();
   const auto at = std::lower_bound(snapshots.begin(), snapshots.end(), position);
@@ -93,7 +92,7 @@ RangeFragmentsPtr CompactionIterator::SurvivingRanges() const {
   for (const auto& fragment : rules_.range_deletes->fragments()) {
     if (IsDropped(fragment.begin)) continue;
     for (LogPos position : fragment.positions) {
-      if (rules_.bottom && StretchOf(position) == 0) continue;
+      if (rules_.bottom && StretchOf(rules_.snapshots, position) == 0) continue;
       CHECK(surviving.Add(fragment.begin, fragment.end, position));
     }
   }
@@ -112,7 +111,7 @@ void CompactionIterator::FindCovering() {
 bool CompactionIterator::IsCovered(size_t stretch) const {
   for (LogPos deleted_at : covering_->positions) {
     if (deleted_at <= TrailerPosition(trailer_)) return false;
-    if (StretchOf(deleted_at) == stretch) return true;
+    if (StretchOf(rules_.snapshots, deleted_at) == stretch) return true;
   }
   return false;
 }
@@ -156,7 +155,7 @@ bool CompactionIterator::Survives() {
   if (key_dropped_) [[unlikely]]
     return false;
   entry_ = input_->entry();
-  const size_t stretch = StretchOf(TrailerPosition(trailer_));
+  const size_t stretch = StretchOf(rules_.snapshots, TrailerPosition(trailer_));
   if (stretch == stretch_) return false;  // hidden by a newer one
   if (covering_ != nullptr && IsCovered(stretch)) [[unlikely]]
     return false;

@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,10 @@ struct SurvivalRules {
   // Of all inputs, cut with these snapshots (RangeFragmenter::Finish); null: there are none.
   RangeFragmentsPtr range_deletes{};
 };
+
+// Which stretch the position is in: readers see of two in one both or neither, but for the newer
+// one hiding the older. 0: at or below the first snapshot, or there is none.
+size_t StretchOf(std::span<const LogPos> snapshots, LogPos position);
 
 class CompactionIterator {
  public:
@@ -72,7 +77,6 @@ class CompactionIterator {
   bool Survives();
   bool StartKey();
   bool Stop(Status status);
-  size_t StretchOf(LogPos position) const;
   bool IsDropped(std::string_view stored_key) const;
   RangeFragmentsPtr SurvivingRanges() const;
   void FindCovering();

@@ -62,6 +62,35 @@ Result<RangeFragmentsPtr> RangeDeletesOf(const CompactionPlan& plan, const JobOp
   return fragmenter.Finish(options.survival.snapshots);
 }
 
+// Every entry of the table is older than a range delete that each reader of it sees.
+bool IsWhollyCovered(const TableMeta& table, const SurvivalRules& rules) {
+  if (rules.range_deletes == nullptr) return false;
+  const size_t stretch = StretchOf(rules.snapshots, table.min_position);
+  std::string_view covered_to = table.begin;
+  for (const auto& fragment : rules.range_deletes->fragments()) {
+    if (fragment.end <= covered_to) continue;
+    if (fragment.begin > covered_to) return false;
+    const bool covers =
+        std::any_of(fragment.positions.begin(), fragment.positions.end(), [&](LogPos deleted_at) {
+          return deleted_at > table.max_position &&
+                 StretchOf(rules.snapshots, deleted_at) == stretch;
+        });
+    if (!covers) return false;
+    covered_to = fragment.end;
+    if (covered_to >= table.end) return true;
+  }
+  return false;
+}
+
+// The plan without the inputs of which nothing is left: they go unread.
+CompactionPlan WithoutCovered(const CompactionPlan& plan, const SurvivalRules& rules) {
+  CompactionPlan rest = plan;
+  for (auto* tables : {&rest.inputs, &rest.output_overlap}) {
+    std::erase_if(*tables, [&](const auto& table) { return IsWhollyCovered(*table, rules); });
+  }
+  return rest;
+}
+
 uint64_t NewestData(const CompactionPlan& plan) {
   uint64_t created_us = 0;
   for (const auto* tables : {&plan.inputs, &plan.output_overlap}) {
@@ -98,12 +127,14 @@ Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& op
   sink.grandparents = plan.grandparents;
   if (sink.created_us == 0) sink.created_us = NewestData(plan);
 
-  const std::unique_ptr<InternalIterator> merged = MergeInputs(plan, options);
+  const CompactionPlan rest = WithoutCovered(plan, rules);
+  const std::unique_ptr<InternalIterator> merged = MergeInputs(rest, options);
   CompactionIterator survivors(merged.get(), std::move(rules));
-  const uint64_t bytes = plan.InputBytes(), entries = plan.InputEntries();
+  const uint64_t bytes = rest.InputBytes(), entries = rest.InputEntries();
   uint64_t told = 0;
   const auto advance = [&] {
-    const double share = static_cast<double>(survivors.entries_in()) / static_cast<double>(entries);
+    const double share = static_cast<double>(survivors.entries_in()) /
+                         static_cast<double>(std::max<uint64_t>(entries, 1));
     const auto passed = static_cast<uint64_t>(std::min(share, 1.0) * static_cast<double>(bytes));
     if (options.advance && passed > told) options.advance(passed - std::exchange(told, passed));
   };
@@ -118,11 +149,14 @@ Result<JobResult> RunCompaction(const CompactionPlan& plan, const JobOptions& op
   result.bytes_read = bytes;
   result.entries_in = survivors.entries_in();
   result.entries_dropped = survivors.entries_dropped();
-  Status books = CheckBooks(plan, result);
+  Status books = CheckBooks(rest, result);
   if (!books.ok()) {
     RemoveTables(result.output.tables, sink);
     return books;
   }
+  const uint64_t unread = plan.InputEntries() - entries;
+  result.entries_in += unread;
+  result.entries_dropped += unread;
   advance();
   return result;
 }

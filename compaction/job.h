@@ -35,7 +35,8 @@ struct JobResult {
   uint64_t entries_dropped = 0;
 };
 
-// Every input is read to its end, or the job fails: entries in = entries out + entries dropped, and
+// An input whose every entry a range delete of another covers, for each reader, goes unread. Every
+// other input is read to its end, or the job fails: entries in = entries out + entries dropped, and
 // the entries read equal what the inputs' metas promise (else kCorruption naming the table). After
 // an error no file of the job is left, as far as the file system lets it.
 // REQUIRES: the plan is not a trivial move.

@@ -152,8 +152,9 @@ class Picker {
   std::optional<CompactionPlan> PickTombstones() const {
     for (int level = 0; level < kLevels - 1; ++level) {
       std::vector<TableMetaPtr> tables = builder_.Tables(level);
-      std::stable_sort(tables.begin(), tables.end(),
-                       [](const auto& a, const auto& b) { return a->tombstones > b->tombstones; });
+      std::stable_sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) {
+        return PlanBuilder::TombstoneWeight(*a) > PlanBuilder::TombstoneWeight(*b);
+      });
       for (const TableMetaPtr& table : tables) {
         if (builder_.IsBusy(*table) || !builder_.ManyTombstones(*table)) continue;
         auto plan = level == 0
@@ -168,7 +169,8 @@ class Picker {
 
   static bool WorthIt(const CompactionPlan& plan) {
     uint64_t tombstones = 0, entries_below = 0;
-    for (const TableMetaPtr& table : plan.inputs) tombstones += table->tombstones;
+    for (const TableMetaPtr& table : plan.inputs)
+      tombstones += PlanBuilder::TombstoneWeight(*table);
     for (const TableMetaPtr& table : plan.output_overlap) entries_below += table->entries;
     return entries_below / kEntriesPerTombstoneMax <= tombstones;
   }

@@ -72,7 +72,7 @@ bool PlanBuilder::IsBottom(int output_level, std::string_view begin, std::string
 }
 
 bool PlanBuilder::ManyTombstones(const TableMeta& table) const {
-  return static_cast<double>(table.tombstones) >
+  return static_cast<double>(TombstoneWeight(table)) >
          settings_.tombstone_ratio * static_cast<double>(table.entries);
 }
 

@@ -24,6 +24,9 @@ struct KeyHull {
 
 uint64_t BytesOf(const std::vector<TableMetaPtr>& tables);
 
+// What a range delete covers only its table's block says: it counts as so many tombstones.
+inline constexpr uint64_t kTombstonesPerRangeDelete = 1000;
+
 class PlanBuilder {
  public:
   PlanBuilder(const LevelShape& shape, const CompactionSettings& settings, const BusyTables& busy)
@@ -64,6 +67,10 @@ class PlanBuilder {
   CompactionPlan MakeRemoval(CompactionReason reason, int level,
                              std::vector<TableMetaPtr> tables) const;
 
+  // Tombstones, and range deletes as what they may cover.
+  static uint64_t TombstoneWeight(const TableMeta& table) {
+    return table.tombstones + kTombstonesPerRangeDelete * table.range_deletes;
+  }
   // Whether a rewrite would do away with most of the table's tombstones' weight.
   bool ManyTombstones(const TableMeta& table) const;
 
