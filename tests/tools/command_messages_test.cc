@@ -78,9 +78,9 @@ TEST_F(CommandMessages, AFileIsNotTakenForADirectory) {
   runner_.Write("file.tsv", "k\tv\n");
   for (const std::string command :
        {"get file.tsv k", "scan file.tsv", "count file.tsv", "export file.tsv", "stats file.tsv",
-        "keyspaces file.tsv", "put file.tsv k v", "delete file.tsv k", "load file.tsv file.tsv",
-        "compact file.tsv", "check file.tsv", "check file.tsv --ignore-writer",
-        "salvage file.tsv new"}) {
+        "keyspaces file.tsv", "put file.tsv k v", "delete file.tsv k",
+        "delete-range file.tsv --all", "load file.tsv file.tsv", "compact file.tsv",
+        "check file.tsv", "check file.tsv --ignore-writer", "salvage file.tsv new"}) {
     const Ran ran = runner_.Run(command);
     EXPECT_EQ(ran.status, 3) << command;
     EXPECT_TRUE(

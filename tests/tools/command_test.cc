@@ -14,9 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kCommands[] = {"put",   "get",     "delete",  "scan",
-                                     "count", "load",    "export",  "stats",
-                                     "check", "salvage", "compact", "keyspaces"};
+constexpr const char* kCommands[] = {"put",     "get",     "delete",   "delete-range", "scan",
+                                     "count",   "load",    "export",   "stats",        "check",
+                                     "salvage", "compact", "keyspaces"};
 
 std::vector<json> JsonLinesOf(const std::string& text) {
   std::vector<json> lines;
@@ -381,11 +381,32 @@ TEST(LogwoodCommand, CompactTellsWhatItFlushed) {
   EXPECT_NE(ran.out.find(" KiB after; flushed "), std::string::npos) << ran.out;
 }
 
+TEST(LogwoodCommand, ARangeIsDeletedInOneOperation) {
+  CommandRunner runner;
+  runner.Shell("seq 1000 1999 | sed 's/$/\tvalue/' | logwood load db -q -");
+  const json said = JsonLinesOf(runner.Run("delete-range db --from 1100 --to 1900 --json").out)[0];
+  EXPECT_EQ(said["operations"], 1);
+  EXPECT_EQ(runner.Run("count db").out, "200\n");
+  EXPECT_EQ(runner.Run("get db 1500").status, 1);
+  EXPECT_EQ(runner.Run("get db 1900").status, 0);
+  // Neither nothing nor everything by an oversight.
+  EXPECT_EQ(runner.Run("delete-range db").status, 2);
+  EXPECT_EQ(runner.Run("delete-range db --all --prefix 1").status, 2);
+  EXPECT_EQ(runner.Run("count db").out, "200\n");
+  // A range that holds no key is a commit all the same.
+  EXPECT_EQ(JsonLinesOf(runner.Run("delete-range db --from 5 --to 4 --json").out)[0]["operations"],
+            0);
+  EXPECT_EQ(runner.Run("delete-range db --all").status, 0);
+  EXPECT_EQ(runner.Run("count db").out, "0\n");
+  EXPECT_EQ(runner.Run("check db").status, 0);
+}
+
 TEST(LogwoodCommand, ADirectoryWithoutADatabaseIsAnIoErrorForReaders) {
   CommandRunner runner;
   for (const std::string command :
        {"get none k", "scan none", "count none", "export none", "stats none", "check none",
-        "keyspaces none", "compact none", "delete none k", "salvage none new"}) {
+        "keyspaces none", "compact none", "delete none k", "delete-range none --all",
+        "salvage none new"}) {
     const Ran ran = runner.Run(command);
     EXPECT_EQ(ran.status, 3) << command << ": " << ran.err;
     EXPECT_NE(ran.err.find(" none: there is no such directory"), std::string::npos) << ran.err;
