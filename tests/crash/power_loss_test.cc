@@ -230,6 +230,19 @@ TEST_F(PowerLoss, RetainedLogAndOpensThatSpill) {
   }
 }
 
+// Of the threes there are too many to tell them all with range deletes, too.
+TEST_F(PowerLoss, StoriesOfRangeDeletes) {
+  LimitStates(2);
+  options_.nests_one_in = 0;
+  for (const char* story :
+       {"batch flush delete-range flush put compact", "batch flush hold delete-range kill compact",
+        "keyspace range-batch flush range-batch kill-spill compact",
+        "@tiny-memtables fill delete-range fill range-kill-spill flush",
+        "@retention keyspace range-batch flush delete-range reopen range-snapshot"}) {
+    if (!IsSkipped() && !ExploreText(story)) return;
+  }
+}
+
 TEST_F(PowerLoss, ManySegmentsWithoutASync) {
   LimitStates(2);
   options_.nests_one_in = 0;

@@ -25,6 +25,7 @@
 #include "tests/support/directory.h"
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/internal_key.h"
 
 namespace logwood::test {
 
@@ -105,6 +106,29 @@ void WriteBatches() {
     AppendOperation(&keyspaces, EntryKind::kPut, number, "key", "value");
     AppendOperation(&keyspaces, EntryKind::kDelete, number, "gone", "");
   }
+  WriteBatch ranges, overlapping;
+  ranges.Put("b", "before");
+  ranges.DeleteRange("a", "c");
+  ranges.Put("bb", "behind");
+  ranges.DeleteRange("k", std::nullopt);
+  ranges.DeleteRange("", "\xff\xff");
+  ranges.Put("z", "last");
+  for (const char* end : {"d", "c", "f", "e"}) {
+    overlapping.DeleteRange(end == std::string("f") ? "b" : "a", end);
+    overlapping.Put("c", end);
+  }
+  std::string wrong = std::string(two.operations());
+  wrong += std::string("\x03\x02\x01k\x02\x01k", 7);  // an empty range
+  std::string far = std::string(two.operations());
+  far += std::string("\x03\x02\x01k\x02\x02k", 7);  // into the next keyspace
+  std::string of_keyspaces;
+  for (const uint32_t number : {1u, 239u, 240u, 70000u})
+    AppendRangeDelete(&of_keyspaces, KeyspacePrefix(number), KeyspaceEnd(number));
+  Write("corpus/batch/ranges", std::string(ranges.operations()));
+  Write("corpus/batch/ranges_overlapping", std::string(overlapping.operations()));
+  Write("corpus/batch/ranges_of_keyspaces", keyspaces + of_keyspaces + keyspaces);
+  Write("corpus/batch/range_empty", wrong);
+  Write("corpus/batch/range_too_far", far);
   Write("corpus/batch/two", std::string(two.operations()));
   Write("corpus/batch/one_key_often", std::string(many.operations()));
   Write("corpus/batch/keyspaces", keyspaces);

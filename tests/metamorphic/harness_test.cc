@@ -38,8 +38,10 @@ TEST(OperationList, EveryKindOccurs) {
 }
 
 TEST(OperationList, BadLinesAreNamed) {
-  for (const char* line : {"putt", "put key", "put key=17", "put ks=9", "walk steps=Q", "put at=7",
-                           "batch items=x0:k1", "batch items=p0:k1", "get durability=3"}) {
+  for (const char* line :
+       {"putt", "put key", "put key=17", "put ks=9", "walk steps=Q", "put at=7",
+        "batch items=y0:k1", "batch items=p0:k1", "batch items=d0:k1:k2", "batch items=x0:k1:k2",
+        "batch items=r0:k1:", "get durability=3", "get key=k1/", "get key=k1++"}) {
     const Result<OperationList> parsed = ParseOperations(std::string("flush\n") + line + "\n");
     EXPECT_STATUS(kInvalidArgument, parsed);
     EXPECT_NE(parsed.status().message().find("line 2"), std::string_view::npos) << line;
@@ -68,7 +70,11 @@ TEST(Generators, KeysCoverTheCorners) {
 }
 
 BatchItem PutItem(uint32_t key, uint32_t value) {
-  return {.is_put = true, .keyspace = 0, .key = {.id = key}, .value = {.id = value, .size = 4}};
+  return {.keyspace = 0, .key = {.id = key}, .value = {.id = value, .size = 4}};
+}
+
+BatchItem RangeItem(KeyRef begin, std::optional<KeyRef> end) {
+  return {.kind = BatchItem::Kind::kDeleteRange, .key = begin, .end = end};
 }
 
 TEST(Model, OldPositionsKeepTheirAnswers) {
@@ -76,7 +82,7 @@ TEST(Model, OldPositionsKeepTheirAnswers) {
   EXPECT_EQ(model.Apply({PutItem(11, 1)}), 1u);
   EXPECT_EQ(model.Apply({PutItem(11, 2), PutItem(12, 3)}), 2u);
   BatchItem erase = PutItem(11, 0);
-  erase.is_put = false;
+  erase.kind = BatchItem::Kind::kDelete;
   EXPECT_EQ(model.Apply({PutItem(11, 9), erase}), 3u);
   const ModelKeyspace& keyspace = *model.current(0);
   EXPECT_EQ(keyspace.Get(KeyOf(11), 0), nullptr);
@@ -84,6 +90,71 @@ TEST(Model, OldPositionsKeepTheirAnswers) {
   EXPECT_EQ(*keyspace.Get(KeyOf(11), 2), ValueOf(2, 4));
   EXPECT_EQ(keyspace.Get(KeyOf(11), 3), nullptr);
   EXPECT_EQ(*keyspace.Get(KeyOf(12), 3), ValueOf(3, 4));
+}
+
+// Keys 11, 19, 27 and 35 are "user/00000001/name" to "user/00000004/name".
+TEST(Model, RangeDeleteTakesWhatIsThereAndNotWhatComesLater) {
+  Model model;
+  model.Apply({PutItem(11, 1), PutItem(19, 1), PutItem(27, 1), PutItem(35, 1)});
+  const auto there = [&](LogPos position) {
+    std::string keys;
+    for (const uint32_t id : {11u, 19u, 27u, 35u})
+      keys += model.current(0)->Get(KeyOf(id), position) == nullptr ? '-' : 'x';
+    return keys;
+  };
+  EXPECT_EQ(model.Apply({RangeItem({.id = 19}, KeyRef{.id = 35})}), 2u);
+  EXPECT_EQ(there(1), "xxxx");
+  EXPECT_EQ(there(2), "x--x");
+  // In a batch in their order.
+  model.Apply({PutItem(19, 2), RangeItem({.id = 11, .after = true}, std::nullopt), PutItem(27, 2)});
+  EXPECT_EQ(there(2), "x--x");
+  EXPECT_EQ(there(3), "x-x-");
+  model.Apply({RangeItem({.id = 27}, KeyRef{.id = 27, .after = true})});
+  EXPECT_EQ(there(4), "x---");
+  model.Apply({RangeItem({.id = 11}, KeyRef{.id = 11}), RangeItem({}, KeyRef{.id = 11})});
+  EXPECT_EQ(there(5), "x---");
+  model.Apply({{.kind = BatchItem::Kind::kDeletePrefix, .key = {.id = 11, .cut = 13}}});
+  EXPECT_EQ(there(6), "----");
+  EXPECT_EQ(there(3), "x-x-");
+}
+
+TEST(BatchItem, BoundsAreThoseOfTheRange) {
+  const KeyBounds one = RangeItem({.id = 11}, KeyRef{.id = 11, .after = true}).bounds();
+  EXPECT_EQ(one.begin, KeyOf(11));
+  EXPECT_EQ(*one.end, KeyOf(11) + std::string(1, '\0'));
+  EXPECT_FALSE(one.is_empty() || one.is_backward());
+  EXPECT_TRUE(RangeItem({.id = 11}, KeyRef{.id = 11}).bounds().is_empty());
+  EXPECT_TRUE(RangeItem({.id = 19}, KeyRef{.id = 11}).bounds().is_backward());
+  EXPECT_FALSE(RangeItem({.id = 19}, std::nullopt).bounds().end);
+  const BatchItem prefix{.kind = BatchItem::Kind::kDeletePrefix, .key = {.id = 11, .cut = 5}};
+  EXPECT_EQ(prefix.bounds().begin, "user/");
+  EXPECT_EQ(*prefix.bounds().end, "user0");
+  // The longest key has none right after it.
+  EXPECT_EQ((KeyRef{.id = 997, .after = true}.bytes().size()), kKeyBytesMax);
+}
+
+// Of each kind of range there are some.
+TEST(OperationList, RangesAreOfEveryKind) {
+  uint64_t one = 0, all = 0, empty = 0, backward = 0, endless = 0, from_first = 0, prefix = 0;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    for (const Operation& operation : GenerateOperations(seed, 3000)) {
+      std::vector<BatchItem> items = operation.items;
+      if (operation.kind == OperationKind::kDeleteRange) items.push_back(ItemOf(operation));
+      for (const BatchItem& item : items) {
+        if (!item.is_range()) continue;
+        const KeyBounds bounds = item.bounds();
+        one += bounds.end == bounds.begin + std::string(1, '\0') ? 1 : 0;
+        all += bounds.begin.empty() && !bounds.end ? 1 : 0;
+        empty += bounds.is_empty() ? 1 : 0;
+        backward += bounds.is_backward() ? 1 : 0;
+        endless += bounds.end ? 0 : 1;
+        from_first += bounds.begin.empty() ? 1 : 0;
+        prefix += item.kind == BatchItem::Kind::kDeletePrefix ? 1 : 0;
+      }
+    }
+  }
+  for (const uint64_t ranges : {one, all, empty, backward, endless, from_first, prefix})
+    EXPECT_GT(ranges, 0u);
 }
 
 TEST(Model, CursorHonoursBoundsBothWays) {
@@ -116,7 +187,7 @@ TEST(Model, CursorHonoursBoundsBothWays) {
 }
 
 TEST(Reducer, LeavesOnlyWhatTheFailureNeeds) {
-  const OperationList list = GenerateOperations(3, 800);
+  const OperationList list = GenerateOperations(3, 2500);
   // "Fails" when a flush comes before a compaction of everything.
   const Fails fails = [](const OperationList& candidate) {
     bool flushed = false;

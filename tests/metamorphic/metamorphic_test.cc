@@ -48,7 +48,10 @@ std::string KeysOf(const OperationList& list) {
   std::vector<uint32_t> ids;
   for (const Operation& operation : list) {
     ids.push_back(operation.key.id);
-    for (const BatchItem& item : operation.items) ids.push_back(item.key.id);
+    for (const BatchItem& item : operation.items) {
+      ids.push_back(item.key.id);
+      if (item.end) ids.push_back(item.end->id);
+    }
     for (const KeyRef& key : operation.keys) ids.push_back(key.id);
     for (const Step& step : operation.steps) ids.push_back(step.key.id);
     for (const auto& bound : {operation.lower, operation.upper, operation.prefix})

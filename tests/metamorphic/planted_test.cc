@@ -14,6 +14,8 @@
 #include "tests/metamorphic/forwarding_db.h"
 #include "tests/metamorphic/reducer.h"
 #include "tests/metamorphic/runner.h"
+#include "util/batch_codec.h"
+#include "util/internal_key.h"
 
 namespace logwood::test {
 namespace {
@@ -160,6 +162,163 @@ struct VerifiesNothing final : ForwardingDb {
   }
 };
 
+// ---- Of range deletes
+
+struct ForgetsARangesLastKey final : ForwardingDb {
+  using DB::DeleteRange;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override {
+    IteratorOptions within;
+    within.lower = begin;
+    if (end) within.upper = *end;
+    const std::unique_ptr<Iterator> last = base()->NewIterator(within, keyspace);
+    last->SeekToLast();
+    if (!last->Valid()) return base()->DeleteRange(options, keyspace, begin, end);
+    return base()->DeleteRange(options, keyspace, begin, last->key());
+  }
+};
+
+struct ARangeIncludesItsEnd final : ForwardingDb {
+  using DB::DeleteRange;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override {
+    if (!end || *end <= begin || end->size() == kKeyBytesMax)
+      return base()->DeleteRange(options, keyspace, begin, end);
+    return base()->DeleteRange(options, keyspace, begin, std::string(*end) + '\0');
+  }
+};
+
+struct ARangeIsMoreThanItsPrefix final : ForwardingDb {
+  using DB::DeleteRange;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override {
+    const bool is_prefix = end && SuccessorOf(std::string(begin)) == *end;
+    return base()->DeleteRange(options, keyspace, begin,
+                               is_prefix ? std::optional<std::string_view>() : end);
+  }
+};
+
+// Writes a batch's range deletes where they do not stand, or nowhere.
+struct MovesRangesOfABatch : ForwardingDb {
+  enum class To { kNowhere, kFront, kBack };
+  MovesRangesOfABatch(std::unique_ptr<DB> base, To to) : ForwardingDb(std::move(base)), to_(to) {}
+  Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) override {
+    if (batch.range_count() == 0 || !batch.status().ok()) return base()->Write(options, batch);
+    WriteBatch moved;
+    moved.Note(batch.note());
+    if (to_ == To::kFront) Copy(batch, true, &moved);
+    Copy(batch, false, &moved);
+    if (to_ == To::kBack) Copy(batch, true, &moved);
+    return base()->Write(options, moved);
+  }
+
+ private:
+  static void Copy(const WriteBatch& from, bool ranges, WriteBatch* to) {
+    BatchReader reader(from.operations());
+    for (BatchOperation operation; reader.Next(&operation);) {
+      if ((operation.kind == EntryKind::kRangeDelete) != ranges) continue;
+      uint32_t number = 0, end_number = 0;
+      std::string_view key, end;
+      SplitStoredKey(operation.stored_key, &number, &key);
+      const Keyspace keyspace =
+          number == Keyspace().number() ? Keyspace() : Keyspace(number, from.owner());
+      if (operation.kind == EntryKind::kPut) {
+        to->Put(keyspace, key, operation.value);
+      } else if (!ranges) {
+        to->Delete(keyspace, key);
+      } else if (SplitStoredKey(operation.value, &end_number, &end) && end_number == number) {
+        to->DeleteRange(keyspace, key, end);
+      } else {
+        to->DeleteRange(keyspace, key, std::nullopt);
+      }
+    }
+  }
+  const To to_;
+};
+
+template <MovesRangesOfABatch::To to>
+struct RangesOfABatchMoved final : MovesRangesOfABatch {
+  explicit RangesOfABatchMoved(std::unique_ptr<DB> base)
+      : MovesRangesOfABatch(std::move(base), to) {}
+};
+
+// Remembers the ranges that were deleted.
+struct KnowsRanges : ForwardingDb {
+  using DB::DeleteRange;
+  using ForwardingDb::ForwardingDb;
+  struct Range {
+    uint32_t keyspace = 0;
+    std::string begin, end;
+    LogPos position = 0;
+  };
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override {
+    Result<LogPos> position = base()->DeleteRange(options, keyspace, begin, end);
+    if (position.ok() && end && *end > begin)
+      ranges_.push_back({keyspace.number(), std::string(begin), std::string(*end), *position});
+    return position;
+  }
+  const Range* Covering(uint32_t keyspace, std::string_view key, LogPos newer_than) const {
+    for (const Range& range : ranges_) {
+      if (range.keyspace == keyspace && range.begin <= key && key < range.end &&
+          range.position > newer_than)
+        return &range;
+    }
+    return nullptr;
+  }
+  std::vector<Range> ranges_;
+};
+
+struct ShowsARangeInOlderSnapshots final : KnowsRanges {
+  using DB::Get;
+  using KnowsRanges::KnowsRanges;
+  Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+             PinnedValue* value) override {
+    const bool covered = options.snapshot != nullptr &&
+                         Covering(keyspace.number(), key, options.snapshot->position()) != nullptr;
+    return covered ? Status::NotFound("covered") : base()->Get(options, keyspace, key, value);
+  }
+};
+
+// A seek into a range goes to its end, whatever was put there since.
+struct SeeksBeyondARange final : KnowsRanges {
+  using KnowsRanges::KnowsRanges;
+  struct Skipping final : Iterator {
+    Skipping(std::unique_ptr<Iterator> from, const SeeksBeyondARange* ranges, uint32_t number)
+        : from_(std::move(from)), ranges_(ranges), keyspace_(number) {}
+    void Seek(std::string_view target) override {
+      const Range* const range = ranges_->Covering(keyspace_, target, 0);
+      const bool is_seen = range != nullptr && range->position <= from_->position();
+      from_->Seek(is_seen ? std::string_view(range->end) : target);
+    }
+    bool Valid() const override { return from_->Valid(); }
+    void SeekToFirst() override { from_->SeekToFirst(); }
+    void SeekToLast() override { from_->SeekToLast(); }
+    void SeekForPrev(std::string_view target) override { from_->SeekForPrev(target); }
+    void Next() override { from_->Next(); }
+    void Prev() override { from_->Prev(); }
+    std::string_view key() const override { return from_->key(); }
+    std::string_view value() const override { return from_->value(); }
+    Status status() const override { return from_->status(); }
+    LogPos position() const override { return from_->position(); }
+
+   private:
+    const std::unique_ptr<Iterator> from_;
+    const SeeksBeyondARange* const ranges_;
+    const uint32_t keyspace_;
+  };
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
+                                        Keyspace keyspace) override {
+    return std::make_unique<Skipping>(base()->NewIterator(options, keyspace), this,
+                                      keyspace.number());
+  }
+};
+
+using To = MovesRangesOfABatch::To;
+
 template <typename Faulty>
 WrapDb Planted() {
   return [](std::unique_ptr<DB> db) { return std::make_unique<Faulty>(std::move(db)); };
@@ -209,7 +368,15 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedFault{"ALongValueIsCut", Planted<CutsAValue>()},
         PlantedFault{"AKeyspaceSaysAnotherPosition", Planted<ForgetsWhenAKeyspaceWasMade>()},
         PlantedFault{"HalfIsVerified", Planted<VerifiesHalf>()},
-        PlantedFault{"NothingIsVerified", Planted<VerifiesNothing>()}),
+        PlantedFault{"NothingIsVerified", Planted<VerifiesNothing>()},
+        PlantedFault{"ARangesLastKeyIsForgotten", Planted<ForgetsARangesLastKey>()},
+        PlantedFault{"ARangeIncludesItsEnd", Planted<ARangeIncludesItsEnd>()},
+        PlantedFault{"ARangeIsMoreThanItsPrefix", Planted<ARangeIsMoreThanItsPrefix>()},
+        PlantedFault{"ARangeInABatchIsForgotten", Planted<RangesOfABatchMoved<To::kNowhere>>()},
+        PlantedFault{"ARangeInABatchComesFirst", Planted<RangesOfABatchMoved<To::kFront>>()},
+        PlantedFault{"ARangeInABatchComesLast", Planted<RangesOfABatchMoved<To::kBack>>()},
+        PlantedFault{"ARangeShowsInOlderSnapshots", Planted<ShowsARangeInOlderSnapshots>()},
+        PlantedFault{"SeeksGoBeyondARange", Planted<SeeksBeyondARange>()}),
     [](const auto& fault) { return fault.param.name; });
 
 TEST(PlantedFault, NoneIsFoundWhereNoneIs) {

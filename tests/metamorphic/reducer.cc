@@ -68,10 +68,19 @@ class Reduction {
     }
   }
 
+  void RemoveBound(size_t index, std::optional<KeyRef> Operation::*bound) {
+    if (!(list_[index].*bound)) return;
+    OperationList candidate = list_;
+    (candidate[index].*bound).reset();
+    Try(std::move(candidate));
+  }
+
   void SimplifyOperation(size_t index) {
     RemoveElements(index, &Operation::items);
     RemoveElements(index, &Operation::steps);
     RemoveElements(index, &Operation::keys);
+    for (const auto bound : {&Operation::lower, &Operation::upper, &Operation::prefix})
+      RemoveBound(index, bound);
     OperationList candidate = list_;
     candidate[index].value.size = std::min(candidate[index].value.size, 3u);
     for (BatchItem& item : candidate[index].items) item.value.size = std::min(item.value.size, 3u);

@@ -54,6 +54,8 @@ void Session::Run(const Operation& operation) {
       return Put(operation);
     case K::kDelete:
       return Delete(operation);
+    case K::kDeleteRange:
+      return DeleteRange(operation);
     case K::kBatch:
       return Batch(operation);
     case K::kGet:

@@ -49,6 +49,7 @@ class Session {
   // session_write.cc
   void Put(const Operation& operation);
   void Delete(const Operation& operation);
+  void DeleteRange(const Operation& operation);
   void Batch(const Operation& operation);
   void CreateKeyspace(int slot);
   void OpenOrCreateKeyspace(const Operation& operation);
@@ -59,6 +60,7 @@ class Session {
                     Durability durability);
   void CheckDurableUpTo(LogPos position, Durability durability);
   void CheckRefused(std::string_view what, const Result<LogPos>& result);
+  void CheckMisused(const Result<LogPos>& result);
   // What a batch may hold now: known keyspaces and handles of dropped ones.
   std::vector<BatchItem> WritableItems(const std::vector<BatchItem>& items, bool* has_dropped);
 
@@ -75,6 +77,9 @@ class Session {
   void CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position);
   void CompareScan(std::string_view what, Iterator* iterator, ModelCursor model, bool forward);
   void CheckHeldValues();
+  // Around both ends of a range that was deleted, now and in the snapshots.
+  void CheckEnds(const BatchItem& range);
+  void CheckEnd(const BatchItem& range, const std::string& end, const HeldSnapshot& at);
   // The value in the model; null: not there.
   const std::string* Expected(const Operation& operation, std::string_view key) const;
   LogPos ReadPosition(int snapshot_slot) const;

@@ -199,6 +199,37 @@ void Session::CompareIterators(const HeldIterator& held, std::string_view after)
   Observe(iterator.key());
 }
 
+void Session::CheckEnds(const BatchItem& range) {
+  const KeyBounds bounds = range.bounds();
+  const HeldSnapshot& old = snapshots_[operations_run_ % kSnapshotSlots];
+  for (const HeldSnapshot& at : {HeldSnapshot(), old}) {
+    CheckEnd(range, bounds.begin, at);
+    if (bounds.end) CheckEnd(range, *bounds.end, at);
+    if (!old.snapshot) return;
+  }
+}
+
+void Session::CheckEnd(const BatchItem& range, const std::string& end, const HeldSnapshot& at) {
+  const Keyspace keyspace = *handles_[static_cast<size_t>(range.keyspace)];
+  const ModelKeyspace& content = *model_->current(range.keyspace);
+  HeldIterator held;
+  held.position = at.snapshot ? at.position : model_->last();
+  const std::string* expected = content.Get(end, held.position);
+  const Result<bool> contained = db_->Contains({.snapshot = at.snapshot.get()}, keyspace, end);
+  Expect(contained.ok() && *contained == (expected != nullptr),
+         Compared("at the end of a range, Contains", end, contained.status(), expected));
+  held.iterator = db_->NewIterator({.snapshot = at.snapshot.get()}, keyspace);
+  held.model.emplace(content, held.position, ModelCursor::Bounds());
+  held.iterator->Seek(end);
+  held.model->Seek(end);
+  CompareIterators(held, "Seek to the end of a range, " + Shown(end));
+  if (held.model->Valid() && !failed()) TakeStep(&held, {.kind = Step::Kind::kPrev});
+  held.iterator->SeekForPrev(end);
+  held.model->SeekForPrev(end);
+  CompareIterators(held, "SeekForPrev to the end of a range, " + Shown(end));
+  if (held.model->Valid() && !failed()) TakeStep(&held, {.kind = Step::Kind::kNext});
+}
+
 void Session::TakeSnapshot(int slot) {
   HeldSnapshot& held = snapshots_[static_cast<size_t>(slot)];
   Result<std::shared_ptr<const Snapshot>> taken = db_->GetSnapshot("model");

@@ -15,6 +15,8 @@ void Session::CheckWritten(const Result<LogPos>& result, const std::vector<Batch
   Expect(db_->LastPosition() == expected, "LastPosition is not the last write's");
   CheckDurableUpTo(expected, durability);
   Observe(*result);
+  for (const BatchItem& item : items)
+    if (item.is_range()) CheckEnds(item);
 }
 
 void Session::CheckDurableUpTo(LogPos position, Durability durability) {
@@ -31,14 +33,20 @@ void Session::CheckRefused(std::string_view what, const Result<LogPos>& result) 
   Expect(db_->LastPosition() == model_->last(), "a refused write took a position");
 }
 
+// A range that ends before it begins.
+void Session::CheckMisused(const Result<LogPos>& result) {
+  Expect(result.status().Is(StatusCode::kInvalidArgument),
+         "a misuse was answered with " + result.status().ToString());
+  Expect(db_->LastPosition() == model_->last(), "a misused write took a position");
+}
+
 void Session::Put(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
   const Result<LogPos> result = db_->Put({.durability = operation.durability}, *handle,
                                          operation.key.bytes(), operation.value.bytes());
   if (!IsLive(operation.keyspace)) return CheckRefused("put", result);
-  const BatchItem item{true, operation.keyspace, operation.key, operation.value};
-  CheckWritten(result, {item}, operation.durability);
+  CheckWritten(result, {ItemOf(operation)}, operation.durability);
 }
 
 void Session::Delete(const Operation& operation) {
@@ -47,7 +55,20 @@ void Session::Delete(const Operation& operation) {
   const Result<LogPos> result =
       db_->Delete({.durability = operation.durability}, *handle, operation.key.bytes());
   if (!IsLive(operation.keyspace)) return CheckRefused("delete", result);
-  const BatchItem item{false, operation.keyspace, operation.key, {}};
+  CheckWritten(result, {ItemOf(operation)}, operation.durability);
+}
+
+void Session::DeleteRange(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  const BatchItem item = ItemOf(operation);
+  const KeyBounds bounds = item.bounds();
+  const Result<LogPos> result =
+      db_->DeleteRange({.durability = operation.durability}, *handle, bounds.begin, bounds.end);
+  if (bounds.is_backward()) return CheckMisused(result);
+  // An empty range is a commit of nothing: it names no keyspace.
+  if (bounds.is_empty()) return CheckWritten(result, {}, operation.durability);
+  if (!IsLive(operation.keyspace)) return CheckRefused("range delete", result);
   CheckWritten(result, {item}, operation.durability);
 }
 
@@ -56,6 +77,7 @@ std::vector<BatchItem> Session::WritableItems(const std::vector<BatchItem>& item
   std::vector<BatchItem> writable;
   for (const BatchItem& item : items) {
     if (!handles_[static_cast<size_t>(item.keyspace)]) continue;
+    if (item.is_range() && item.bounds().is_empty()) continue;
     *has_dropped |= !IsLive(item.keyspace);
     writable.push_back(item);
   }
@@ -66,17 +88,27 @@ void Session::Batch(const Operation& operation) {
   bool has_dropped = false;
   const std::vector<BatchItem> items = WritableItems(operation.items, &has_dropped);
   WriteBatch batch;
+  uint32_t ranges = 0;
+  bool is_misused = false;
   for (const BatchItem& item : items) {
     const Keyspace keyspace = *handles_[static_cast<size_t>(item.keyspace)];
-    if (item.is_put) {
+    if (item.is_range()) {
+      const KeyBounds bounds = item.bounds();
+      batch.DeleteRange(keyspace, bounds.begin, bounds.begin);  // no operation
+      batch.DeleteRange(keyspace, bounds.begin, bounds.end);
+      is_misused |= bounds.is_backward();
+      ++ranges;
+    } else if (item.kind == BatchItem::Kind::kPut) {
       batch.Put(keyspace, item.key.bytes(), item.value.bytes());
     } else {
       batch.Delete(keyspace, item.key.bytes());
     }
   }
   if (operation.note_bytes != 0) batch.Note(std::string(operation.note_bytes, 'n'));
-  Expect(batch.count() == items.size(), "WriteBatch::count");
   const Result<LogPos> result = db_->Write({.durability = operation.durability}, batch);
+  if (is_misused) return CheckMisused(result);
+  Expect(batch.count() == items.size(), "WriteBatch::count");
+  Expect(batch.range_count() == ranges, "WriteBatch::range_count");
   if (has_dropped) return CheckRefused("batch", result);
   // Whether a batch of nothing is a commit is the engine's choice; it must be the same everywhere.
   if (items.empty() && result.ok() && *result == model_->last()) return Observe(*result);

@@ -44,6 +44,7 @@ EngineTemper::EngineTemper(uint64_t seed) {
   keys = AnyOf(&random, {3, 10, 40, 200});
   value_bytes_max = AnyOf(&random, {20, 200, 1000, 4000});
   power_percent = static_cast<uint32_t>(AnyOf(&random, {5, 30, 80}));
+  range_percent = static_cast<uint32_t>(AnyOf(&random, {0, 3, 15}));
   maintenance_percent = static_cast<uint32_t>(AnyOf(&random, {2, 6, 15}));
   pause_us_max = AnyOf(&random, {0, 20, 1000, 30'000});
   operation_us_max = AnyOf(&random, {0, 10, 100});
@@ -127,6 +128,17 @@ Keyspace EngineClient::AnyKeyspace() {
   return it->second;
 }
 
+// Some keys, or all: but for the marks of batches, which begin with 'm'.
+History::Change EngineClient::AnyRange(Keyspace keyspace) {
+  History::Change range{keyspace.number(), AnyKey(), std::nullopt, true, AnyKey()};
+  if (*range.end < range.key) std::swap(*range.end, range.key);
+  if (*range.end == range.key || random_.OneIn(4)) range.end->push_back('\0');
+  if (random_.OneIn(8)) range.key.clear();
+  if (random_.OneIn(8)) range.end = "l";
+  if (random_.OneIn(8) && keyspace.number() != Keyspace().number()) range.end.reset();
+  return range;
+}
+
 std::string EngineClient::NewValue() {
   std::string value = name_ + "." + std::to_string(values_++) + ".";
   value.append(random_.Uniform(temper_.value_bytes_max), static_cast<char>('a' + values_ % 26));
@@ -167,7 +179,10 @@ void EngineClient::WriteBatches() {
     const Keyspace keyspace = AnyKeyspace();
     of_keyspaces |= keyspace.number() != Keyspace().number();
     const std::string key = AnyKey();
-    if (random_.OneIn(3)) {
+    if (random_.Uniform(100) < temper_.range_percent) {
+      commit.changes.push_back(AnyRange(keyspace));
+      batch.DeleteRange(keyspace, commit.changes.back().key, commit.changes.back().end);
+    } else if (random_.OneIn(3)) {
       batch.Delete(keyspace, key);
       commit.changes.push_back({keyspace.number(), key, {}});
     } else {
@@ -188,6 +203,12 @@ void EngineClient::WriteOne() {
   const bool power = random_.Uniform(100) < temper_.power_percent;
   const WriteOptions options{.durability = power ? Durability::kPower : Durability::kProcess};
   const bool of_keyspaces = keyspace.number() != Keyspace().number();
+  if (random_.Uniform(100) < temper_.range_percent) {
+    const History::Change range = AnyRange(keyspace);
+    const size_t id = history_->Issue({.changes = {range}}, Visible());
+    return Finish(id, db_->DeleteRange(options, keyspace, range.key, range.end), power,
+                  of_keyspaces);
+  }
   if (random_.OneIn(4)) {
     const size_t id = history_->Issue({.changes = {{keyspace.number(), key, {}}}}, Visible());
     return Finish(id, db_->Delete(options, keyspace, key), power, of_keyspaces);

@@ -27,6 +27,7 @@ struct EngineTemper {
   uint64_t keys = 0;
   uint64_t value_bytes_max = 0;
   uint32_t power_percent = 0;        // of the writes
+  uint32_t range_percent = 0;        // of the writes delete a range
   uint32_t maintenance_percent = 0;  // flushes, compactions, verification
   uint64_t pause_us_max = 0;         // of a client between operations
   // What the disk takes.
@@ -82,6 +83,7 @@ class EngineClient {
   LogPos Visible();
   Keyspace AnyKeyspace();
   std::string AnyKey() { return "k" + std::to_string(random_.Uniform(temper_.keys)); }
+  History::Change AnyRange(Keyspace keyspace);
   std::string NewValue();
   void Digest(uint64_t value) { digest_ = (digest_ ^ value) * 0x9E3779B97F4A7C15ULL; }
 

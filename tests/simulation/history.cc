@@ -35,6 +35,10 @@ std::string Difference(const History::Content& expected, const History::Content&
   return "";
 }
 
+bool History::Change::Covers(uint32_t number, const std::string& of) const {
+  return number == keyspace && (is_range ? key <= of && (!end || of < *end) : key == of);
+}
+
 // ---- While the clients work
 
 size_t History::Issue(Commit commit, LogPos visible) {
@@ -183,10 +187,14 @@ History::Content History::ContentAt(LogPos position, const Order& order) const {
     if (entry->commit.creates) content[entry->number];
     if (entry->commit.drops) content.erase(entry->number);
     for (const Change& change : entry->commit.changes) {
-      if (change.value) {
-        content[change.keyspace][change.key] = *change.value;
+      Rows& rows = content[change.keyspace];
+      if (change.is_range) {
+        std::erase_if(rows,
+                      [&](const auto& row) { return change.Covers(change.keyspace, row.first); });
+      } else if (change.value) {
+        rows[change.key] = *change.value;
       } else {
-        content[change.keyspace].erase(change.key);
+        rows.erase(change.key);
       }
     }
   }
@@ -204,21 +212,42 @@ History::Versions History::AllVersions(const Order& order) const {
   for (const auto& [position, entry] : order) {
     if (entry->commit.creates) all.created[entry->number] = position;
     if (entry->commit.drops) all.dropped[entry->number] = position;
-    for (const Change& change : entry->commit.changes) {
-      Versions::OfKey& versions = all.keys[change.keyspace][change.key];
-      // Of two changes in one commit the later one counts.
-      if (!versions.empty() && versions.back().first == position) versions.pop_back();
-      versions.emplace_back(position, change.value);
-    }
+    for (const Change& change : entry->commit.changes) all.Add(change, position);
   }
   for (const Entry& entry : entries_) {
     if (entry.acknowledged || entry.refused) continue;
     if (entry.commit.creates || entry.commit.drops) all.unsure_keyspaces = true;
-    for (const Change& change : entry.commit.changes) {
-      all.unsure.emplace(change.keyspace, change.key);
-    }
+    for (const Change& change : entry.commit.changes) all.AddUnsure(change);
   }
   return all;
+}
+
+void History::Versions::Add(const Change& change, LogPos position) {
+  const auto add = [&](OfKey* versions) {
+    // Of two changes in one commit the later one counts.
+    if (!versions->empty() && versions->back().first == position) versions->pop_back();
+    versions->emplace_back(position, change.value);
+  };
+  auto& rows = keys[change.keyspace];
+  if (!change.is_range) return add(&rows[change.key]);
+  // Keys that come only later were nothing before, either.
+  for (auto& [key, versions] : rows) {
+    if (change.Covers(change.keyspace, key)) add(&versions);
+  }
+}
+
+void History::Versions::AddUnsure(const Change& change) {
+  if (change.is_range) {
+    unsure_ranges.push_back(&change);
+  } else {
+    unsure.emplace(change.keyspace, change.key);
+  }
+}
+
+bool History::Versions::IsUnsure(uint32_t keyspace, const std::string& key) const {
+  return unsure.contains({keyspace, key}) ||
+         std::any_of(unsure_ranges.begin(), unsure_ranges.end(),
+                     [&](const Change* range) { return range->Covers(keyspace, key); });
 }
 
 const std::optional<std::string>& History::Versions::At(const OfKey& versions,
@@ -253,14 +282,14 @@ bool History::Versions::Explains(const Observation& observation, LogPos position
     }
     if (At(*versions, position) == value) {
       matched += value ? 1 : 0;
-    } else if (!unsure.contains({number, key})) {
+    } else if (!IsUnsure(number, key)) {
       return false;
     }
   }
   if (!observation.whole || known == keys.end()) return true;
   uint64_t there = 0;
   for (const auto& [key, versions] : known->second) {
-    if (At(versions, position) && !unsure.contains({number, key})) ++there;
+    if (At(versions, position) && !IsUnsure(number, key)) ++there;
   }
   return there <= matched;
 }

@@ -35,6 +35,10 @@ class History {
     uint32_t keyspace = 0;  // its number
     std::string key;
     std::optional<std::string> value;  // empty: deleted
+    // Deletes all keys from `key` on and before `end`, where there is one.
+    bool is_range = false;
+    std::optional<std::string> end = {};
+    bool Covers(uint32_t number, const std::string& of) const;
   };
   struct Commit {
     std::vector<Change> changes = {};
@@ -112,8 +116,12 @@ class History {
     std::map<uint32_t, LogPos> created, dropped;
     // What commits of unknown position may have touched.
     std::set<std::pair<uint32_t, std::string>> unsure;
+    std::vector<const Change*> unsure_ranges;
     bool unsure_keyspaces = false;
 
+    void Add(const Change& change, LogPos position);
+    void AddUnsure(const Change& change);
+    bool IsUnsure(uint32_t keyspace, const std::string& key) const;
     bool Explains(const Observation& observation, LogPos position) const;
     const std::optional<std::string>& At(const OfKey& versions, LogPos position) const;
   };

@@ -150,6 +150,74 @@ TEST_F(HistoryTest, UnsureCommitFillsTheHoleWhereItBelongs) {
               HasSubstr("no order of the commits"));
 }
 
+// ---- Ranges
+
+History::Commit DeletesFrom(const std::string& begin, std::optional<std::string> end) {
+  return {.changes = {{1, begin, std::nullopt, true, std::move(end)}}};
+}
+
+TEST_F(HistoryTest, RangeDeleteTakesWhatIsThereAndNotWhatComesLater) {
+  Write("a", "1", 1);
+  Write("b", "1", 2);
+  Write("c", "1", 3);
+  history_.Acknowledge(history_.Issue(DeletesFrom("a\1", "c"), 3), 4);
+  Write("b", "2", 5);
+  Read("b", "1", 3, 3);
+  Read("b", std::nullopt, 4, 4);
+  Read("b", "2", 5, 5);
+  Read("c", "1", 5, 5);
+  // In a batch in their order.
+  history_.Acknowledge(history_.Issue({.changes = {{kDefault, "d", "1"},
+                                                   {kDefault, "b", std::nullopt, true, {}},
+                                                   {kDefault, "e", "1"}}},
+                                      5),
+                       6);
+  history_.Observe({.at_least = 6,
+                    .at_most = 6,
+                    .keyspace = kDefault,
+                    .rows = {{"a", "1"}, {"e", "1"}},
+                    .whole = true});
+  Read("c", "1", 5, 6);
+  EXPECT_EQ(history_.NextLife(Found(6, {{"a", "1"}, {"e", "1"}}), 6), "");
+}
+
+TEST_F(HistoryTest, ReadOfWhatARangeDeleteTookIsTold) {
+  Write("a", "1", 1);
+  history_.Acknowledge(history_.Issue(DeletesFrom("", {}), 1), 2);
+  Read("a", "1", 2, 2);
+  EXPECT_THAT(history_.NextLife(Found(2, {}), 0), HasSubstr("at no position from 2 to 2"));
+}
+
+TEST_F(HistoryTest, RangeDeleteThatTakesItsEndIsTold) {
+  Write("a", "1", 1);
+  Write("b", "1", 2);
+  history_.Acknowledge(history_.Issue(DeletesFrom("a", "b"), 2), 3);
+  Read("b", std::nullopt, 3, 3);
+  EXPECT_THAT(history_.NextLife(Found(3, {{"b", "1"}}), 0), HasSubstr("at no position from 3"));
+}
+
+TEST_F(HistoryTest, RangeDeleteThatIsForgottenIsTold) {
+  Write("a", "1", 1);
+  history_.Acknowledge(history_.Issue(DeletesFrom("a", "b"), 1), 2);
+  EXPECT_THAT(history_.NextLife(Found(2, {{"a", "1"}}), 2), HasSubstr("has a = 1"));
+}
+
+TEST_F(HistoryTest, UnsureRangeDeleteMayBeThereOrNot) {
+  Write("a", "1", 1);
+  Write("b", "1", 2);
+  static_cast<void>(history_.Issue(DeletesFrom("a", "b"), 2));
+  Read("a", std::nullopt, 2, 3);
+  Read("a", "1", 2, 3);
+  EXPECT_EQ(history_.NextLife(Found(3, {{"b", "1"}}), 2), "");
+  static_cast<void>(history_.Issue(DeletesFrom("a", {}), 3));
+  EXPECT_EQ(history_.NextLife(Found(3, {{"b", "1"}}), 3), "");
+  // But it touched nothing else.
+  Write("c", "1", 4);
+  static_cast<void>(history_.Issue(DeletesFrom("a", "c"), 4));
+  Read("c", std::nullopt, 4, 4);
+  EXPECT_THAT(history_.NextLife(Found(5, {{"c", "1"}}), 4), HasSubstr("at no position from 4"));
+}
+
 TEST_F(HistoryTest, RefusedCommitIsNotThere) {
   history_.Refuse(history_.Issue(Sets("a", "refused"), 0));
   EXPECT_THAT(history_.NextLife(Found(1, {{"a", "refused"}}), 0), HasSubstr("given to nobody"));

@@ -206,6 +206,12 @@ class Looker {
       if (keyspace != kDefaultKeyspace) continue;
       CrashCommit::Change change{"", std::string(key), std::nullopt};
       if (operation.kind == EntryKind::kPut) change.value = operation.value;
+      if (operation.kind == EntryKind::kRangeDelete) {
+        change.is_range = true;
+        // Else it is behind the last key of the keyspace.
+        if (SplitStoredKey(operation.value, &keyspace, &key) && keyspace == kDefaultKeyspace)
+          change.end = key;
+      }
       CrashCommit{.changes = {std::move(change)}}.ApplyTo(&content);
     }
     RETURN_IF_ERROR(operations.status());

@@ -12,7 +12,10 @@ void CrashCommit::ApplyTo(CrashContent* content) const {
   if (!drops.empty()) content->erase(drops);
   for (const Change& change : changes) {
     auto& rows = (*content)[change.keyspace];
-    if (change.value) {
+    if (change.is_range) {
+      rows.erase(rows.lower_bound(change.key),
+                 change.end ? rows.lower_bound(*change.end) : rows.end());
+    } else if (change.value) {
       rows[change.key] = *change.value;
     } else {
       rows.erase(change.key);

@@ -34,6 +34,9 @@ struct CrashCommit {
   struct Change {
     std::string keyspace, key;
     std::optional<std::string> value;  // nullopt: deleted
+    // Deletes all keys from `key` on and before `end`, where there is one.
+    bool is_range = false;
+    std::optional<std::string> end = {};
   };
   std::vector<Change> changes = {};
   std::string creates = {}, drops = {};  // a keyspace; then there are no changes

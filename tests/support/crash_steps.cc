@@ -40,6 +40,39 @@ Status WriteBatchOf(CrashStory* story, Durability durability) {
   return story->Commit(commit, durability);
 }
 
+// Of some of the five keys, and of no other.
+CrashCommit::Change RangeOf(const CrashStory& story, size_t keys) {
+  const std::string begin = story.Key();
+  std::string end = begin;
+  end.back() = static_cast<char>(end.back() + keys);
+  return {"", begin, std::nullopt, true, end};
+}
+
+Status DeleteRange(CrashStory* story) {
+  return story->Commit({.changes = {RangeOf(*story, 3)}}, kPower);
+}
+
+// What comes before it in the batch is deleted, what comes behind stays; in both keyspaces.
+Status WriteRangeBatch(CrashStory* story) {
+  CrashCommit commit;
+  for (size_t n = 0; n < 3; ++n) commit.changes.push_back(story->Put(30, n));
+  commit.changes.push_back({"", "key1", std::nullopt, true, std::nullopt});
+  commit.changes.push_back(story->Put(30, 1));
+  if (story->HasKeyspace(kSide)) {
+    commit.changes.push_back({kSide, "a", story->Value(30, 8)});
+    commit.changes.push_back({kSide, "", std::nullopt, true, std::nullopt});
+    commit.changes.push_back({kSide, story->Key(), story->Value(30, 9)});
+  }
+  return story->Commit(commit, kProcess);
+}
+
+Status DeleteRangeAndSpill(CrashStory* story) {
+  RETURN_IF_ERROR(PutOne(story, 30, kProcess));
+  RETURN_IF_ERROR(story->Commit({.changes = {RangeOf(*story, 1)}}, kProcess));
+  RETURN_IF_ERROR(story->Commit({.changes = {story->Put(30, 1)}}, kProcess));
+  return story->Kill(CrashProfiles().size() - 1);
+}
+
 Status CreateOrDrop(CrashStory* story) {
   return story->HasKeyspace(kSide) ? story->Commit({.drops = kSide}, kProcess)
                                    : story->Commit({.creates = kSide}, kProcess);
@@ -120,6 +153,19 @@ Status ReadAtSnapshot(CrashStory* story) {
   RETURN_IF_ERROR(story->CheckSnapshot(held));
   held.snapshot.reset();
   return ToTables(story, CompactAll);
+}
+
+// A snapshot sees what a range delete took away, and what was put into it before.
+Status DeleteRangeAtSnapshot(CrashStory* story) {
+  RETURN_IF_ERROR(PutOne(story, 30, kProcess));
+  ASSIGN_OR_RETURN(const CrashStory::Held held, story->TakeSnapshot());
+  RETURN_IF_ERROR(story->Commit({.changes = {RangeOf(*story, 2)}}, kProcess));
+  RETURN_IF_ERROR(ToTables(story, FlushAll));
+  RETURN_IF_ERROR(story->Commit({.changes = {story->Put(30, 1)}}, kProcess));
+  RETURN_IF_ERROR(story->CheckSnapshot(held));
+  RETURN_IF_ERROR(ToTables(story, CompactAll));
+  RETURN_IF_ERROR(story->CheckSnapshot(held));
+  return story->CheckReader(story->db());
 }
 
 // Sees the same until the database closes or dies, whatever comes.
@@ -260,6 +306,10 @@ constexpr auto kSteps = std::to_array<CrashStep>({
      Told::kInThrees},
     {"read-only", ReadOnly, Told::kInThrees},
     {"failed-sync-kill", FailSyncAndKill, Told::kInThrees},
+    {"delete-range", DeleteRange, Told::kInPairs},
+    {"range-batch", WriteRangeBatch, Told::kInPairs},
+    {"range-kill-spill", DeleteRangeAndSpill, Told::kInPairs},
+    {"range-snapshot", DeleteRangeAtSnapshot, Told::kInPairs},
     {"idle", Idle, Told::kWhereAsked},
     {"open-and-idle", OpenAndIdle, Told::kWhereAsked},
     {"full-disk-flush", FullDiskAtFlush, Told::kWhereAsked},
@@ -279,9 +329,9 @@ const std::vector<CrashStep>& CrashSteps() {
 }
 
 size_t CrashStepsToldIn(size_t length) {
-  const Told least = length <= 3 ? Told::kInThrees : Told::kInFours;
+  const Told most = length <= 2 ? Told::kInPairs : length == 3 ? Told::kInThrees : Told::kInFours;
   size_t told = 0;
-  while (told < kSteps.size() && kSteps[told].told <= least) ++told;
+  while (told < kSteps.size() && kSteps[told].told <= most) ++told;
   return told;
 }
 

@@ -254,7 +254,9 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
     if (!change.keyspace.empty()) {
       ASSIGN_OR_RETURN(keyspace, db_->OpenKeyspace(change.keyspace));
     }
-    if (change.value) {
+    if (change.is_range) {
+      batch.DeleteRange(keyspace, change.key, change.end);
+    } else if (change.value) {
       batch.Put(keyspace, change.key, *change.value);
     } else {
       batch.Delete(keyspace, change.key);

@@ -35,6 +35,7 @@ struct CrashStep {
   enum class Told : uint8_t {
     kInFours,
     kInThrees,    // a variation of another one
+    kInPairs,     // there is no time for all threes; in those of a seed, too
     kWhereAsked,  // waits for timers, or is long
   };
   std::string_view name;

@@ -74,17 +74,28 @@ std::string CrashStream::prefix() const {
   return text;
 }
 
+std::string CrashStream::KeyOfStream(uint64_t number) const {
+  char key[16];
+  std::snprintf(key, sizeof key, "k%06u", static_cast<uint32_t>(number));
+  return prefix() + key;
+}
+
 std::vector<CrashStream::Write> CrashStream::WritesOf(uint64_t i) const {
   Random random(MixSeeds(MixSeeds(seed_, stream_), i));
   std::vector<Write> writes;
   writes.push_back({prefix() + "last", std::to_string(i)});
   for (uint64_t n = 1 + random.Uniform(5); n > 0; --n) {
-    char key[16];
-    std::snprintf(key, sizeof key, "k%06u", static_cast<uint32_t>(random.Uniform(kKeysOfStream)));
-    Write write{prefix() + key, std::nullopt};
+    const uint64_t number = random.Uniform(kKeysOfStream);
+    Write write{KeyOfStream(number), std::nullopt};
     const auto bytes =
         static_cast<uint32_t>(random.OneIn(200) ? random.Uniform(20'000) : random.Uniform(200));
-    if (!random.OneIn(4)) write.value = ValueOf(static_cast<uint32_t>(random.Next()), bytes);
+    if (!random.OneIn(4)) {
+      write.value = ValueOf(static_cast<uint32_t>(random.Next()), bytes);
+    } else if (random.OneIn(4)) {
+      // Few keys, as a rule: else there would soon be none.
+      const uint64_t keys = 1 + random.Uniform(random.OneIn(20) ? kKeysOfStream / 4 : 10);
+      write.end = KeyOfStream(number + keys);
+    }
     writes.push_back(std::move(write));
   }
   return writes;
@@ -96,6 +107,8 @@ void CrashStream::AdvanceTo(uint64_t i) {
     for (Write& write : WritesOf(++last_)) {
       if (write.value) {
         content_[write.key] = std::move(*write.value);
+      } else if (write.end) {
+        content_.erase(content_.lower_bound(write.key), content_.lower_bound(*write.end));
       } else {
         content_.erase(write.key);
       }
@@ -109,6 +122,8 @@ void CrashStream::Fill(uint64_t i, const CrashKeyspaces& keyspaces, WriteBatch* 
     for (const Write& write : writes) {
       if (write.value) {
         batch->Put(keyspace, write.key, *write.value);
+      } else if (write.end) {
+        batch->DeleteRange(keyspace, write.key, *write.end);
       } else {
         batch->Delete(keyspace, write.key);
       }

@@ -47,7 +47,9 @@ class CrashStream {
   struct Write {
     std::string key;
     std::optional<std::string> value;
+    std::optional<std::string> end = {};  // then all keys before it from `key` on are deleted
   };
+  std::string KeyOfStream(uint64_t number) const;
   std::vector<Write> WritesOf(uint64_t i) const;
 
   uint64_t seed_;

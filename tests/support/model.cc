@@ -7,18 +7,6 @@
 
 namespace logwood::test {
 
-namespace {
-
-// The smallest string above all that begin with `prefix`; nullopt: there is none.
-std::optional<std::string> SuccessorOf(std::string prefix) {
-  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
-  if (prefix.empty()) return std::nullopt;
-  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
-
-}  // namespace
-
 const std::string* ModelKeyspace::Get(std::string_view key, LogPos position) const {
   const auto found = keys.find(key);
   if (found == keys.end()) return nullptr;
@@ -50,15 +38,32 @@ LogPos Model::Apply(const std::vector<BatchItem>& items) {
   for (const BatchItem& item : items) {
     ModelKeyspace* keyspace = current(item.keyspace);
     CHECK(keyspace != nullptr);
-    std::vector<ModelVersion>& versions = keyspace->keys[item.key.bytes()];
-    if (versions.empty() || versions.back().position != last_) {
-      versions.push_back({.position = last_});
-      ++versions_;
+    if (item.is_range()) {
+      DeleteRange(item.bounds(), keyspace);
+      continue;
     }
-    versions.back().value.reset();
-    if (item.is_put) versions.back().value = item.value.bytes();
+    std::optional<std::string> value;
+    if (item.kind == BatchItem::Kind::kPut) value = item.value.bytes();
+    AddVersion(std::move(value), &keyspace->keys[item.key.bytes()]);
   }
   return last_;
+}
+
+void Model::AddVersion(std::optional<std::string> value, std::vector<ModelVersion>* versions) {
+  if (versions->empty() || versions->back().position != last_) {
+    versions->push_back({.position = last_});
+    ++versions_;
+  }
+  versions->back().value = std::move(value);
+}
+
+// One delete after another, of each key that is there.
+void Model::DeleteRange(const KeyBounds& bounds, ModelKeyspace* keyspace) {
+  CHECK(!bounds.is_backward());
+  for (auto at = keyspace->keys.lower_bound(bounds.begin);
+       at != keyspace->keys.end() && (!bounds.end || at->first < *bounds.end); ++at) {
+    if (at->second.back().value) AddVersion(std::nullopt, &at->second);
+  }
 }
 
 ModelCursor::ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds)

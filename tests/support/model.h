@@ -44,12 +44,15 @@ class Model {
   // Each takes one position and returns it.
   LogPos Create(int slot);
   LogPos Drop(int slot);
-  // REQUIRES: every keyspace named is there. Later items win.
+  // REQUIRES: every keyspace named is there, and no range ends before it begins. Later items win.
   LogPos Apply(const std::vector<BatchItem>& items);
 
   uint64_t versions() const { return versions_; }
 
  private:
+  void AddVersion(std::optional<std::string> value, std::vector<ModelVersion>* versions);
+  void DeleteRange(const KeyBounds& bounds, ModelKeyspace* keyspace);
+
   LogPos last_;
   uint64_t versions_ = 0;
   std::deque<ModelKeyspace> lives_;  // never removed: iterators of dropped ones go on

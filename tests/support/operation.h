@@ -27,10 +27,12 @@ inline constexpr int kIteratorSlots = 3;
 // The name of the keyspace in a slot: plain, long and odd ones.
 std::string KeyspaceNameOf(int slot);
 
-// A key of the universe, or its first `cut` bytes (a prefix, a bound between keys).
+// A key of the universe, or its first `cut` bytes (a prefix, a bound between keys), or the smallest
+// above either.
 struct KeyRef {
   uint32_t id = 0;
   int32_t cut = -1;  // -1: whole
+  bool after = false;
   std::string bytes() const;
   friend bool operator==(const KeyRef&, const KeyRef&) = default;
 };
@@ -45,6 +47,7 @@ struct ValueRef {
 enum class OperationKind : uint8_t {
   kPut,
   kDelete,
+  kDeleteRange,
   kBatch,
   kGet,
   kMultiGet,
@@ -71,13 +74,26 @@ enum class OperationKind : uint8_t {
   kReadOnly,  // copies the directory while open and compares all of the copy, read-only
   kCheckAll,  // compares every key of every keyspace, both ways
 };
-inline constexpr int kOperationKinds = 27;
+inline constexpr int kOperationKinds = 28;
+
+// The keys from `begin` on and before `end`.
+struct KeyBounds {
+  std::string begin;
+  std::optional<std::string> end;
+  bool is_empty() const { return end && *end == begin; }
+  bool is_backward() const { return end && *end < begin; }  // a misuse
+};
 
 struct BatchItem {
-  bool is_put = true;
+  enum class Kind : uint8_t { kPut, kDelete, kDeleteRange, kDeletePrefix };
+  Kind kind = Kind::kPut;
   int keyspace = 0;
-  KeyRef key = {};
+  KeyRef key = {};  // of a range its begin, or the prefix of all of its keys
   ValueRef value = {};
+  std::optional<KeyRef> end = {};  // of a range; nullopt: it has none
+  bool is_range() const { return kind == Kind::kDeleteRange || kind == Kind::kDeletePrefix; }
+  // REQUIRES: is_range().
+  KeyBounds bounds() const;
   friend bool operator==(const BatchItem&, const BatchItem&) = default;
 };
 
@@ -99,7 +115,7 @@ struct Operation {
   Durability durability = Durability::kDefault;
   KeyRef key = {};
   ValueRef value = {};
-  std::optional<KeyRef> lower = {}, upper = {}, prefix = {};
+  std::optional<KeyRef> lower = {}, upper = {}, prefix = {};  // of what is deleted, too
   std::vector<KeyRef> keys = {};
   std::vector<BatchItem> items = {};
   std::vector<Step> steps = {};
@@ -109,6 +125,12 @@ struct Operation {
 };
 
 using OperationList = std::vector<Operation>;
+
+// A kPut, kDelete or kDeleteRange as part of a batch.
+BatchItem ItemOf(const Operation& operation);
+
+// The smallest string above all that begin with `prefix`; nullopt: there is none.
+std::optional<std::string> SuccessorOf(std::string prefix);
 
 // The same list for the same arguments, on every machine.
 OperationList GenerateOperations(uint64_t seed, size_t count);

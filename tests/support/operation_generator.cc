@@ -1,6 +1,7 @@
 // Random operation lists. Each list has a temper of its own (how many keys, how big values, how
 // much is deleted, how often it is reopened), because a uniform mixture never reaches the corners.
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "tests/support/generators.h"
@@ -28,6 +29,10 @@ class Generator {
     value_bytes_ = kValueBytes[random_.Uniform(kValueBytes.size())];
     deletes_ = static_cast<uint32_t>(5 + random_.Uniform(40));
     skewed_ = random_.OneIn(3);
+    // None in some lists, most of all writes in others, and wide ones, which leave little to find.
+    constexpr std::array<uint32_t, 4> kRangeDeletes = {0, 6, 30, 120};
+    range_deletes_ = kRangeDeletes[random_.Uniform(kRangeDeletes.size())];
+    wide_one_in_ = random_.OneIn(4) ? 4 : 60;
     SetWeights();
   }
 
@@ -47,12 +52,19 @@ class Generator {
  private:
   void SetWeights() {
     using K = OperationKind;
-    weights_ = {{K::kPut, 320},           {K::kDelete, deletes_ * 4},
-                {K::kBatch, 90},          {K::kGet, 140},
-                {K::kMultiGet, 30},       {K::kContains, 40},
-                {K::kOpenIterator, 25},   {K::kWalk, 90},
-                {K::kCloseIterator, 12},  {K::kTakeSnapshot, 12},
-                {K::kReleaseSnapshot, 9}, {K::kWaitDurable, 2}};
+    weights_ = {{K::kPut, 320},
+                {K::kDelete, deletes_ * 4},
+                {K::kBatch, 90},
+                {K::kGet, 140},
+                {K::kDeleteRange, range_deletes_},
+                {K::kMultiGet, 30},
+                {K::kContains, 40},
+                {K::kOpenIterator, 25},
+                {K::kWalk, 90},
+                {K::kCloseIterator, 12},
+                {K::kTakeSnapshot, 12},
+                {K::kReleaseSnapshot, 9},
+                {K::kWaitDurable, 2}};
     // Rare ones in some lists more often than in others; reopening costs most.
     const auto some = [this](uint32_t weight) {
       return static_cast<uint32_t>(weight * (1 + random_.Uniform(3)));
@@ -93,7 +105,48 @@ class Generator {
   KeyRef Bound() {
     KeyRef key = Key();
     if (random_.OneIn(3)) key.cut = static_cast<int32_t>(random_.Uniform(16));
+    key.after = random_.OneIn(12);
     return key;
+  }
+  // Most are narrow: a key, the next few, those of a prefix.
+  BatchItem Range() {
+    BatchItem range{.kind = BatchItem::Kind::kDeleteRange, .key = Key(), .end = KeyRef()};
+    if (random_.OneIn(wide_one_in_)) {
+      FillWideRange(&range);
+    } else if (random_.OneIn(3)) {
+      *range.end = range.key;
+      range.end->after = true;
+    } else if (random_.OneIn(3)) {
+      range.kind = BatchItem::Kind::kDeletePrefix;
+      range.key.cut = static_cast<int32_t>(3 + random_.Uniform(60));
+      range.end.reset();
+    } else {
+      // Of the same kind, where those are ordered by their numbers (KeyOf).
+      *range.end = range.key;
+      range.end->id += 8 * static_cast<uint32_t>(1 + random_.Uniform(20));
+      if (random_.OneIn(4)) range.key.after = true;
+      if (random_.OneIn(4)) range.end->after = true;
+      if (random_.OneIn(8)) range.end->cut = static_cast<int32_t>(random_.Uniform(16));
+      SetInOrder(&range);
+    }
+    return range;
+  }
+  void FillWideRange(BatchItem* range) {
+    range->key = Bound();
+    *range->end = Bound();
+    // Beyond all keys of the list, perhaps.
+    if (random_.OneIn(6)) range->end->id = static_cast<uint32_t>(random_.Uniform(20'000));
+    if (random_.OneIn(6)) range->key = {};
+    if (random_.OneIn(6)) range->end.reset();
+    if (random_.OneIn(12)) range->end = range->key;
+    if (!random_.OneIn(12)) SetInOrder(range);  // else a misuse, perhaps
+    if (!random_.OneIn(6)) return;
+    range->kind = BatchItem::Kind::kDeletePrefix;
+    range->key.cut = static_cast<int32_t>(random_.Uniform(4));
+    range->end.reset();
+  }
+  static void SetInOrder(BatchItem* range) {
+    if (range->bounds().is_backward()) std::swap(range->key, *range->end);
   }
   ValueRef Value() {
     ValueRef value{.id = static_cast<uint32_t>(random_.Uniform(1u << 20))};
@@ -129,8 +182,16 @@ class Generator {
         item.key = operation->items.back().key;
         item.keyspace = operation->items.back().keyspace;
       }
-      item.is_put = random_.Uniform(100) >= deletes_;
-      if (item.is_put) item.value = Value();
+      if (random_.Uniform(500) < range_deletes_) {
+        const int keyspace = item.keyspace;
+        item = Range();
+        item.keyspace = keyspace;
+        bytes += kRangeDeleteMemoryBytes + (item.end && item.end->id % 997 == 0 ? kKeyBytesMax : 0);
+      } else if (random_.Uniform(100) < deletes_) {
+        item.kind = BatchItem::Kind::kDelete;
+      } else {
+        item.value = Value();
+      }
       bytes += 100 + item.value.size + (item.key.id % 997 == 0 ? kKeyBytesMax : 0);
       operation->items.push_back(item);
     }
@@ -163,9 +224,20 @@ class Generator {
 
   static bool UsesKeyspace(OperationKind kind) {
     using K = OperationKind;
-    return kind == K::kPut || kind == K::kDelete || kind == K::kGet || kind == K::kMultiGet ||
-           kind == K::kContains || kind == K::kOpenIterator || kind == K::kCompactRange ||
-           kind == K::kEstimate;
+    return kind == K::kPut || kind == K::kDelete || kind == K::kDeleteRange || kind == K::kGet ||
+           kind == K::kMultiGet || kind == K::kContains || kind == K::kOpenIterator ||
+           kind == K::kCompactRange || kind == K::kEstimate;
+  }
+
+  void FillDeleteRange(Operation* operation) {
+    const BatchItem range = Range();
+    operation->durability = SomeDurability();
+    if (range.kind == BatchItem::Kind::kDeletePrefix) {
+      operation->prefix = range.key;
+    } else {
+      operation->lower = range.key;
+      operation->upper = range.end;
+    }
   }
 
   Operation Next() {
@@ -179,6 +251,9 @@ class Generator {
       case K::kDelete:
         operation.durability = SomeDurability();
         operation.key = Key();
+        break;
+      case K::kDeleteRange:
+        FillDeleteRange(&operation);
         break;
       case K::kBatch:
         operation.durability = SomeDurability();
@@ -233,6 +308,7 @@ class Generator {
   Random random_;
   size_t count_;
   uint32_t key_count_ = 0, key_first_ = 0, value_bytes_ = 0, deletes_ = 0;
+  uint32_t range_deletes_ = 0, wide_one_in_ = 1;
   bool skewed_ = false;
   std::vector<Weight> weights_;
   uint64_t weight_sum_ = 0;

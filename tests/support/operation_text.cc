@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
                                                                       "delete",
+                                                                      "delete_range",
                                                                       "batch",
                                                                       "get",
                                                                       "multiget",
@@ -42,11 +43,13 @@ constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
                                                                       "check_all"};
 
 constexpr std::string_view kStepLetters = "FLSRNP";
+constexpr std::string_view kItemLetters = "pdrx";  // of BatchItem::Kind
 
 std::string Text(const KeyRef& key) {
   std::string text = "k";
   text += std::to_string(key.id);
   if (key.cut >= 0) text += "/" + std::to_string(key.cut);
+  if (key.after) text += "+";
   return text;
 }
 
@@ -56,9 +59,10 @@ std::string Text(const ValueRef& value) {
 }
 
 std::string Text(const BatchItem& item) {
-  std::string text(item.is_put ? "p" : "d");
+  std::string text(1, kItemLetters[static_cast<size_t>(item.kind)]);
   text.append(std::to_string(item.keyspace)).append(":").append(Text(item.key));
-  if (item.is_put) text.append(":").append(Text(item.value));
+  if (item.kind == BatchItem::Kind::kPut) text.append(":").append(Text(item.value));
+  if (item.end) text.append(":").append(Text(*item.end));
   return text;
 }
 
@@ -107,7 +111,9 @@ class Scanner {
   }
   bool Key(KeyRef* key) {
     if (!Eat('k') || !Number(&key->id)) return false;
-    return !Eat('/') || Number(&key->cut);
+    if (Eat('/') && !Number(&key->cut)) return false;
+    key->after = Eat('+');
+    return true;
   }
   bool Value(ValueRef* value) {
     return Eat('v') && Number(&value->id) && Eat(':') && Number(&value->size);
@@ -119,11 +125,14 @@ class Scanner {
 
 bool ParseItem(std::string_view text, BatchItem* item) {
   Scanner in(text);
-  const char kind = in.TakeChar();
-  item->is_put = kind == 'p';
-  if (kind != 'p' && kind != 'd') return false;
+  const size_t letter = kItemLetters.find(in.TakeChar());
+  if (letter == std::string_view::npos) return false;
+  item->kind = static_cast<BatchItem::Kind>(letter);
   if (!in.Number(&item->keyspace) || !in.Eat(':') || !in.Key(&item->key)) return false;
-  if (item->is_put && (!in.Eat(':') || !in.Value(&item->value))) return false;
+  if (item->kind == BatchItem::Kind::kPut && (!in.Eat(':') || !in.Value(&item->value)))
+    return false;
+  if (item->kind == BatchItem::Kind::kDeleteRange && in.Eat(':') && !in.Key(&item->end.emplace()))
+    return false;
   return in.empty() && item->keyspace >= 0 && item->keyspace < kKeyspaceSlots;
 }
 
@@ -223,7 +232,43 @@ std::string KeyspaceNameOf(int slot) {
 std::string KeyRef::bytes() const {
   std::string key = KeyOf(id);
   if (cut >= 0 && static_cast<size_t>(cut) < key.size()) key.resize(static_cast<size_t>(cut));
+  if (after && key.size() < kKeyBytesMax) key.push_back('\0');
   return key;
+}
+
+std::optional<std::string> SuccessorOf(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') prefix.pop_back();
+  if (prefix.empty()) return std::nullopt;
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+KeyBounds BatchItem::bounds() const {
+  CHECK(is_range());
+  KeyBounds bounds{.begin = key.bytes(), .end = {}};
+  if (kind == Kind::kDeletePrefix) {
+    bounds.end = SuccessorOf(bounds.begin);
+  } else if (end) {
+    bounds.end = end->bytes();
+  }
+  return bounds;
+}
+
+BatchItem ItemOf(const Operation& operation) {
+  BatchItem item{.keyspace = operation.keyspace, .key = operation.key};
+  if (operation.kind == OperationKind::kPut) {
+    item.value = operation.value;
+  } else if (operation.kind == OperationKind::kDelete) {
+    item.kind = BatchItem::Kind::kDelete;
+  } else if (operation.prefix) {
+    item.kind = BatchItem::Kind::kDeletePrefix;
+    item.key = *operation.prefix;
+  } else {
+    item.kind = BatchItem::Kind::kDeleteRange;
+    item.key = operation.lower.value_or(KeyRef());
+    item.end = operation.upper;
+  }
+  return item;
 }
 
 std::string ValueRef::bytes() const { return ValueOf(id, size); }
