@@ -308,8 +308,8 @@ constexpr auto kSteps = std::to_array<CrashStep>({
     {"failed-sync-kill", FailSyncAndKill, Told::kInThrees},
     {"delete-range", DeleteRange, Told::kInPairs},
     {"range-batch", WriteRangeBatch, Told::kInPairs},
-    {"range-kill-spill", DeleteRangeAndSpill, Told::kInPairs},
-    {"range-snapshot", DeleteRangeAtSnapshot, Told::kInPairs},
+    {"range-kill-spill", DeleteRangeAndSpill, Told::kAlone},
+    {"range-snapshot", DeleteRangeAtSnapshot, Told::kAlone},
     {"idle", Idle, Told::kWhereAsked},
     {"open-and-idle", OpenAndIdle, Told::kWhereAsked},
     {"full-disk-flush", FullDiskAtFlush, Told::kWhereAsked},
@@ -329,7 +329,8 @@ const std::vector<CrashStep>& CrashSteps() {
 }
 
 size_t CrashStepsToldIn(size_t length) {
-  const Told most = length <= 2 ? Told::kInPairs : length == 3 ? Told::kInThrees : Told::kInFours;
+  constexpr Told kMost[] = {Told::kAlone, Told::kInPairs, Told::kInThrees, Told::kInFours};
+  const Told most = kMost[std::clamp<size_t>(length, 1, 4) - 1];
   size_t told = 0;
   while (told < kSteps.size() && kSteps[told].told <= most) ++told;
   return told;

@@ -35,7 +35,8 @@ struct CrashStep {
   enum class Told : uint8_t {
     kInFours,
     kInThrees,    // a variation of another one
-    kInPairs,     // there is no time for all threes; in those of a seed, too
+    kInPairs,     // there is no time for all threes
+    kAlone,       // nor for all pairs; in those of a seed
     kWhereAsked,  // waits for timers, or is long
   };
   std::string_view name;
