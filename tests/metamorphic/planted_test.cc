@@ -343,7 +343,7 @@ TEST_P(PlantedFaults, AreFoundAndTheirListsMadeShort) {
     const RunResult result = RunOperations(Set(), list, GetParam().wrap);
     if (!result.failure) continue;
     list.resize(std::min(list.size(), result.failure->index + 1));
-    const OperationList repro = Reduce(std::move(list), fails, 400);
+    const OperationList repro = Reduce(std::move(list), fails, 200);
     EXPECT_LE(repro.size(), kReducedMax) << ToText(repro);
     std::cout << "    found by list " << seed << ": " << result.failure->what << "; reduced to "
               << repro.size() << "\n";

@@ -201,11 +201,15 @@ void Session::CompareIterators(const HeldIterator& held, std::string_view after)
 
 void Session::CheckEnds(const BatchItem& range) {
   const KeyBounds bounds = range.bounds();
-  const HeldSnapshot& old = snapshots_[operations_run_ % kSnapshotSlots];
-  for (const HeldSnapshot& at : {HeldSnapshot(), old}) {
+  std::vector<HeldSnapshot> moments(1);  // now
+  // And in one of the snapshots: which one the range says alone, so that a list can be reduced.
+  for (size_t i = 0; i < kSnapshotSlots && moments.size() == 1; ++i) {
+    const HeldSnapshot& held = snapshots_[(range.key.id + i) % kSnapshotSlots];
+    if (held.snapshot) moments.push_back(held);
+  }
+  for (const HeldSnapshot& at : moments) {
     CheckEnd(range, bounds.begin, at);
     if (bounds.end) CheckEnd(range, *bounds.end, at);
-    if (!old.snapshot) return;
   }
 }
 
