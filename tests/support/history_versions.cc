@@ -1,0 +1,266 @@
+// Which transactions are there, the order of the versions of each key, and the version that each
+// read saw.
+#include <algorithm>
+
+#include "tests/support/history_model.h"
+
+namespace logwood::test::history {
+namespace {
+
+// A list that only grows: each read of it shows the order of all versions before.
+bool OnlyGrows(const Key& key) { return key.written && !key.replaced; }
+
+// Who wrote it, if that may be there; complains otherwise. kNone.
+const Writer* WriterOf(Model* model, const Observation& observation, uint64_t value) {
+  const auto found = model->writers.find({observation.key, value});
+  HistoryAnomaly anomaly = HistoryAnomaly::kUnwritten;
+  std::string why = "nobody wrote " + std::to_string(value);
+  if (found != model->writers.end()) {
+    const uint32_t writer = found->second.transaction;
+    const bool own = writer == observation.transaction;
+    if (!own && model->Of(writer).outcome != HistoryOutcome::kAborted) {
+      model->live[writer] = true;
+      return &found->second;
+    }
+    anomaly = own ? HistoryAnomaly::kInternal : HistoryAnomaly::kAbortedRead;
+    why = own ? "it wrote that later" : std::to_string(value) + " is of " + model->Told(writer);
+  }
+  if (model->Count(anomaly)) model->Tell(anomaly, model->Told(observation) + ": " + why);
+  return nullptr;
+}
+
+void FindVersion(Model* model, Observation* observation) {
+  if (observation->last == 0) return;  // see ResolveAbsent
+  const Writer* writer = WriterOf(model, *observation, observation->last);
+  if (writer == nullptr) return;
+  if (writer->version == kNone || model->versions[writer->version].last != observation->last) {
+    if (model->Count(HistoryAnomaly::kIntermediateRead)) {
+      model->Tell(HistoryAnomaly::kIntermediateRead, model->Told(*observation) + ": " +
+                                                         model->Told(writer->transaction) +
+                                                         " wrote more to it");
+    }
+    return;
+  }
+  observation->version = writer->version;
+  model->versions[writer->version].seen = true;
+}
+
+class Orderer {
+ public:
+  explicit Orderer(Model* model) : model_(*model) {}
+  // `placed`: versions of the key with known positions, ascending.
+  void Order(uint32_t key, std::span<const uint32_t> placed);
+
+ private:
+  void OrderByList(const Key& key, std::span<const uint32_t> placed);
+  void Append(uint32_t version);
+  void ComplainOfMissing(const Key& key, uint32_t missing, uint32_t shown);
+
+  Model& model_;
+};
+
+void Orderer::Append(uint32_t version) {
+  model_.versions[version].slot = static_cast<uint32_t>(model_.order.size());
+  model_.order.push_back(version);
+}
+
+void Orderer::Order(uint32_t key, std::span<const uint32_t> placed) {
+  model_.order_begin.push_back(model_.order.size());
+  const Key& of = model_.keys[key];
+  if (OnlyGrows(of) && of.longest != kNone) return OrderByList(of, placed);
+  bool absent = true;
+  for (const uint32_t version : placed) {
+    // To delete what is not there changes nothing: no read can tell it from what was before.
+    const bool deletes = model_.versions[version].last == 0;
+    if (!deletes || !absent) Append(version);
+    absent = deletes;
+  }
+}
+
+void Orderer::ComplainOfMissing(const Key& key, uint32_t missing, uint32_t shown) {
+  const Version& lost = model_.versions[missing];
+  const Version& after = model_.versions[shown];
+  // One that began later must have known of it; others may have overwritten it, a lost update.
+  const bool acknowledged = model_.Of(lost.transaction).ended < model_.Of(after.transaction).begun;
+  const HistoryAnomaly anomaly =
+      acknowledged ? HistoryAnomaly::kLostCommit : HistoryAnomaly::kOrderOfPositions;
+  if (!model_.Count(anomaly)) return;
+  model_.Tell(anomaly, model_.Told(model_.observations[key.longest]) + ": there is what " +
+                           model_.Told(after) + ", not what " + model_.Told(lost));
+}
+
+// As the longest list shows it; what is in no list comes behind or, by its position, between.
+void Orderer::OrderByList(const Key& key, std::span<const uint32_t> placed) {
+  const Observation& longest = model_.observations[key.longest];
+  std::vector<uint32_t> shown;
+  for (const uint64_t value : longest.list) {
+    const Writer* writer = WriterOf(&model_, longest, value);
+    if (writer == nullptr || writer->version == kNone) continue;
+    if (!shown.empty() && shown.back() == writer->version) continue;
+    Version& version = model_.versions[writer->version];
+    if (version.slot != kNone) {
+      if (model_.Count(HistoryAnomaly::kIncompatibleOrders)) {
+        model_.Tell(HistoryAnomaly::kIncompatibleOrders,
+                    model_.Told(longest) + ": other elements are between those of one commit, of " +
+                        model_.Told(version.transaction));
+      }
+      continue;
+    }
+    version.slot = 0;  // its place comes below
+    version.seen = true;
+    shown.push_back(writer->version);
+  }
+  size_t next = 0;
+  LogPos latest = 0;
+  for (const uint32_t version : shown) {
+    const LogPos position = model_.PositionOf(model_.versions[version]);
+    for (; position > 0 && next < placed.size(); ++next) {
+      const Version& missing = model_.versions[placed[next]];
+      if (model_.PositionOf(missing) >= position) break;
+      if (missing.slot != kNone) continue;
+      ComplainOfMissing(key, placed[next], version);
+      Append(placed[next]);
+    }
+    if (position > 0 && position < latest && model_.Count(HistoryAnomaly::kOrderOfPositions)) {
+      model_.Tell(HistoryAnomaly::kOrderOfPositions,
+                  model_.Told(longest) + ": what " + model_.Told(model_.versions[version]) +
+                      " is behind that of position " + std::to_string(latest));
+    }
+    latest = std::max(latest, position);
+    Append(version);
+  }
+  for (; next < placed.size(); ++next) {
+    if (model_.versions[placed[next]].slot == kNone) Append(placed[next]);
+  }
+}
+
+// Absent may be each version that deleted, and what was before all.
+void ResolveAbsent(const Model& model, bool deleted, Observation* observation) {
+  const Key& key = model.keys[observation->key];
+  if (key.unsure_deleted) return;
+  if (!deleted) {
+    observation->version = kInitial;
+    return;
+  }
+  const LogPos snapshot = model.Of(observation->transaction).snapshot;
+  if (snapshot == kHistoryNever || key.unsure) return;
+  const auto first =
+      model.order.begin() + static_cast<ptrdiff_t>(model.order_begin[observation->key]);
+  const auto end =
+      model.order.begin() + static_cast<ptrdiff_t>(model.order_begin[observation->key + 1]);
+  const auto beyond =
+      std::upper_bound(first, end, snapshot, [&](LogPos position, uint32_t version) {
+        return position < model.PositionOf(model.versions[version]);
+      });
+  if (beyond == first) {
+    observation->version = kInitial;
+  } else if (model.versions[*(beyond - 1)].last == 0) {
+    observation->version = *(beyond - 1);
+  }
+}
+
+bool IsBeginning(std::span<const uint64_t> list, std::span<const uint64_t> of) {
+  return list.size() <= of.size() && std::equal(list.begin(), list.end(), of.begin());
+}
+
+// Whether the versions up to the one that was read, back to one that replaces, make the list.
+bool IsMade(const Model& model, const Observation& observation) {
+  std::span<const uint64_t> rest = observation.list;
+  size_t slot = model.versions[observation.version].slot + size_t{1};
+  while (slot-- > model.order_begin[observation.key]) {
+    const Version& version = model.InSlot(static_cast<uint32_t>(slot));
+    const std::span<const uint64_t> made = model.ElementsOf(version);
+    if (rest.size() < made.size() ||
+        !std::equal(made.begin(), made.end(), rest.end() - static_cast<ptrdiff_t>(made.size()))) {
+      return false;
+    }
+    rest = rest.first(rest.size() - made.size());
+    if (version.replaces) break;
+  }
+  return rest.empty();
+}
+
+void CheckList(Model* model, const Observation& observation) {
+  const Key& key = model->keys[observation.key];
+  if (OnlyGrows(key)) {
+    const Observation& longest = model->observations[key.longest];
+    if (IsBeginning(observation.list, longest.list)) return;
+    if (!model->Count(HistoryAnomaly::kIncompatibleOrders)) return;
+    return model->Tell(HistoryAnomaly::kIncompatibleOrders,
+                       model->Told(observation) + ", but " + model->Told(longest) +
+                           ", and neither is the beginning of the other");
+  }
+  if (key.unsure || observation.version == kNone || observation.version == kInitial) return;
+  if (IsMade(*model, observation)) return;
+  for (const uint64_t value : observation.list) {
+    if (WriterOf(model, observation, value) == nullptr) return;
+  }
+  if (!model->Count(HistoryAnomaly::kOrderOfPositions)) return;
+  model->Tell(HistoryAnomaly::kOrderOfPositions,
+              model->Told(observation) + ", which is not what the commits up to that of " +
+                  model->Told(model->versions[observation.version]) + " make");
+}
+
+}  // namespace
+
+void FindLive(Model* model) {
+  for (const TransactionHistory::Transaction& transaction : model->history.transactions) {
+    model->live.push_back(
+        transaction.outcome == HistoryOutcome::kCommitted ||
+        (transaction.outcome == HistoryOutcome::kUnknown && transaction.position > 0));
+  }
+  for (uint32_t id = 0; id < model->observations.size(); ++id) {
+    Observation& observation = model->observations[id];
+    FindVersion(model, &observation);
+    uint32_t& longest = model->keys[observation.key].longest;
+    if (observation.has_list &&
+        (longest == kNone || observation.list.size() > model->observations[longest].list.size())) {
+      longest = id;
+    }
+  }
+}
+
+void OrderVersions(Model* model) {
+  std::vector<std::vector<uint32_t>> placed(model->keys.size());
+  for (uint32_t id = 0; id < model->versions.size(); ++id) {
+    const Version& version = model->versions[id];
+    if (model->live[version.transaction] && model->PositionOf(version) > 0) {
+      placed[version.key].push_back(id);
+    }
+  }
+  Orderer orderer(model);
+  for (uint32_t key = 0; key < model->keys.size(); ++key) {
+    std::sort(placed[key].begin(), placed[key].end(), [&](uint32_t a, uint32_t b) {
+      return model->PositionOf(model->versions[a]) < model->PositionOf(model->versions[b]);
+    });
+    orderer.Order(key, placed[key]);
+  }
+  model->order_begin.push_back(model->order.size());
+
+  model->soonest.resize(model->order.size());
+  for (size_t key = 0; key < model->keys.size(); ++key) {
+    for (size_t slot = model->order_begin[key + 1]; slot-- > model->order_begin[key];) {
+      const auto ended = [&](size_t at) {
+        return model->Of(model->InSlot(static_cast<uint32_t>(at)).transaction).ended;
+      };
+      model->soonest[slot] = static_cast<uint32_t>(slot);
+      if (slot + 1 < model->order_begin[key + 1] && ended(model->soonest[slot + 1]) < ended(slot)) {
+        model->soonest[slot] = model->soonest[slot + 1];
+      }
+    }
+  }
+}
+
+void ResolveReads(Model* model) {
+  std::vector<bool> deleted(model->keys.size());
+  for (const uint32_t id : model->order) {
+    if (model->versions[id].last == 0) deleted[model->versions[id].key] = true;
+  }
+  for (Observation& observation : model->observations) {
+    if (observation.has_list) CheckList(model, observation);
+    if (observation.last == 0) ResolveAbsent(*model, deleted[observation.key], &observation);
+    if (observation.version == kNone && observation.last == 0) ++model->report.unresolved;
+  }
+}
+
+}  // namespace logwood::test::history
