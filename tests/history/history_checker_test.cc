@@ -79,7 +79,7 @@ TEST_F(HistoryCheckerTest, OneAfterTheOtherIsAccepted) {
   Appends(0, 1, 13, 5);
   Reads(0, 1, {13});
   Accept();
-  EXPECT_EQ(report_.transactions, 8u);
+  EXPECT_EQ(report_.transactions, 9u);
   EXPECT_EQ(report_.unresolved, 0u);
 }
 
@@ -194,7 +194,7 @@ TEST_F(HistoryCheckerTest, StaleReadOnlyWhereRealTimeIsPromised) {
   };
   tell();
   Refuse({HistoryAnomaly::kStaleRead});
-  EXPECT_THAT(report_.Text(), HasSubstr("although before T3 began"));
+  EXPECT_THAT(report_.Text(), HasSubstr("-time-> T3 began after it had ended"));
   tell();
   Accept({.real_time = false});
   // In a session of its own.

@@ -111,7 +111,7 @@ constexpr Planted kPlanted[] = {
     {"Read_skew_and_positions", StoreDefect::kNoSnapshot, kNoSnapshot, HistoryLevel::kSnapshot},
     {"Dirty_intermediate", StoreDefect::kDirtyReads, kIntermediateRead},
     {"Dirty_aborted", StoreDefect::kDirtyReads, kAbortedRead},
-    {"Dirty_circular", StoreDefect::kDirtyReads, kG1c},
+    {"Dirty_circular", StoreDefect::kDirtyReads, kG1c, HistoryLevel::kSnapshot},
     {"Aborted_read", StoreDefect::kAbortedWrites, kAbortedRead},
     {"Aborted_read_with_deletes", StoreDefect::kAbortedWrites, kAbortedRead,
      HistoryLevel::kSnapshot, true},

@@ -40,11 +40,18 @@ void EdgeMaker::AddReads() {
       Add(model_.versions[observation.version].transaction, reader, kWriteRead,
           observation.version);
     }
-    const uint32_t next = model_.NextSlot(observation);
-    if (next == kNone) continue;
     EdgeKind kind = observation.scan && observation.last == 0 ? kReadWriteAbsent : kReadWrite;
     if (model_.LevelOf(reader) == HistoryLevel::kSnapshot) kind = kReadWriteFree;
-    Add(reader, model_.InSlot(next).transaction, kind, model_.order[next]);
+    const uint32_t next = model_.NextSlot(observation);
+    if (next != kNone) Add(reader, model_.InSlot(next).transaction, kind, model_.order[next]);
+    // Whatever their places: all come after the first version, and after a list without them.
+    const auto unplaced = model_.unplaced.find(observation.key);
+    if (unplaced == model_.unplaced.end()) continue;
+    const bool shows_all = observation.has_list && model_.keys[observation.key].OnlyGrows();
+    if (observation.version != kInitial && !shows_all) continue;
+    for (const uint32_t version : unplaced->second) {
+      Add(reader, model_.versions[version].transaction, kind, version);
+    }
   }
 }
 
@@ -107,23 +114,20 @@ Graph EdgeMaker::Make() {
   return Graph(nodes_, std::move(edges_));
 }
 
-HistoryAnomaly Classify(const Cycle& cycle) {
+HistoryAnomaly Classify(const Model& model, const Cycle& cycle) {
   uint8_t kinds = 0;
-  size_t anti = 0, others = 0;
-  bool adjacent = false;
+  size_t anti = 0;
+  bool adjacent = false, stale = false;
   for (size_t i = 0; i < cycle.size(); ++i) {
     const Edge& edge = *cycle[i];
-    const Edge& before = *cycle[(i + cycle.size() - 1) % cycle.size()];
     kinds |= edge.kind;
-    if ((edge.kind & kAnyReadWrite) != 0) {
-      ++anti;
-      adjacent |= cycle.size() > 1 && (before.kind & kAnyReadWrite) != 0;
-    } else if ((edge.kind & kAnyOrder) == 0) {
-      ++others;
-    }
+    if ((edge.kind & kAnyReadWrite) == 0) continue;
+    ++anti;
+    adjacent |= (cycle[(i + cycle.size() - 1) % cycle.size()]->kind & kAnyReadWrite) != 0;
+    stale |= model.Of(edge.to).ended < model.Of(edge.from).begun;
   }
   if ((kinds & kAnyOrder) != 0) {
-    return anti == 1 && others == 0 ? HistoryAnomaly::kStaleRead : HistoryAnomaly::kStrict;
+    return stale ? HistoryAnomaly::kStaleRead : HistoryAnomaly::kStrict;
   }
   if (anti == 0) {
     return (kinds & kWriteRead) != 0 ? HistoryAnomaly::kG1c : HistoryAnomaly::kG0;
@@ -136,12 +140,12 @@ HistoryAnomaly Classify(const Cycle& cycle) {
 class CycleNamer {
  public:
   CycleNamer(Model* model, const Graph& graph) : model_(*model), graph_(graph) {}
-  // Names those that these ways have, one of each component.
-  void Search(uint8_t mask, bool nonadjacent);
+  // Names those that these ways have, one of each component; rather one with an edge of `through`.
+  void Search(uint8_t mask, bool nonadjacent, uint8_t through = 0);
   bool Clean(uint8_t mask, bool nonadjacent) const;
 
  private:
-  Cycle Single(uint8_t mask, const std::vector<uint32_t>& members);
+  Cycle Through(uint8_t kinds, uint8_t rest, const std::vector<uint32_t>& members);
   Cycle Short(const Walk& walk, const std::vector<uint32_t>& component,
               const std::vector<uint32_t>& members);
   void Name(Cycle cycle);
@@ -151,7 +155,7 @@ class CycleNamer {
   Model& model_;
   const Graph& graph_;
   size_t budget_ = 0;
-  std::vector<uint32_t> plain_;  // components of the search without states
+  std::vector<uint32_t> plain_;  // components of the search, by node
 };
 
 bool CycleNamer::Clean(uint8_t mask, bool nonadjacent) const {
@@ -161,15 +165,15 @@ bool CycleNamer::Clean(uint8_t mask, bool nonadjacent) const {
   return found.empty();
 }
 
-// One with a single anti-dependency, if there is one: it tells more than those with several.
-Cycle CycleNamer::Single(uint8_t mask, const std::vector<uint32_t>& members) {
-  const Walk walk(graph_, mask & static_cast<uint8_t>(~kAnyReadWrite), false);
+// The shortest with an edge of these kinds, and else only edges of `rest`.
+Cycle CycleNamer::Through(uint8_t kinds, uint8_t rest, const std::vector<uint32_t>& members) {
+  const Walk walk(graph_, rest, false);
   Cycle best;
   size_t starts = 0;
-  for (const uint32_t state : members) {
-    for (size_t i = graph_.begin()[state / 2]; i < graph_.begin()[state / 2 + size_t{1}]; ++i) {
+  for (const uint32_t node : members) {
+    for (size_t i = graph_.begin()[node]; i < graph_.begin()[node + size_t{1}]; ++i) {
       const Edge& edge = graph_.edges()[i];
-      if ((edge.kind & kAnyReadWrite & mask) == 0 || plain_[edge.to] != plain_[edge.from]) continue;
+      if ((edge.kind & kinds) == 0 || plain_[edge.to] != plain_[edge.from]) continue;
       if (++starts > kStartsMax) return best;
       Cycle way = walk.Shortest(edge.to, edge.from, plain_, &budget_);
       if (way.empty() || (!best.empty() && best.size() <= way.size() + 1)) continue;
@@ -191,15 +195,19 @@ Cycle CycleNamer::Short(const Walk& walk, const std::vector<uint32_t>& component
   return best;
 }
 
-void CycleNamer::Search(uint8_t mask, bool nonadjacent) {
+void CycleNamer::Search(uint8_t mask, bool nonadjacent, uint8_t through) {
   budget_ = kVisitsMax;
   std::vector<std::vector<uint32_t>> found;
-  if (nonadjacent) Walk(graph_, mask, false).Components(&plain_, &found);
+  Walk(graph_, mask, false).Components(&plain_, &found);
   const Walk walk(graph_, mask, nonadjacent);
   std::vector<uint32_t> component;
   walk.Components(&component, &found);
+  // One with a single anti-dependency tells more than those with several.
+  const uint8_t rest = nonadjacent ? mask & static_cast<uint8_t>(~kAnyReadWrite) : mask;
   for (size_t i = 0; i < std::min(found.size(), kComponentsMax); ++i) {
-    Cycle cycle = nonadjacent ? Single(mask, found[i]) : Cycle();
+    std::vector<uint32_t> nodes;
+    for (const uint32_t state : found[i]) nodes.push_back(walk.NodeOf(state));
+    Cycle cycle = Through(through, rest, nodes);
     if (cycle.empty()) cycle = Short(walk, component, found[i]);
     Name(std::move(cycle));
   }
@@ -212,7 +220,7 @@ void CycleNamer::Name(Cycle cycle) {
     }
     return;
   }
-  const HistoryAnomaly anomaly = Classify(cycle);
+  const HistoryAnomaly anomaly = Classify(model_, cycle);
   if (model_.Count(anomaly)) model_.Tell(anomaly, Told(cycle));
 }
 
@@ -253,31 +261,26 @@ void CheckCycles(Model* model) {
   model->report.edges = graph.edges().size();
   constexpr uint8_t kDependencies = kWriteWrite | kWriteRead;
   constexpr uint8_t kSnapshots = kDependencies | kAnyReadWrite;
+  constexpr uint8_t kSerials = kDependencies | kReadWrite | kReadWriteAbsent;
   CycleNamer namer(model, graph);
   const bool snapshots = namer.Clean(kSnapshots | kAnyOrder, true);
-  const bool serial = namer.Clean(kDependencies | kReadWrite | kReadWriteAbsent | kAnyOrder, false);
+  const bool serials = namer.Clean(kSerials | kAnyOrder, false);
+  if (snapshots && serials) return;
+
   const auto some = [&](HistoryAnomaly anomaly) { return model->report.Has(anomaly); };
-  // From the worst to the least. Each finds the former again, so ends where there are some.
-  if (!snapshots || !serial) {
-    namer.Search(kWriteWrite, false);
-    if (!some(HistoryAnomaly::kG0)) namer.Search(kDependencies, false);
+  // From the worst to the least. Each would find the former again, so the first ends it.
+  namer.Search(kWriteWrite, false);
+  if (!some(HistoryAnomaly::kG0)) namer.Search(kDependencies, false);
+  if (some(HistoryAnomaly::kG0) || some(HistoryAnomaly::kG1c)) return;
+  if (!snapshots) {
+    namer.Search(kSnapshots, true, kAnyReadWrite);
+    if (some(HistoryAnomaly::kGSingle) || some(HistoryAnomaly::kGNonadjacent)) return;
+    return namer.Search(kSnapshots | kAnyOrder, true, kAnyReadWrite);
   }
-  const bool circular = some(HistoryAnomaly::kG0) || some(HistoryAnomaly::kG1c);
-  if (!snapshots && !circular) {
-    namer.Search(kSnapshots, true);
-    if (!some(HistoryAnomaly::kGSingle) && !some(HistoryAnomaly::kGNonadjacent)) {
-      namer.Search(kSnapshots | kAnyOrder, true);
-    }
-  }
-  if (!serial && snapshots) {
-    namer.Search(kDependencies | kReadWrite, false);
-    if (!some(HistoryAnomaly::kG2Item)) {
-      namer.Search(kDependencies | kReadWrite | kReadWriteAbsent, false);
-    }
-    if (!some(HistoryAnomaly::kG2Item) && !some(HistoryAnomaly::kG2)) {
-      namer.Search(kDependencies | kReadWrite | kReadWriteAbsent | kAnyOrder, false);
-    }
-  }
+  namer.Search(kDependencies | kReadWrite, false);
+  namer.Search(kSerials, false, kReadWriteAbsent);
+  if (some(HistoryAnomaly::kG2Item) || some(HistoryAnomaly::kG2)) return;
+  namer.Search(kSerials | kAnyOrder, false);
 }
 
 }  // namespace logwood::test::history

@@ -47,6 +47,9 @@ struct Key {
   bool unsure = false;          // a commit of no known position wrote it
   bool unsure_deleted = false;  // or deleted it
   uint32_t longest = kNone;     // of the lists that were read: its observation
+
+  // A list of which each read shows the order of all versions before.
+  bool OnlyGrows() const { return written && !replaced; }
 };
 
 struct Writer {
@@ -85,6 +88,8 @@ struct Model {
   // The versions of each key in their order: those of k lie from [k] to [k + 1].
   std::vector<uint32_t> order;
   std::vector<size_t> order_begin;
+  // By key: those that are there, with a place that is not known.
+  std::unordered_map<uint32_t, std::vector<uint32_t>> unplaced;
   // Of this version and those after it, the slot whose commit was acknowledged first.
   std::vector<uint32_t> soonest;
 

@@ -77,7 +77,7 @@ std::string Positions::Told(const Bounds& bounds) const {
   std::string text;
   if (bounds.least_by != kNone) {
     const Observation& observation = model_.observations[bounds.least_by];
-    text += "\n    " + model_.Told(observation) + ", which " +
+    text += "\n    " + model_.Told(observation) + ": " +
             model_.Told(model_.versions[observation.version]);
   }
   if (bounds.most_by != kNone) {
@@ -156,10 +156,10 @@ void Positions::CheckFresh(uint32_t id) {
   if (model_.Of(writer).ended >= model_.Of(observation.transaction).begun) return;
   missed_[version] = id;
   if (!model_.Count(HistoryAnomaly::kStaleRead)) return;
-  model_.Tell(HistoryAnomaly::kStaleRead,
-              model_.Told(observation) + ", although before " +
-                  model_.Told(observation.transaction) + " began,\n    " +
-                  model_.Told(model_.versions[version]) + " in " + model_.Told(writer));
+  model_.Tell(HistoryAnomaly::kStaleRead, model_.Told(observation.transaction) + "\n    " +
+                                              model_.Told(observation) + ", but before it began, " +
+                                              model_.Told(model_.versions[version]) + ",\n    in " +
+                                              model_.Told(writer));
 }
 
 // All positions up to one that was acknowledged are visible.
@@ -193,10 +193,10 @@ void Positions::Finish() {
     const Version& version = model_.versions[id];
     if (missed_[id] == kNone || version.seen || version.last == 0) continue;
     if (!model_.Count(HistoryAnomaly::kLostCommit)) continue;
-    model_.Tell(HistoryAnomaly::kLostCommit, "nobody ever saw what " + model_.Told(version) +
-                                                 " in " + model_.Told(version.transaction) +
-                                                 "; behind it " +
-                                                 model_.Told(model_.observations[missed_[id]]));
+    model_.Tell(HistoryAnomaly::kLostCommit,
+                model_.Told(version) + ", and nobody ever saw it;\n    in " +
+                    model_.Told(version.transaction) + ", and after that " +
+                    model_.Told(model_.observations[missed_[id]]));
   }
 }
 

@@ -7,9 +7,6 @@
 namespace logwood::test::history {
 namespace {
 
-// A list that only grows: each read of it shows the order of all versions before.
-bool OnlyGrows(const Key& key) { return key.written && !key.replaced; }
-
 // Who wrote it, if that may be there; complains otherwise. kNone.
 const Writer* WriterOf(Model* model, const Observation& observation, uint64_t value) {
   const auto found = model->writers.find({observation.key, value});
@@ -67,7 +64,7 @@ void Orderer::Append(uint32_t version) {
 void Orderer::Order(uint32_t key, std::span<const uint32_t> placed) {
   model_.order_begin.push_back(model_.order.size());
   const Key& of = model_.keys[key];
-  if (OnlyGrows(of) && of.longest != kNone) return OrderByList(of, placed);
+  if (of.OnlyGrows() && of.longest != kNone) return OrderByList(of, placed);
   bool absent = true;
   for (const uint32_t version : placed) {
     // To delete what is not there changes nothing: no read can tell it from what was before.
@@ -135,27 +132,32 @@ void Orderer::OrderByList(const Key& key, std::span<const uint32_t> placed) {
 }
 
 // Absent may be each version that deleted, and what was before all.
-void ResolveAbsent(const Model& model, bool deleted, Observation* observation) {
-  const Key& key = model.keys[observation->key];
+void ResolveAbsent(Model* model, bool deleted, Observation* observation) {
+  const Key& key = model->keys[observation->key];
   if (key.unsure_deleted) return;
   if (!deleted) {
     observation->version = kInitial;
     return;
   }
-  const LogPos snapshot = model.Of(observation->transaction).snapshot;
+  const LogPos snapshot = model->Of(observation->transaction).snapshot;
   if (snapshot == kHistoryNever || key.unsure) return;
-  const auto first =
-      model.order.begin() + static_cast<ptrdiff_t>(model.order_begin[observation->key]);
-  const auto end =
-      model.order.begin() + static_cast<ptrdiff_t>(model.order_begin[observation->key + 1]);
-  const auto beyond =
-      std::upper_bound(first, end, snapshot, [&](LogPos position, uint32_t version) {
-        return position < model.PositionOf(model.versions[version]);
+  const std::span<const uint32_t> of_key =
+      std::span(model->order)
+          .subspan(model->order_begin[observation->key],
+                   model->order_begin[observation->key + size_t{1}] -
+                       model->order_begin[observation->key]);
+  const auto beyond = std::upper_bound(
+      of_key.begin(), of_key.end(), snapshot, [&](LogPos position, uint32_t version) {
+        return position < model->PositionOf(model->versions[version]);
       });
-  if (beyond == first) {
+  if (beyond == of_key.begin()) {
     observation->version = kInitial;
-  } else if (model.versions[*(beyond - 1)].last == 0) {
+  } else if (const Version& version = model->versions[*(beyond - 1)]; version.last == 0) {
     observation->version = *(beyond - 1);
+  } else if (model->Count(HistoryAnomaly::kWrongSnapshot)) {
+    model->Tell(HistoryAnomaly::kWrongSnapshot, model->Told(observation->transaction) + "\n    " +
+                                                    model->Told(*observation) + ", but before, " +
+                                                    model->Told(version));
   }
 }
 
@@ -182,7 +184,7 @@ bool IsMade(const Model& model, const Observation& observation) {
 
 void CheckList(Model* model, const Observation& observation) {
   const Key& key = model->keys[observation.key];
-  if (OnlyGrows(key)) {
+  if (key.OnlyGrows()) {
     const Observation& longest = model->observations[key.longest];
     if (IsBeginning(observation.list, longest.list)) return;
     if (!model->Count(HistoryAnomaly::kIncompatibleOrders)) return;
@@ -199,6 +201,22 @@ void CheckList(Model* model, const Observation& observation) {
   model->Tell(HistoryAnomaly::kOrderOfPositions,
               model->Told(observation) + ", which is not what the commits up to that of " +
                   model->Told(model->versions[observation.version]) + " make");
+}
+
+void FindSoonest(Model* model) {
+  const auto ended = [&](size_t slot) {
+    return model->Of(model->InSlot(static_cast<uint32_t>(slot)).transaction).ended;
+  };
+  model->soonest.resize(model->order.size());
+  for (size_t key = 0; key < model->keys.size(); ++key) {
+    const size_t end = model->order_begin[key + 1];
+    for (size_t slot = end; slot-- > model->order_begin[key];) {
+      model->soonest[slot] = static_cast<uint32_t>(slot);
+      if (slot + 1 < end && ended(model->soonest[slot + 1]) < ended(slot)) {
+        model->soonest[slot] = model->soonest[slot + 1];
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -236,19 +254,14 @@ void OrderVersions(Model* model) {
     orderer.Order(key, placed[key]);
   }
   model->order_begin.push_back(model->order.size());
-
-  model->soonest.resize(model->order.size());
-  for (size_t key = 0; key < model->keys.size(); ++key) {
-    for (size_t slot = model->order_begin[key + 1]; slot-- > model->order_begin[key];) {
-      const auto ended = [&](size_t at) {
-        return model->Of(model->InSlot(static_cast<uint32_t>(at)).transaction).ended;
-      };
-      model->soonest[slot] = static_cast<uint32_t>(slot);
-      if (slot + 1 < model->order_begin[key + 1] && ended(model->soonest[slot + 1]) < ended(slot)) {
-        model->soonest[slot] = model->soonest[slot + 1];
-      }
+  for (uint32_t id = 0; id < model->versions.size(); ++id) {
+    const Version& version = model->versions[id];
+    if (version.slot == kNone && model->live[version.transaction] &&
+        model->PositionOf(version) == 0) {
+      model->unplaced[version.key].push_back(id);
     }
   }
+  FindSoonest(model);
 }
 
 void ResolveReads(Model* model) {
@@ -258,7 +271,7 @@ void ResolveReads(Model* model) {
   }
   for (Observation& observation : model->observations) {
     if (observation.has_list) CheckList(model, observation);
-    if (observation.last == 0) ResolveAbsent(*model, deleted[observation.key], &observation);
+    if (observation.last == 0) ResolveAbsent(model, deleted[observation.key], &observation);
     if (observation.version == kNone && observation.last == 0) ++model->report.unresolved;
   }
 }
