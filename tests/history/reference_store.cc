@@ -113,26 +113,26 @@ bool ReferenceStore::IsNewer(uint64_t key, LogPos snapshot) const {
 }
 
 bool ReferenceStore::IsNewer(const std::vector<Range>& ranges, LogPos snapshot) const {
-  return std::any_of(ranges.begin(), ranges.end(), [&](const Range& range) {
-    for (uint64_t key = range.first; key < range.second; ++key) {
+  for (const auto& [begin, end] : ranges) {
+    for (uint64_t key = begin; key < end; ++key) {
       if (IsNewer(key, snapshot)) return true;
     }
-    return false;
-  });
+  }
+  return false;
 }
 
 bool ReferenceStore::Conflicts(const Parts& of) const {
   if (defect_ == StoreDefect::kNoValidation) return false;
-  const auto newer = [&](uint64_t key) { return IsNewer(key, of.snapshot); };
-  if (std::any_of(of.writes.begin(), of.writes.end(),
-                  [&](const auto& at) { return newer(at.first); }) ||
-      IsNewer(of.deleted, of.snapshot)) {
-    return true;
+  for (const auto& [key, list] : of.writes) {
+    if (IsNewer(key, of.snapshot)) return true;
   }
+  if (IsNewer(of.deleted, of.snapshot)) return true;
   // What only read is as of its snapshot.
   if (of.level == HistoryLevel::kSnapshot || of.writes.empty()) return false;
   if (defect_ == StoreDefect::kNoReadValidation) return false;
-  if (std::any_of(of.reads.begin(), of.reads.end(), newer)) return true;
+  for (const uint64_t key : of.reads) {
+    if (IsNewer(key, of.snapshot)) return true;
+  }
   return defect_ != StoreDefect::kNoRangeValidation && IsNewer(of.ranges, of.snapshot);
 }
 
