@@ -8,12 +8,14 @@
 
 #include "tests/history/reference_store.h"
 #include "tests/support/environment.h"
+#include "tests/support/sanitizers.h"
 
 namespace logwood::test {
 namespace {
 
 TransactionHistory LargeHistory(StoreDefect defect) {
-  const uint64_t operations = EnvironmentNumber("LOGWOOD_HISTORY_OPERATIONS", 50'000);
+  const uint64_t operations =
+      EnvironmentNumber("LOGWOOD_HISTORY_OPERATIONS", kSanitized ? 5'000 : 50'000);
   ReferenceStore store(1, defect);
   HistoryWorkload workload = {.sessions = 10, .keys = 1000, .operations_max = 8};
   workload.transactions = static_cast<uint32_t>(operations / workload.sessions / 5);

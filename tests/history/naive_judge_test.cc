@@ -11,6 +11,7 @@
 #include "tests/history/reference_store.h"
 #include "tests/support/environment.h"
 #include "tests/support/generators.h"
+#include "tests/support/sanitizers.h"
 
 namespace logwood::test {
 namespace {
@@ -158,7 +159,7 @@ std::string TextOf(const TransactionHistory& history) {
 
 TEST(NaiveJudge, AgreesWithTheChecker) {
   const uint64_t first = EnvironmentNumber("LOGWOOD_SEED", 1);
-  const uint64_t histories = EnvironmentNumber("LOGWOOD_HISTORIES", 4000);
+  const uint64_t histories = EnvironmentNumber("LOGWOOD_HISTORIES", kSanitized ? 1000 : 4000);
   uint64_t accepted = 0;
   for (uint64_t i = 0; i < histories; ++i) {
     const uint64_t seed = MixSeeds(first, i);

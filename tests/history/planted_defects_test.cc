@@ -8,6 +8,7 @@
 #include "tests/history/reference_store.h"
 #include "tests/support/environment.h"
 #include "tests/support/generators.h"
+#include "tests/support/sanitizers.h"
 
 namespace logwood::test {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::optional<HistoryLevel> kLevels[] = {HistoryLevel::kSnapshot,
                                                    HistoryLevel::kSerializable, std::nullopt};
 
 TEST(CorrectStore, IsAcceptedUnderEachLevel) {
-  for (uint64_t i = 0; i < Histories(20); ++i) {
+  for (uint64_t i = 0; i < Histories(kSanitized ? 4 : 20); ++i) {
     for (const std::optional<HistoryLevel> level : kLevels) {
       for (const bool deletes : {true, false}) {
         const uint64_t seed = MixSeeds(FirstSeed(), i);
@@ -80,7 +81,7 @@ TEST_P(PlantedDefects, AreFoundByName) {
   const Planted& planted = GetParam();
   uint64_t found = 0;
   std::string last;
-  const uint64_t histories = Histories(10);
+  const uint64_t histories = Histories(kSanitized ? 4 : 10);
   for (uint64_t i = 0; i < histories; ++i) {
     const uint64_t seed = MixSeeds(FirstSeed(), i);
     ReferenceStore store(seed, planted.defect);
