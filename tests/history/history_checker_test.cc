@@ -176,6 +176,20 @@ TEST_F(HistoryCheckerTest, IncompatibleOrders) {
   Refuse({HistoryAnomaly::kIncompatibleOrders});
 }
 
+TEST_F(HistoryCheckerTest, ElementsOfOneCommitStayTogetherInTheirOrder) {
+  for (const List& list :
+       {List{1, 12, 11, 2}, List{1, 11, 2, 12}, List{1, 12, 2}, List{1, 11, 12, 2}}) {
+    Appends(0, 1, 1, 1);
+    Begin(0).Append(1, 11);
+    recorder_.session(0).Append(1, 12);
+    recorder_.session(0).Commit(2);
+    Appends(0, 1, 2, 3);
+    Reads(0, 1, list);
+    Check();
+    EXPECT_EQ(report_.ok(), list == List({1, 11, 12, 2})) << report_.Text();
+  }
+}
+
 TEST_F(HistoryCheckerTest, OrderOfPositionsIsNotThatOfTheList) {
   Begin(0).Append(1, 11);
   Begin(1).Append(1, 12);

@@ -50,6 +50,7 @@ class Orderer {
 
  private:
   void OrderByList(const Key& key, std::span<const uint32_t> placed);
+  std::vector<uint32_t> ShownBy(const Observation& longest);
   void Append(uint32_t version);
   void ComplainOfMissing(const Key& key, uint32_t missing, uint32_t shown);
 
@@ -86,27 +87,40 @@ void Orderer::ComplainOfMissing(const Key& key, uint32_t missing, uint32_t shown
                            model_.Told(after) + ", not what " + model_.Told(lost));
 }
 
-// As the longest list shows it; what is in no list comes behind or, by its position, between.
-void Orderer::OrderByList(const Key& key, std::span<const uint32_t> placed) {
-  const Observation& longest = model_.observations[key.longest];
+// The versions that a list shows, in its order. Each must be there with all its elements, as they
+// were appended; of the last some may be missing, which FindVersion tells.
+std::vector<uint32_t> Orderer::ShownBy(const Observation& longest) {
   std::vector<uint32_t> shown;
-  for (const uint64_t value : longest.list) {
-    const Writer* writer = WriterOf(&model_, longest, value);
-    if (writer == nullptr || writer->version == kNone) continue;
-    if (!shown.empty() && shown.back() == writer->version) continue;
-    Version& version = model_.versions[writer->version];
-    if (version.slot != kNone) {
-      if (model_.Count(HistoryAnomaly::kIncompatibleOrders)) {
-        model_.Tell(HistoryAnomaly::kIncompatibleOrders,
-                    model_.Told(longest) + ": other elements are between those of one commit, of " +
-                        model_.Told(version.transaction));
-      }
+  for (size_t at = 0; at < longest.list.size();) {
+    const Writer* writer = WriterOf(&model_, longest, longest.list[at]);
+    if (writer == nullptr || writer->version == kNone) {
+      ++at;
       continue;
     }
-    version.slot = 0;  // its place comes below
+    Version& version = model_.versions[writer->version];
+    const std::span<const uint64_t> made = model_.ElementsOf(version);
+    const std::span<const uint64_t> rest = longest.list.subspan(at);
+    const size_t size = std::min(made.size(), rest.size());
+    const bool whole =
+        std::equal(made.begin(), made.begin() + static_cast<ptrdiff_t>(size), rest.begin());
+    if ((!whole || version.slot != kNone) && model_.Count(HistoryAnomaly::kIncompatibleOrders)) {
+      model_.Tell(HistoryAnomaly::kIncompatibleOrders,
+                  model_.Told(longest) + ": the elements of one commit are apart, or not in its" +
+                      " order, of " + model_.Told(version.transaction));
+    }
+    at += whole ? size : 1;
+    if (version.slot != kNone) continue;
+    version.slot = 0;  // its place comes later
     version.seen = true;
     shown.push_back(writer->version);
   }
+  return shown;
+}
+
+// As the longest list shows it; what is in no list comes behind or, by its position, between.
+void Orderer::OrderByList(const Key& key, std::span<const uint32_t> placed) {
+  const Observation& longest = model_.observations[key.longest];
+  const std::vector<uint32_t> shown = ShownBy(longest);
   size_t next = 0;
   LogPos latest = 0;
   for (const uint32_t version : shown) {
