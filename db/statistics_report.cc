@@ -21,6 +21,7 @@ void ReportLevels(const Core& core, const Version& version, Stats* stats) {
       l.bytes += meta->size;
       l.entries += meta->entries;
       l.tombstones += meta->tombstones;
+      l.range_deletes += meta->range_deletes;
     }
     l.target_bytes = targets.bytes[level];
     const LevelCounters& counters = core.statistics.levels[level];

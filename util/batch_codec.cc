@@ -33,7 +33,12 @@ void AppendRangeDelete(std::string* operations, std::string_view begin, std::str
 namespace {
 
 bool IsRangeOf(uint32_t keyspace, std::string_view begin, std::string_view end) {
-  return begin < end && end <= KeyspaceEnd(keyspace) && end.size() <= kStoredEndBytesMax;
+  if (begin >= end) return false;
+  uint32_t keyspace_of_end = 0;
+  std::string_view key;
+  if (SplitStoredKey(end, &keyspace_of_end, &key) && keyspace_of_end == keyspace)
+    return key.size() <= kKeyBytesMax;
+  return end == KeyspaceEnd(keyspace);
 }
 
 }  // namespace

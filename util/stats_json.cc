@@ -12,6 +12,7 @@ std::string ToJson(const LevelStats& level) {
       .Field("bytes", level.bytes)
       .Field("entries", level.entries)
       .Field("tombstones", level.tombstones)
+      .Field("range_deletes", level.range_deletes)
       .Field("target_bytes", level.target_bytes)
       .Field("compactions", level.compactions)
       .Field("bytes_read", level.bytes_read)

@@ -64,14 +64,15 @@ void AddState(const Stats& stats, std::string* to) {
 }
 
 void AddLevels(const std::vector<LevelStats>& levels, std::string* to) {
-  AppendFormat(to, "\n%-6s %7s %11s %11s %13s %11s %6s %11s %11s\n", "level", "tables", "size",
-               "target", "entries", "tombstones", "jobs", "read", "written");
+  AppendFormat(to, "\n%-6s %7s %11s %11s %13s %11s %7s %6s %11s %11s\n", "level", "tables", "size",
+               "target", "entries", "tombstones", "ranges", "jobs", "read", "written");
   LevelStats sum;
   const auto row = [to](const char* name, const LevelStats& level) {
-    AppendFormat(to, "%-6s %7u %11s %11s %13s %11s %6llu %11s %11s\n", name, level.tables,
+    AppendFormat(to, "%-6s %7u %11s %11s %13s %11s %7s %6llu %11s %11s\n", name, level.tables,
                  HumanBytes(level.bytes).c_str(),
                  level.target_bytes == 0 ? "-" : HumanBytes(level.target_bytes).c_str(),
                  WithCommas(level.entries).c_str(), WithCommas(level.tombstones).c_str(),
+                 WithCommas(level.range_deletes).c_str(),
                  static_cast<unsigned long long>(level.compactions),
                  HumanBytes(level.bytes_read).c_str(), HumanBytes(level.bytes_written).c_str());
   };
@@ -82,6 +83,7 @@ void AddLevels(const std::vector<LevelStats>& levels, std::string* to) {
     sum.bytes += level.bytes;
     sum.entries += level.entries;
     sum.tombstones += level.tombstones;
+    sum.range_deletes += level.range_deletes;
     sum.compactions += level.compactions;
     sum.bytes_read += level.bytes_read;
     sum.bytes_written += level.bytes_written;

@@ -18,6 +18,7 @@ struct LevelStats {
   uint64_t bytes = 0;  // on disk
   uint64_t entries = 0;
   uint64_t tombstones = 0;
+  uint64_t range_deletes = 0;
   uint64_t target_bytes = 0;  // what the level may hold before it is compacted; 0: no target
   uint64_t compactions = 0;   // jobs that wrote into this level since open
   uint64_t bytes_read = 0;    // by those jobs

@@ -4,8 +4,8 @@
 //   batch.Put("balance/anna", "70");
 //   batch.Put(audit, "0001", "anna paid 30");    // another keyspace, the same commit
 //   batch.Delete("pending/17");
-//   batch.DeleteRange("session/17/", "session/170");   // every key from the one to before the
-//   other logwood::Result<logwood::LogPos> position = db->Write({}, batch);
+//   batch.DeleteRange("session/17/", "session/170");  // keys from the one to before the other
+//   logwood::Result<logwood::LogPos> position = db->Write({}, batch);
 //
 // Later operations win over earlier ones on the same key. A misuse (a key too long) is remembered
 // and reported by Write as kInvalidArgument, which then writes nothing; so is memory that the

@@ -107,11 +107,11 @@ constexpr uint64_t kFirstFieldNumber = 101;
 
 LevelStats NumberedLevel(uint64_t* next) {
   LevelStats level;
-  auto& [tables, bytes, entries, tombstones, target, compactions, bytes_read, bytes_written] =
-      level;
+  auto& [tables, bytes, entries, tombstones, range_deletes, target, compactions, bytes_read,
+         bytes_written] = level;
   tables = static_cast<uint32_t>((*next)++);
-  for (uint64_t* field :
-       {&bytes, &entries, &tombstones, &target, &compactions, &bytes_read, &bytes_written}) {
+  for (uint64_t* field : {&bytes, &entries, &tombstones, &range_deletes, &target, &compactions,
+                          &bytes_read, &bytes_written}) {
     *field = (*next)++;
   }
   return level;
