@@ -50,9 +50,11 @@ class TableSink {
     if (input->range_deletes() != nullptr) ranges_ = input->range_deletes()->fragments();
     for (; input->Valid(); input->Next()) {
       const Entry& entry = input->entry();
-      if (!ranges_.empty() && ranges_.front().begin < entry.key) [[unlikely]]
-        RETURN_IF_ERROR(AddRangesBefore(entry.key));
-      if (input->first_of_key() && builder_ != nullptr && EndsBefore(entry.key)) {
+      if (!ranges_.empty() && ranges_.front().begin <= entry.key) [[unlikely]]
+        RETURN_IF_ERROR(AddRanges(entry.key));
+      // Where a range begins at the key, it was asked already.
+      const bool begins_range = open_range_ && open_range_->begin == entry.key;
+      if (input->first_of_key() && builder_ != nullptr && !begins_range && EndsBefore(entry.key)) {
         RETURN_IF_ERROR(FinishTable(entry.key));
       }
       if (builder_ == nullptr) RETURN_IF_ERROR(StartTable(entry.key));
@@ -64,15 +66,16 @@ class TableSink {
       ++table_entries_;
     }
     RETURN_IF_ERROR(input->status());
-    RETURN_IF_ERROR(AddRangesBefore(std::nullopt));
+    RETURN_IF_ERROR(AddRanges(std::nullopt));
     return builder_ == nullptr ? Status::Ok() : FinishTable(std::nullopt);
   }
 
   using Fragment = RangeFragments::Fragment;
 
-  // Those that begin before the key; nullopt: all that are left.
-  Status AddRangesBefore(std::optional<std::string_view> key) {
-    while (!ranges_.empty() && (!key || ranges_.front().begin < *key)) {
+  // Those that begin before the key or at it, since a table that began with one behind the key's
+  // entries would begin within the table before it; nullopt: all that are left.
+  Status AddRanges(std::optional<std::string_view> key) {
+    while (!ranges_.empty() && (!key || ranges_.front().begin <= *key)) {
       const Fragment next = ranges_.front();
       if (options_.cancelled && options_.cancelled())
         return Status::Cancelled("compaction was cancelled");

@@ -261,7 +261,7 @@ void TableBuilder::AddRangeDelete(std::string_view begin, std::string_view end, 
     s.range_begin = begin;
     s.range_position = position;
   }
-  if (end.size() > kStoredEndBytesMax || !s.range_deletes.Add(begin, end, position)) [[unlikely]] {
+  if (end.size() > kStoredKeyBytesMax || !s.range_deletes.Add(begin, end, position)) [[unlikely]] {
     s.status = Status::Corruption("table " + std::to_string(s.number) + ": range delete from key " +
                                   Escape(begin) + " is out of order");
   }
@@ -314,7 +314,7 @@ uint64_t TableBuilder::range_deletes() const { return state_->range_deletes.posi
 uint64_t TableBuilder::estimated_bytes() const {
   const State& s = *state_;
   return s.written_and_pending() + s.block.Estimate() + s.filter.PayloadBytes() +
-         s.index.Estimate() + kFooterBytes;
+         s.index.Estimate() + s.range_deletes.block_bytes() + kFooterBytes;
 }
 
 uint64_t TableBuilder::memory_bytes() const {

@@ -46,6 +46,9 @@ CoveredStretch RangeFragments::Around(std::string_view stored_key, LogPos positi
   return gap;
 }
 
+// Of an entry in a block beside its keys.
+static constexpr uint64_t kEntryBytes = 16;
+
 bool RangeFragmentsBuilder::Add(std::string_view begin, std::string_view end, LogPos position) {
   if (begin >= end) return false;
   if (!pieces_.empty()) {
@@ -60,6 +63,7 @@ bool RangeFragmentsBuilder::Add(std::string_view begin, std::string_view end, Lo
       if (position >= positions_.back()) return false;
       positions_.push_back(position);
       ++last.positions;
+      block_bytes_ += begin.size() + end.size() + kEntryBytes;
       return true;
     }
     if (begin < last_end) return false;
@@ -67,6 +71,7 @@ bool RangeFragmentsBuilder::Add(std::string_view begin, std::string_view end, Lo
   keys_.append(begin).append(end);
   positions_.push_back(position);
   pieces_.push_back({begin.size(), end.size(), 1});
+  block_bytes_ += begin.size() + end.size() + kEntryBytes;
   return true;
 }
 
@@ -85,6 +90,7 @@ RangeFragmentsPtr RangeFragmentsBuilder::Finish() {
     positions = positions.subspan(piece.positions);
   }
   pieces_.clear();
+  block_bytes_ = 0;
   return made;
 }
 

@@ -69,6 +69,8 @@ class RangeFragmentsBuilder {
   bool Add(std::string_view begin, std::string_view end, LogPos position);
   bool empty() const { return pieces_.empty(); }
   size_t positions() const { return positions_.size(); }
+  // About what they take in a table: begin and end stand there with each position.
+  uint64_t block_bytes() const { return block_bytes_; }
   uint64_t memory_bytes() const {
     return keys_.capacity() + positions_.capacity() * sizeof(LogPos) +
            pieces_.capacity() * sizeof(Piece);
@@ -82,6 +84,7 @@ class RangeFragmentsBuilder {
   std::string keys_;
   std::vector<LogPos> positions_;
   std::vector<Piece> pieces_;
+  uint64_t block_bytes_ = 0;
 };
 
 // Cuts ranges in any order, at any positions, into fragments.
