@@ -58,7 +58,6 @@ class TableSink {
         RETURN_IF_ERROR(FinishTable(entry.key));
       }
       if (builder_ == nullptr) RETURN_IF_ERROR(StartTable(entry.key));
-      begins_at_last_ = !ranges_.empty() && ranges_.front().begin == entry.key;
       builder_->Add(entry.key, entry.trailer, entry.value);
       unchecked_bytes_ += entry.key.size() + entry.value.size() + sizeof(entry.trailer);
       max_position_ = std::max(max_position_, input->source_position());
@@ -79,10 +78,7 @@ class TableSink {
       const Fragment next = ranges_.front();
       if (options_.cancelled && options_.cancelled())
         return Status::Cancelled("compaction was cancelled");
-      // Never between an entry and the range that begins with its key.
-      if (builder_ != nullptr && !begins_at_last_ && EndsBefore(next.begin))
-        RETURN_IF_ERROR(FinishTable(next.begin));
-      begins_at_last_ = false;
+      if (builder_ != nullptr && EndsBefore(next.begin)) RETURN_IF_ERROR(FinishTable(next.begin));
       if (builder_ == nullptr) RETURN_IF_ERROR(StartTable(next.begin));
       GiveOpenRange(std::nullopt);
       open_range_ = next;
@@ -205,8 +201,7 @@ class TableSink {
   uint64_t table_entries_ = 0;        // of the open table
   std::span<const Fragment> ranges_;  // still to come
   std::optional<Fragment> open_range_;
-  bool begins_at_last_ = false;  // the next one does, at the entry added last
-  std::string cut_at_;           // where it begins, if a table ended within it
+  std::string cut_at_;  // where it begins, if a table ended within it
 };
 
 }  // namespace

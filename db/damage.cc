@@ -58,8 +58,7 @@ void SetDamagedPositions(LogPos smallest, LogPos largest, Damage* damage) {
 }
 
 void SetDamagedTable(const TableMeta& meta, const Catalogue* names, Damage* damage) {
-  // The end is its largest key and a zero.
-  SetDamagedKeys(meta.begin, meta.end.substr(0, meta.end.size() - 1), names, damage);
+  SetDamagedKeys(meta.begin, meta.last_key(), names, damage);
   SetDamagedPositions(meta.min_position, meta.max_position, damage);
 }
 

@@ -62,8 +62,10 @@ bool DecodeAdded(Decoder* in, Edit* edit) {
 bool DecodeAddedWithRanges(Decoder* in, Edit* edit) {
   const uint64_t range_deletes = in->Varint64();
   if (!in->ok() || range_deletes == 0 || !DecodeAdded(in, edit)) return false;
-  edit->added.back().second.range_deletes = range_deletes;
-  return true;
+  TableMeta& meta = edit->added.back().second;
+  meta.range_deletes = range_deletes;
+  // What a position for all entries would mean for them nobody has said.
+  return meta.position_override == 0;
 }
 
 bool DecodeRemoved(Decoder* in, Edit* edit) {

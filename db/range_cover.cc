@@ -166,8 +166,9 @@ Result<CoveredStretch> RangeCover::AroundIn(Source* source, std::string_view sto
   if (source->memtable != nullptr)
     return source->memtable->range_deletes().Around(stored_key, position_);
   const auto& tables = source->tables;
-  const auto at = std::find_if(tables.begin(), tables.end(),
-                               [&](const TableMetaPtr& table) { return stored_key < table->end; });
+  const auto at =
+      std::partition_point(tables.begin(), tables.end(),
+                           [&](const TableMetaPtr& table) { return table->end <= stored_key; });
   CoveredStretch stretch;
   if (at != tables.begin()) stretch.lower = (*(at - 1))->end;
   if (at == tables.end()) return stretch;

@@ -332,12 +332,21 @@ Status SalvageLog::Take(const CommitRecord& record, const std::vector<LostKeys>&
   return Status::Ok();
 }
 
+namespace {
+
+// Greater than the key, and no key lies between; no longer than a key may be.
+std::string BehindKey(const std::string& stored_key) {
+  return stored_key.size() < kStoredKeyBytesMax ? stored_key + '\0' : PrefixEnd(stored_key);
+}
+
+}  // namespace
+
 // Of a range delete the pieces that lost entries may be of.
 void SalvageLog::KeepOfRange(const BatchOperation& range, LogPos position,
                              const std::vector<LostKeys>& lost, std::string* kept) {
   for (const LostKeys& keys : lost) {
     if (position < keys.first_position) continue;
-    const std::string behind_last = keys.last ? *keys.last + '\0' : std::string();
+    const std::string behind_last = keys.last ? BehindKey(*keys.last) : std::string();
     std::string_view begin = range.stored_key, end = range.value;
     if (keys.first) begin = std::max<std::string_view>(begin, *keys.first);
     if (keys.last) end = std::min<std::string_view>(end, behind_last);

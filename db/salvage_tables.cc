@@ -74,7 +74,7 @@ SalvageTables::Loss SalvageTables::LossOf(uint64_t number, const TableMeta* meta
   if (meta != nullptr) {
     loss.first_position = meta->min_position;
     if (loss.first_position != 0) loss.last_position = meta->max_position;
-  } else if (table != nullptr && table->properties() != nullptr) {
+  } else if (table != nullptr && table->properties() != nullptr && !found.of_ranges) {
     loss.first_position = table->properties()->min_position;
     if (loss.first_position != 0) loss.last_position = table->properties()->max_position;
   }
@@ -91,14 +91,20 @@ bool SalvageTables::IsKnown(const Loss& loss) const {
 
 // Where positions were dropped, any up to the last. A table that does not say which it has is told
 // by its keys.
-void SalvageTables::AddPositions(const TableMeta* meta, const TableProperties* properties) {
+void SalvageTables::AddPositions(const TableMeta* meta, const DamagedTable& table) {
   LogPos first = 1, last = 0;
   if (meta != nullptr) {
     first = meta->min_position;
     last = meta->max_position;
-  } else if (properties != nullptr) {
-    first = properties->min_position;
-    last = properties->max_position;
+  } else if (table.properties() != nullptr) {
+    first = table.properties()->min_position;
+    last = table.properties()->max_position;
+    if (const RangeFragmentsPtr& ranges = table.range_deletes()) {
+      for (const auto& fragment : ranges->fragments()) {
+        first = std::min(first, fragment.positions.back());
+        last = std::max(last, fragment.positions.front());
+      }
+    }
   }
   first = std::max<LogPos>(first, 1);
   if (first <= last) positions_.Add(first, last);
@@ -121,13 +127,13 @@ Status SalvageTables::SurveyTable(uint64_t number, const TableMeta* meta,
     TableLoss whole = WholeTable(opened.status());
     if (meta != nullptr) {
       whole.first_key = meta->begin;
-      whole.last_key = meta->end.substr(0, meta->end.size() - 1);
+      whole.last_key = meta->last_key();
     }
     losses_.push_back(LossOf(number, meta, nullptr, whole));
     return Status::Ok();
   }
   DamagedTable& table = **opened;
-  AddPositions(meta, table.properties());
+  AddPositions(meta, table);
   if (table.range_deletes() != nullptr) range_deletes_.push_back(table.range_deletes());
   uint64_t entries = 0;
   while (table.Next()) {

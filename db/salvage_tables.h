@@ -51,7 +51,7 @@ class SalvageTables {
   Status SurveyTable(uint64_t number, const TableMeta* meta, SalvageCatalogue* catalogue);
   Result<std::unique_ptr<DamagedTable>> Find(uint64_t number, const TableMeta* meta,
                                              std::string* path);
-  void AddPositions(const TableMeta* meta, const TableProperties* properties);
+  void AddPositions(const TableMeta* meta, const DamagedTable& table);
   static Loss LossOf(uint64_t number, const TableMeta* meta, const DamagedTable* table,
                      const TableLoss& found);
   bool IsKnown(const Loss& loss) const;

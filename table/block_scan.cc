@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "table/range_block.h"
 #include "util/coding.h"
 #include "util/hash.h"
 #include "util/status_macros.h"
@@ -107,11 +108,14 @@ Result<uint64_t> BlockScan::SizeAt(uint64_t at, uint64_t size_max) {
 }
 
 // The index is laid out like a data block: its values name blocks, each behind the one before from
-// the header on, all that were found among them. The filter is no block at all.
+// the header on, all that were found among them. The filter is no block at all. Of a table without
+// one, whose index is damaged, the range deletes are what comes first.
 Result<bool> BlockScan::IsData(const BlockHandle& handle) {
   const Result<BlockRef> block = ReadBlock(*source_, handle, BlockUse::kData);
   if (!block.ok()) {
     if (block.status().Is(StatusCode::kCorruption)) return false;
+    const Result<BlockRef> ranges = ReadBlock(*source_, handle, BlockUse::kRanges);
+    if (ranges.ok() && DecodeRangeBlock(*source_, handle.offset, *ranges).ok()) return false;
     return block.status();
   }
   const Block entries(BlockPayload(*block->get()));

@@ -31,8 +31,8 @@ Result<std::unique_ptr<DamagedTable>> DamagedTable::Open(FileSystem* fs, const s
   if (meta != nullptr) {
     table->position_override_ = meta->position_override;
     table->may_have_ranges_ = meta->range_deletes != 0;
-    table->smallest_ = meta->begin;
-    table->largest_ = meta->end.substr(0, meta->end.size() - 1);
+    table->smallest_ = table->first_range_key_ = meta->begin;
+    table->largest_ = table->last_range_key_ = meta->last_key();
   }
   RETURN_IF_ERROR(table->Identify(meta));
   RETURN_IF_ERROR(table->ReadParts());
@@ -126,12 +126,14 @@ Status DamagedTable::ReadRangeDeletes(const BlockHandle& handle) {
   return Status::Ok();
 }
 
-// Entries of older tables are back then, of any key of this one.
+// Entries of older tables are back then, of any key of this one; the properties only know those of
+// its entries.
 void DamagedTable::LoseRangeDeletes(const BlockHandle& part, std::string what) {
   AddPartLoss(part, "range deletes: " + std::move(what) + "; what they deleted may be back");
   losses_.back().entries_lost = true;
-  losses_.back().first_key = smallest_;
-  losses_.back().last_key = largest_;
+  losses_.back().of_ranges = true;
+  losses_.back().first_key = first_range_key_;
+  losses_.back().last_key = last_range_key_;
 }
 
 Status DamagedTable::ReadIndex(const BlockHandle& handle, uint64_t data_end) {

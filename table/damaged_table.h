@@ -29,6 +29,7 @@ struct TableLoss {
   std::string what;
   // False: only the table's own bookkeeping is damaged, every entry is there.
   bool entries_lost = true;
+  bool of_ranges = false;  // lost are range deletes
   // The stored keys of which entries may be lost. An absent one: not known, any.
   std::optional<std::string> first_key, last_key;
 };
@@ -87,7 +88,8 @@ class DamagedTable {
   uint64_t file_bytes_ = 0;
   TableProperties properties_;
   bool has_properties_ = false;
-  std::optional<std::string> smallest_, largest_;  // stored keys, as far as known
+  std::optional<std::string> smallest_, largest_;                // stored keys, as far as known
+  std::optional<std::string> first_range_key_, last_range_key_;  // as the manifest knows them
   LogPos position_override_ = 0;
   RangeFragmentsPtr range_deletes_;
   bool may_have_ranges_ = true;  // by what the manifest knows

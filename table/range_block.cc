@@ -27,7 +27,7 @@ Result<RangeFragmentsPtr> DecodeRangeBlock(const BlockSource& source, uint64_t o
     const BlockEntry entry = block.entry(i);
     const std::string_view begin(key.data(), block.CompleteKey(i, entry, key.data()));
     if (TrailerKind(entry.trailer) != EntryKind::kRangeDelete ||
-        begin.size() > kStoredKeyBytesMax || entry.value_bytes > kStoredEndBytesMax ||
+        begin.size() > kStoredKeyBytesMax || entry.value_bytes > kStoredKeyBytesMax ||
         !fragments.Add(begin, entry.value(), TrailerPosition(entry.trailer))) {
       return TableDamage(source.path, offset, "range deletes overlap or are none");
     }

@@ -27,6 +27,8 @@ struct TableMeta {
   LogPos position_override = 0;
   uint64_t range_deletes = 0;  // as its properties have it; not part of EncodeTableMeta
 
+  // Not smaller than the largest stored key in it: where the end is a range delete's, the end.
+  std::string last_key() const { return end.ends_with('\0') ? end.substr(0, end.size() - 1) : end; }
   bool Contains(std::string_view stored_key) const {
     return stored_key >= begin && stored_key < end;
   }

@@ -37,7 +37,7 @@ void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
                      std::string_view key, std::string_view value);
 
 // The same for a range delete of the stored keys in [begin, end).
-// REQUIRES: begin < end, both of one keyspace and within kStoredEndBytesMax.
+// REQUIRES: begin < end, both of one keyspace and within kStoredKeyBytesMax.
 void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end);
 
 // Walks over operations. The bytes may be hostile: an unknown kind, a length beyond the end, a

@@ -82,8 +82,6 @@ std::string KeyspaceEnd(uint32_t number);
 bool SplitStoredKey(std::string_view stored, uint32_t* keyspace, std::string_view* user_key);
 
 inline constexpr size_t kStoredKeyBytesMax = kKeyBytesMax + kKeyspacePrefixBytesMax;
-// The first key behind the longest one.
-inline constexpr size_t kStoredEndBytesMax = kStoredKeyBytesMax + 1;
 
 // The smallest string greater than every string with this prefix; empty: there is none.
 std::string PrefixEnd(std::string_view prefix);

@@ -87,13 +87,13 @@ void WriteBatch::DeleteRange(Keyspace keyspace, std::string_view begin,
   }
   // The end counts as a value does.
   if (!Begin(keyspace, begin, end.value_or(std::string_view()))) return;
-  ++range_count_;
   AppendWhole(begin.size() + end.value_or("").size(), [&](std::string* to) {
     const uint32_t number = keyspace.number();
     const StoredKeyBuffer from(number, begin);
     AppendRangeDelete(to, from.view(),
                       end ? KeyspacePrefix(number).append(*end) : KeyspaceEnd(number));
   });
+  if (status_.ok()) ++range_count_;
 }
 
 void WriteBatch::Reserve(size_t bytes) {
