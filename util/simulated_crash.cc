@@ -280,9 +280,11 @@ class SimulatedDisk::Explorer {
     const Image image = disk_.Apply(units_, plan, random_.Next());
     const uint64_t hash = image.Hash(exploration_.settled);
     if (!seen_.insert(hash).second) return;
-    if (exploration_.wanted && !exploration_.wanted(hash)) return;
-    stopped_ = shown_ >= max_ || !visit_(image);
+    // Before anybody is asked: who wants a state gets to see it.
+    stopped_ = shown_ >= max_;
+    if (stopped_ || (exploration_.wanted && !exploration_.wanted(hash))) return;
     ++shown_;
+    stopped_ = !visit_(image);
   }
 
   const SimulatedDisk& disk_;

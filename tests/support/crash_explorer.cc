@@ -157,9 +157,13 @@ bool CrashExplorer::IsNew(uint64_t hash, const Promise& promise) {
   }
   MutexLock lock(mutex_);
   const bool is_new = seen_.insert(key).second;
-  ++(is_new ? result_.states : result_.repeated);
-  if (is_new) result_.contents.insert(hash);
+  if (!is_new) ++result_.repeated;
   return is_new;
+}
+
+void CrashExplorer::NoteRepeated() {
+  MutexLock lock(mutex_);
+  ++result_.repeated;
 }
 
 void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth) {
@@ -185,15 +189,18 @@ void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, in
   powerless.known.acknowledged = now.known.durable;
   std::vector<std::pair<uint64_t, std::unique_ptr<SimulatedFileSystem>>> states;
   uint64_t hash = 0;
+  // Of what a kill leaves more is asked.
+  const uint64_t killed_hash = killed->ContentHash(limits.settled);
   limits.wanted = [&](uint64_t candidate) {
     hash = candidate;
-    return IsNew(candidate, powerless);
+    if (candidate != killed_hash) return IsNew(candidate, powerless);
+    NoteRepeated();
+    return false;
   };
   killed->ForEachCrashState(limits, [&](std::unique_ptr<SimulatedFileSystem> state) {
     states.emplace_back(hash, std::move(state));
     return true;
   });
-  const uint64_t killed_hash = killed->ContentHash(limits.settled);
   if (IsNew(killed_hash, now)) CheckState(std::move(killed), killed_hash, now, depth);
   for (auto& [state_hash, state] : states)
     CheckState(std::move(state), state_hash, powerless, depth);
@@ -202,9 +209,11 @@ void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, in
 void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash,
                                const Promise& promise, int depth) {
   if (GivenUp()) return;
-  if (depth > 1) {
+  {
     MutexLock lock(mutex_);
-    ++result_.nested;
+    ++result_.states;
+    result_.contents.insert(hash);
+    if (depth > 1) ++result_.nested;
   }
   // By its content, so that the same state is always treated alike.
   Random dice(HashMix(hash, options_.seed));

@@ -42,7 +42,7 @@ struct ExploreResult {
   uint64_t stories = 0;
   uint64_t changes = 0;   // places at which the power was cut
   uint64_t states = 0;    // opened; none twice in a story with the same expectation
-  uint64_t repeated = 0;  // seen before
+  uint64_t repeated = 0;  // seen before, with that expectation or one that asks for more
   uint64_t nested = 0;    // of states: within a recovery
   std::unordered_set<uint64_t> contents = {};  // of the states, hashed: how many are distinct
   uint64_t lost = 0, unopened = 0;
@@ -95,8 +95,9 @@ class CrashExplorer final : public CrashWatch {
   void CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash, const Promise& promise,
                   int depth);
   CrashExpectation Expected(const Promise& promise, LogPos from) const;
-  // A state with that hash was not seen before with that promise, and is now.
+  // A state with that hash was not seen before with that promise, and is now: to be opened.
   bool IsNew(uint64_t hash, const Promise& promise) EXCLUDES(mutex_);
+  void NoteRepeated() EXCLUDES(mutex_);
   bool GivenUp() EXCLUDES(mutex_);
   void Fail(SavedCrash crash, const Status& status) EXCLUDES(mutex_);
 

@@ -211,6 +211,24 @@ TEST_F(SimulatedCrash, StatesNobodyWantsAreNotMade) {
   EXPECT_LT(made - before, 5U) << "the same states again";
 }
 
+// However few may be shown: who notes what he wanted has seen it.
+TEST_F(SimulatedCrash, EveryStateThatIsWantedIsShown) {
+  auto log = Durable("a", "");
+  ASSERT_TRUE(log->Store(0, "abcdefgh").ok());
+  std::set<uint64_t> wanted, shown;
+  Limits limits;
+  limits.states_max = 3;
+  limits.wanted = [&](uint64_t hash) { return wanted.insert(hash).second; };
+  for (limits.seed = 1; limits.seed <= 3; ++limits.seed) {
+    const auto count = disk_.ForEachCrashState(limits, [&](auto after) {
+      EXPECT_TRUE(shown.insert(after->ContentHash()).second);
+      return true;
+    });
+    EXPECT_EQ(count.states, 3U);
+    EXPECT_EQ(shown, wanted) << "seed " << limits.seed;
+  }
+}
+
 // What of one file may be there: an independent account of its history.
 struct FileHistory {
   struct Change {
