@@ -147,9 +147,10 @@ class SimulatedDisk::Explorer {
   bool Run() {
     constexpr size_t kAllSubsetsOf = 10;
     const size_t n = units_.size();
+    // First what loses most: whoever looks at few states looks at those.
+    Show(Plan(n));
     Show(AllDone());
     if (n == 0) return !stopped_;
-    Show(Plan(n));  // nothing of it
     const bool all_subsets = n <= kAllSubsetsOf && (uint64_t{1} << n) <= max_ / 2;
     if (all_subsets) {
       Subsets();

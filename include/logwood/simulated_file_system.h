@@ -109,7 +109,8 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   bool power_is_cut() const;
 
   struct CrashLimits {
-    uint64_t states_max = 100;  // at most so many are shown
+    // At most so many are shown: first nothing of what is not durable, then all of it.
+    uint64_t states_max = 100;
     uint64_t seed = 1;          // of the choice among more than that
     // Files that do not matter: they are there as they were written. Spares many states.
     FileRule settled = {};

@@ -9,7 +9,8 @@
 //   failed
 //
 // LOGWOOD_STATES: at most so many states a change; LOGWOOD_ONE_IN: only every n-th story;
-// LOGWOOD_ONE_IN_PAIRS: of pairs under other options; LOGWOOD_DEPTH: how deep recoveries are
+// LOGWOOD_ONE_IN_PAIRS: of pairs under other options, LOGWOOD_ONE_IN_LIES: of those a lie must
+// spoil; LOGWOOD_DEPTH: how deep recoveries are
 // crashed, LOGWOOD_NESTS_ONE_IN: how many; LOGWOOD_FAILED_SYNC,
 // of OneStory: what a failed sync leaves of the pages (forgets, drops, keeps). Each test prints a
 // line of figures, and what failed with the command that does it again.
@@ -153,12 +154,42 @@ TEST_P(EveryStory, OfTwoSteps) {
   TellAll({}, 2);
 }
 
+// At each change a kill and two losses of power: one of all that is not durable, where that is
+// something else than the last time, and one of any part of it.
+ExploreOptions AsInThrees(ExploreOptions options) {
+  options.states_per_change = EnvironmentNumber("LOGWOOD_STATES", 2);
+  options.nests_one_in = EnvironmentNumber("LOGWOOD_NESTS_ONE_IN", 400);
+  options.only_last_step = true;
+  options.at_close = false;
+  return options;
+}
+
 TEST_P(EveryStory, OfThreeSteps) {
-  LimitStates(1);
-  LimitNests(400);
-  options_.only_last_step = true;
-  options_.at_close = false;
+  options_ = AsInThrees(options_);
   TellAll({}, EnvironmentNumber("LOGWOOD_LENGTH", 3));
+}
+
+// The control of those: on a disk that makes no log durable each story whose last step promises
+// that must fail, however little is looked at. A sample of them.
+TEST(CrashControls, WhatAThirdStepPromisesInVainIsNoticed) {
+  ExploreOptions options;
+  options.seed = EnvironmentNumber("LOGWOOD_SEED", 1);
+  options.story.lying_syncs = [](const SyncCall& call) { return call.IsOf(".log"); };
+  options = AsInThrees(options);
+  const uint64_t one_in = EnvironmentNumber("LOGWOOD_ONE_IN_LIES", 20);
+  const uint64_t choices = CrashStepsToldIn(3);
+  uint64_t told = 0;
+  const CrashScript promises = *ParseScript("power-put power-batch recreate writers");
+  for (const size_t last : promises.steps) {
+    for (uint64_t pair = (options.seed + last) % one_in; pair < choices * choices; pair += one_in) {
+      const CrashScript script = {0, {pair / choices, pair % choices, last}};
+      const ExploreResult result = CrashExplorer(options).Explore(script);
+      EXPECT_GT(result.lost + result.unopened, 0U)
+          << script.ToString() << (result.failures.empty() ? "" : "\n" + result.failures[0]);
+      ++told;
+    }
+  }
+  std::cout << "stories that promise in vain: " << told << std::endl;
 }
 
 INSTANTIATE_TEST_SUITE_P(Shard, EveryStory, testing::Range(uint64_t{0}, uint64_t{4}));

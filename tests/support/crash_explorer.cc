@@ -129,7 +129,10 @@ Status CrashExplorer::RunStory(CrashStory* story) {
     MutexLock lock(mutex_);
     if (last) result_.last_step_changed = changes_ != changes || story->oracle().last() != position;
   }
-  return options_.at_close ? story->Close() : Status::Ok();
+  if (options_.at_close) return story->Close();
+  // Behind the last change, too: what was acknowledged last must be there now.
+  if (looks_now_) Look(story->disk(), nullptr, 1);
+  return Status::Ok();
 }
 
 void CrashExplorer::BeforeChange(SimulatedFileSystem* disk, FileOp /*op*/,
