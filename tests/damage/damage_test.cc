@@ -80,8 +80,8 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
   const testing::ScopedTrace trace_{__FILE__, __LINE__, HowToRepeat()};
   const DamageShape& shape_ = MakeShape(GetParam());
   const DamageMap map_{shape_};
-  const Verdict whole_ = Judge(shape_, shape_.files, OpenMode::kReadOnly);
-  const DamageDemands demands_{shape_, map_, whole_.recovery.durable_point};
+  // Not what the engine says of itself: of killed ones, too, records behind it say that it is.
+  const DamageDemands demands_{shape_, map_, shape_.durable};
   uint64_t directories_ = 0, exact_ = 0, failures_ = 0;
 };
 
@@ -90,7 +90,7 @@ TEST_P(DamageTest, TheWholeOneIsExact) {
     const Verdict verdict = Judge(shape_, shape_.files, mode);
     EXPECT_TRUE(verdict.exact() && verdict.wrong.empty()) << verdict.ToString();
     EXPECT_EQ(verdict.last, shape_.last);
-    EXPECT_GE(verdict.recovery.durable_point, shape_.durable);
+    EXPECT_EQ(verdict.recovery.durable_point, shape_.durable);
     EXPECT_EQ(verdict.recovery.unproven_tail_bytes > 0, GetParam() == ShapeKind::kTorn);
   }
   const CheckVerdict check = Check(shape_.files);

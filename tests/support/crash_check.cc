@@ -5,11 +5,14 @@
 
 #include "db/directory_check.h"
 #include "tests/support/crash_oracle.h"
+#include "tests/support/directory.h"
 #include "util/batch_codec.h"
 #include "util/escape.h"
 #include "util/random.h"
 #include "util/status_macros.h"
 #include "wal/log_cursor.h"
+#include "wal/segment_probe.h"
+#include "wal/segments.h"
 
 namespace logwood::test {
 
@@ -81,6 +84,7 @@ class Looker {
     std::optional<LogPos> read_only;
     if (check_.read_only_first) RETURN_IF_ERROR(LookReadOnly(&read_only));
     if (check_.verify) RETURN_IF_ERROR(CheckOffline("before the open"));
+    ASSIGN_OR_RETURN(const FileContents log, LogBytes());
     RETURN_IF_ERROR(Open(files_));
     if (check_.opened) check_.opened(db_->LastPosition());
     RETURN_IF_ERROR(CheckContent(db_.get(), expected_));
@@ -89,6 +93,7 @@ class Looker {
                    ", one for writing " + std::to_string(db_->LastPosition()));
     }
     RETURN_IF_ERROR(CheckKnowledge());
+    RETURN_IF_ERROR(CheckTail(log));
     if (check_.verify) {
       RETURN_IF_ERROR(LookOtherwise());
       RETURN_IF_ERROR(CheckLog().WithContext("log"));
@@ -383,6 +388,61 @@ class Looker {
                    ", expected " + std::to_string(expected_.proven));
     }
     if (expected_.closed_cleanly && !info.clean) return Wrong("does not know it was closed");
+    return Status::Ok();
+  }
+
+  // Of each segment, up to where the one behind it says it ends: what lies further was cut off, and
+  // told, by the recovery that began that one.
+  Result<FileContents> LogBytes() const {
+    FileContents log;
+    auto names = files_->List(directory_);
+    if (!names.ok()) return log;  // there is no database yet
+    std::map<std::string, uint64_t> ends;
+    for (const std::string& name : *names) {
+      if (!name.ends_with(".log")) continue;
+      ASSIGN_OR_RETURN(const auto file, files_->OpenRandomAccess(directory_ + "/" + name));
+      ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+      std::string& bytes = log[name];
+      bytes.resize(size);
+      RETURN_IF_ERROR(file->Read(0, size, bytes.data()).status());
+      ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(*file, name));
+      if (probe.kind != SegmentProbe::Kind::kReadable) continue;
+      ends[LogFileName(probe.header().predecessor)] = probe.header().predecessor_length;
+    }
+    for (const auto& [name, end] : ends) {
+      const auto segment = log.find(name);
+      if (segment != log.end() && segment->second.size() > end) segment->second.resize(end);
+    }
+    return log;
+  }
+
+  // Where the log shows a value of a commit that recovery cut off, it was told of a tail. (No two
+  // commits have values that begin alike.)
+  Status CheckTail(const FileContents& log) const {
+    constexpr size_t kBeginBytes = 16;
+    const LogPos found = db_->LastPosition();
+    const auto content = expected_.contents.find(found);
+    const bool is_certain = content != expected_.contents.end() && content->second.size() == 1;
+    if (db_->GetRecoveryInfo().unproven_tail_bytes > 0 || !is_certain) return Status::Ok();
+    const CrashContent& there = *content->second.front();
+    for (auto at = std::next(content); at != expected_.contents.end(); ++at) {
+      if (at->second.size() != 1) return Status::Ok();
+      for (const auto& [keyspace, rows] : *at->second.front()) {
+        const auto before = there.find(keyspace);
+        for (const auto& [key, value] : rows) {
+          const bool is_there = before != there.end() && before->second.contains(key) &&
+                                before->second.at(key) == value;
+          if (is_there || value.size() < kBeginBytes) continue;
+          const std::string_view begin = std::string_view(value).substr(0, kBeginBytes);
+          for (const auto& [segment, bytes] : log) {
+            if (bytes.find(begin) == std::string::npos) continue;
+            return Wrong("opens at position " + std::to_string(found) +
+                         " without a word of a tail, though " + segment + " has " + Escape(begin) +
+                         " of commit " + std::to_string(at->first));
+          }
+        }
+      }
+    }
     return Status::Ok();
   }
 

@@ -268,9 +268,12 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
 
 Status CrashStory::Commit(const CrashCommit& commit, Durability durability) {
   const LogPos expected = oracle_.Issue(commit);
+  const LogPos durable_before = db_->DurablePosition();
   ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability));
   if (position != expected) return Broken("got position " + std::to_string(position));
   NoteAcknowledged(position, durability == Durability::kPower);
+  // A record says what was durable when it was written, and this one is durable.
+  if (durability == Durability::kPower) NoteProven(durable_before);
   return Status::Ok();
 }
 
@@ -283,11 +286,13 @@ Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,
     threads.emplace_back([&, writer] {
       for (size_t n = 0; n < writers[writer].size() && answers[writer].ok(); ++n) {
         const Durability level = durability(writer, n);
+        const LogPos durable_before = db_->DurablePosition();
         const Result<LogPos> position = Write(writers[writer][n], level);
         answers[writer] = position.status();
         if (!position.ok()) continue;
         oracle_.NotePosition(writer, n, *position);
         NoteAcknowledged(*position, level == Durability::kPower);
+        if (level == Durability::kPower) NoteProven(durable_before);
       }
     });
   }
