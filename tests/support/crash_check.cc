@@ -11,6 +11,7 @@
 #include "util/random.h"
 #include "util/status_macros.h"
 #include "wal/log_cursor.h"
+#include "wal/log_format.h"
 #include "wal/segment_probe.h"
 #include "wal/segments.h"
 
@@ -391,27 +392,27 @@ class Looker {
     return Status::Ok();
   }
 
-  // Of each segment, up to where the one behind it says it ends: what lies further was cut off, and
-  // told, by the recovery that began that one.
+  // Of each segment, as far as later ones say that it belongs to the log they go on with: what lies
+  // further was cut off, and told, by the recovery that began those.
   Result<FileContents> LogBytes() const {
     FileContents log;
     auto names = files_->List(directory_);
-    if (!names.ok()) return log;  // there is no database yet
-    std::map<std::string, uint64_t> ends;
-    for (const std::string& name : *names) {
+    if (!names.ok()) return log;              // there is no database yet
+    for (const std::string& name : *names) {  // oldest first
       if (!name.ends_with(".log")) continue;
       ASSIGN_OR_RETURN(const auto file, files_->OpenRandomAccess(directory_ + "/" + name));
       ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-      std::string& bytes = log[name];
-      bytes.resize(size);
+      std::string bytes(size, '\0');
       RETURN_IF_ERROR(file->Read(0, size, bytes.data()).status());
       ASSIGN_OR_RETURN(const SegmentProbe probe, ProbeSegment(*file, name));
-      if (probe.kind != SegmentProbe::Kind::kReadable) continue;
-      ends[LogFileName(probe.header().predecessor)] = probe.header().predecessor_length;
-    }
-    for (const auto& [name, end] : ends) {
-      const auto segment = log.find(name);
-      if (segment != log.end() && segment->second.size() > end) segment->second.resize(end);
+      if (probe.kind == SegmentProbe::Kind::kReadable) {
+        const std::string predecessor = LogFileName(probe.header().predecessor);
+        log.erase(log.upper_bound(predecessor), log.end());
+        const auto before = log.find(predecessor);
+        const uint64_t end = probe.header().predecessor_length;
+        if (before != log.end() && before->second.size() > end) before->second.resize(end);
+      }
+      log[name] = std::move(bytes);
     }
     return log;
   }
@@ -435,7 +436,8 @@ class Looker {
           if (is_there || value.size() < kBeginBytes) continue;
           const std::string_view begin = std::string_view(value).substr(0, kBeginBytes);
           for (const auto& [segment, bytes] : log) {
-            if (bytes.find(begin) == std::string::npos) continue;
+            // Stale bytes in the padding before the records are no tail.
+            if (bytes.find(begin, kCatalogueOffset) == std::string::npos) continue;
             return Wrong("opens at position " + std::to_string(found) +
                          " without a word of a tail, though " + segment + " has " + Escape(begin) +
                          " of commit " + std::to_string(at->first));
