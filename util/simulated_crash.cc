@@ -79,6 +79,14 @@ void SimulatedDisk::ApplyPart(const Pending& change, const Fate& fate, StaleByte
     case Fate::Kind::kLost:
     case Fate::Kind::kDone:
       return;
+    case Fate::Kind::kTornOverStale:
+    case Fate::Kind::kMixedOverStale: {
+      if (before < end) file->resize(end);
+      stale->Fill(file, before, end, change.bytes);
+      const bool torn = fate.kind == Fate::Kind::kTornOverStale;
+      return ApplyPart(change, {torn ? Fate::Kind::kTorn : Fate::Kind::kMixed, fate.bytes}, stale,
+                       file);
+    }
     case Fate::Kind::kTorn:
       return StoreInto(file, change.offset, std::string_view(change.bytes).substr(0, fate.bytes));
     case Fate::Kind::kMixed:
@@ -232,8 +240,13 @@ class SimulatedDisk::Explorer {
     for (const uint64_t length : lengths) {
       if (length > 0 && length < size) fates.push_back({Fate::Kind::kTorn, length});
     }
+    // Its head, or half of it, and behind that what the blocks held.
+    for (const uint64_t length : {std::min<uint64_t>(32, size / 2), size / 2}) {
+      if (length > 0) fates.push_back({Fate::Kind::kTornOverStale, length});
+    }
     if (change.offset / kSectorBytes != (change.offset + size - 1) / kSectorBytes) {
       for (int i = 0; i < 3; ++i) fates.push_back({Fate::Kind::kMixed, random_.Next()});
+      for (int i = 0; i < 2; ++i) fates.push_back({Fate::Kind::kMixedOverStale, random_.Next()});
     }
     return fates;
   }
@@ -262,7 +275,7 @@ class SimulatedDisk::Explorer {
   Fate RandomFate(const Unit& unit) {
     const Pending* change = BytesOf(unit);
     if (change == nullptr) return {random_.OneIn(2) ? Fate::Kind::kDone : Fate::Kind::kLost, 0};
-    switch (random_.Uniform(change->is_resize ? 3 : 7)) {
+    switch (random_.Uniform(change->is_resize ? 3 : 9)) {
       case 0:
         return {Fate::Kind::kLost, 0};
       case 1:
@@ -271,6 +284,10 @@ class SimulatedDisk::Explorer {
         return {change->is_resize ? Fate::Kind::kDone : Fate::Kind::kZeros, 0};
       case 3:
         return {Fate::Kind::kMixed, random_.Next()};
+      case 4:
+        return {Fate::Kind::kMixedOverStale, random_.Next()};
+      case 5:
+        return {Fate::Kind::kTornOverStale, random_.Uniform(change->bytes.size() + 1)};
       default:
         return {Fate::Kind::kTorn, random_.Uniform(change->bytes.size() + 1)};
     }

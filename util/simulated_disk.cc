@@ -68,12 +68,16 @@ void SimulatedDisk::Link(const InodePtr& inode, const std::string& to) {
   names_pending_.push_back({next_sequence_++, "", to, inode});
 }
 
+void SimulatedDisk::NoteRemoved(const Inode& inode) {
+  if (!inode.durable->bytes().empty()) removed_.push_back(inode.durable);
+  if (removed_.size() > kRemovedMax) removed_.pop_front();
+}
+
 void SimulatedDisk::Remove(const std::string& path) {
   if (directories_.erase(path) != 0) return;
   const auto found = live_.find(path);
   if (found != live_.end()) {
-    if (!found->second->durable->bytes().empty()) removed_.push_back(found->second->durable);
-    if (removed_.size() > kRemovedMax) removed_.pop_front();
+    NoteRemoved(*found->second);
     live_.erase(found);
   }
   names_pending_.push_back({next_sequence_++, path, "", nullptr});
@@ -84,6 +88,9 @@ void SimulatedDisk::Rename(const std::string& from, const std::string& to) {
   if (found != live_.end()) {
     InodePtr inode = found->second;
     live_.erase(found);
+    if (const auto replaced = live_.find(to); replaced != live_.end()) {
+      NoteRemoved(*replaced->second);
+    }
     live_[to] = inode;
     names_pending_.push_back({next_sequence_++, from, to, std::move(inode)});
     return;
@@ -139,6 +146,24 @@ void SimulatedDisk::Resize(Inode* inode, uint64_t size) {
 void SimulatedDisk::Sync(Inode* inode) {
   if (inode->pending.empty()) return;
   inode->durable = std::make_shared<const Contents>(Live(*inode));
+  inode->pending.clear();
+}
+
+void SimulatedDisk::FailSync(Inode* inode, uint64_t seed) {
+  if (seed != 0 && !inode->pending.empty()) {
+    Random coin(HashMix(seed, next_sequence_));
+    std::string file = inode->durable->bytes();
+    for (const Pending& change : inode->pending) {
+      const uint64_t part = coin.Uniform(3);
+      if (part == 0) continue;
+      if (part == 1 && !change.is_resize) {
+        StoreSectors(change, coin.Next(), &file);
+      } else {
+        ApplyWhole(change, &file);
+      }
+    }
+    inode->durable = std::make_shared<const Contents>(std::move(file));
+  }
   inode->pending.clear();
 }
 

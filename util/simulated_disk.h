@@ -81,7 +81,8 @@ class SimulatedDisk {
   void Store(Inode* inode, uint64_t offset, std::string_view bytes, bool joins);
   void Resize(Inode* inode, uint64_t size);
   static void Sync(Inode* inode);
-  static void ForgetPending(Inode* inode) { inode->pending.clear(); }
+  // Nothing waits any more; with a seed, some of what waited got there all the same.
+  void FailSync(Inode* inode, uint64_t seed);
   static std::string Live(const Inode& inode);
 
   // Makes the names and bytes of these files durable.
@@ -97,6 +98,8 @@ class SimulatedDisk {
       kMixed,    // a store: some of its sectors; `bytes` is the seed that says which
       kZeros,    // a store: the file is as long as with it, zeros where it was to go
       kGarbage,  // the same with stale bytes; a resize: stale bytes where it made the file longer
+      kTornOverStale,   // as kTorn and
+      kMixedOverStale,  // as kMixed, with stale bytes where nothing else ever was
     };
     Kind kind = Kind::kLost;
     uint64_t bytes = 0;
@@ -135,6 +138,7 @@ class SimulatedDisk {
   class StaleBytes;
 
   void MakeNamesDurable(const FileRule& rule);
+  void NoteRemoved(const Inode& inode);
   std::vector<Unit> Units() const;
   Image Apply(const std::vector<Unit>& units, const Plan& plan, uint64_t garbage_seed) const;
   static void StoreInto(std::string* file, uint64_t offset, std::string_view bytes);
@@ -148,7 +152,8 @@ class SimulatedDisk {
   std::map<std::string, InodePtr> live_;
   std::map<std::string, InodePtr> durable_;
   std::vector<NameChange> names_pending_;
-  std::deque<Bytes> removed_;  // contents of the last files removed: their blocks are used again
+  // Contents of the last files removed or replaced: their blocks are used again.
+  std::deque<Bytes> removed_;
 };
 
 }  // namespace logwood

@@ -166,7 +166,7 @@ class SimulatedFileSystem::State {
         return fault;
       }
       if (cut_ || settings_.failed_sync == FailedSync::kKeeps) return fault;
-      SimulatedDisk::ForgetPending(inode.get());
+      disk_.FailSync(inode.get(), settings_.failed_sync_seed);
       if (settings_.failed_sync == FailedSync::kForgets) return fault;
       durable = inode->durable;
     }

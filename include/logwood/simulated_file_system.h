@@ -15,6 +15,8 @@
 // (Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014): of what was not synced, any
 // part is there or not, in any order, torn at any byte; what lies behind a lost write is zeros or
 // stale bytes; a name that was not synced is there or not. A rename is there whole or not at all.
+// Directories are durable at once, as CreateDirectory promises (file_system.h): who makes them by
+// other means and forgets to sync the parent is not found out here.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +69,9 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   };
   struct Settings {
     FailedSync failed_sync = FailedSync::kForgets;
+    // Not 0: of what a failed sync forgets or drops some got to the disk before it failed, changes
+    // and sectors chosen by this.
+    uint64_t failed_sync_seed = 0;
     // Syncs answer ok and make nothing durable: a test that passes with it proves nothing.
     bool lying_syncs = false;
     uint64_t capacity_bytes = uint64_t{1} << 40;  // what is beyond is kNoSpace; what fits is stored
@@ -111,7 +116,7 @@ class LOGWOOD_EXPORT SimulatedFileSystem final : public FileSystem {
   struct CrashLimits {
     // At most so many are shown: first nothing of what is not durable, then all of it.
     uint64_t states_max = 100;
-    uint64_t seed = 1;          // of the choice among more than that
+    uint64_t seed = 1;  // of the choice among more than that
     // Files that do not matter: they are there as they were written. Spares many states.
     FileRule settled = {};
     // Asked with the ContentHash (but for settled files) of each state before it is made; false: it

@@ -12,8 +12,9 @@
 // LOGWOOD_ONE_IN_PAIRS: of pairs under other options, LOGWOOD_ONE_IN_LIES: of those a lie must
 // spoil; LOGWOOD_DEPTH: how deep recoveries are
 // crashed, LOGWOOD_NESTS_ONE_IN: how many; LOGWOOD_FAILED_SYNC,
-// of OneStory: what a failed sync leaves of the pages (forgets, drops, keeps). Each test prints a
-// line of figures, and what failed with the command that does it again.
+// of OneStory: what a failed sync leaves of the pages (forgets, drops, keeps;
+// LOGWOOD_FAILED_SYNC_SEED says which get there all the same). Each test prints a line of figures,
+// and what failed with the command that does it again.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -215,6 +216,7 @@ TEST_F(PowerLoss, SeededStories) {
     LimitStates(2 + random.Skewed(6));
     options_.story.disk.failed_sync =
         static_cast<SimulatedFileSystem::FailedSync>((seed_ + i) % kFailedSyncs);
+    options_.story.disk.failed_sync_seed = random.OneIn(2) ? random.Next() : 0;
     options_.seed = random.Next();
     if (!Explore(script)) return;
   }
@@ -282,9 +284,13 @@ TEST_F(PowerLoss, ManySegmentsWithoutASync) {
 
 TEST_F(PowerLoss, SyncsThatFailAndDropOrKeepThePages) {
   LimitStates(20);
-  for (const auto failed :
-       {SimulatedFileSystem::FailedSync::kDrops, SimulatedFileSystem::FailedSync::kKeeps}) {
+  using Mode = SimulatedFileSystem::FailedSync;
+  // With a seed, some of what fails to be synced is there all the same.
+  const std::pair<Mode, uint64_t> ways[] = {
+      {Mode::kDrops, 0}, {Mode::kKeeps, 0}, {Mode::kForgets, seed_}, {Mode::kDrops, seed_ + 1}};
+  for (const auto& [failed, seed] : ways) {
     options_.story.disk.failed_sync = failed;
+    options_.story.disk.failed_sync_seed = seed;
     for (const char* story : {"put failed-sync put failed-sync-kill power-put",
                               "big-put batch failed-sync-kill failed-sync flush put"}) {
       if (!IsSkipped() && !ExploreText(story)) return;
@@ -309,6 +315,7 @@ TEST_F(PowerLoss, OneStory) {
   const auto failed_sync = ParseFailedSync(EnvironmentText("LOGWOOD_FAILED_SYNC", "forgets"));
   ASSERT_TRUE(failed_sync) << "LOGWOOD_FAILED_SYNC is forgets, drops or keeps";
   options_.story.disk.failed_sync = *failed_sync;
+  options_.story.disk.failed_sync_seed = EnvironmentNumber("LOGWOOD_FAILED_SYNC_SEED", 0);
   ExploreText(EnvironmentText("LOGWOOD_STEPS",
                               "put power-put keyspace batch flush big-put big-put power-batch "
                               "compact delete reopen power-put kill put wait-durable keyspace"));

@@ -109,6 +109,7 @@ ExploreResult CrashExplorer::Explore(const CrashScript& script) {
 std::string CrashExplorer::CommandFor(const CrashScript& script) const {
   std::string command = "LOGWOOD_SEED=" + std::to_string(options_.seed);
   command.append(" LOGWOOD_FAILED_SYNC=").append(FailedSyncName(options_.story.disk.failed_sync));
+  command += " LOGWOOD_FAILED_SYNC_SEED=" + std::to_string(options_.story.disk.failed_sync_seed);
   command += " LOGWOOD_STATES=" + std::to_string(options_.states_per_change);
   command += " LOGWOOD_DEPTH=" + std::to_string(options_.depth);
   command += " LOGWOOD_NESTS_ONE_IN=" + std::to_string(options_.nests_one_in);
