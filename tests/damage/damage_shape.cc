@@ -230,9 +230,13 @@ void ShapeBuilder::TearLastRecord() {
   --shape_.last;
 }
 
-// Without what the engine never reads.
+// Without what says nothing of the data: EVENTS apart, LOCK not at all.
 Status ShapeBuilder::Take(FileSystem* files) {
   ASSIGN_OR_RETURN(shape_.files, ReadDirectory(files, kPath));
+  shape_.events.clear();
+  for (const auto& [name, bytes] : shape_.files) {
+    if (name.starts_with("EVENTS")) shape_.events[name] = bytes;
+  }
   std::erase_if(shape_.files, [](const auto& file) { return !IsDataFile(file.first); });
   return Status::Ok();
 }

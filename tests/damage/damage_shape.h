@@ -38,6 +38,7 @@ struct DamageShape {
   std::string name;
   bool closed = false;
   FileContents files;
+  FileContents events;                // EVENTS, which is not among them
   std::vector<FileContents> earlier;  // the directory at some moments before, oldest first
   FileContents other_copy;            // of a copy that was written to, too, from some moment on
   std::vector<std::shared_ptr<const Content>> contents;  // after each position

@@ -28,6 +28,7 @@ constexpr uint64_t kFailuresMax = 5;
 constexpr uint64_t kFlipsOneIn = kSanitized ? 1500 : 100;
 constexpr uint64_t kCutsOneIn = kSanitized ? 2500 : 300;
 constexpr uint64_t kSalvagedOneIn = kSanitized ? 3000 : 300;
+constexpr uint64_t kEventsOneIn = kSanitized ? 20000 : 2000;
 constexpr uint64_t kSwapsOneIn = kSanitized ? 40 : 10;
 
 std::string HowToRepeat() {
@@ -102,6 +103,44 @@ TEST_P(DamageTest, Flips) {
   ForEachFlip(shape_, Sampling::One(kFlipsOneIn), [this](const DamageCase& damage) {
     if (!HasFatalFailure()) Look(damage);
   });
+  Report();
+}
+
+// What is written for people tells nothing of the data: whatever becomes of it, all is exact and
+// `check` finds nothing.
+TEST_P(DamageTest, EventsMayRot) {
+  const Sampling sampling = Sampling::One(kEventsOneIn);
+  const size_t notes = Check(shape_.files).notes.size();
+  ASSERT_FALSE(shape_.events.empty());
+  const auto look = [&](const std::string& name, std::string bytes, const std::string& what) {
+    DamageCase damage;
+    damage.what = name + ": " + what;
+    damage.file = name;
+    damage.files = shape_.files;
+    damage.files[name] = std::move(bytes);
+    SetCrashNote(damage.what);
+    ++directories_;
+    const CheckVerdict check = Check(damage.files);
+    if (!check.status.ok() || !check.damages.empty() || check.notes.size() != notes) {
+      Fail(damage, "check says something of it", check.ToString());
+    }
+    for (const OpenMode mode : {OpenMode::kWriting, OpenMode::kReadOnly}) {
+      const Verdict verdict = Judge(shape_, damage.files, mode);
+      const bool exact = verdict.exact() && verdict.wrong.empty() && verdict.last == shape_.last;
+      exact_ += exact ? 1 : 0;
+      if (!exact) Fail(damage, "opened " + std::string(OpenModeName(mode)), verdict.ToString());
+    }
+  };
+  for (const auto& [name, bytes] : shape_.events) {
+    for (size_t at = 0; at < bytes.size() && !HasFatalFailure(); ++at) {
+      if (!sampling.Takes(at)) continue;
+      std::string flipped = bytes;
+      flipped[at] = static_cast<char>(flipped[at] ^ (1 << at % 8));
+      look(name, std::move(flipped), "byte " + std::to_string(at) + " flipped");
+      look(name, bytes.substr(0, at), "cut to " + std::to_string(at));
+    }
+    look(name, std::string(bytes.size(), '\0'), "zeroed");
+  }
   Report();
 }
 
