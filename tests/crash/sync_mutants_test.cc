@@ -197,7 +197,9 @@ TEST(SyncMutantsOfDestroy, ADestroyCutShortCanBeFinishedButNotWithoutItsSync) {
 
 // ---- The table is complete.
 
-// "file: line" of each line of the engine that asks for a sync.
+// "file: line" of each line of the engine that asks for a sync. Not of util/: there the seam to the
+// system carries out what these ask for; what it syncs by itself, the parents of a directory it
+// makes, only NewDirectory of faults_test.cc comes to, and no simulated disk does.
 std::vector<std::string> SyncsInSources() {
   const std::regex asks("(->|\\.)Sync(Directory)?\\(");
   std::vector<std::string> lines;
