@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "table/range_block.h"
 #include "tests/support/hex_page.h"
 #include "tests/support/written_by.h"
 #include "tests/table/table_test_support.h"
@@ -91,6 +92,17 @@ TEST(TableFormatTest, TheExampleOfThePageIsATable) {
   ExpectHolds(bytes, entries);
   BuiltTable built = BuildTable(entries, {.compression = Compression::kNone});
   EXPECT_EQ(ToHex(bytes), ToHex(test::WrittenBy(0x000100, *built.bytes)));
+}
+
+TEST(TableFormatTest, TheExampleOfTheRangeDeletesPageIsTheirBlock) {
+  const std::string prefix = "\x01";
+  RangeFragmentsBuilder fragments;
+  ASSERT_TRUE(fragments.Add(prefix + "b", prefix + "d", 9));
+  ASSERT_TRUE(fragments.Add(prefix + "b", prefix + "d", 5));
+  ASSERT_TRUE(fragments.Add(prefix + "d", "\x02", 9));
+  ByteBuffer block;
+  AppendRangeBlock(*fragments.Finish(), &block);
+  EXPECT_EQ(ToHex(test::HexOf("table_ranges")), ToHex(block.view()));
 }
 
 }  // namespace

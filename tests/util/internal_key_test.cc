@@ -199,6 +199,14 @@ TEST(KeysAndOperationsPage, ItsBatchDecodes) {
   ASSERT_TRUE(reader.Next(&operation));
   EXPECT_EQ(operation.kind, EntryKind::kDelete);
   EXPECT_EQ(operation.stored_key, KeyspacePrefix(240) + "abc");
+  ASSERT_TRUE(reader.Next(&operation));
+  EXPECT_EQ(operation.kind, EntryKind::kRangeDelete);
+  EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "b");
+  EXPECT_EQ(operation.value, KeyspacePrefix(1) + "d");
+  ASSERT_TRUE(reader.Next(&operation));
+  EXPECT_EQ(operation.kind, EntryKind::kRangeDelete);
+  EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "x");
+  EXPECT_EQ(operation.value, KeyspaceEnd(1));
   EXPECT_FALSE(reader.Next(&operation));
   EXPECT_TRUE(reader.ok());
 }
