@@ -1,5 +1,7 @@
 #include "table/table_dump.h"
 
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -110,6 +112,75 @@ std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
   return json.Finish();
 }
 
+// Where it ends; nullopt: where its keyspace does, and no key says that.
+std::optional<std::string_view> UserEndOf(const KeyParts& begin, std::string_view end) {
+  if (begin.known && end == KeyspaceEnd(begin.keyspace)) return std::nullopt;
+  return KeyParts(end).user_key;
+}
+
+std::string RangeAsText(const RangeFragments::Fragment& range) {
+  const KeyParts begin(range.begin);
+  std::string text = begin.known ? std::to_string(begin.keyspace) : "?";
+  text += '\t' + Escape(begin.user_key) + '\t';
+  for (const LogPos position : range.positions)
+    text += (text.back() == '\t' ? "" : ",") + std::to_string(position);
+  const auto end = UserEndOf(begin, range.end);
+  return text + "\tdelete range\t" + (end ? "to " + Escape(*end) : "to the keyspace's end");
+}
+
+std::string RangeAsJson(const RangeFragments::Fragment& range) {
+  const KeyParts begin(range.begin);
+  JsonObject json;
+  if (begin.known) json.Field("keyspace", begin.keyspace);
+  json.Field("key", Escape(begin.user_key)).Field("key_hex", ToHex(begin.user_key));
+  json.Raw("positions", JsonArray(range.positions, [](LogPos p) { return std::to_string(p); }));
+  json.Field("kind", "delete range");
+  if (const auto end = UserEndOf(begin, range.end))
+    json.Field("end", Escape(*end)).Field("end_hex", ToHex(*end));
+  return json.Finish();
+}
+
+// Range deletes and entries by where they begin, a range before the entries of the same key.
+class EntryDump {
+ public:
+  EntryDump(const TableReader& table, const TableDumpOptions& options, const LineSink& line)
+      : options_(options), line_(line), left_(options.entries_max) {
+    if (table.range_deletes() == nullptr) return;
+    ranges_ = table.range_deletes()->fragments();
+    while (!ranges_.empty() && ranges_.front().end <= options.begin) ranges_ = ranges_.subspan(1);
+  }
+  // False: that was the last line.
+  bool Put(const Entry& entry) {
+    return PutRanges(entry.key) && IsWithin(entry.key) &&
+           PutLine(IsJson() ? EntryAsJson(entry, options_.value_bytes_max)
+                            : EntryAsText(entry, options_.value_bytes_max));
+  }
+  // Those that begin up to the key; nullopt: all that are left.
+  bool PutRanges(std::optional<std::string_view> key) {
+    for (; !ranges_.empty() && (!key || ranges_.front().begin <= *key);
+         ranges_ = ranges_.subspan(1)) {
+      const RangeFragments::Fragment& range = ranges_.front();
+      if (!IsWithin(range.begin)) return false;
+      if (!PutLine(IsJson() ? RangeAsJson(range) : RangeAsText(range))) return false;
+    }
+    return true;
+  }
+
+ private:
+  bool IsJson() const { return options_.format == TableDumpFormat::kJson; }
+  bool IsWithin(std::string_view key) const { return options_.end.empty() || key < options_.end; }
+  bool PutLine(const std::string& text) {
+    if (left_ == 0) return false;
+    --left_;
+    return line_(text);
+  }
+
+  const TableDumpOptions& options_;
+  const LineSink& line_;
+  uint64_t left_;
+  std::span<const RangeFragments::Fragment> ranges_;  // still to come
+};
+
 }  // namespace
 
 void DumpTableProperties(const TableReader& table, TableDumpFormat format, const LineSink& line) {
@@ -126,16 +197,11 @@ Status DumpTableEntries(const TableReader& table, const TableDumpOptions& option
   scan.fill_cache = false;
   scan.readahead_bytes = 1 << 20;
   auto it = table.NewIterator(scan);
-  uint64_t left = options.entries_max;
-  for (it->Seek(options.begin, ~uint64_t{0}); it->Valid() && left > 0; it->Next(), --left) {
-    const Entry& entry = it->entry();
-    if (!options.end.empty() && entry.key >= options.end) break;
-    if (!line(options.format == TableDumpFormat::kJson
-                  ? EntryAsJson(entry, options.value_bytes_max)
-                  : EntryAsText(entry, options.value_bytes_max))) {
-      break;
-    }
+  EntryDump dump(table, options, line);
+  for (it->Seek(options.begin, ~uint64_t{0}); it->Valid(); it->Next()) {
+    if (!dump.Put(it->entry())) return {};
   }
+  if (it->status().ok()) dump.PutRanges(std::nullopt);
   return it->status();
 }
 

@@ -27,7 +27,9 @@ using LineSink = std::function<bool(std::string_view line)>;
 void DumpTableProperties(const TableReader& table, TableDumpFormat format, const LineSink& line);
 
 // One line an entry: `keyspace key position kind value`, or a JSON object with key and value in
-// escaped text and hexadecimal. The first bad block ends the dump with its error.
+// escaped text and hexadecimal; and one a range delete, `keyspace begin positions kind end`, before
+// the entries of the key where it begins. Each counts as an entry. The first bad block ends the
+// dump with its error.
 Status DumpTableEntries(const TableReader& table, const TableDumpOptions& options,
                         const LineSink& line);
 

@@ -176,13 +176,7 @@ TEST_P(DamagedTableTest, WithoutAnIndexBlocksBehindADamagedOneAreFound) {
 // What a later version may write there is no damage; who wrote it the header says, where it is
 // whole.
 TEST_P(DamagedTableTest, AFooterOfALaterFormatIsNotSupportedAndNamesWhatWroteIt) {
-  const size_t footer_at = bytes_.size() - kFooterBytes;
-  ASSERT_OK_AND_ASSIGN(Footer footer,
-                       DecodeFooter(std::string_view(bytes_).substr(footer_at), testing::kTestId,
-                                    bytes_.size(), kPath, /*writer=*/0));
-  footer.range_deletes = {kFileHeaderBytes, 100};
-  std::string newer = test::WrittenBy(
-      test::kOtherWriter, bytes_.substr(0, footer_at) + footer.Encode(testing::kTestId));
+  std::string newer = test::WrittenBy(test::kOtherWriter, testing::WithLaterFooter(bytes_));
   const Status named = ReadAll(newer, true).status;
   EXPECT_STATUS(kNotSupported, named);
   EXPECT_TRUE(named.message().ends_with(test::NamesOtherWriter())) << named.ToString();

@@ -171,13 +171,9 @@ TEST(TableDamageTest, APartOfALaterFormatIsNotSupportedAndNamesWhatWroteIt) {
   BuiltTable table = BuildTable(SmallEntries(), {});
   const std::string good = *table.bytes;
   const size_t footer_at = good.size() - kFooterBytes;
-  ASSERT_OK_AND_ASSIGN(Footer footer,
-                       DecodeFooter(std::string_view(good).substr(footer_at), kTestId, good.size(),
-                                    "000007.table", /*writer=*/0));
-  footer.range_deletes = {kFileHeaderBytes, 100};
-  const std::string newer = good.substr(0, footer_at) + footer.Encode(kTestId);
-  const std::string what = "000007.table:" + std::to_string(footer_at) +
-                           ": range deletes or another part that is unknown";
+  const std::string newer = WithLaterFooter(good);
+  const std::string what =
+      "000007.table:" + std::to_string(footer_at) + ": it has a part that is unknown";
   *table.bytes = test::WrittenBy(test::kOtherWriter, newer);
   EXPECT_STATUS(kNotSupported, table.Open());
   EXPECT_EQ(table.Open().status().message(), what + test::NamesOtherWriter());

@@ -43,6 +43,48 @@ TEST(TableDumpTest, EntriesAsTextAndJson) {
                 R"("value":"x","value_hex":"78","value_bytes":300})"}));
 }
 
+TEST(TableDumpTest, RangeDeletesStandWhereTheyBegin) {
+  BuiltTable ranges = BuildTable({{"\x01pear", PackTrailer(9, EntryKind::kPut), "green"},
+                                  {"\x01plum", PackTrailer(5, EntryKind::kPut), "blue"}},
+                                 {}, kTestId,
+                                 {{"\x01"
+                                   "a",
+                                   "\x01"
+                                   "c\n",
+                                   4},
+                                  {"\x01pear", "\x01pei", 9},
+                                  {"\x01pear", "\x01pei", 2},
+                                  {"\x01pz", "\x02", 6},
+                                  {"\x02q", "\x02r", 8}});
+  auto reader = MustOpen(&ranges);
+  TableDumpOptions options;
+  const auto dump = [&](const LineSink& line) {
+    EXPECT_TRUE(DumpTableEntries(*reader, options, line).ok());
+  };
+  const std::vector<std::string> all = {"1\ta\t4\tdelete range\tto c\\n",
+                                        "1\tpear\t9,2\tdelete range\tto pei",
+                                        "1\tpear\t9\tput\tgreen",
+                                        "1\tplum\t5\tput\tblue",
+                                        "1\tpz\t6\tdelete range\tto the keyspace's end",
+                                        "2\tq\t8\tdelete range\tto r"};
+  EXPECT_EQ(Lines(dump), all);
+  options.entries_max = 2;
+  EXPECT_EQ(Lines(dump), (std::vector<std::string>{all[0], all[1]}));
+  options.entries_max = 5;
+  EXPECT_EQ(Lines(dump).size(), 5u);
+  options.entries_max = ~uint64_t{0};
+  options.begin = "\x01pearl";  // within a range
+  options.end = "\x02";
+  EXPECT_EQ(Lines(dump), (std::vector<std::string>{all[1], all[3], all[4]}));
+  options.format = TableDumpFormat::kJson;
+  const auto json = Lines(dump);
+  ASSERT_EQ(json.size(), 3u);
+  EXPECT_EQ(json[0], R"({"keyspace":1,"key":"pear","key_hex":"70656172","positions":[9,2],)"
+                     R"("kind":"delete range","end":"pei","end_hex":"706569"})");
+  EXPECT_EQ(json[2],
+            R"({"keyspace":1,"key":"pz","key_hex":"707a","positions":[6],"kind":"delete range"})");
+}
+
 TEST(TableDumpTest, BoundsAndLimitsEndTheDump) {
   BuiltTable table = BuildTable(PlainEntries(100), {.block_bytes = 256});
   auto reader = MustOpen(&table);

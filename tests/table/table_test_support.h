@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "logwood/file_system.h"
+#include "table/format.h"
 #include "table/table_builder.h"
 #include "table/table_reader.h"
+#include "util/coding.h"
 #include "util/hash.h"
 #include "util/internal_key.h"
 #include "util/random.h"
@@ -85,13 +87,22 @@ struct BuiltTable {
   }
 };
 
-// REQUIRES: sorted entries, at least one.
+struct TestRange {
+  std::string begin, end;
+  LogPos position = 0;
+
+  friend bool operator==(const TestRange&, const TestRange&) = default;
+};
+using TestRanges = std::vector<TestRange>;  // fragments, a line for each position
+
+// REQUIRES: sorted entries, at least one of them or of the ranges.
 inline BuiltTable BuildTable(const TestEntries& entries, const TableOptions& options,
-                             const Id128& id = kTestId) {
+                             const Id128& id = kTestId, const TestRanges& ranges = {}) {
   BuiltTable table;
   StringSink sink(table.bytes.get());
   TableBuilder builder(&sink, options, 7, id);
   for (const TestEntry& e : entries) builder.Add(e.key, e.trailer, e.value);
+  for (const TestRange& r : ranges) builder.AddRangeDelete(r.begin, r.end, r.position);
   Result<TableMeta> meta = builder.Finish();
   EXPECT_TRUE(meta.ok()) << meta.status().ToString();
   if (meta.ok()) table.meta = *meta;
@@ -114,6 +125,17 @@ inline void MakeUnique(TestEntries* entries) {
                                       TrailerPosition(a.trailer) == TrailerPosition(b.trailer);
                              }),
                  entries->end());
+}
+
+// The table's bytes with a footer of a later format: its reserved word says something.
+inline std::string WithLaterFooter(std::string bytes, const Id128& id = kTestId) {
+  constexpr size_t kReservedAt = 88, kChecksumAt = 112;
+  const size_t at = bytes.size() - kFooterBytes;
+  bytes[at + kReservedAt] = 1;
+  const uint64_t checksum =
+      Hash64(std::string_view(bytes).substr(at, kChecksumAt), ChecksumSeed(id, at));
+  StoreFixed(bytes.data() + at + kChecksumAt, checksum);
+  return bytes;
 }
 
 // Plain keys "key00000042", one version each.
