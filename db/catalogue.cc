@@ -67,7 +67,9 @@ Status Catalogue::ApplyRow(EntryKind kind, std::string_view key, std::string_vie
   };
   position_ = std::max(position_, position);
   const char row = key.empty() ? '\0' : key[0];
-  const bool known = row == kNamePrefix || (row == kDropPrefix && kind == EntryKind::kPut);
+  const bool is_put = kind == EntryKind::kPut;
+  const bool known =
+      row == kNamePrefix ? is_put || kind == EntryKind::kDelete : row == kDropPrefix && is_put;
   if (!known) return Status::NotSupported(what(" is of a kind that is unknown"));
   const std::string_view rest = key.substr(1);
   if (row == kNamePrefix && rest == "default") {

@@ -32,8 +32,9 @@ void AppendRangeDelete(std::string* operations, std::string_view begin, std::str
 
 namespace {
 
+// None of keyspaces: nobody writes one.
 bool IsRangeOf(uint32_t keyspace, std::string_view begin, std::string_view end) {
-  if (begin >= end) return false;
+  if (keyspace == kCatalogueKeyspace || begin >= end) return false;
   uint32_t keyspace_of_end = 0;
   std::string_view key;
   if (SplitStoredKey(end, &keyspace_of_end, &key) && keyspace_of_end == keyspace)
@@ -65,6 +66,13 @@ bool BatchReader::Next(BatchOperation* operation) {
 Status BatchReader::status() const {
   if (ok_) return Status::Ok();
   const auto kind = static_cast<unsigned char>(*at_);
+  Decoder in({at_ + 1, remaining() - 1});
+  uint32_t keyspace = kDefaultKeyspace;
+  std::string_view user_key;
+  const bool of_keyspaces = static_cast<EntryKind>(kind) == EntryKind::kRangeDelete &&
+                            SplitStoredKey(in.LengthPrefixed(), &keyspace, &user_key) &&
+                            keyspace == kCatalogueKeyspace;
+  if (of_keyspaces) return Status::NotSupported("a range delete in keyspace 0 is unknown");
   if (IsOperationKind(kind)) return Status::Corruption("batch: its operations cannot be read");
   return Status::NotSupported("operation kind " + std::to_string(kind) + " is unknown");
 }

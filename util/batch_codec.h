@@ -41,8 +41,9 @@ void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
 void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end);
 
 // Walks over operations. The bytes may be hostile: an unknown kind, a length beyond the end, a
-// stored key that does not split or is too long, a range that is empty or leaves its keyspace ends
-// the walk with ok() false. Copy it freely: a copy walks on from the same place.
+// stored key that does not split or is too long, a range that is empty or leaves its keyspace, or
+// is in that of the keyspaces, ends the walk with ok() false. Copy it freely: a copy walks on from
+// the same place.
 class BatchReader {
  public:
   explicit BatchReader(std::string_view operations)

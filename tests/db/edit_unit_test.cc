@@ -115,6 +115,46 @@ TEST(Edit, LevelsThatDoNotExistAreRefused) {
   EXPECT_STATUS(kCorruption, Edit::Decode(Field(17, removed)));
 }
 
+// Field 25; a table without range deletes is field 15 as before.
+TEST(Edit, ATableWithRangeDeletesSurvivesTheRoundTripInAFieldOfItsOwn) {
+  Edit edit;
+  edit.added = {{0, test::MetaOf(5, "a", "b")}, {6, test::MetaOf(9, "x", "z")}};
+  const std::string without = edit.Encode();
+  edit.added[1].second.range_deletes = 300;
+  const std::string with = edit.Encode();
+  ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(with));
+  EXPECT_EQ(back.added, edit.added);
+  EXPECT_EQ(back.added[1].second.range_deletes, 300u);
+  EXPECT_EQ(with.size(), without.size() + 2);
+  std::string meta;
+  PutVarint(&meta, uint64_t{6});
+  EncodeTableMeta(edit.added[1].second, &meta);
+  EXPECT_TRUE(without.ends_with(Field(15, meta)));
+  EXPECT_TRUE(with.ends_with(Field(25, "\xac\x02" + meta)));
+}
+
+TEST(Edit, ImpossibleTablesWithRangeDeletesAreRefused) {
+  const auto field = [](uint64_t range_deletes, uint64_t level, const TableMeta& meta) {
+    std::string body;
+    PutVarint(&body, range_deletes);
+    PutVarint(&body, level);
+    EncodeTableMeta(meta, &body);
+    return Field(25, body);
+  };
+  TableMeta meta = test::MetaOf(5, "a", "b");
+  const std::string good = field(3, 1, meta);
+  EXPECT_OK(Edit::Decode(good));
+  EXPECT_STATUS(kCorruption, Edit::Decode(field(0, 1, meta)));
+  EXPECT_STATUS(kCorruption, Edit::Decode(field(3, 7, meta)));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(25, "")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(25, good.substr(2) + "x")));
+  for (size_t length = 2; length < good.size(); ++length)
+    EXPECT_STATUS(kCorruption, Edit::Decode(Field(25, good.substr(2, length - 2))));
+  meta.position_override = 7;
+  EXPECT_STATUS(kCorruption, Edit::Decode(field(3, 1, meta)));
+  EXPECT_STATUS(kNotSupported, Edit::Decode(Field(27, good.substr(2))));
+}
+
 TEST(Edit, RandomBytesNeverDoMoreThanFail) {
   Random random(7);
   for (int round = 0; round < 20'000; ++round) {

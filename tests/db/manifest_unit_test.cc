@@ -326,13 +326,13 @@ TEST_F(ManifestTest, AnEditThatCannotBeReadHasItsPlace) {
 
 TEST_F(ManifestTest, AFieldOfALaterVersionIsRefusedNamingWhatWroteIt) {
   Write(2);
-  const std::string body("\x19\x01x", 3);  // 25, one byte
+  const std::string body("\x19\x01x", 3);  // 27, one byte
   std::string length, chain;
   PutFixed32(&length, static_cast<uint32_t>(body.size()));
   PutFixed64(&chain, NextManifestChain(states_[1].chain, length, body));
   const std::string bytes = bytes_ + length + chain + body;
   const std::string what = Path() + ":" + std::to_string(ends_[1]) +
-                           ": edit: edit: field 25 is not known to this version";
+                           ": edit: edit: field 27 is not known to this version";
   const Status named = ReadWith(test::WrittenBy(test::kOtherWriter, bytes)).status();
   EXPECT_STATUS(kNotSupported, named);
   EXPECT_EQ(named.message(), what + test::NamesOtherWriter());
@@ -343,7 +343,7 @@ TEST_F(ManifestTest, AFieldOfALaterVersionIsRefusedNamingWhatWroteIt) {
   ASSERT_OK_AND_ASSIGN(const ManifestScan scan, ScanManifest(fs_.get(), "db", kNumber));
   ASSERT_EQ(scan.gaps.size(), 1u);
   EXPECT_EQ(scan.gaps[0].what,
-            "edit: field 25 is not known to this version" + test::NamesOtherWriter());
+            "edit: field 27 is not known to this version" + test::NamesOtherWriter());
 }
 
 class RootTest : public testing::Test {

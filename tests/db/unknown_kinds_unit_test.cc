@@ -13,6 +13,8 @@
 #include "db/salvage.h"
 #include "tests/db/handmade_database.h"
 #include "tests/support/written_by.h"
+#include "util/coding.h"
+#include "util/escape.h"
 
 namespace logwood {
 namespace {
@@ -172,12 +174,16 @@ TEST_P(UnknownKindTest, ATableThatNoManifestNamesIsNoDamageEither) {
   ExpectRefused(CheckKindsTelling(&db_, tell, IgnoreKindNote));
 }
 
-TEST_P(UnknownKindTest, AnOperationOfTheLogIsRefusedByWhoeverReadsTheLog) {
+// Those that no operation of a batch has: a range delete is one, and never an entry of a data
+// block.
+class UnknownOperationTest : public UnknownKindTest {};
+
+TEST_P(UnknownOperationTest, AnOperationOfTheLogIsRefusedByWhoeverReadsTheLog) {
   MakeLog(GetParam());
   for (const Status& status : WhatAllSay()) ExpectRefused(status);
 }
 
-TEST_P(UnknownKindTest, CheckGoesOnBehindThem) {
+TEST_P(UnknownOperationTest, CheckGoesOnBehindThem) {
   MakeLog(GetParam());
   db_.AddTable(50, {{"x", 3, "v", static_cast<EntryKind>(GetParam())}});
   db_.AddTable(51, {{"x", 3, std::string(200, 'v')}});
@@ -266,6 +272,34 @@ TEST_F(UnknownRowTest, OfATableItIsRefused) {
   ExpectRefusedByAll();
 }
 
+// Keyspaces are not dropped by ranges, whatever a commit says of itself.
+TEST_F(UnknownRowTest, ARangeDeleteOfKeyspacesIsRefused) {
+  for (const uint32_t flags : {kFlagCatalogue, uint32_t{0}}) {
+    HandmadeDatabase db;
+    std::string operations;
+    AppendRangeDelete(&operations, KeyspacePrefix(kCatalogueKeyspace) + "ka",
+                      KeyspacePrefix(kCatalogueKeyspace) + "kc");
+    Edit edit = HandmadeDatabase::FirstEdit();
+    edit.first_segment = 3;
+    db.BeginManifest(2, edit);
+    db.BeginSegment(3);
+    db.Put("a");
+    db.Commit(operations, flags);
+    db.MarkDurable();
+    db.CloseLog();
+    std::vector<Status> said = {CheckKindsTelling(&db, ExpectNoKindDamage, ExpectNoKindDamage)};
+    Options options;
+    options.file_system = db.fs();
+    said.push_back(DB::Open(options, "db").status());
+    for (const Status& status : said) {
+      EXPECT_STATUS(kNotSupported, status);
+      EXPECT_NE(status.message().find("a range delete in keyspace 0 is unknown"),
+                std::string_view::npos)
+          << status.ToString();
+    }
+  }
+}
+
 // One that cannot be right is damage of the file that holds it.
 TEST_F(UnknownRowTest, AnImpossibleOneIsDamage) {
   std::string operations;
@@ -293,6 +327,47 @@ TEST_F(UnknownRowTest, AnImpossibleOneIsDamage) {
   Options options;
   options.file_system = db_.fs();
   EXPECT_STATUS(kCorruption, DB::Open(options, "db"));
+}
+
+// An empty range, one that leaves its keyspace, one without an end: no operations, so damage.
+TEST(UnreadableBatchTest, RangesThatAreNoneAreDamageOfTheirCommit) {
+  const std::string a = test::StoredKey("a"), b = test::StoredKey("b");
+  const auto range = [](const std::string& begin, const std::string& end) {
+    std::string bytes(1, '\3');
+    PutLengthPrefixed(&bytes, begin);
+    PutLengthPrefixed(&bytes, end);
+    return bytes;
+  };
+  const std::string no_end = range(a, b).substr(0, 1 + 1 + a.size());
+  for (const std::string& operations :
+       {range(a, a), range(b, a), range(a, test::StoredKey("b", 2)), range("", b), no_end,
+        range(a, KeyspaceEnd(kDefaultKeyspace) + '\0')}) {
+    HandmadeDatabase db;
+    Edit edit = HandmadeDatabase::FirstEdit();
+    edit.first_segment = 3;
+    db.BeginManifest(2, edit);
+    db.BeginSegment(3);
+    db.Put("a");
+    db.Commit(operations);
+    db.Put("c");
+    db.MarkDurable();
+    db.CloseLog();
+    std::vector<std::string> told;
+    EXPECT_OK(CheckKindsTelling(
+        &db, [&](const Damage& damage) { told.push_back(damage.ToString()); }, IgnoreKindNote));
+    EXPECT_EQ(told.size(), 1u) << ToHex(operations);
+  }
+  for (const std::string& end : {b, KeyspaceEnd(kDefaultKeyspace)}) {
+    HandmadeDatabase db;
+    Edit edit = HandmadeDatabase::FirstEdit();
+    edit.first_segment = 3;
+    db.BeginManifest(2, edit);
+    db.BeginSegment(3);
+    db.Commit(range(a, end));
+    db.MarkDurable();
+    db.CloseLog();
+    EXPECT_OK(CheckKindsTelling(&db, ExpectNoKindDamage, IgnoreKindNote));
+  }
 }
 
 // A good checksum over what is no batch: damage of that commit alone.
@@ -349,6 +424,7 @@ TEST(UnreadableBatchTest, ItIsDamageBehindTheDurablePointToo) {
 
 // The reserved ones, and those nobody has thought of: all that an entry has room for.
 INSTANTIATE_TEST_SUITE_P(Kinds, UnknownKindTest, testing::Values(2, 3, 4, 5, 6, 15));
+INSTANTIATE_TEST_SUITE_P(Kinds, UnknownOperationTest, testing::Values(2, 4, 5, 6, 15));
 
 }  // namespace
 }  // namespace logwood
