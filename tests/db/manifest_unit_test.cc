@@ -326,7 +326,7 @@ TEST_F(ManifestTest, AnEditThatCannotBeReadHasItsPlace) {
 
 TEST_F(ManifestTest, AFieldOfALaterVersionIsRefusedNamingWhatWroteIt) {
   Write(2);
-  const std::string body("\x19\x01x", 3);  // 27, one byte
+  const std::string body("\x1b\x01x", 3);  // 27, one byte
   std::string length, chain;
   PutFixed32(&length, static_cast<uint32_t>(body.size()));
   PutFixed64(&chain, NextManifestChain(states_[1].chain, length, body));

@@ -186,6 +186,105 @@ TEST_P(SalvageRangesOf, WithoutTheLogWhatDiffersIsTold) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SalvageRangesOf, testing::Range<uint64_t>(1, 7));
 
+// Its range deletes reach further than its entries, and end where no key with a zero behind it
+// does.
+TEST_F(SalvageRangesTest, ALostTableLosesAllKeysThatItsRangesCover) {
+  for (const bool retains : {true, false}) {
+    for (const bool missing : {true, false}) {
+      SCOPED_TRACE(std::to_string(retains) + std::to_string(missing));
+      Options options;
+      options.file_system = fs_.get();
+      options.compression = Compression::kNone;
+      if (retains) options.log_retention = LogRetention{.bytes_min = 1 << 30};
+      ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, "db"));
+      rows_ = {{"a", "new"}, {"z", "old"}};
+      ASSERT_OK(db->Put({}, "m1", "old"));
+      ASSERT_OK(db->Put({}, "z", "old"));
+      ASSERT_OK(db->CompactAll({.force_last_level = true}));
+      const std::vector<std::string> before = Tables();
+      ASSERT_OK(db->DeleteRange({}, "b", "m2"));
+      ASSERT_OK(db->Put({}, "a", "new"));
+      ASSERT_OK(db->Flush());
+      ASSERT_OK(db->Close());
+      db.reset();
+      for (const std::string& table : Tables()) {
+        if (std::find(before.begin(), before.end(), table) != before.end()) continue;
+        ASSERT_OK_AND_ASSIGN(std::string bytes, test::ReadFile(fs_.get(), table));
+        bytes[bytes.find("\x01m2")] ^= 1;
+        ASSERT_OK(missing ? fs_->Remove(table) : test::WriteFile(fs_.get(), table, bytes));
+      }
+      const Content saved = Salvaged();
+      if (retains) {
+        EXPECT_EQ(saved, rows_);
+        EXPECT_TRUE(losses_.empty());
+      } else {
+        EXPECT_NE(saved, rows_);
+        ExpectDifferencesAreTold(saved);
+        EXPECT_FALSE(IsTold("z"));
+      }
+      ASSERT_OK(DB::Destroy(options, "db"));
+    }
+  }
+}
+
+// Behind the longest key there is no key with a zero more.
+TEST_F(SalvageRangesTest, APieceThatEndsAtTheLongestKeyIsKept) {
+  const std::string longest = "m" + std::string(kKeyBytesMax - 1, 'x');
+  Options options;
+  options.file_system = fs_.get();
+  options.compression = Compression::kNone;
+  options.log_retention = LogRetention{.bytes_min = 1 << 30};
+  ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, "db"));
+  ASSERT_OK(db->Put({}, "a", "1"));
+  ASSERT_OK(db->Put({}, longest, "deleted"));
+  ASSERT_OK(db->Flush());
+  const std::vector<std::string> first = Tables();
+  ASSERT_EQ(first.size(), 1u);
+  ASSERT_OK(db->DeleteRange({}, "b", "zz"));
+  ASSERT_OK(db->Flush());
+  ASSERT_OK(db->Close());
+  db.reset();
+  ASSERT_EQ(Tables().size(), 2u);
+  ASSERT_OK(fs_->Remove(first[0]));
+  EXPECT_EQ(Salvaged(), (Content{{"a", "1"}}));
+  EXPECT_TRUE(losses_.empty()) << losses_[0].ToString();
+}
+
+// A range delete older than all that a lost table held says nothing of it, and would hide what lost
+// its position below it.
+TEST_F(SalvageRangesTest, AnOldRangeDeleteDoesNotHideWhatLostItsPosition) {
+  Options options;
+  options.file_system = fs_.get();
+  options.compression = Compression::kNone;
+  options.log_retention = LogRetention{.bytes_min = 1 << 30};
+  ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, "db"));
+  ASSERT_OK(db->DeleteRange({}, "a", "zz"));
+  ASSERT_OK(db->Put({}, "m", "THE-COMMIT-THAT-ROTS"));
+  ASSERT_OK(db->CompactAll({.force_last_level = true}));
+  const std::vector<std::string> before = Tables();
+  ASSERT_OK(db->Put({}, "a", "1"));
+  ASSERT_OK(db->Put({}, "z", "1"));
+  ASSERT_OK(db->Flush());
+  ASSERT_OK(db->Close());
+  db.reset();
+  for (const std::string& table : Tables()) {
+    if (std::find(before.begin(), before.end(), table) == before.end()) {
+      ASSERT_OK(fs_->Remove(table));
+    }
+  }
+  ASSERT_OK_AND_ASSIGN(const auto names, fs_->List("db"));
+  for (const std::string& name : names) {
+    if (!name.ends_with(".log")) continue;
+    ASSERT_OK_AND_ASSIGN(std::string bytes, test::ReadFile(fs_.get(), "db/" + name));
+    const size_t at = bytes.find("THE-COMMIT-THAT-ROTS");
+    if (at == std::string::npos) continue;
+    bytes[at] ^= 1;
+    ASSERT_OK(test::WriteFile(fs_.get(), "db/" + name, bytes));
+  }
+  EXPECT_EQ(Salvaged(), (Content{{"a", "1"}, {"m", "THE-COMMIT-THAT-ROTS"}, {"z", "1"}}));
+  EXPECT_TRUE(losses_.empty());
+}
+
 // More of them in the log than there is memory for: in tables of its own, and as exact.
 TEST_F(SalvageRangesTest, ALogThatDoesNotFitInMemoryIsExact) {
   Options options;

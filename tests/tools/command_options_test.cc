@@ -402,7 +402,9 @@ std::vector<std::string_view> CommandsOfTheTable() {
 
 INSTANTIATE_TEST_SUITE_P(Table, CommandOptionsOf, testing::ValuesIn(CommandsOfTheTable()),
                          [](const testing::TestParamInfo<std::string_view>& tested) {
-                           return tested.param.empty() ? "logwood" : std::string(tested.param);
+                           std::string name(tested.param);
+                           std::erase(name, '-');
+                           return name.empty() ? "logwood" : name;
                          });
 
 }  // namespace

@@ -223,7 +223,7 @@ TEST(BatchReader, ReadsBackWhatWasWritten) {
       const bool put = !random.OneIn(3), range = random.OneIn(4);
       const auto keyspace = static_cast<uint32_t>(random.Skewed(32));
       const std::string key(random.Skewed(9), static_cast<char>(random.Next()));
-      if (range) {
+      if (range && keyspace != kCatalogueKeyspace) {
         const std::string begin = KeyspacePrefix(keyspace) + key;
         const std::string end = random.OneIn(3) ? KeyspaceEnd(keyspace) : begin + "x";
         AppendRangeDelete(&operations, begin, end);
