@@ -8,6 +8,7 @@
 #include "tests/compaction/compaction_test_support.h"
 #include "tests/support/status_assert.h"
 #include "util/faulty_file_system.h"
+#include "util/file_header.h"
 
 namespace logwood {
 namespace {
@@ -439,6 +440,54 @@ TEST_F(RangeJobTest, BooksBalanceAndReadersSeeTheSame) {
   }
   EXPECT_GT(markers_in, 0u);
   EXPECT_GT(markers_out, 0u);
+}
+
+// The file of one that is covered whole may be gone: it is not asked for. With a snapshot between,
+// with a key that is not covered, or an entry that is newer, it is.
+TEST_F(RangeJobTest, AnInputThatIsCoveredWholeGoesUnread) {
+  const auto run = [&](const Ranges& ranges, std::vector<LogPos> snapshots) {
+    CompactionPlan plan;
+    plan.output_level = 6;
+    plan.bottom = true;
+    plan.begin = "a";
+    plan.end = "z";
+    plan.inputs = Flush({Put("x", 30)}, ranges);
+    plan.output_overlap = Flush({Put("k1", 5), Put("k2", 9)}, {{"k3", "k4", 7}});
+    EXPECT_EQ(plan.output_overlap.size(), 1u);
+    const std::string path = "db/" + TableFileName(plan.output_overlap[0]->number);
+    std::string bytes(plan.output_overlap[0]->size, '\0');
+    {
+      const auto file = base_->OpenRandomAccess(path);
+      EXPECT_OK(file);
+      EXPECT_OK((*file)->Read(0, bytes.size(), bytes.data()));
+    }
+    bytes[kFileHeaderBytes + 4] ^= 1;  // of its entries; its range deletes can be read
+    EXPECT_OK(base_->Remove(path));
+    const auto damaged = base_->CreateWritable(path);
+    EXPECT_OK(damaged);
+    EXPECT_OK((*damaged)->Append(bytes));
+    EXPECT_OK((*damaged)->Close());
+    JobOptions options;
+    options.tables = &tables_;
+    options.sink = options_;
+    options.survival.snapshots = std::move(snapshots);
+    auto job = RunCompaction(plan, options);
+    if (job.ok()) {
+      EXPECT_EQ(job->entries_in, plan.InputEntries());
+      EXPECT_EQ(job->entries_in, job->output.entries + job->entries_dropped);
+      EXPECT_EQ(job->output.entries, 1u);
+    }
+    return job.status();
+  };
+  EXPECT_OK(run({{"a", "y", 20}}, {}));
+  EXPECT_OK(run({{"a", "k2", 20}, {"k2", "l", 21}}, {}));
+  EXPECT_OK(run({{"k1", "k4", 10}}, {4, 25}));
+  EXPECT_STATUS(kCorruption, run({{"a", "y", 20}}, {9}));
+  EXPECT_STATUS(kCorruption, run({{"a", "y", 20}}, {6}));
+  EXPECT_STATUS(kCorruption, run({{"k2", "l", 20}}, {}));
+  EXPECT_STATUS(kCorruption, run({{"k1", "k3", 20}}, {}));
+  EXPECT_STATUS(kCorruption, run({{"a", "k2", 20}, {"k2x", "l", 21}}, {}));
+  EXPECT_STATUS(kCorruption, run({{"a", "y", 9}}, {}));
 }
 
 // A table that cannot be opened ends the job: what it deletes nobody knows.
