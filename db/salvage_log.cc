@@ -334,9 +334,13 @@ Status SalvageLog::Take(const CommitRecord& record, const std::vector<LostKeys>&
 
 namespace {
 
-// Greater than the key, and no key lies between; no longer than a key may be.
+// Greater than the key, and no key lies between; a key itself, or the next keyspace's prefix.
 std::string BehindKey(const std::string& stored_key) {
-  return stored_key.size() < kStoredKeyBytesMax ? stored_key + '\0' : PrefixEnd(stored_key);
+  uint32_t keyspace = 0;
+  std::string_view key;
+  const bool may_be_longer =
+      SplitStoredKey(stored_key, &keyspace, &key) && key.size() < kKeyBytesMax;
+  return may_be_longer ? stored_key + '\0' : PrefixEnd(stored_key);
 }
 
 }  // namespace

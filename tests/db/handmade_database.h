@@ -42,6 +42,10 @@ class HandmadeDatabase {
     EntryKind kind = EntryKind::kPut;
     uint32_t keyspace = kDefaultKeyspace;
   };
+  struct Range {
+    std::string begin, end;  // of the default keyspace
+    LogPos position = 0;
+  };
   struct Record {
     uint64_t segment = 0, begin = 0, end = 0;
   };
@@ -71,8 +75,10 @@ class HandmadeDatabase {
     Replace(b, of_a);
   }
 
-  // Rows in internal order. Small blocks, not compressed: a damaged byte costs a few keys.
-  TableMeta AddTable(uint64_t number, const std::vector<Row>& rows) {
+  // Rows in internal order, fragments of ranges. Small blocks, not compressed: a damaged byte costs
+  // a few keys.
+  TableMeta AddTable(uint64_t number, const std::vector<Row>& rows,
+                     const std::vector<Range>& ranges = {}) {
     TableOptions options;
     options.block_bytes = 512;
     options.compression = Compression::kNone;
@@ -82,6 +88,8 @@ class HandmadeDatabase {
     for (const Row& row : rows) {
       builder.Add(StoredKey(row.key, row.keyspace), PackTrailer(row.position, row.kind), row.value);
     }
+    for (const Range& range : ranges)
+      builder.AddRangeDelete(StoredKey(range.begin), StoredKey(range.end), range.position);
     auto meta = builder.Finish();
     EXPECT_OK(meta);
     EXPECT_OK((*file)->Close());
@@ -150,6 +158,11 @@ class HandmadeDatabase {
     std::string operations;
     AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace, key,
                     "v" + std::to_string(last_position_ + 1));
+    Commit(operations);
+  }
+  void DeleteRange(const std::string& begin, const std::string& end) {
+    std::string operations;
+    AppendRangeDelete(&operations, StoredKey(begin), StoredKey(end));
     Commit(operations);
   }
   // All commits are durable, and the log says so.
