@@ -108,7 +108,7 @@ void BlockBuilder::Finish(ByteBuffer* to) {
   StoreFixed(header + 4, static_cast<uint32_t>(prefix_bytes_) | (wide ? kWideOffsetsFlag : 0));
   StoreFixed(header + 8, static_cast<uint32_t>(longest_rest));
   StoreFixed(header + 12, min_position);
-  std::memcpy(header + kBlockHeaderBytes, bytes_.data(), prefix_bytes_);
+  if (prefix_bytes_ != 0) std::memcpy(header + kBlockHeaderBytes, bytes_.data(), prefix_bytes_);
   char* heads = header + kBlockHeaderBytes + prefix_bytes_;
   char* offsets = heads + n * kHeadBytes;
   char* const bodies = offsets + n * offset_bytes;
