@@ -46,16 +46,26 @@ std::string_view KeyAt(std::string_view operations, uint32_t offset) {
   return Decoder(operations.substr(offset + 1)).LengthPrefixed();
 }
 
-// Sorts where the operations begin, four bytes each.
+// Sorts where the operations begin, four bytes each. A range delete takes away the operations
+// before it that it covers: with where they begin for positions, that is what fragments tell.
 void InsertSorted(std::string_view operations, uint64_t count, LogPos position,
                   Memtable* memtable) {
   static_assert(kBatchBytesMax <= UINT32_MAX);
   std::vector<uint32_t> offsets;
   offsets.reserve(count);
+  RangeFragmenter ranges;
   BatchReader reader(operations);
   BatchOperation operation;
   auto offset = [&] { return static_cast<uint32_t>(operations.size() - reader.remaining()); };
-  for (uint32_t at = 0; reader.Next(&operation); at = offset()) offsets.push_back(at);
+  for (uint32_t at = 0; reader.Next(&operation); at = offset()) {
+    if (operation.kind != EntryKind::kRangeDelete) {
+      offsets.push_back(at);
+      continue;
+    }
+    ranges.Add(operation.stored_key, operation.value, at);
+    memtable->InsertRangeDelete(operation.stored_key, operation.value, position);
+  }
+  const RangeFragmentsPtr deleted = ranges.Finish(std::span<const LogPos>());
   std::sort(offsets.begin(), offsets.end(), [&](uint32_t a, uint32_t b) {
     const int order = KeyAt(operations, a).compare(KeyAt(operations, b));
     return order != 0 ? order < 0 : a < b;
@@ -64,42 +74,7 @@ void InsertSorted(std::string_view operations, uint64_t count, LogPos position,
     BatchReader(operations.substr(offsets[i])).Next(&operation);
     const bool is_last =
         i + 1 == offsets.size() || KeyAt(operations, offsets[i + 1]) != operation.stored_key;
-    if (is_last) Insert(operation, position, memtable);
-  }
-}
-
-struct Place {
-  uint32_t offset, number;  // of an operation
-};
-
-// A range delete takes away the operations before it that it covers: with the number of an
-// operation for a position, that is what a list of fragments tells.
-void InsertWithRanges(std::string_view operations, LogPos position, Memtable* memtable) {
-  std::vector<Place> places;
-  RangeFragmenter ranges;
-  BatchReader reader(operations);
-  BatchOperation operation;
-  uint32_t number = 0;
-  auto offset = [&] { return static_cast<uint32_t>(operations.size() - reader.remaining()); };
-  for (uint32_t at = 0; reader.Next(&operation); at = offset()) {
-    ++number;
-    if (operation.kind == EntryKind::kRangeDelete) {
-      ranges.Add(operation.stored_key, operation.value, number);
-      memtable->InsertRangeDelete(operation.stored_key, operation.value, position);
-    } else {
-      places.push_back({at, number});
-    }
-  }
-  const RangeFragmentsPtr deleted = ranges.Finish(std::span<const LogPos>());
-  std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) {
-    const int order = KeyAt(operations, a.offset).compare(KeyAt(operations, b.offset));
-    return order != 0 ? order < 0 : a.number < b.number;
-  });
-  for (size_t i = 0; i < places.size(); ++i) {
-    BatchReader(operations.substr(places[i].offset)).Next(&operation);
-    const bool is_last =
-        i + 1 == places.size() || KeyAt(operations, places[i + 1].offset) != operation.stored_key;
-    if (is_last && deleted->Covering(operation.stored_key, kPositionMax) < places[i].number)
+    if (is_last && deleted->Covering(operation.stored_key, kPositionMax) <= offsets[i])
       Insert(operation, position, memtable);
   }
 }
@@ -108,21 +83,15 @@ Status InsertMany(std::string_view operations, LogPos position, Memtable* memtab
   BatchReader reader(operations);
   BatchOperation operation;
   std::string_view last_key;
-  bool ascending = true, ranges = false;
+  bool ascending = true;
   uint64_t count = 0;
   for (; reader.Next(&operation); ++count) {
-    ranges |= operation.kind == EntryKind::kRangeDelete;
-    ascending &= operation.stored_key >= last_key;
+    ascending &= operation.stored_key >= last_key && operation.kind != EntryKind::kRangeDelete;
     last_key = operation.stored_key;
   }
   if (!reader.ok()) return reader.status();
-  if (ranges) {
-    InsertWithRanges(operations, position, memtable);
-  } else if (ascending) {
-    InsertAscending(operations, position, memtable);
-  } else {
-    InsertSorted(operations, count, position, memtable);
-  }
+  ascending ? InsertAscending(operations, position, memtable)
+            : InsertSorted(operations, count, position, memtable);
   return Status::Ok();
 }
 

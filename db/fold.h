@@ -12,8 +12,7 @@ namespace logwood {
 
 // Folds the operations and inserts them at `position`, in key order. kCorruption when the bytes are
 // no operations, kNotSupported when one is of a kind this build does not know (then nothing was
-// inserted). Takes no memory for operations that come in key order, else four bytes each, eight
-// where there are range deletes.
+// inserted). Takes no memory for operations that come in key order, else four bytes each.
 Status InsertFolded(std::string_view operations, LogPos position, Memtable* memtable);
 
 }  // namespace logwood
