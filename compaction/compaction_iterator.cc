@@ -77,6 +77,15 @@ size_t StretchOf(std::span<const LogPos> snapshots, LogPos position) {
   return static_cast<size_t>(at - snapshots.begin());
 }
 
+bool HasNewerInStretch(std::span<const LogPos> positions, LogPos position, size_t stretch,
+                       std::span<const LogPos> snapshots) {
+  for (LogPos newer : positions) {
+    if (newer <= position) return false;
+    if (StretchOf(snapshots, newer) == stretch) return true;
+  }
+  return false;
+}
+
 bool CompactionIterator::IsDropped(std::string_view stored_key) const {
   uint32_t keyspace = 0;
   std::string_view user_key;
@@ -105,15 +114,6 @@ void CompactionIterator::FindCovering() {
   while (fragment_ < fragments.size() && fragments[fragment_].end <= key_) ++fragment_;
   const bool covers = fragment_ < fragments.size() && fragments[fragment_].begin <= key_;
   covering_ = covers ? &fragments[fragment_] : nullptr;
-}
-
-// By a range delete that every reader sees who sees the entry read last.
-bool CompactionIterator::IsCovered(size_t stretch) const {
-  for (LogPos deleted_at : covering_->positions) {
-    if (deleted_at <= TrailerPosition(trailer_)) return false;
-    if (StretchOf(rules_.snapshots, deleted_at) == stretch) return true;
-  }
-  return false;
 }
 
 // Compares the input's key with the one before, and takes it over if it is another. False when the
@@ -157,8 +157,10 @@ bool CompactionIterator::Survives() {
   entry_ = input_->entry();
   const size_t stretch = StretchOf(rules_.snapshots, TrailerPosition(trailer_));
   if (stretch == stretch_) return false;  // hidden by a newer one
-  if (covering_ != nullptr && IsCovered(stretch)) [[unlikely]]
-    return false;
+  if (covering_ != nullptr) [[unlikely]] {
+    const LogPos position = TrailerPosition(trailer_);
+    if (HasNewerInStretch(covering_->positions, position, stretch, rules_.snapshots)) return false;
+  }
   stretch_ = stretch;
   const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
   if (kind == EntryKind::kDelete) {

@@ -45,6 +45,9 @@ struct SurvivalRules {
 // Which stretch the position is in: readers see of two in one both or neither, but for the newer
 // one hiding the older. 0: at or below the first snapshot, or there is none.
 size_t StretchOf(std::span<const LogPos> snapshots, LogPos position);
+// Whether one of these positions, which descend, is newer than `position` and in the stretch.
+bool HasNewerInStretch(std::span<const LogPos> positions, LogPos position, size_t stretch,
+                       std::span<const LogPos> snapshots);
 
 class CompactionIterator {
  public:
@@ -80,7 +83,6 @@ class CompactionIterator {
   bool IsDropped(std::string_view stored_key) const;
   RangeFragmentsPtr SurvivingRanges() const;
   void FindCovering();
-  bool IsCovered(size_t stretch) const;
 
   InternalIterator* input_;
   SurvivalRules rules_;

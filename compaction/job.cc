@@ -70,12 +70,8 @@ bool IsWhollyCovered(const TableMeta& table, const SurvivalRules& rules) {
   for (const auto& fragment : rules.range_deletes->fragments()) {
     if (fragment.end <= covered_to) continue;
     if (fragment.begin > covered_to) return false;
-    const bool covers =
-        std::any_of(fragment.positions.begin(), fragment.positions.end(), [&](LogPos deleted_at) {
-          return deleted_at > table.max_position &&
-                 StretchOf(rules.snapshots, deleted_at) == stretch;
-        });
-    if (!covers) return false;
+    if (!HasNewerInStretch(fragment.positions, table.max_position, stretch, rules.snapshots))
+      return false;
     covered_to = fragment.end;
     if (covered_to >= table.end) return true;
   }
