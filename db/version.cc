@@ -152,14 +152,18 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
                                                     LogPos position) const {
   // Sources from the newest on: each is hidden from by those before it.
   std::vector<std::unique_ptr<InternalIterator>> children;
-  const auto cover = std::make_shared<RangeCover>(cache, position);
+  std::shared_ptr<RangeCover> cover;  // made for the first source with range deletes
+  const auto sources = [&] { return cover == nullptr ? 0 : cover->sources(); };
+  const auto covers = [&]() -> RangeCover& {
+    if (cover == nullptr) cover = std::make_shared<RangeCover>(cache, position);
+    return *cover;
+  };
   const auto add = [&](std::unique_ptr<InternalIterator> entries, size_t newer) {
-    const bool own = cover->sources() > newer;
-    children.push_back(NewHidingIterator(std::move(entries), cover, newer, own));
+    children.push_back(NewHidingIterator(std::move(entries), cover, newer, sources() > newer));
   };
   const auto add_memtable = [&](const Memtable& memtable) {
-    const size_t newer = cover->sources();
-    if (!memtable.range_deletes().empty()) cover->AddMemtable(memtable, range.begin, range.end);
+    const size_t newer = sources();
+    if (!memtable.range_deletes().empty()) covers().AddMemtable(memtable, range.begin, range.end);
     add(memtable.NewIterator(), newer);
   };
   add_memtable(*active);
@@ -170,9 +174,10 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
     within.scan.bounds = std::make_shared<const TableScanBounds>(
         TableScanBounds{std::string(range.begin), std::string(range.end)});
   }
+  const auto has_ranges = [](const TableMetaPtr& table) { return table->range_deletes != 0; };
   for (const auto& [level, tables] : version->Overlapping(range)) {
-    const size_t newer = cover->sources();
-    cover->AddTables(tables);
+    const size_t newer = sources();
+    if (std::any_of(tables.begin(), tables.end(), has_ranges)) covers().AddTables(tables);
     if (level == 0) {
       auto reader = cache->Find(*tables[0]);
       add(reader.ok() ? (*reader)->NewIterator(within.scan)
