@@ -100,10 +100,8 @@ void SalvageTables::AddPositions(const TableMeta* meta, const DamagedTable& tabl
     first = table.properties()->min_position;
     last = table.properties()->max_position;
     if (const RangeFragmentsPtr& ranges = table.range_deletes()) {
-      for (const auto& fragment : ranges->fragments()) {
-        first = std::min(first, fragment.positions.back());
-        last = std::max(last, fragment.positions.front());
-      }
+      first = std::min(first, ranges->min_position());
+      last = std::max(last, ranges->max_position());
     }
   }
   first = std::max<LogPos>(first, 1);

@@ -132,22 +132,6 @@ const RangeDeletes::Insertion* RangeDeletes::AsOf(const Insertion* newest, LogPo
   return newest;
 }
 
-LogPos RangeDeletes::CoveringIn(const Insertion* newest, std::string_view stored_key,
-                                LogPos position) {
-  const Insertion* as_of = AsOf(newest, position);
-  const Node* at = as_of == nullptr ? nullptr : as_of->map;
-  while (at != nullptr) {
-    if (stored_key < at->begin) {
-      at = at->left;
-    } else if (stored_key >= at->end) {
-      at = at->right;
-    } else {
-      return at->position;
-    }
-  }
-  return 0;
-}
-
 CoveredStretch RangeDeletes::Around(std::string_view stored_key, LogPos position) const {
   const Insertion* as_of = AsOf(newest(), position);
   const Node* at = as_of == nullptr ? nullptr : as_of->map;

@@ -29,14 +29,13 @@ class RangeDeletes {
   // REQUIRES: begin < end; position is no smaller than those before; the caller is the only
   // inserter.
   void Insert(std::string_view begin, std::string_view end, LogPos position);
-  bool empty() const { return newest_.load(std::memory_order_acquire) == nullptr; }
+  bool empty() const { return newest() == nullptr; }
   // The largest position at or below `position` at which a range that holds the key was deleted; 0:
   // there is none.
   LogPos Covering(std::string_view stored_key, LogPos position) const {
-    const Insertion* newest = newest_.load(std::memory_order_acquire);
-    if (newest == nullptr) [[likely]]
+    if (empty()) [[likely]]
       return 0;
-    return CoveringIn(newest, stored_key, position);
+    return Around(stored_key, position).deleted_at;
   }
   CoveredStretch Around(std::string_view stored_key, LogPos position) const;
 
@@ -56,7 +55,6 @@ class RangeDeletes {
 
  private:
   struct Parts;
-  static LogPos CoveringIn(const Insertion* newest, std::string_view stored_key, LogPos position);
   static const Insertion* AsOf(const Insertion* newest, LogPos position);
   std::string_view Copy(std::string_view key);
   template <typename T>

@@ -1,5 +1,6 @@
 #include "table/properties.h"
 
+#include <algorithm>
 #include <array>
 
 #include "util/coding.h"
@@ -148,6 +149,17 @@ bool DecodeTableProperties(std::string_view bytes, TableProperties* properties) 
          properties->smallest_key <= properties->largest_key &&
          properties->min_position <= properties->max_position &&
          properties->max_position <= kPositionMax && properties->entries != 0;
+}
+
+std::string TableBegin(const TableProperties& properties, const RangeFragments* ranges) {
+  if (ranges == nullptr) return properties.smallest_key;
+  return std::string(std::min<std::string_view>(properties.smallest_key, ranges->begin()));
+}
+
+std::string TableEnd(const TableProperties& properties, const RangeFragments* ranges) {
+  std::string end = properties.largest_key + '\0';
+  if (ranges == nullptr || ranges->end() < end) return end;
+  return std::string(ranges->end());
 }
 
 }  // namespace logwood

@@ -1,5 +1,5 @@
 // The block of a table's range deletes: entries whose key is where a fragment begins and whose
-// value is where it ends, one for each position, the newest first (docs/format/table.md).
+// value is where it ends, one for each position, the newest first (docs/format/table_ranges.md).
 #pragma once
 
 #include "table/block_io.h"

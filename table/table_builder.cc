@@ -187,8 +187,8 @@ TableMeta TableBuilder::State::MakeMeta() const {
   meta.id = id;
   meta.size = written_bytes;
   meta.hash = file_hash.Digest();
-  meta.begin = properties.smallest_key;
-  meta.end = properties.largest_key + '\0';
+  meta.begin = TableBegin(properties, written_ranges.get());
+  meta.end = TableEnd(properties, written_ranges.get());
   meta.min_position = properties.min_position;
   meta.max_position = properties.max_position;
   meta.entries = properties.entries;
@@ -196,13 +196,8 @@ TableMeta TableBuilder::State::MakeMeta() const {
   meta.raw_bytes = properties.raw_key_bytes + properties.raw_value_bytes;
   if (written_ranges == nullptr) return meta;
   meta.range_deletes = written_ranges->positions();
-  const auto fragments = written_ranges->fragments();
-  meta.begin = std::min<std::string_view>(meta.begin, fragments.front().begin);
-  meta.end = std::max<std::string_view>(meta.end, fragments.back().end);
-  for (const auto& fragment : fragments) {
-    meta.min_position = std::min(meta.min_position, fragment.positions.back());
-    meta.max_position = std::max(meta.max_position, fragment.positions.front());
-  }
+  meta.min_position = std::min(meta.min_position, written_ranges->min_position());
+  meta.max_position = std::max(meta.max_position, written_ranges->max_position());
   return meta;
 }
 
@@ -308,8 +303,6 @@ Result<TableMeta> TableBuilder::Finish() {
 }
 
 uint64_t TableBuilder::entries() const { return state_->properties.entries; }
-
-uint64_t TableBuilder::range_deletes() const { return state_->range_deletes.positions(); }
 
 uint64_t TableBuilder::estimated_bytes() const {
   const State& s = *state_;

@@ -38,7 +38,6 @@ class TableBuilder {
   Result<TableMeta> Finish();
 
   uint64_t entries() const;
-  uint64_t range_deletes() const;
   // Bytes written and pending, an estimate of the file's size if it were finished now.
   uint64_t estimated_bytes() const;
   // What the builder holds in memory; and the part of it that grows with every key until Finish.

@@ -100,18 +100,6 @@ Status ReadRangeDeletes(const BlockSource& source, const Footer& footer, const T
   return {};
 }
 
-// Smallest key and exclusive end, as MakeMeta says.
-std::string BeginOf(const TableProperties& properties, const RangeFragmentsPtr& ranges) {
-  if (ranges == nullptr) return properties.smallest_key;
-  return std::string(
-      std::min<std::string_view>(properties.smallest_key, ranges->fragments().front().begin));
-}
-std::string EndOf(const TableProperties& properties, const RangeFragmentsPtr& ranges) {
-  std::string end = properties.largest_key + '\0';
-  if (ranges == nullptr) return end;
-  return std::string(std::max<std::string_view>(end, ranges->fragments().back().end));
-}
-
 // Is this the table the manifest means?
 Status CheckMeta(const BlockSource& source, uint64_t file_bytes, const Footer& footer,
                  const TableProperties& properties, const RangeFragmentsPtr& ranges,
@@ -125,8 +113,9 @@ Status CheckMeta(const BlockSource& source, uint64_t file_bytes, const Footer& f
     return TableDamage(source.path, file_bytes,
                        "file ends here, expected " + std::to_string(meta.size) + " bytes");
   }
-  if (BeginOf(properties, ranges) != meta.begin || EndOf(properties, ranges) != meta.end ||
-      properties.entries != meta.entries || properties.range_deletes != meta.range_deletes) {
+  if (TableBegin(properties, ranges.get()) != meta.begin ||
+      TableEnd(properties, ranges.get()) != meta.end || properties.entries != meta.entries ||
+      properties.range_deletes != meta.range_deletes) {
     return TableDamage(source.path, footer.properties.offset,
                        "key range or number of entries is not what the manifest says");
   }

@@ -108,13 +108,11 @@ class TableVerifier {
   void Note(Status status, uint64_t offset, std::string first_key, std::string last_key);
   // Of the whole table.
   void NoteTable(Status status, uint64_t offset) {
-    std::string first = s_.properties.smallest_key, last = s_.properties.largest_key;
-    if (s_.range_deletes != nullptr) {
-      const auto fragments = s_.range_deletes->fragments();
-      first = std::min<std::string_view>(first, fragments.front().begin);
-      last = std::max<std::string_view>(last, fragments.back().end);
-    }
-    Note(std::move(status), offset, std::move(first), std::move(last));
+    std::string last = s_.properties.largest_key;
+    if (s_.range_deletes != nullptr)
+      last = std::max<std::string_view>(last, s_.range_deletes->end());
+    Note(std::move(status), offset, TableBegin(s_.properties, s_.range_deletes.get()),
+         std::move(last));
   }
   void CheckHeader();
   void CheckDataBlocks();

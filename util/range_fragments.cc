@@ -12,13 +12,6 @@ uint64_t RangeFragments::memory_bytes() const {
          positions_.capacity() * sizeof(LogPos) + keys_.capacity();
 }
 
-const RangeFragments::Fragment* RangeFragments::FirstEndingAfter(
-    std::string_view stored_key) const {
-  return std::upper_bound(
-      fragments_.data(), fragments_.data() + fragments_.size(), stored_key,
-      [](std::string_view key, const Fragment& fragment) { return key < fragment.end; });
-}
-
 namespace {
 
 LogPos NewestAtOrBelow(std::span<const LogPos> positions, LogPos position) {
@@ -29,20 +22,16 @@ LogPos NewestAtOrBelow(std::span<const LogPos> positions, LogPos position) {
 
 }  // namespace
 
-LogPos RangeFragments::Covering(std::string_view stored_key, LogPos position) const {
-  const Fragment* at = FirstEndingAfter(stored_key);
-  if (at == fragments_.data() + fragments_.size() || stored_key < at->begin) return 0;
-  return NewestAtOrBelow(at->positions, position);
-}
-
 CoveredStretch RangeFragments::Around(std::string_view stored_key, LogPos position) const {
-  const Fragment* at = FirstEndingAfter(stored_key);
-  const bool is_last = at == fragments_.data() + fragments_.size();
-  if (!is_last && at->begin <= stored_key)
+  const Fragment* const end = fragments_.data() + fragments_.size();
+  const Fragment* at =
+      std::upper_bound(fragments_.data(), end, stored_key,
+                       [](std::string_view key, const Fragment& f) { return key < f.end; });
+  if (at != end && at->begin <= stored_key)
     return {at->begin, at->end, NewestAtOrBelow(at->positions, position)};
   CoveredStretch gap;
   if (at != fragments_.data()) gap.lower = (at - 1)->end;
-  if (!is_last) gap.upper = at->begin;
+  if (at != end) gap.upper = at->begin;
   return gap;
 }
 

@@ -8,6 +8,7 @@
 //   auto fragments = fragmenter.Finish();   // [b,d) at 7; [d,f) at 9, 7; [f,h) at 9
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,19 +41,24 @@ class RangeFragments {
 
   // Ascending and disjoint.
   std::span<const Fragment> fragments() const { return fragments_; }
-  bool empty() const { return fragments_.empty(); }
   // Of all fragments, each position counted.
   size_t positions() const { return positions_.size(); }
+  // REQUIRES for these: not empty.
+  std::string_view begin() const { return fragments_.front().begin; }
+  std::string_view end() const { return fragments_.back().end; }
+  LogPos min_position() const { return *std::min_element(positions_.begin(), positions_.end()); }
+  LogPos max_position() const { return *std::max_element(positions_.begin(), positions_.end()); }
   uint64_t memory_bytes() const;
 
   // The newest position at or below `position` at which the key was deleted; 0: none.
-  LogPos Covering(std::string_view stored_key, LogPos position) const;
+  LogPos Covering(std::string_view stored_key, LogPos position) const {
+    return Around(stored_key, position).deleted_at;
+  }
   // Around the key, as of `position`. Its keys lie in here.
   CoveredStretch Around(std::string_view stored_key, LogPos position) const;
 
  private:
   friend class RangeFragmentsBuilder;
-  const Fragment* FirstEndingAfter(std::string_view stored_key) const;
 
   std::vector<Fragment> fragments_;
   std::vector<LogPos> positions_;
