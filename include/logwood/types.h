@@ -47,7 +47,7 @@ inline constexpr size_t kKeyBytesMax = 64 * 1024;  // a user's key
 inline constexpr size_t kBatchBytesMax =
     64 * 1024 * 1024;  // a batch in memory: min(this, a quarter of the budget)
 inline constexpr size_t kOperationMemoryBytes = 48;      // what an operation takes beside its bytes
-inline constexpr size_t kRangeDeleteMemoryBytes = 2048;  // and a range delete beside that
+inline constexpr size_t kRangeDeleteMemoryBytes = 4096;  // and a range delete beside that
 inline constexpr size_t kNoteBytesMax = 64 * 1024;       // WriteBatch::Note
 inline constexpr size_t kKeyspaceNameBytesMax = 255;     // 1 to this many bytes
 inline constexpr uint32_t kKeyspacesMax = 65'000;        // numbers ever used, dropped ones included

@@ -203,6 +203,20 @@ TEST(RangeDeletes, ManyTakeLittle) {
   EXPECT_EQ(deletes.Covering("1000000", kCount - 1), 0u);
 }
 
+// As many as a batch may have, overlapping in any order.
+TEST(RangeDeletes, TakeNoMoreThanABatchCountsForThem) {
+  Arena arena;
+  RangeDeletes deletes(&arena);
+  Random random(1);
+  constexpr uint64_t kCount = kBatchBytesMax / kRangeDeleteMemoryBytes;
+  for (LogPos position = 1; position <= kCount; ++position) {
+    const uint64_t begin = 1'000'000 + random.Uniform(kCount);
+    const uint64_t end = begin + 1 + random.Uniform(20);
+    deletes.Insert(std::to_string(begin), std::to_string(end), position);
+  }
+  EXPECT_LT(arena.bytes_used() / kCount, kRangeDeleteMemoryBytes);
+}
+
 TEST(RangeDeletes, ConcurrentReadersSeeEachRangeWholeFromItsInsertionOn) {
   Arena arena;
   RangeDeletes deletes(&arena);
