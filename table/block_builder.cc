@@ -88,6 +88,7 @@ char* BlockBuilder::PutEntry(const Pending& entry, uint64_t min_position, char* 
 
 void BlockBuilder::Finish(ByteBuffer* to) {
   CHECK(!empty());
+  bytes_.Reserve(1);  // what is copied from is never null, be all keys and values empty
   const size_t n = entries_.size();
   uint64_t min_position = ~uint64_t{0};
   size_t longest_rest = 0;
@@ -108,7 +109,7 @@ void BlockBuilder::Finish(ByteBuffer* to) {
   StoreFixed(header + 4, static_cast<uint32_t>(prefix_bytes_) | (wide ? kWideOffsetsFlag : 0));
   StoreFixed(header + 8, static_cast<uint32_t>(longest_rest));
   StoreFixed(header + 12, min_position);
-  if (prefix_bytes_ != 0) std::memcpy(header + kBlockHeaderBytes, bytes_.data(), prefix_bytes_);
+  std::memcpy(header + kBlockHeaderBytes, bytes_.data(), prefix_bytes_);
   char* heads = header + kBlockHeaderBytes + prefix_bytes_;
   char* offsets = heads + n * kHeadBytes;
   char* const bodies = offsets + n * offset_bytes;
