@@ -1,5 +1,6 @@
 #include "db/flush_job.h"
 
+#include "memtable/entry_checksum.h"
 #include "util/check.h"
 #include "util/merging_iterator.h"
 

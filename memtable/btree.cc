@@ -108,14 +108,12 @@ unsigned BTree::CountUpTo(const Node& node, uint64_t version, uint64_t order, co
                           Bound bound) {
   const unsigned count = Count(order);
   const uint64_t prefix = KeyHead64(key.key, Skip(version));
-  unsigned low = 0, equal = 0;
-  for (unsigned slot = 0; slot < count; ++slot) {
-    const uint64_t other = node.PrefixIn(slot);
-    low += other < prefix;
-    equal += other == prefix;
-  }
+  unsigned low = 0;
+#pragma GCC unroll 4
+  for (unsigned slot = 0; slot < count; ++slot) low += node.PrefixIn(slot) < prefix;
   // The records tell among equal prefixes.
-  unsigned high = std::min(low + equal, count);
+  unsigned high = low;
+  while (high < count && node.PrefixIn(SlotAt(order, high)) == prefix) ++high;
   while (low < high) {
     const unsigned middle = (low + high) / 2;
     const Record record = node.RecordIn(SlotAt(order, middle));

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "memtable/btree.h"
+#include "memtable/entry_checksum.h"
 #include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
-#include "util/hash.h"
 
 namespace logwood {
 
@@ -72,10 +72,6 @@ class MemtableIterator final : public InternalIterator {
 };
 
 }  // namespace
-
-uint64_t EntryChecksum(std::string_view stored_key, uint64_t trailer, std::string_view value) {
-  return Hash64(value, Hash64(stored_key, trailer));
-}
 
 struct Memtable::Index {
   explicit Index(std::shared_ptr<PagePool> pool) : arena(kFirstBlockBytes, std::move(pool)) {}

@@ -20,10 +20,6 @@
 
 namespace logwood {
 
-// Whoever reads all entries of a memtable compares the sum of these with its checksum(): memory
-// that changed by itself must not become a table.
-uint64_t EntryChecksum(std::string_view stored_key, uint64_t trailer, std::string_view value);
-
 class Memtable : public std::enable_shared_from_this<Memtable> {
  public:
   // Takes large pieces of memory from the pool and gives them back at its end; null: there is none.
