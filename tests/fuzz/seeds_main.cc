@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "db/edit.h"
 #include "db/manifest_scan.h"
 #include "logwood/db.h"
+#include "logwood/merge_operator.h"
 #include "logwood/simulated_file_system.h"
 #include "logwood/write_batch.h"
 #include "tests/damage/damage_shape.h"
@@ -26,6 +28,7 @@
 #include "util/batch_codec.h"
 #include "util/coding.h"
 #include "util/internal_key.h"
+#include "util/merge_value.h"
 
 namespace logwood::test {
 
@@ -149,6 +152,49 @@ void WriteBatches() {
     PutLengthPrefixed(&rows, value);
   }
   Write("corpus/catalogue/rows", rows);
+}
+
+// As tests/fuzz/merge_fuzz.cc takes them apart.
+void WriteMerge(const std::string& name, uint8_t merge_operator, const MergedOnto& base,
+                const std::vector<std::vector<std::string>>& entries) {
+  std::string bytes = {static_cast<char>(merge_operator), '\1', static_cast<char>(base.kind)};
+  PutLengthPrefixed(&bytes, base.value);
+  if (base.kind == MergeBase::kExpiring) PutFixed64(&bytes, base.expires_us);
+  for (const std::vector<std::string>& operands : entries) {
+    std::string entry;
+    AppendMergeBase(&entry, {});
+    for (const std::string& operand : operands) AppendMergeOperand(&entry, operand);
+    PutLengthPrefixed(&bytes, entry);
+  }
+  Write("corpus/merge/" + name, bytes);
+}
+
+void WriteMerges() {
+  const std::string most = EncodeInt64(std::numeric_limits<int64_t>::max());
+  const std::string one = EncodeInt64(1), minus = EncodeInt64(-1);
+  const std::string_view red = "red", blue = "blue";
+  const std::string reds = EncodeSet({&red, 1}), blues = EncodeSet({&blue, 1});
+  const MergedOnto nothing{.kind = MergeBase::kNothing, .value = {}};
+  WriteMerge("add", 0, {.kind = MergeBase::kValue, .value = most}, {{minus, minus}, {one, one}});
+  WriteMerge("add_to_other_bytes", 0, {.kind = MergeBase::kValue, .value = red}, {{one}, {one}});
+  WriteMerge("add_wrapping", 1, {.kind = MergeBase::kValue, .value = most}, {{minus}, {one}});
+  WriteMerge("smallest", 2, {}, {{one, minus}, {most}});
+  WriteMerge("append", 6, nothing, {{"c"}, {"", "b"}, {"a"}});
+  WriteMerge("set", 7, {.kind = MergeBase::kExpiring, .value = blues, .expires_us = 999},
+             {{reds, blues}, {reds}});
+  WriteMerge("bits", 8, {.kind = MergeBase::kExpiring, .value = "a", .expires_us = 1001},
+             {{"\x80"}, {"bc"}});
+  // An entry that has a base, above one that does not count then; and one whose head is unknown.
+  std::string entry;
+  AppendMergeBase(&entry, {.kind = MergeBase::kValue, .value = "a"});
+  AppendMergeOperand(&entry, "b");
+  std::string bytes("\6\0\0\0", 4);
+  PutLengthPrefixed(&bytes, entry);
+  PutLengthPrefixed(&bytes, std::string("\0\1x", 3));
+  Write("corpus/merge/hides", bytes);
+  entry[0] = '\x12';
+  PutLengthPrefixed(&bytes, entry);
+  Write("corpus/merge/unknown_head", bytes);
 }
 
 void WriteLogs() {
@@ -355,6 +401,7 @@ int main(int argc, char** argv) {
   }
   root = argv[1];
   WriteBatches();
+  WriteMerges();
   WriteLogs();
   WriteTables();
   WriteManifests();
