@@ -10,6 +10,8 @@
 // EINTR short kill tear. EINTR for ever interrupts every call once, `short` moves half of the
 // bytes; kill sends SIGKILL in front of the call, tear behind half of its bytes.
 // LOGWOOD_FAULTS_REPORT names a file of sizeof(FaultReport) bytes.
+//
+// A program that runs under the library can plan anew, for one run after another in one process.
 #pragma once
 
 #include <array>
@@ -48,5 +50,10 @@ struct FaultReport {
   std::atomic<uint64_t> acknowledged_after_told;
   char first[192];
 };
+
+// logwood_faults_plan(faults), found by dlsym: `faults` (as in LOGWOOD_FAULTS; empty: nothing
+// fails) from now on, and all counts anew in what it returns. While no other thread makes calls.
+using PlanFaults = FaultReport*(const char* faults);
+inline constexpr char kPlanFaultsName[] = "logwood_faults_plan";
 
 }  // namespace logwood::test

@@ -123,9 +123,24 @@ Plan MakePlan() {
   return plan;
 }
 
-const Plan& ThePlan() {
-  static const Plan plan = MakePlan();
+Plan& MutablePlan() {
+  static Plan plan = MakePlan();
   return plan;
+}
+const Plan& ThePlan() { return MutablePlan(); }
+
+// What a thread met under the plan of now; another plan begins anew.
+std::atomic<uint64_t> plans_made{0};
+struct Met {
+  uint64_t plan = 0;
+  bool sync_failed = false;  // one that ends all acknowledgements
+  bool interrupted = false;  // the call before
+};
+Met& MetHere() {
+  thread_local Met met;
+  const uint64_t plan = plans_made.load();
+  if (met.plan != plan) met = {.plan = plan};
+  return met;
 }
 
 bool IsOurs(const char* path) {
@@ -143,9 +158,6 @@ int Track(int fd, bool ours) {
   if (fd >= 0 && fd < kDescriptorsMax) tracked[fd].store(ours);
   return fd;
 }
-
-// Whether a sync of this thread failed that ends all acknowledgements.
-thread_local bool sync_failed_here = false;
 
 bool IsLog(int fd) {
   char link[32];
@@ -172,7 +184,7 @@ bool IsAcknowledgement(int fd, const char* text, size_t size) {
 
 void CountAcknowledgement(FaultReport* report, bool durable) {
   if (durable && report->log_syncs_failed.load() != 0) ++report->durable_after_failed_sync;
-  if (sync_failed_here) {
+  if (MetHere().sync_failed) {
     ++report->acknowledged_by_failed;
   } else if (report->failed_sync_told.load() != 0) {
     ++report->acknowledged_after_told;
@@ -187,7 +199,7 @@ class Call {
     if (!ours) return;
     const Plan& plan = ThePlan();
     // Who goes on to another call has left the failed one, and told of it whoever asks.
-    if (sync_failed_here) plan.report->failed_sync_told = 1;
+    if (MetHere().sync_failed) plan.report->failed_sync_told = 1;
     for (size_t i = 0; i < kCallClasses; ++i) {
       if ((classes >> i & 1) == 0) continue;
       const uint64_t count = ++plan.report->counts[i];
@@ -225,15 +237,15 @@ class Call {
   void Meet(const Plan& plan, uint32_t classes) {
     if ((plan.way == Way::kShort || plan.way == Way::kTear) && (classes & kTransfer) == 0) return;
     if (plan.way == Way::kInterrupt && plan.for_ever) {
-      thread_local bool interrupted_before = false;
-      interrupted_before = !interrupted_before;
-      if (!interrupted_before) return;  // this time it gets through
+      bool& interrupted = MetHere().interrupted;
+      interrupted = !interrupted;
+      if (!interrupted) return;  // this time it gets through
     }
     way_ = plan.way;
     error_ = plan.error;
     if ((classes & kSync) != 0 && way_ == Way::kError) {
       if (IsLog(fd_)) ++plan.report->log_syncs_failed;
-      if (EndsAcknowledgements(fd_, error_)) sync_failed_here = true;
+      if (EndsAcknowledgements(fd_, error_)) MetHere().sync_failed = true;
     }
     if (++plan.report->failed == 1) Tell(plan.report);
     if (way_ == Way::kKill) Die();
@@ -269,6 +281,23 @@ mode_t ModeOf(int flags, va_list arguments) {
 }  // namespace
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
+
+EXPORT FaultReport* logwood_faults_plan(const char* faults) {
+  Plan& plan = MutablePlan();
+  FaultReport* const report = plan.report;
+  plan = {.under = plan.under, .under_length = plan.under_length, .report = report};
+  if (*faults != '\0') ParseFaults(faults, &plan);
+  for (auto& count : report->counts) count = 0;
+  report->failed = 0;
+  report->log_syncs_failed = 0;
+  report->durable_after_failed_sync = 0;
+  report->acknowledged_by_failed = 0;
+  report->failed_sync_told = 0;
+  report->acknowledged_after_told = 0;
+  report->first[0] = '\0';
+  ++plans_made;
+  return report;
+}
 
 // ---- Descriptors.
 

@@ -56,9 +56,16 @@ Sampling Sampling::One(uint64_t in) {
   const std::string wanted = EnvironmentText("LOGWOOD_DAMAGE", "");
   if (wanted == "full") {
     sampling.one_in = 1;
+    sampling.all_patterns = true;
   } else if (!wanted.empty()) {
     sampling.one_in = std::max<uint64_t>(EnvironmentNumber("LOGWOOD_DAMAGE", in), 1);
   }
+  return sampling;
+}
+
+Sampling Sampling::OfSmall(uint64_t in) {
+  Sampling sampling = One(in);
+  sampling.one_in = in;
   return sampling;
 }
 
@@ -70,15 +77,17 @@ void ForEachFlip(const DamageShape& shape, const Sampling& sampling, const Damag
   uint64_t number = 0;
   for (const auto& [name, bytes] : shape.files) {
     for (size_t offset = 0; offset < bytes.size(); ++offset, ++number) {
-      if (!sampling.Takes(number, InZeros(bytes, offset) ? kZeroWeight : 1)) continue;
+      const bool in_zeros = InZeros(bytes, offset);
+      if (!sampling.Takes(number, in_zeros ? kZeroWeight : 1)) continue;
       auto patterns = Patterns(bytes[offset], number);
-      if (!sampling.full()) {
+      if (!sampling.all_patterns) {
         patterns = {patterns[MixSeeds(number, sampling.seed) % patterns.size()]};
       }
       for (const auto& [byte, pattern] : patterns) {
         DamageCase damage =
             CaseOf(shape, Kind::kFlip, name, "byte " + std::to_string(offset) + " " + pattern);
         damage.offset = offset;
+        damage.in_zeros = in_zeros;
         damage.files[name][offset] = byte;
         visit(damage);
       }
@@ -92,11 +101,13 @@ void ForEachCut(const DamageShape& shape, const Sampling& sampling, const Damage
     for (size_t size = 0; size < bytes.size(); ++size, ++number) {
       // The lengths at which files are cut most often, always.
       const bool always = size == 0 || size + 1 == bytes.size() || size == bytes.size() / 2;
-      if (!always && !sampling.Takes(number, InZeros(bytes, size) ? kZeroWeight : 1)) continue;
+      const bool in_zeros = InZeros(bytes, size);
+      if (!always && !sampling.Takes(number, in_zeros ? kZeroWeight : 1)) continue;
       DamageCase damage = CaseOf(
           shape, Kind::kCut, name,
           "cut to " + std::to_string(size) + " of " + std::to_string(bytes.size()) + " bytes");
       damage.offset = size;
+      damage.in_zeros = in_zeros;
       damage.files[name].resize(size);
       visit(damage);
     }

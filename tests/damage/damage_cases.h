@@ -29,7 +29,8 @@ struct DamageCase {
     kBack,
     kTornBack
   } kind;
-  uint64_t offset = 0;  // of the byte flipped, of the cut
+  uint64_t offset = 0;    // of the byte flipped, of the cut
+  bool in_zeros = false;  // which lies in the middle of many
   FileContents files;
 };
 using DamageVisitor = std::function<void(const DamageCase&)>;
@@ -37,9 +38,12 @@ using DamageVisitor = std::function<void(const DamageCase&)>;
 struct Sampling {
   uint64_t one_in = 1;  // of the bytes that say something; of others a twentieth of that
   uint64_t seed = 1;
+  bool all_patterns = false;  // of each byte; else one of them, by the seed
   bool full() const { return one_in == 1; }
   // As the environment says, else as given.
   static Sampling One(uint64_t in);
+  // As given; in all patterns where the environment says `full`.
+  static Sampling OfSmall(uint64_t in);
   // Whether case `n` is among those taken.
   bool Takes(uint64_t n, uint64_t weight = 1) const;
 };

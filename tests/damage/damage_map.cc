@@ -128,7 +128,8 @@ Status DamageMap::ReadBlocks(FileSystem* files, const std::string& name, Table* 
     table->data_end = handle.end();
   }
   table->data_begin = kFileHeaderBytes;
-  for (const BlockHandle& part : {footer.filter, footer.index, footer.properties}) {
+  for (const BlockHandle& part :
+       {footer.filter, footer.index, footer.properties, footer.range_deletes}) {
     if (part.size != 0) AddArea(name, part.offset);
   }
   AddArea(name, bytes.size() - kFooterBytes);

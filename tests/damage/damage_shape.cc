@@ -19,6 +19,9 @@ namespace {
 
 constexpr char kPath[] = "db";
 constexpr uint32_t kKeys = 90;
+constexpr uint64_t kRetainedBytes = 44 << 10;
+constexpr uint64_t kReserveStepBytes = 4096;
+constexpr uint64_t kSmallReserveStepBytes = 256;
 
 // What the background may not do: for a while syncs of the log wait, so that what is stored
 // meanwhile is certain not to be durable; and it cannot read
@@ -53,13 +56,18 @@ class Gates {
 
 class ShapeBuilder {
  public:
-  explicit ShapeBuilder(uint64_t seed = 7) : random_(seed) {
+  explicit ShapeBuilder(uint64_t seed = 7, bool is_small = false)
+      : disk_(std::make_unique<SimulatedFileSystem>(SimulatedFileSystem::Settings{
+            .reserve_step_bytes = is_small ? kSmallReserveStepBytes : kReserveStepBytes})),
+        is_small_(is_small),
+        random_(seed) {
     disk_->SetFault([this](FileOp op, const std::string& path) { return gates_.Pass(op, path); });
     shape_.contents.push_back(std::make_shared<const Content>(now_));
     shape_.keyspace_numbers["default"] = Keyspace().number();
   }
 
   Status Build(ShapeKind kind);
+  Status BuildSmall(ShapeKind kind);
   DamageShape TakeShape() { return std::move(shape_); }
 
  private:
@@ -71,14 +79,18 @@ class ShapeBuilder {
   Status FillTables();
   Status FillLog();
   Status StoreUnsynced();
+  Status SmallCommit(Durability durability, bool deletes_range = false);
+  Status FillSmall();
   Status Finish();
+  Status FinishLog();
   Status FinishCopy(FileContents* files);
   void Committed(LogPos position, bool durable);
   Status Remember();
   Status Take(FileSystem* files);
   void TearLastRecord();
 
-  std::unique_ptr<SimulatedFileSystem> disk_ = std::make_unique<SimulatedFileSystem>();
+  const std::unique_ptr<SimulatedFileSystem> disk_;
+  const bool is_small_;
   Gates gates_;
   std::unique_ptr<DB> db_;
   std::map<std::string, Keyspace> keyspaces_;
@@ -92,7 +104,7 @@ Status ShapeBuilder::Open(Compression compression, uint64_t memtable_bytes) {
   options.file_system = disk_.get();
   options.memory_budget_bytes = 2 << 20;
   options.compression = compression;
-  options.log_retention = LogRetention{.bytes_min = 44 << 10};
+  options.log_retention = LogRetention{.bytes_min = is_small_ ? 0 : kRetainedBytes};
   options.tuning.memtable_bytes = memtable_bytes;
   options.tuning.table_bytes = 3 << 10;
   options.tuning.block_bytes = 512;
@@ -208,13 +220,56 @@ Status ShapeBuilder::FillLog() {
   return Commits(20, 100);
 }
 
-// Commits behind a durable one, no sync of which ever ends.
 Status ShapeBuilder::StoreUnsynced() {
-  RETURN_IF_ERROR(Commit(Durability::kPower, 50));
-  RETURN_IF_ERROR(Commit(Durability::kPower, 50));
   gates_.HoldSyncs(true);
-  for (int i = 0; i < 6; ++i) RETURN_IF_ERROR(Commit(Durability::kProcess, 50));
+  for (int i = 0; i < (is_small_ ? 3 : 6); ++i) {
+    RETURN_IF_ERROR(is_small_ ? SmallCommit(Durability::kProcess)
+                              : Commit(Durability::kProcess, 50));
+  }
   return Status::Ok();
+}
+
+// A put in each keyspace, beside it a delete, a range delete or a note.
+Status ShapeBuilder::SmallCommit(Durability durability, bool deletes_range) {
+  const LogPos position = shape_.last + 1;
+  const std::string value = ValueOf(static_cast<uint32_t>(position), 12);
+  const auto key = [](LogPos n) { return "key" + std::to_string(n % 5); };
+  WriteBatch batch;
+  Rows& side = now_["side"];
+  if (deletes_range) {
+    batch.DeleteRange(keyspaces_["side"], key(1), key(3));
+    side.erase(side.lower_bound(key(1)), side.lower_bound(key(3)));
+  }
+  for (auto& [name, rows] : now_) {
+    batch.Put(keyspaces_[name], key(position), value);
+    rows[key(position)] = value;
+  }
+  if (position % 3 == 0) {
+    batch.Delete(keyspaces_["side"], key(position + 2));
+    side.erase(key(position + 2));
+  }
+  if (position % 2 == 0) batch.Note("note");
+  ASSIGN_OR_RETURN(const LogPos got, db_->Write({.durability = durability}, batch));
+  Committed(got, durability == Durability::kPower);
+  return Status::Ok();
+}
+
+// Two tables, in the second a range delete; a segment that ended and one that is written to, both
+// of which have commits that are in no table.
+Status ShapeBuilder::FillSmall() {
+  gates_.RefuseTableReads();
+  RETURN_IF_ERROR(Open(Compression::kNone, 64 << 10));
+  RETURN_IF_ERROR(Create("side"));
+  for (int i = 0; i < 4; ++i) RETURN_IF_ERROR(SmallCommit(Durability::kPower));
+  RETURN_IF_ERROR(db_->Flush());
+  RETURN_IF_ERROR(SmallCommit(Durability::kPower, /*deletes_range=*/true));
+  RETURN_IF_ERROR(db_->Flush());
+  RETURN_IF_ERROR(SmallCommit(Durability::kPower));
+  RETURN_IF_ERROR(SmallCommit(Durability::kPower));
+  RETURN_IF_ERROR(db_->Close());
+  RETURN_IF_ERROR(Open(Compression::kNone, 64 << 10));
+  RETURN_IF_ERROR(SmallCommit(Durability::kPower, /*deletes_range=*/true));
+  return SmallCommit(Durability::kPower);
 }
 
 // Cuts the newest log segment within its last record.
@@ -244,6 +299,15 @@ Status ShapeBuilder::Take(FileSystem* files) {
 // From closed tables on.
 Status ShapeBuilder::Finish() {
   RETURN_IF_ERROR(FillLog());
+  if (!shape_.closed) {
+    RETURN_IF_ERROR(Commit(Durability::kPower, 50));
+    RETURN_IF_ERROR(Commit(Durability::kPower, 50));
+  }
+  return FinishLog();
+}
+
+// Closes it; or stores commits no sync of which ever ends, and kills it.
+Status ShapeBuilder::FinishLog() {
   if (shape_.closed) {
     RETURN_IF_ERROR(db_->Close());
     shape_.durable = shape_.last;
@@ -279,9 +343,17 @@ Status ShapeBuilder::Build(ShapeKind kind) {
   return Status::Ok();
 }
 
+Status ShapeBuilder::BuildSmall(ShapeKind kind) {
+  shape_.name = ShapeName(kind);
+  shape_.closed = kind == ShapeKind::kSmallClosed;
+  RETURN_IF_ERROR(FillSmall());
+  return FinishLog();
+}
+
 DamageShape Build(ShapeKind kind) {
-  ShapeBuilder builder;
-  const Status status = builder.Build(kind);
+  const bool is_small = kind >= ShapeKind::kSmallClosed;
+  ShapeBuilder builder(7, is_small);
+  const Status status = is_small ? builder.BuildSmall(kind) : builder.Build(kind);
   if (!status.ok()) {
     std::fprintf(stderr, "shape %s: %s\n", std::string(ShapeName(kind)).c_str(),
                  status.ToString().c_str());
@@ -293,7 +365,8 @@ DamageShape Build(ShapeKind kind) {
 }  // namespace
 
 std::string_view ShapeName(ShapeKind kind) {
-  constexpr std::array<std::string_view, 3> kNames = {"closed", "killed", "torn"};
+  constexpr std::array<std::string_view, 5> kNames = {"closed", "killed", "torn", "small_closed",
+                                                      "small_killed"};
   return kNames[static_cast<size_t>(kind)];
 }
 

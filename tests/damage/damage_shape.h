@@ -29,9 +29,13 @@ enum class ShapeKind : uint8_t {
   kClosed,  // cleanly
   kKilled,  // the last commits behind the durable point
   kTorn,    // the same, the very last one torn
+  // As few bytes as there can be with each kind of file and of part in it; no `earlier` ones.
+  kSmallClosed,
+  kSmallKilled,
 };
 inline constexpr ShapeKind kShapeKinds[] = {ShapeKind::kClosed, ShapeKind::kKilled,
                                             ShapeKind::kTorn};
+inline constexpr ShapeKind kSmallShapeKinds[] = {ShapeKind::kSmallClosed, ShapeKind::kSmallKilled};
 std::string_view ShapeName(ShapeKind kind);
 
 struct DamageShape {

@@ -3,6 +3,9 @@
 // opens answers exactly but for keys that `check` names, no durable commit is gone without a word,
 // and `salvage` saves all but what it names.
 //
+// Of two databases that are as small as can be that is done to all bytes and lengths, of three
+// larger ones to a sample.
+//
 //   LOGWOOD_DAMAGE=full damage_tests --gtest_filter='*Flips*'
 //   LOGWOOD_DAMAGE=50 LOGWOOD_SEED=7 damage_tests                 one byte in fifty
 #include <gtest/gtest.h>
@@ -29,6 +32,8 @@ constexpr uint64_t kFlipsOneIn = kSanitized ? 1500 : 100;
 constexpr uint64_t kCutsOneIn = kSanitized ? 2500 : 300;
 constexpr uint64_t kSalvagedOneIn = kSanitized ? 3000 : 300;
 constexpr uint64_t kEventsOneIn = kSanitized ? 20000 : 2000;
+constexpr uint64_t kSmallOneIn = kSanitized ? 400 : 1;
+constexpr uint64_t kZerosOpenedOneIn = 16;
 constexpr uint64_t kSwapsOneIn = kSanitized ? 40 : 10;
 
 std::string HowToRepeat() {
@@ -85,6 +90,69 @@ class DamageTest : public testing::TestWithParam<ShapeKind> {
   const DamageDemands demands_{shape_, map_, shape_.durable};
   uint64_t directories_ = 0, exact_ = 0, failures_ = 0;
 };
+
+// Of the smallest databases every byte and every length. Those in the middle of zeros, which fill a
+// segment's pages, are all checked, and must be named; one in a few is opened, too.
+class SmallDamageTest : public DamageTest {
+ protected:
+  void LookAtSmall(const DamageCase& damage) {
+    if (HasFatalFailure()) return;
+    if (damage.in_zeros && damage.offset % kZerosOpenedOneIn != 0)
+      return LookWithoutOpening(damage);
+    ++opened_;
+    Look(damage);
+  }
+
+  void LookWithoutOpening(const DamageCase& damage) {
+    SetCrashNote(damage.what);
+    ++directories_;
+    const CheckVerdict check = Check(damage.files);
+    const std::string complaint = demands_.OfCheck(damage, check, /*harmless=*/false);
+    if (!complaint.empty()) Fail(damage, complaint, check.ToString());
+  }
+
+  void ReportSmall(const std::string& what, const Sampling& sampling) const {
+    uint64_t bytes = 0;
+    for (const auto& [name, content] : shape_.files) bytes += content.size();
+    EXPECT_TRUE(!sampling.full() || directories_ >= bytes) << directories_ << " of " << bytes;
+    std::cout << "    " << what << ": " << directories_ << ", of those opened: " << opened_
+              << ", exact " << exact_ << " times\n";
+  }
+
+ private:
+  uint64_t opened_ = 0;
+};
+
+TEST_P(SmallDamageTest, HasAsFewBytesAsCanBe) {
+  std::map<std::string, size_t> bytes;  // by kind of file
+  for (const auto& [name, content] : shape_.files) {
+    bytes[std::filesystem::path(name).extension()] += content.size();
+  }
+  EXPECT_GT(bytes[".table"], 0u);
+  EXPECT_GT(bytes[".manifest"], 0u);
+  EXPECT_GT(bytes[""], 0u);  // ROOT
+  EXPECT_GT(bytes[".log"], 0u);
+  EXPECT_LT(bytes[".table"] + bytes[".manifest"] + bytes[""] + bytes[".log"], 30'000u);
+}
+
+TEST_P(SmallDamageTest, EachByteFlipped) {
+  const Sampling sampling = Sampling::OfSmall(kSmallOneIn);
+  ForEachFlip(shape_, sampling, [this](const DamageCase& damage) { LookAtSmall(damage); });
+  ReportSmall("bytes flipped", sampling);
+}
+
+TEST_P(SmallDamageTest, EachLengthCut) {
+  const Sampling sampling = Sampling::OfSmall(kSmallOneIn);
+  ForEachCut(shape_, sampling, [this](const DamageCase& damage) { LookAtSmall(damage); });
+  ReportSmall("lengths cut", sampling);
+}
+
+TEST_P(SmallDamageTest, FileFaults) {
+  ForEachFileFault(shape_, [this](const DamageCase& damage) {
+    if (!HasFatalFailure()) Look(damage);
+  });
+  Report();
+}
 
 TEST_P(DamageTest, TheWholeOneIsExact) {
   for (const OpenMode mode : {OpenMode::kWriting, OpenMode::kReadOnly}) {
@@ -254,6 +322,8 @@ TEST_P(SalvageTest, FileFaults) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, SalvageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
+INSTANTIATE_TEST_SUITE_P(Shapes, SmallDamageTest, testing::ValuesIn(kSmallShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 INSTANTIATE_TEST_SUITE_P(Shapes, DamageTest, testing::ValuesIn(kShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });

@@ -62,7 +62,9 @@ class Life {
   static constexpr char kPath[] = "db";
   static constexpr char kSide[] = "side";
   Life() = default;
-  explicit Life(std::string path) : path_(std::move(path)) {}
+  // `told_under`: what failed lies in this directory; as a rule that is the database's.
+  explicit Life(std::string path, std::string told_under = "")
+      : path_(std::move(path)), told_under_(told_under.empty() ? path_ : std::move(told_under)) {}
 
   // Opens, and compares what is there with what must be. Writes go on behind it.
   Status Open(const Options& options) {
@@ -170,7 +172,7 @@ class Life {
 
   // The same where the process was killed: all that was acknowledged is left.
   Life AfterKill() const {
-    Life after(path_);
+    Life after(path_, told_under_);
     after.states_ = states_;
     after.acknowledged_ = acknowledged_;
     after.durable_ = durable_;
@@ -194,7 +196,7 @@ class Life {
   static constexpr char kDefault[] = "";
 
   Status Told(Status status) const {
-    ExpectTold(status, path_);
+    ExpectTold(status, told_under_);
     return status;
   }
   Status Note(Status status, CrashContent next) {
@@ -208,7 +210,7 @@ class Life {
     return Told(std::move(status));
   }
 
-  std::string path_ = kPath;
+  std::string path_ = kPath, told_under_ = kPath;
   std::unique_ptr<DB> db_;
   std::vector<CrashContent> states_{CrashContent{{kDefault, Rows{}}}};  // after each position
   LogPos acknowledged_ = 0;
