@@ -36,23 +36,32 @@ void CompactionIterator::SeekToFirst() {
   fragment_ = 0;
   covering_ = nullptr;
   entries_in_ = entries_dropped_ = 0;
+  merged_.clear();
   input_->SeekToFirst();
   FindSurvivor();
 }
 
 void CompactionIterator::Next() {
   DCHECK(valid_);
-  input_->Next();
+  // The input stands behind a key with merges already.
+  if (next_merged_ < merged_.size()) return ShowMerged();
+  if (merged_.empty()) input_->Next();
+  merged_.clear();
   FindSurvivor();
+}
+
+// Once for each entry of the input. False: cancelled.
+bool CompactionIterator::PassCancelCheck() {
+  if ((++entries_in_ & (kCancelCheckEntries - 1)) != 0 || cancelled_ == nullptr || !*cancelled_ ||
+      !(*cancelled_)()) {
+    return true;
+  }
+  return Stop(Status::Cancelled("compaction was cancelled"));
 }
 
 void CompactionIterator::FindSurvivor() {
   while (input_->Valid()) {
-    if ((++entries_in_ & (kCancelCheckEntries - 1)) == 0 && cancelled_ != nullptr && *cancelled_ &&
-        (*cancelled_)()) {
-      Stop(Status::Cancelled("compaction was cancelled"));
-      return;
-    }
+    if (!PassCancelCheck()) return;
     if (Survives()) {
       valid_ = true;
       return;
@@ -163,6 +172,11 @@ bool CompactionIterator::Survives() {
   }
   stretch_ = stretch;
   const bool final = rules_.bottom && stretch == 0;  // nothing older is left, nobody reads before
+  if (kind == EntryKind::kMerge) [[unlikely]] {
+    if (!GatherMerges()) return false;
+    ShowMerged();
+    return true;
+  }
   if (kind == EntryKind::kDelete) {
     if (final) return false;
   } else if (final && rules_.zero_positions && !InCatalogue(entry_.key)) {
@@ -171,6 +185,42 @@ bool CompactionIterator::Survives() {
   first_of_key_ = !key_emitted_;
   key_emitted_ = true;
   return true;
+}
+
+// The input's entry is a merge that survives: takes it and all that is older of its key. False
+// after an error.
+bool CompactionIterator::GatherMerges() {
+  const std::span<const LogPos> deleted_at =
+      covering_ == nullptr ? std::span<const LogPos>() : covering_->positions;
+  KeyMerges merges(rules_.snapshots, rules_.bottom, deleted_at);
+  merges.Add(input_->entry());
+  uint64_t taken = 1;
+  for (input_->Next(); input_->Valid() && input_->entry().key == key_; input_->Next()) {
+    if (!StartKey()) return false;
+    if (static_cast<uint8_t>(TrailerKind(trailer_)) > kEntryKindMax) break;  // met again, and told
+    if (!PassCancelCheck()) return false;
+    merges.Add(input_->entry());
+    ++taken;
+  }
+  const MergeOperator* merge_operator =
+      rules_.operators == nullptr ? nullptr : rules_.operators->FindFor(key_);
+  const Status folded = merges.Finish(merge_operator, &merged_);
+  if (!folded.ok()) return Stop(folded.WithContext("key " + Escape(key_)));
+  entries_dropped_ += taken - merged_.size();
+  next_merged_ = 0;
+  return true;
+}
+
+// The next of what survived of a key with merges.
+void CompactionIterator::ShowMerged() {
+  const KeyMerges::Survivor& survivor = merged_[next_merged_++];
+  trailer_ = PackTrailer(survivor.position, survivor.kind);
+  entry_ = {key_, trailer_, survivor.value};
+  if (rules_.zero_positions && survivor.stretch == 0 && survivor.kind != EntryKind::kDelete) {
+    entry_.trailer = PackTrailer(0, survivor.kind);
+  }
+  first_of_key_ = !key_emitted_;
+  key_emitted_ = true;
 }
 
 }  // namespace logwood

@@ -11,6 +11,9 @@
 // A range delete is a version of every key it covers: within a stretch, what is older goes. Itself
 // it goes where a tombstone would: at the bottom, at or below the first snapshot.
 //
+// A merge takes in what is older in its stretch, up to and with what it merges with: together they
+// are one entry, at the position of the newest (compaction/key_merges.h).
+//
 // An entry of a kind this build does not know ends the iteration with kNotSupported: what it hides,
 // and what of its key must stay, nobody can say. Input out of order ends it with kCorruption. After
 // any error Valid() is false and status() is not ok: what was produced so far must not be
@@ -27,7 +30,9 @@
 #include <utility>
 #include <vector>
 
+#include "compaction/key_merges.h"
 #include "util/internal_iterator.h"
+#include "util/keyspace_operators.h"
 #include "util/range_fragments.h"
 
 namespace logwood {
@@ -40,6 +45,8 @@ struct SurvivalRules {
   std::vector<std::pair<uint32_t, LogPos>> dropped_keyspaces;
   // Of all inputs, cut with these snapshots (RangeFragmenter::Finish); null: there are none.
   RangeFragmentsPtr range_deletes{};
+  // Of the keyspaces; null: none is known, and merges become lists of their operands.
+  const KeyspaceOperators* operators = nullptr;
 };
 
 // Which stretch the position is in: readers see of two in one both or neither, but for the newer
@@ -79,6 +86,9 @@ class CompactionIterator {
   void FindSurvivor();
   bool Survives();
   bool StartKey();
+  bool GatherMerges();
+  void ShowMerged();
+  bool PassCancelCheck();
   bool Stop(Status status);
   bool IsDropped(std::string_view stored_key) const;
   RangeFragmentsPtr SurvivingRanges() const;
@@ -97,7 +107,9 @@ class CompactionIterator {
   bool key_dropped_ = false;  // of a dropped keyspace
   bool key_emitted_ = false;  // an entry of key_ survived
   bool first_of_key_ = false;
-  size_t stretch_ = 0;  // of the newest entry looked at last
+  size_t stretch_ = 0;                       // of the newest entry looked at last
+  std::vector<KeyMerges::Survivor> merged_;  // of key_, those before next_merged_ are shown
+  size_t next_merged_ = 0;
   RangeFragmentsPtr surviving_ranges_;
   size_t fragment_ = 0;                                 // the first that ends behind key_
   const RangeFragments::Fragment* covering_ = nullptr;  // key_; null: none does

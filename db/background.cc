@@ -95,6 +95,7 @@ SurvivalRules Background::MakeRules() const {
   std::erase_if(rules.dropped_keyspaces,
                 [certain](const auto& dropped) { return dropped.second > certain; });
   rules.snapshots = parts_.core->snapshots.Positions();
+  rules.operators = &parts_.core->catalogue.operators();
   return rules;
 }
 

@@ -13,11 +13,12 @@ namespace {
 
 constexpr char kNamePrefix = 'k';
 constexpr char kDropPrefix = 'd';
+constexpr char kOperatorPrefix = 'o';
 
 std::string NameKey(std::string_view name) { return kNamePrefix + std::string(name); }
 
-std::string DropKey(uint32_t number) {
-  std::string key(1, kDropPrefix);
+std::string NumberKey(char prefix, uint32_t number) {
+  std::string key(1, prefix);
   for (int shift = 24; shift >= 0; shift -= 8) key += static_cast<char>(number >> shift);
   return key;
 }
@@ -35,11 +36,33 @@ uint32_t NumberOf(std::string_view value) {
   return in.ok() && in.remaining() == 0 ? number : 0;
 }
 
-uint32_t DroppedNumber(std::string_view rest) {
+uint32_t NumberOfKey(std::string_view rest) {
   if (rest.size() != 4) return 0;
   uint32_t number = 0;
   for (char c : rest) number = number << 8 | static_cast<unsigned char>(c);
   return number;
+}
+
+std::optional<KeyspaceOperators::Recorded> OperatorOf(std::string_view value) {
+  Decoder in(value);
+  const uint32_t version = in.Varint32();
+  if (!in.ok() || !MergeOperator::IsName(in.rest())) return std::nullopt;
+  return KeyspaceOperators::Recorded{std::string(in.rest()), version};
+}
+
+// A row that is none, or of which there was a newer version, says nothing: a keyspace's operator
+// never changes.
+void RecordOperator(std::string_view stored_key, std::string_view value,
+                    KeyspaceOperators* operators) {
+  uint32_t keyspace = 0;
+  std::string_view key;
+  if (!SplitStoredKey(stored_key, &keyspace, &key) || keyspace != kCatalogueKeyspace) return;
+  if (key.empty() || key[0] != kOperatorPrefix) return;
+  const uint32_t number = NumberOfKey(key.substr(1));
+  const auto recorded = OperatorOf(value);
+  if (recorded && number >= kDefaultKeyspace && number < kKeyspacesMax) {
+    operators->Record(number, *recorded);
+  }
 }
 
 }  // namespace
@@ -68,8 +91,8 @@ Status Catalogue::ApplyRow(EntryKind kind, std::string_view key, std::string_vie
   position_ = std::max(position_, position);
   const char row = key.empty() ? '\0' : key[0];
   const bool is_put = kind == EntryKind::kPut;
-  const bool known =
-      row == kNamePrefix ? is_put || kind == EntryKind::kDelete : row == kDropPrefix && is_put;
+  const bool known = row == kNamePrefix ? is_put || kind == EntryKind::kDelete
+                                        : (row == kDropPrefix || row == kOperatorPrefix) && is_put;
   if (!known) return Status::NotSupported(what(" is of a kind that is unknown"));
   const std::string_view rest = key.substr(1);
   if (row == kNamePrefix && rest == "default") {
@@ -79,9 +102,16 @@ Status Catalogue::ApplyRow(EntryKind kind, std::string_view key, std::string_vie
     names_.erase(std::string(rest));
     return Status::Ok();
   }
-  const uint32_t number = row == kNamePrefix ? NumberOf(value) : DroppedNumber(rest);
-  if (number <= kDefaultKeyspace || number >= kKeyspacesMax) {
+  const uint32_t number = row == kNamePrefix ? NumberOf(value) : NumberOfKey(rest);
+  const uint32_t first = row == kOperatorPrefix ? kDefaultKeyspace : kDefaultKeyspace + 1;
+  if (number < first || number >= kKeyspacesMax) {
     return Status::Corruption(what(" names no number that a keyspace can have"));
+  }
+  if (row == kOperatorPrefix) {
+    const auto recorded = OperatorOf(value);
+    if (!recorded) return Status::Corruption(what(" names no merge operator"));
+    operators_.Record(number, *recorded);
+    return Status::Ok();
   }
   if (row == kNamePrefix) {
     names_[std::string(rest)] = KeyspaceInfo{std::string(rest), Keyspace(number, owner_), position};
@@ -185,8 +215,11 @@ std::string Catalogue::Encode() const {
                     NumberValue(info.keyspace.number()));
   }
   for (const auto& [number, drop] : dropped_) {
-    AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, DropKey(number), drop.second);
+    AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, NumberKey(kDropPrefix, number),
+                    drop.second);
   }
+  for (const auto& [number, recorded] : operators_.All())
+    to += OperatorOperations(number, recorded);
   return to;
 }
 
@@ -199,8 +232,33 @@ std::string Catalogue::CreateOperations(std::string_view name, uint32_t number) 
 std::string Catalogue::DropOperations(std::string_view name, uint32_t number) {
   std::string to;
   AppendOperation(&to, EntryKind::kDelete, kCatalogueKeyspace, NameKey(name), {});
-  AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, DropKey(number), name);
+  AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, NumberKey(kDropPrefix, number), name);
   return to;
+}
+
+std::string Catalogue::OperatorOperations(uint32_t number,
+                                          const KeyspaceOperators::Recorded& recorded) {
+  std::string value;
+  PutVarint(&value, recorded.version);
+  value += recorded.name;
+  std::string to;
+  AppendOperation(&to, EntryKind::kPut, kCatalogueKeyspace, NumberKey(kOperatorPrefix, number),
+                  value);
+  return to;
+}
+
+void Catalogue::RecordOperators(std::string_view operations, KeyspaceOperators* operators) {
+  BatchReader reader(operations);
+  BatchOperation operation;
+  while (reader.Next(&operation)) RecordOperator(operation.stored_key, operation.value, operators);
+}
+
+void Catalogue::LoadOperators(InternalIterator* tree, KeyspaceOperators* operators) {
+  const std::string_view end = Range().end;
+  for (tree->Seek(std::string(Range().begin) + kOperatorPrefix, SeekTrailer(kPositionMax));
+       tree->Valid() && tree->entry().key < end; tree->Next()) {
+    RecordOperator(tree->entry().key, tree->entry().value, operators);
+  }
 }
 
 }  // namespace logwood

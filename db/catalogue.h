@@ -3,6 +3,8 @@
 //
 // Keys of keyspace 0:  "k" + name -> varint number (deleted by a drop)
 //                      "d" + fixed 4 big-endian number -> name, written by the commit that drops it
+//                      "o" + fixed 4 big-endian number -> varint version, and name, of its merge
+//                            operator; stays when the keyspace is dropped, for older snapshots
 //
 // Threads: Apply and Load by one thread at a time; the rest by any. Live() takes no lock.
 #pragma once
@@ -21,6 +23,7 @@
 #include "logwood/db.h"
 #include "util/hash.h"
 #include "util/internal_iterator.h"
+#include "util/keyspace_operators.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -58,6 +61,9 @@ class Catalogue {
   }
   // (number, position of the drop), ascending by number.
   std::vector<std::pair<uint32_t, LogPos>> Dropped() const;
+  // Which merge operators the keyspaces have.
+  KeyspaceOperators& operators() { return operators_; }
+  const KeyspaceOperators& operators() const { return operators_; }
   // The newest commit that changed the catalogue; 0: none.
   LogPos position() const;
 
@@ -67,6 +73,12 @@ class Catalogue {
   // Operations for a commit that creates or drops.
   static std::string CreateOperations(std::string_view name, uint32_t number);
   static std::string DropOperations(std::string_view name, uint32_t number);
+  // Of operations, or of the rows in a tree, those that say which operator a keyspace has. What is
+  // none of these, or cannot be read, is passed over.
+  static void RecordOperators(std::string_view operations, KeyspaceOperators* operators);
+  static void LoadOperators(InternalIterator* tree, KeyspaceOperators* operators);
+  static std::string OperatorOperations(uint32_t number,
+                                        const KeyspaceOperators::Recorded& recorded);
 
  private:
   Status ApplyRow(EntryKind kind, std::string_view key, std::string_view value, LogPos position)
@@ -75,6 +87,7 @@ class Catalogue {
   void SetLive(uint32_t number, bool live) REQUIRES(mutex_);
 
   uint32_t owner_ = 0;
+  KeyspaceOperators operators_;
   std::unique_ptr<std::atomic<uint64_t>[]> live_;  // a bit a number; written under mutex_
   mutable Mutex mutex_;
   std::map<std::string, KeyspaceInfo, std::less<>> names_ GUARDED_BY(mutex_);

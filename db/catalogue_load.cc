@@ -83,6 +83,56 @@ Status ReadCatalogueFromLog(FileSystem* fs, const std::string& path,
   return Status::Ok();
 }
 
+void LoadOperators(Core* core, const std::shared_ptr<const Version>& tables) {
+  if (tables->Overlapping(Catalogue::Range()).empty()) return;
+  const View view{std::make_shared<Memtable>(), {}, tables};
+  const auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range(), kPositionMax);
+  Catalogue::LoadOperators(tree.get(), &core->catalogue.operators());
+}
+
+Status CheckKeyspaceOptions(const std::map<std::string, KeyspaceOptions>& keyspaces) {
+  for (const auto& [name, options] : keyspaces) {
+    const std::string what = "keyspaces: \"" + name + "\": ";
+    if (name.empty() || name.size() > kKeyspaceNameBytesMax) {
+      return Status::InvalidArgument(what + "a name has 1 to " +
+                                     std::to_string(kKeyspaceNameBytesMax) + " bytes");
+    }
+    if (options.merge_operator != nullptr &&
+        !MergeOperator::IsName(options.merge_operator->name())) {
+      return Status::InvalidArgument(what + "its merge operator's name has 1 to " +
+                                     std::to_string(kMergeOperatorNameBytesMax) +
+                                     " bytes of [a-z0-9_.-]");
+    }
+  }
+  return Status::Ok();
+}
+
+void GiveOperators(const std::map<std::string, KeyspaceOptions>& keyspaces, Core* core) {
+  std::vector<std::shared_ptr<const MergeOperator>> given;
+  for (const auto& [name, options] : keyspaces) {
+    if (options.merge_operator != nullptr) given.push_back(options.merge_operator);
+  }
+  core->catalogue.operators().Give(std::move(given));
+}
+
+Status CheckOperatorsFit(const std::map<std::string, KeyspaceOptions>& keyspaces,
+                         const Catalogue& catalogue) {
+  for (const auto& [name, options] : keyspaces) {
+    const std::optional<KeyspaceInfo> info = catalogue.Find(name);
+    if (!info || options.merge_operator == nullptr) continue;
+    const auto recorded = catalogue.operators().RecordedOf(info->keyspace.number());
+    const MergeOperator& given = *options.merge_operator;
+    if (!recorded || (recorded->name == given.name() && recorded->version == given.version())) {
+      continue;
+    }
+    return Status::InvalidArgument(
+        "keyspaces: \"" + name + "\" has the merge operator " + recorded->name + ", version " +
+        std::to_string(recorded->version) + ", and not " + std::string(given.name()) +
+        ", version " + std::to_string(given.version()));
+  }
+  return Status::Ok();
+}
+
 Status LoadCatalogue(Core* core, const View& view, const std::vector<SegmentSummary>& segments,
                      LogPos last, Status* damage) {
   auto tree = view.NewIterator(&core->tables, {}, Catalogue::Range(), kPositionMax);

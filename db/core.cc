@@ -147,4 +147,14 @@ Status NoKeyspace(std::string_view name) {
   return Status::NotFound("keyspace " + Escape(name) + ": there is none with this name");
 }
 
+Status Core::ResolveMerges(std::string_view stored_key, const MergedOnto& base,
+                           std::span<const std::string_view> merges, std::string* value) const {
+  uint32_t keyspace = 0;
+  std::string_view key;
+  SplitStoredKey(stored_key, &keyspace, &key);
+  const MergeOperator* merge_operator = catalogue.operators().Find(keyspace);
+  if (merge_operator == nullptr) return catalogue.operators().Missing(keyspace);
+  return logwood::ResolveMerges(*merge_operator, base, merges, 0, value);
+}
+
 }  // namespace logwood

@@ -6,7 +6,9 @@
 #include <atomic>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "db/catalogue.h"
 #include "db/event_log.h"
@@ -20,6 +22,7 @@
 #include "table/table_cache.h"
 #include "util/executor.h"
 #include "util/fork_watch.h"
+#include "util/merge_value.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -63,6 +66,11 @@ struct Core {
   std::atomic<uint32_t> visible_waiters{0};
   void PublishVisible(LogPos position);
   Status WaitVisible(LogPos position, Deadline deadline);
+
+  // The value of a key that has these merges, the newest first, over this base
+  // (util/merge_value.h). kInvalidArgument: its keyspace's operator was not given, or refuses.
+  Status ResolveMerges(std::string_view stored_key, const MergedOnto& base,
+                       std::span<const std::string_view> merges, std::string* value) const;
 
   // Tells of damage that a read met, once for each place, with the keys of the table where it lies.
   // Not from inside a view's Guard.

@@ -1,8 +1,10 @@
 #include "db/db_iterator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "util/lookup.h"
+#include "util/merge_value.h"
 
 namespace logwood {
 
@@ -138,6 +140,8 @@ void DbIterator::FindForward(bool skipping) {
       inner_->Next();
       continue;
     }
+    if (entry.kind() == EntryKind::kMerge) [[unlikely]]
+      return GatherMerges();
     if (entry.kind() != EntryKind::kDelete) {
       key_ = entry.key;
       value_ = entry.value;
@@ -149,6 +153,41 @@ void DbIterator::FindForward(bool skipping) {
     skipping = true;
     inner_->Next();
   }
+}
+
+// The inner iterator stands on a visible merge.
+void DbIterator::GatherMerges() {
+  key_copy_.assign(inner_->entry().key);
+  pieces_.clear();
+  uint64_t below = ~uint64_t{0};
+  for (; inner_->Valid() && inner_->entry().key == key_copy_; inner_->Next()) {
+    const Entry& entry = inner_->entry();
+    if (entry.trailer > below) continue;  // it is in a newer one
+    pieces_.push_back({entry.kind(), entry.position(), std::string(entry.value)});
+    if (entry.kind() != EntryKind::kMerge || MergeEndsLookup(entry.value)) break;
+    below = MergeBelow(entry.value, entry.position());
+  }
+  stand_ = Stand::kBehindMerges;
+  if (inner_->status().ok()) ShowMerged();
+}
+
+void DbIterator::ShowMerged() {
+  MergedOnto base;
+  std::vector<std::string_view> merges;
+  for (const Piece& piece : pieces_) {
+    if (piece.kind == EntryKind::kMerge) {
+      merges.emplace_back(piece.value);
+    } else if (piece.kind == EntryKind::kPut) {
+      base = {.kind = MergeBase::kValue, .value = piece.value};
+    }
+  }
+  DropValue();
+  refusal_ = source_.core->ResolveMerges(key_copy_, base, merges, &value_copy_);
+  pieces_.clear();
+  if (!refusal_.ok()) return;
+  key_ = key_copy_;
+  value_ = value_copy_;
+  valid_ = true;
 }
 
 void DbIterator::SkipOlderVersions() {
@@ -165,6 +204,9 @@ void DbIterator::Next() {
   skip_.assign(key_);
   if (stand_ == Stand::kOnEntry) [[likely]] {
     SkipOlderVersions();
+  } else if (stand_ == Stand::kBehindMerges) {
+    stand_ = Stand::kOnEntry;
+    if (inner_->Valid() && inner_->entry().key == skip_) SkipOlderVersions();
   } else {
     // The inner iterator stands before the key shown, or nowhere: go behind all its versions.
     stand_ = Stand::kOnEntry;
@@ -217,8 +259,26 @@ void DbIterator::LetGo() {
   valid_ = false;
 }
 
+// Going backward the versions of a key come oldest first, and those that are in a newer merge, or
+// hidden by a newer version, go again.
+void DbIterator::AddNewerPiece(const Entry& entry, bool have_value) {
+  if (entry.kind() != EntryKind::kMerge || MergeEndsLookup(entry.value)) {
+    pieces_.clear();
+  } else if (pieces_.empty() && have_value) {
+    pieces_.push_back({EntryKind::kPut, 0, std::string(value_)});
+  }
+  if (entry.kind() != EntryKind::kMerge) return;
+  const uint64_t below = MergeBelow(entry.value, entry.position());
+  while (!pieces_.empty() && pieces_.back().kind == EntryKind::kMerge &&
+         PackTrailer(pieces_.back().position, EntryKind::kMerge) > below) {
+    pieces_.pop_back();
+  }
+  pieces_.push_back({EntryKind::kMerge, entry.position(), std::string(entry.value)});
+}
+
 void DbIterator::FindBackward() {
   valid_ = false;
+  pieces_.clear();
   bool have_value = false;  // of the newest version seen so far of key_copy_
   bool have_key = false;
   while (inner_->Valid()) {
@@ -231,16 +291,22 @@ void DbIterator::FindBackward() {
     if (entry.position() <= source_.position) {
       if (!have_key) key_copy_.assign(entry.key);
       have_key = true;
+      if (entry.kind() == EntryKind::kMerge || !pieces_.empty()) [[unlikely]]
+        AddNewerPiece(entry, have_value);
       have_value = entry.kind() != EntryKind::kDelete;
-      if (have_value) {
-        KeepValue(entry);
-      } else {
+      if (!have_value) {
         CountTombstone();
+      } else if (pieces_.empty()) {
+        KeepValue(entry);
       }
     }
     inner_->Prev();
   }
   if (!have_value || !inner_->status().ok()) return;
+  if (!pieces_.empty()) [[unlikely]] {
+    std::reverse(pieces_.begin(), pieces_.end());
+    return ShowMerged();
+  }
   key_ = key_copy_;
   valid_ = true;
 }

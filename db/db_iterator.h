@@ -4,6 +4,9 @@
 // Going backward the versions of a key arrive oldest first, so the inner iterator stands before the
 // key shown and key and value are copies (large values are pinned instead).
 //
+// Merges are shown as what they become, which is a copy; going forward the inner iterator then
+// stands behind those that were looked at.
+//
 // Where readers hold more blocks than the memory budget has for them, the iterator lets go of its
 // own after each movement: it keeps key and value as it does going backward, and seeks anew for the
 // next movement. A large value that does not fit at all is kBusy, never the end of the walk.
@@ -11,6 +14,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "db/core.h"
 #include "logwood/iterator.h"
@@ -50,7 +54,7 @@ class DbIterator final : public Iterator {
 
  private:
   // Where the inner iterator is.
-  enum class Stand : uint8_t { kOnEntry, kBeforeKey, kNowhere };
+  enum class Stand : uint8_t { kOnEntry, kBehindMerges, kBeforeKey, kNowhere };
 
   bool Closed() const { return source_.core->closed.load(std::memory_order_acquire); }
   bool BeginSeek();
@@ -60,6 +64,16 @@ class DbIterator final : public Iterator {
   void FindBackward();
   void SeekBefore(std::string_view stored_key);
   void KeepValue(const Entry& entry);
+  // A version of the key that counts; of a merge and what lies below it, a copy.
+  struct Piece {
+    EntryKind kind = EntryKind::kDelete;
+    LogPos position = 0;
+    std::string value;
+  };
+  // Of pieces_, the newest first, and not empty.
+  void ShowMerged();
+  void GatherMerges();
+  void AddNewerPiece(const Entry& entry, bool have_value);
   void DropValue();
   // Ends each movement.
   void Settle() {
@@ -83,6 +97,7 @@ class DbIterator final : public Iterator {
   std::shared_ptr<const void> pin_;    // the same: keeps a large value
   uint64_t kept_bytes_ = 0;            // of it, as the account knows
   uint64_t tombstones_untold_ = 0;
+  std::vector<Piece> pieces_;  // of the key that is looked at; empty where it has no merges
 };
 
 // kBusy: readers hold what the budget has for them.

@@ -67,6 +67,7 @@ class Engine::Call {
 
 Engine::Engine(Parts parts)
     : core_(std::move(parts.core)),
+      keyspaces_(std::move(parts.keyspaces)),
       lock_(std::move(parts.lock)),
       tree_(std::move(parts.tree)),
       log_(std::move(parts.log)),
@@ -162,12 +163,29 @@ Status Engine::TooLarge(const WriteBatch& batch) const {
       (limit == kBatchBytesMax ? " (kBatchBytesMax)" : " (a quarter of memory_budget_bytes)"));
 }
 
+Status Engine::CheckMerges(const WriteBatch& batch) const {
+  BatchReader reader(batch.operations());
+  BatchOperation operation;
+  while (reader.Next(&operation)) {
+    if (operation.kind != EntryKind::kMerge) continue;
+    uint32_t keyspace = 0;
+    std::string_view key;
+    SplitStoredKey(operation.stored_key, &keyspace, &key);
+    const MergeOperator* merge_operator = core_->catalogue.operators().Find(keyspace);
+    if (merge_operator == nullptr) return core_->catalogue.operators().Missing(keyspace);
+    RETURN_IF_ERROR(merge_operator->Check(operation.value));
+  }
+  return Status::Ok();
+}
+
 Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batch) {
   RETURN_IF_ERROR(Status(batch.status()));
   if (batch.owner() != 0 && batch.owner() != core_->catalogue.owner()) {
     return Status::InvalidArgument("batch: it names a keyspace of another database");
   }
   if (batch.memory_bytes() > core_->settings.batch_bytes_max) return TooLarge(batch);
+  if (batch.merge_count() != 0) [[unlikely]]
+    RETURN_IF_ERROR(CheckMerges(batch));
   PendingWrite write;
   write.operations = batch.operations();
   write.note = batch.note();
@@ -228,6 +246,13 @@ Result<LogPos> Engine::Delete(const WriteOptions& options, Keyspace keyspace,
                               std::string_view key) {
   OneOperation operation;
   operation.batch().Delete(keyspace, key);
+  return Write(options, operation.batch());
+}
+
+Result<LogPos> Engine::Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                             std::string_view operand) {
+  OneOperation operation;
+  operation.batch().Merge(keyspace, key, operand);
   return Write(options, operation.batch());
 }
 
@@ -294,6 +319,24 @@ Result<LogPos> Engine::CommitCatalogue(const std::string& operations) {
   return Commit({.durability = Durability::kProcess}, &write);
 }
 
+std::string Engine::OperatorRow(std::string_view name, uint32_t number) const {
+  const auto at = keyspaces_.find(name);
+  if (at == keyspaces_.end() || at->second.merge_operator == nullptr) return {};
+  if (core_->catalogue.operators().RecordedOf(number)) return {};
+  const MergeOperator& given = *at->second.merge_operator;
+  return Catalogue::OperatorOperations(number, {std::string(given.name()), given.version()});
+}
+
+Status Engine::RecordOperators() {
+  MutexLock lock(catalogue_mutex_);
+  std::string rows;
+  for (const auto& [name, options] : keyspaces_) {
+    const std::optional<KeyspaceInfo> info = core_->catalogue.Find(name);
+    if (info) rows += OperatorRow(name, info->keyspace.number());
+  }
+  return rows.empty() ? Status::Ok() : CommitCatalogue(rows).status();
+}
+
 Result<Keyspace> Engine::CreateKeyspace(const WriteOptions& options, std::string_view name,
                                         LogPos* position) {
   Call call(this);
@@ -314,7 +357,8 @@ Result<Keyspace> Engine::CreateKeyspace(const WriteOptions& options, std::string
                                      " numbers (kKeyspacesMax) are used up; those of dropped "
                                      "keyspaces are not given again");
     }
-    ASSIGN_OR_RETURN(created, CommitCatalogue(Catalogue::CreateOperations(name, *number)));
+    ASSIGN_OR_RETURN(created, CommitCatalogue(Catalogue::CreateOperations(name, *number) +
+                                              OperatorRow(name, *number)));
   }
   if (position != nullptr) *position = created;
   Event event;

@@ -4,9 +4,12 @@
 //   work    Background -> picker, jobs           state   Tree -> VersionSet -> manifest
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "db/background.h"
 #include "db/commit_log.h"
@@ -27,11 +30,14 @@ class Engine final : public DB {
     std::unique_ptr<Tree> tree;
     std::unique_ptr<CommitLog> log;
     std::chrono::seconds snapshot_age_warning{0};
+    std::map<std::string, KeyspaceOptions, std::less<>> keyspaces;
   };
   explicit Engine(Parts parts);
   ~Engine() override;
   // In a child made by fork it does nothing: threads, locks and files belong to the parent.
   static void operator delete(Engine* engine, std::destroying_delete_t);
+  // Commits which merge operators keyspaces have from now on; the last step of an open.
+  Status RecordOperators();
   Status Close() override;
 
   Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) override;
@@ -39,6 +45,8 @@ class Engine final : public DB {
                      std::string_view value) override;
   Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                         std::string_view key) override;
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override;
   Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
                              std::optional<std::string_view> end) override;
   Status WaitDurable(LogPos position, Deadline deadline) override;
@@ -82,6 +90,9 @@ class Engine final : public DB {
   class Call;
 
   Status TooLarge(const WriteBatch& batch) const;
+  Status CheckMerges(const WriteBatch& batch) const;
+  // The row of a keyspace's operator; none: it is to have none, or has it.
+  std::string OperatorRow(std::string_view name, uint32_t number) const;
   Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
   // Not yet durable.
   Result<LogPos> CommitCatalogue(const std::string& operations) REQUIRES(catalogue_mutex_);
@@ -92,6 +103,7 @@ class Engine final : public DB {
   Status CloseLog();
 
   const std::shared_ptr<Core> core_;
+  const std::map<std::string, KeyspaceOptions, std::less<>> keyspaces_;
   std::unique_ptr<FileLock> lock_;
   const std::unique_ptr<Tree> tree_;
   const std::unique_ptr<CommitLog> log_;

@@ -1,10 +1,13 @@
 #include "db/fold.h"
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/merge_value.h"
 #include "util/range_fragments.h"
 #include "util/thread_scratch.h"
 
@@ -16,29 +19,113 @@ namespace {
 // batch.
 constexpr size_t kCollectedMax = 512;
 
-void Insert(const BatchOperation& operation, LogPos position, Memtable* memtable) {
-  memtable->Insert(operation.stored_key, PackTrailer(position, operation.kind), operation.value);
+// The most bytes of a merge that took in the version below it. Each further merge repeats them.
+constexpr size_t kMergedBytesMax = 128;
+
+// Where the operations go.
+struct FoldTarget {
+  LogPos position = 0;
+  Memtable* memtable = nullptr;
+  const KeyspaceOperators* operators = nullptr;
+};
+
+void Insert(const BatchOperation& operation, const FoldTarget& target) {
+  target.memtable->Insert(operation.stored_key, PackTrailer(target.position, operation.kind),
+                          operation.value);
 }
 
-// Of equal neighbours the last one is the latest operation.
-void InsertCollected(const std::vector<BatchOperation>& sorted, LogPos position,
-                     Memtable* memtable) {
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (i + 1 < sorted.size() && sorted[i].stored_key == sorted[i + 1].stored_key) continue;
-    Insert(sorted[i], position, memtable);
+// What the operands become together with the key's newest version in the memtable. False: they are
+// better left alone.
+bool MergeOntoNewest(const MergeOperator& merge_operator, std::string_view stored_key,
+                     std::string_view operands, const FoldTarget& target, FoldedMerge* folded) {
+  const auto newest = target.memtable->NewestBelow(stored_key, target.position);
+  if (!newest || newest->value.size() > kMergedBytesMax) return false;
+  std::string_view entries[2] = {operands, newest->value};
+  MergedOnto below;
+  LogPos since = 0;
+  const EntryKind kind = TrailerKind(newest->trailer);
+  if (kind == EntryKind::kMerge) {
+    MergeValue value;
+    if (!ReadMergeValue(newest->value, &value).ok()) return false;
+    since = value.since != 0 ? value.since : TrailerPosition(newest->trailer);
+  } else {
+    below.kind = kind == EntryKind::kPut ? MergeBase::kValue : MergeBase::kNothing;
+    below.value = newest->value;
+  }
+  const size_t count = kind == EntryKind::kMerge ? 2 : 1;
+  return FoldMerges(&merge_operator, below, std::span(entries, count), since, 0, folded).ok() &&
+         folded->value.size() <= kMergedBytesMax;
+}
+
+// The last operations on a key: merges, and what they merge with if the batch has it.
+void InsertMerges(const BatchOperation* base, std::span<const BatchOperation> merges,
+                  const FoldTarget& target) {
+  MergedOnto onto;
+  if (base != nullptr) {
+    onto.kind = base->kind == EntryKind::kPut ? MergeBase::kValue : MergeBase::kNothing;
+    onto.value = base->value;
+  }
+  std::string value;
+  AppendMergeBase(&value, onto);
+  for (const BatchOperation& merge : merges) AppendMergeOperand(&value, merge.value);
+  const std::string_view key = merges.front().stored_key;
+  FoldedMerge folded;
+  const MergeOperator* merge_operator =
+      target.operators == nullptr ? nullptr : target.operators->FindFor(key);
+  const std::string_view entry = value;
+  const bool is_folded = merge_operator != nullptr &&
+                         (onto.kind != MergeBase::kBelow
+                              ? FoldMerges(merge_operator, {}, {&entry, 1}, 0, 0, &folded).ok()
+                              : MergeOntoNewest(*merge_operator, key, entry, target, &folded));
+  target.memtable->Insert(key,
+                          PackTrailer(target.position, is_folded ? folded.kind : EntryKind::kMerge),
+                          is_folded ? std::string_view(folded.value) : entry);
+}
+
+// The operations on one key, in order.
+void InsertKey(std::span<const BatchOperation> operations, const FoldTarget& target) {
+  size_t merges = operations.size();
+  while (merges > 0 && operations[merges - 1].kind == EntryKind::kMerge) --merges;
+  if (merges == operations.size()) return Insert(operations.back(), target);
+  InsertMerges(merges == 0 ? nullptr : &operations[merges - 1], operations.subspan(merges), target);
+}
+
+// Takes operations that come in key order, those of one key in theirs.
+class KeyByKey {
+ public:
+  explicit KeyByKey(const FoldTarget& target) : target_(target) {}
+
+  void Add(const BatchOperation& operation) {
+    if (!of_key_.empty() && of_key_.back().stored_key != operation.stored_key) End();
+    // Of those before a put or a delete nothing is left.
+    if (operation.kind != EntryKind::kMerge) of_key_.clear();
+    of_key_.push_back(operation);
+  }
+  void End() {
+    if (!of_key_.empty()) InsertKey(of_key_, target_);
+    of_key_.clear();
+  }
+
+ private:
+  const FoldTarget target_;
+  std::vector<BatchOperation> of_key_;
+};
+
+void InsertCollected(std::span<const BatchOperation> sorted, const FoldTarget& target) {
+  for (size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
+    end = begin + 1;
+    while (end < sorted.size() && sorted[end].stored_key == sorted[begin].stored_key) ++end;
+    InsertKey(sorted.subspan(begin, end - begin), target);
   }
 }
 
 // What comes in key order is inserted as it is read.
-void InsertAscending(std::string_view operations, LogPos position, Memtable* memtable) {
+void InsertAscending(std::string_view operations, const FoldTarget& target) {
   BatchReader reader(operations);
-  BatchOperation operation, next;
-  if (!reader.Next(&operation)) return;
-  while (reader.Next(&next)) {
-    if (next.stored_key != operation.stored_key) Insert(operation, position, memtable);
-    operation = next;
-  }
-  Insert(operation, position, memtable);
+  BatchOperation operation;
+  KeyByKey keys(target);
+  while (reader.Next(&operation)) keys.Add(operation);
+  keys.End();
 }
 
 // REQUIRES: BatchReader has read the operations.
@@ -48,8 +135,7 @@ std::string_view KeyAt(std::string_view operations, uint32_t offset) {
 
 // Sorts where the operations begin, four bytes each. A range delete takes away the operations
 // before it that it covers: with where they begin for positions, that is what fragments tell.
-void InsertSorted(std::string_view operations, uint64_t count, LogPos position,
-                  Memtable* memtable) {
+void InsertSorted(std::string_view operations, uint64_t count, const FoldTarget& target) {
   static_assert(kBatchBytesMax <= UINT32_MAX);
   std::vector<uint32_t> offsets;
   offsets.reserve(count);
@@ -63,23 +149,22 @@ void InsertSorted(std::string_view operations, uint64_t count, LogPos position,
       continue;
     }
     ranges.Add(operation.stored_key, operation.value, at);
-    memtable->InsertRangeDelete(operation.stored_key, operation.value, position);
+    target.memtable->InsertRangeDelete(operation.stored_key, operation.value, target.position);
   }
   const RangeFragmentsPtr deleted = ranges.Finish(std::span<const LogPos>());
   std::sort(offsets.begin(), offsets.end(), [&](uint32_t a, uint32_t b) {
     const int order = KeyAt(operations, a).compare(KeyAt(operations, b));
     return order != 0 ? order < 0 : a < b;
   });
-  for (size_t i = 0; i < offsets.size(); ++i) {
-    BatchReader(operations.substr(offsets[i])).Next(&operation);
-    const bool is_last =
-        i + 1 == offsets.size() || KeyAt(operations, offsets[i + 1]) != operation.stored_key;
-    if (is_last && deleted->Covering(operation.stored_key, kPositionMax) <= offsets[i])
-      Insert(operation, position, memtable);
+  KeyByKey keys(target);
+  for (const uint32_t at : offsets) {
+    BatchReader(operations.substr(at)).Next(&operation);
+    if (deleted->Covering(operation.stored_key, kPositionMax) <= at) keys.Add(operation);
   }
+  keys.End();
 }
 
-Status InsertMany(std::string_view operations, LogPos position, Memtable* memtable) {
+Status InsertMany(std::string_view operations, const FoldTarget& target) {
   BatchReader reader(operations);
   BatchOperation operation;
   std::string_view last_key;
@@ -90,14 +175,15 @@ Status InsertMany(std::string_view operations, LogPos position, Memtable* memtab
     last_key = operation.stored_key;
   }
   if (!reader.ok()) return reader.status();
-  ascending ? InsertAscending(operations, position, memtable)
-            : InsertSorted(operations, count, position, memtable);
+  ascending ? InsertAscending(operations, target) : InsertSorted(operations, count, target);
   return Status::Ok();
 }
 
 }  // namespace
 
-Status InsertFolded(std::string_view operations, LogPos position, Memtable* memtable) {
+Status InsertFolded(std::string_view operations, LogPos position, Memtable* memtable,
+                    const KeyspaceOperators* operators) {
+  const FoldTarget target{position, memtable, operators};
   // Reused, so that a batch costs no allocation after the first ones of a thread.
   auto& collected = ThreadScratch<std::vector<BatchOperation>, struct CollectedOperations>();
   collected.clear();
@@ -106,7 +192,7 @@ Status InsertFolded(std::string_view operations, LogPos position, Memtable* memt
   bool ascending = true;
   while (reader.Next(&operation)) {
     if (collected.size() == kCollectedMax || operation.kind == EntryKind::kRangeDelete)
-      return InsertMany(operations, position, memtable);
+      return InsertMany(operations, target);
     if (!collected.empty() && operation.stored_key <= collected.back().stored_key)
       ascending = false;
     collected.push_back(operation);
@@ -116,7 +202,7 @@ Status InsertFolded(std::string_view operations, LogPos position, Memtable* memt
     std::stable_sort(collected.begin(), collected.end(),
                      [](const auto& a, const auto& b) { return a.stored_key < b.stored_key; });
   }
-  InsertCollected(collected, position, memtable);
+  InsertCollected(collected, target);
   return Status::Ok();
 }
 

@@ -126,6 +126,7 @@ Status Opener::PrepareDirectory() {
     return Status::InvalidArgument("snapshot_age_warning: it is negative");
   }
   RETURN_IF_ERROR(ResolveSettings(options_, std::nullopt).status());
+  RETURN_IF_ERROR(CheckKeyspaceOptions(options_.keyspaces));
   ASSIGN_OR_RETURN(const bool has_root, fs_->Exists(JoinPath(path_, kRootFileName)));
   if (exists && !has_root) {
     ASSIGN_OR_RETURN(listing_, ListDirectory(fs_, path_));
@@ -197,6 +198,7 @@ Status Opener::MakeCore() {
   core_->history_id = tree_.root.history_id;
   core_->instance_id = tree_.root.instance_id;
   core_->catalogue.SetOwner(tree_.root.instance_id, path_);
+  GiveOperators(options_.keyspaces, core_.get());
   return Status::Ok();
 }
 
@@ -212,6 +214,7 @@ Status Opener::Spill(const SealedMemtable& sealed) {
   MemoryAccount account(&core_->cache, MemoryAccount::Of::kJob);
   sink.account = &account;
   SurvivalRules keep_newest;
+  keep_newest.operators = &core_->catalogue.operators();
   ASSIGN_OR_RETURN(SinkResult result, RunFlush({&sealed, 1}, keep_newest, sink));
   for (TableMeta& meta : result.tables) spilled_.added.emplace_back(0, std::move(meta));
   spilled_.tables = sealed.end;
@@ -236,6 +239,8 @@ Status Opener::Replay() {
   replay.progress = options_.replay_progress;
   replay.memtable_pages = core_->memtable_pages;
   replay.spill = [this](const SealedMemtable& sealed) { return Spill(sealed); };
+  replay.operators = &core_->catalogue.operators();
+  LoadOperators(core_.get(), tree_.version);
   ASSIGN_OR_RETURN(log_state_, ReplayIntoMemtables(fs_, path_, listing_, tree_, replay));
   return log_state_.replay.damage;
 }
@@ -270,8 +275,9 @@ View Opener::Replayed() const {
 
 Status Opener::LoadKeyspaces() {
   ASSIGN_OR_RETURN(tree_.version, tree_.version->Apply(spilled_, nullptr));
-  return LoadCatalogue(core_.get(), Replayed(), log_state_.replay.segments,
-                       log_state_.replay.last_position, &catalogue_damage_);
+  RETURN_IF_ERROR(LoadCatalogue(core_.get(), Replayed(), log_state_.replay.segments,
+                                log_state_.replay.last_position, &catalogue_damage_));
+  return CheckOperatorsFit(options_.keyspaces, core_->catalogue);
 }
 
 // Invariant 14: what was replayed is made durable before anything refers to it or builds on it;
@@ -564,7 +570,10 @@ Result<std::unique_ptr<DB>> Opener::Finish() {
   parts.tree = std::move(live_tree_);
   parts.log = std::move(log_);
   parts.snapshot_age_warning = options_.snapshot_age_warning;
-  return std::unique_ptr<DB>(std::make_unique<Engine>(std::move(parts)));
+  parts.keyspaces = {options_.keyspaces.begin(), options_.keyspaces.end()};
+  auto engine = std::make_unique<Engine>(std::move(parts));
+  RETURN_IF_ERROR(engine->RecordOperators());
+  return std::unique_ptr<DB>(std::move(engine));
 }
 
 }  // namespace

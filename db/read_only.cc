@@ -34,6 +34,7 @@ Result<std::shared_ptr<Core>> MakeCore(FileSystem* fs, const ReadOnlyOptions& op
   core->history_id = tree.root.history_id;
   core->instance_id = tree.root.instance_id;
   core->catalogue.SetOwner(tree.root.instance_id, path);
+  GiveOperators(options.keyspaces, core.get());
   return core;
 }
 
@@ -123,6 +124,8 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   replay.memtable_bytes = parts.core->settings.memtable_bytes;
   replay.beside_writer = options.ignore_writer;
   replay.progress = options.replay_progress;
+  replay.operators = &parts.core->catalogue.operators();
+  LoadOperators(parts.core.get(), tree.version);
   ASSIGN_OR_RETURN(LogState log, ReplayIntoMemtables(fs, path, listing, tree, replay));
   if (!log.replay.damage.ok()) {
     if (!options.allow_damaged_log) return log.replay.damage;
@@ -138,6 +141,7 @@ Result<std::unique_ptr<DB>> OpenOnce(FileSystem* fs, const ReadOnlyOptions& opti
   }
   Status catalogue_damage;
   RETURN_IF_ERROR(ShowLog(parts.core.get(), tree, &log, &catalogue_damage));
+  RETURN_IF_ERROR(CheckOperatorsFit(options.keyspaces, parts.core->catalogue));
   parts.core->recovery.log_damage = parts.log_damage;
   parts.found = TailEvents(tree, log);
   if (parts.log_damage) parts.found.push_back(EventOf(*parts.log_damage));

@@ -39,6 +39,9 @@ class ReadOnlyDb final : public DB {
   Result<LogPos> Delete(const WriteOptions&, Keyspace, std::string_view) override {
     return Refuse();
   }
+  Result<LogPos> Merge(const WriteOptions&, Keyspace, std::string_view, std::string_view) override {
+    return Refuse();
+  }
   Result<LogPos> DeleteRange(const WriteOptions&, Keyspace, std::string_view,
                              std::optional<std::string_view>) override {
     return Refuse();

@@ -7,6 +7,7 @@
 #include "db/db_iterator.h"
 #include "util/check.h"
 #include "util/hash.h"
+#include "util/merge_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -170,6 +171,26 @@ Status Reads::CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) con
   return CheckKeyspace(keyspace, options.snapshot ? options.snapshot->position() : kPositionMax);
 }
 
+Status Reads::EndLookup(std::string_view stored_key, LookupResult* result, bool* found) const {
+  const bool is_put = result->finished && TrailerKind(result->trailer) == EntryKind::kPut;
+  *found = is_put || !result->merges.empty();
+  if (result->merges.empty() || result->value == nullptr) [[likely]]
+    return Status::Ok();
+  MergedOnto base;
+  if (is_put) base = {.kind = MergeBase::kValue, .value = result->value->view()};
+  std::vector<std::string_view> entries;
+  for (const LookupResult::Merge& merge : result->merges) entries.push_back(merge.value);
+  std::string merged;
+  RETURN_IF_ERROR(core_->ResolveMerges(stored_key, base, entries, &merged));
+  if (merged.size() < kPinnedBytesMin) {
+    result->value->Assign(merged);
+  } else {
+    const auto owner = std::make_shared<const std::string>(std::move(merged));
+    result->value->Pin(*owner, owner);
+  }
+  return Status::Ok();
+}
+
 Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                      PinnedValue* value, bool* found) const {
   RETURN_IF_ERROR(Begin(options));
@@ -190,8 +211,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
-  DCHECK(result.merges.empty());  // nothing writes them yet
-  *found = result.finished && TrailerKind(result.trailer) == EntryKind::kPut;
+  RETURN_IF_ERROR(EndLookup(lookup.stored, &result, found));
   CopyWherePinsExceedBudget(*core_, value);
   if (sampled) {
     core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLookupSample);
@@ -265,8 +285,8 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
       LookupResult result;
       result.value = &values[i];
       statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
-      DCHECK(result.merges.empty());
-      const bool found = result.finished && TrailerKind(result.trailer) == EntryKind::kPut;
+      bool found = false;
+      if (statuses[i].ok()) statuses[i] = EndLookup(stored, &result, &found);
       if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
       CopyWherePinsExceedBudget(*core_, &values[i]);
     }

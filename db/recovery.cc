@@ -217,7 +217,12 @@ class Replayer {
       : options_(options), state_(state) {}
 
   Status Apply(const CommitRecord& record) {
-    RETURN_IF_ERROR(InsertFolded(record.operations, record.position, state_->active.get()));
+    KeyspaceOperators* const operators = options_.operators;
+    if (operators != nullptr && (record.flags & kFlagCatalogue) != 0) {
+      Catalogue::RecordOperators(record.operations, operators);
+    }
+    RETURN_IF_ERROR(
+        InsertFolded(record.operations, record.position, state_->active.get(), operators));
     if (state_->active->bytes_used() < options_.memtable_bytes) return Status::Ok();
     TablesState end{record.position, record.time_us, record.history_hash};
     state_->sealed.push_back({std::move(state_->active), end});

@@ -93,6 +93,8 @@ struct ReplayIntoOptions {
   size_t sealed_max = 2;
   std::shared_ptr<PagePool> memtable_pages;
   std::function<Status(const SealedMemtable&)> spill;
+  // Of the merges that are replayed; told those that the log records on the way. Null: none.
+  KeyspaceOperators* operators = nullptr;
   bool beside_writer = false;  // who may have committed edits since `tree` was read
   std::function<void(uint64_t, uint64_t)> progress;  // as in wal/replay.h
 };

@@ -129,7 +129,9 @@ void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
 
 void Writer::Apply(const PendingWrite& write) {
   // These bytes were encoded by this process a moment ago: that they decode is our own promise.
-  CHECK(InsertFolded(write.operations, write.position, parts_.tree->active()).ok());
+  CHECK(InsertFolded(write.operations, write.position, parts_.tree->active(),
+                     &parts_.core->catalogue.operators())
+            .ok());
   if (write.flags & kFlagCatalogue) {
     CHECK(parts_.core->catalogue.Apply(write.operations, write.position).ok());
   }

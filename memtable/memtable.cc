@@ -8,6 +8,7 @@
 #include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
+#include "util/merge_value.h"
 
 namespace logwood {
 
@@ -130,12 +131,16 @@ bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
     trailer = RecordTrailer(record);
     if (TrailerPosition(trailer) < deleted_at) break;
     if (TrailerKind(trailer) == EntryKind::kMerge) [[unlikely]] {
-      result->merges.push_back({RecordValue(record), shared_from_this()});
-      --trailer;  // the next older
-      continue;
+      const std::string_view merge = RecordValue(record);
+      result->merges.push_back({merge, shared_from_this()});
+      if (!MergeEndsLookup(merge)) {
+        trailer = MergeBelow(merge, TrailerPosition(trailer));
+        continue;
+      }
     }
     result->finished = true;
     result->trailer = trailer;
+    if (TrailerKind(trailer) != EntryKind::kPut) return true;
     if (result->value == nullptr) return true;
     const std::string_view value = RecordValue(record);
     if (value.size() >= kPinnedBytesMin) {
@@ -149,6 +154,18 @@ bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
   result->finished = true;
   result->trailer = PackTrailer(deleted_at, EntryKind::kRangeDelete);
   return true;
+}
+
+std::optional<Memtable::Version> Memtable::NewestBelow(std::string_view stored_key,
+                                                       LogPos position) const {
+  const LogPos deleted_at = index_->range_deletes.Covering(stored_key, position);
+  const Record record = index_->order.FindFirstAtOrAfter({stored_key, SeekTrailer(position)});
+  if (record != nullptr && RecordKey(record) == stored_key &&
+      TrailerPosition(RecordTrailer(record)) >= deleted_at) {
+    return Version{RecordTrailer(record), RecordValue(record)};
+  }
+  if (deleted_at == 0) return std::nullopt;
+  return Version{PackTrailer(deleted_at, EntryKind::kRangeDelete), {}};
 }
 
 std::unique_ptr<InternalIterator> Memtable::NewIterator() const {

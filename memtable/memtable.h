@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "memtable/range_deletes.h"
@@ -40,6 +41,13 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   // finishes the lookup (util/lookup.h); true when it is finished. Values from kPinnedBytesMin on
   // and merges pin this memtable, which a shared_ptr must own then. No allocation otherwise.
   bool Get(const LookupKey& key, LookupResult* result) const;
+  // The newest version of the key at or below the position, a range delete of it included, as far
+  // as this memtable tells. The bytes live as long as it does.
+  struct Version {
+    uint64_t trailer = 0;
+    std::string_view value{};
+  };
+  std::optional<Version> NewestBelow(std::string_view stored_key, LogPos position) const;
   // The iterator keeps nothing alive: the caller holds the memtable, and with it every value
   // (value_owner owns nothing).
   // Entries that a range delete covers are among those it shows.

@@ -20,7 +20,7 @@ void TableIterator::ReserveKey(size_t bytes) {
   key_ = std::make_unique_for_overwrite<char[]>(key_capacity_);
 }
 
-inline void TableIterator::Account(uint64_t bytes) {
+void TableIterator::Account(uint64_t bytes) {
   if (options_.account == nullptr) return;
   options_.account->Replace(accounted_bytes_, bytes);
   accounted_bytes_ = bytes;

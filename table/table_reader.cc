@@ -2,6 +2,7 @@
 
 #include "table/table_iterator.h"
 #include "table/table_state.h"
+#include "util/merge_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -96,6 +97,8 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
           FinishDeleted(deleted_at, result);
           return {};
         }
+        if (TrailerKind(entry.trailer) == EntryKind::kMerge) [[unlikely]]
+          return GetMerges(key, deleted_at, fill_cache, result);
         result->finished = true;
         result->trailer = s.position_override == 0
                               ? entry.trailer
@@ -111,6 +114,39 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
     }
   }
   if (filtered && s.counters != nullptr) CountOne(&s.counters->filter_false_positives);
+  FinishDeleted(deleted_at, result);
+  return {};
+}
+
+// The key's newest visible entry is a merge: goes on through the others, over the ends of blocks.
+Status TableReader::GetMerges(const LookupKey& key, LogPos deleted_at, bool fill_cache,
+                              LookupResult* result) const {
+  TableScanOptions scan;
+  scan.fill_cache = fill_cache;
+  const std::unique_ptr<InternalIterator> it = NewIterator(scan);
+  for (it->Seek(key.stored, SeekTrailer(key.position));
+       it->Valid() && it->entry().key == key.stored;) {
+    const Entry& entry = it->entry();
+    if (entry.position() < deleted_at) break;
+    if (entry.kind() == EntryKind::kMerge) {
+      const auto value = std::make_shared<const std::string>(entry.value);
+      result->merges.push_back({*value, value});
+      if (!MergeEndsLookup(*value)) {
+        const uint64_t below = MergeBelow(*value, entry.position());
+        do {
+          it->Next();
+        } while (it->Valid() && it->entry().key == key.stored && it->entry().trailer > below);
+        continue;
+      }
+    }
+    result->finished = true;
+    result->trailer = entry.trailer;
+    if (entry.kind() == EntryKind::kPut && result->value != nullptr) {
+      result->value->Assign(entry.value);
+    }
+    return {};
+  }
+  RETURN_IF_ERROR(it->status());
   FinishDeleted(deleted_at, result);
   return {};
 }

@@ -101,6 +101,8 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   friend class TableIterator;
   friend class TableVerifier;
   struct State;
+  Status GetMerges(const LookupKey& key, LogPos deleted_at, bool fill_cache,
+                   LookupResult* result) const;
   explicit TableReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -7,8 +7,8 @@ namespace logwood {
 
 void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
                      std::string_view key, std::string_view value) {
-  CHECK(kind == EntryKind::kPut || kind == EntryKind::kDelete);
-  CHECK(kind == EntryKind::kPut || value.empty());
+  CHECK(kind == EntryKind::kPut || kind == EntryKind::kMerge || kind == EntryKind::kDelete);
+  CHECK(kind != EntryKind::kDelete || value.empty());
   CHECK(key.size() <= kKeyBytesMax);
   char prefix[kKeyspacePrefixBytesMax];
   const size_t prefix_bytes = EncodeKeyspacePrefix(keyspace, prefix);
@@ -20,7 +20,7 @@ void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
   at += prefix_bytes;
   operations->append(head, static_cast<size_t>(at - head));
   operations->append(key);
-  if (kind == EntryKind::kPut) PutLengthPrefixed(operations, value);
+  if (kind != EntryKind::kDelete) PutLengthPrefixed(operations, value);
 }
 
 void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end) {
@@ -32,9 +32,13 @@ void AppendRangeDelete(std::string* operations, std::string_view begin, std::str
 
 namespace {
 
-// None of keyspaces: nobody writes one.
+// Not in the keyspace of keyspaces: nobody writes one there.
+bool IsForUsers(EntryKind kind) {
+  return kind == EntryKind::kRangeDelete || kind == EntryKind::kMerge;
+}
+
 bool IsRangeOf(uint32_t keyspace, std::string_view begin, std::string_view end) {
-  if (keyspace == kCatalogueKeyspace || begin >= end) return false;
+  if (begin >= end) return false;
   uint32_t keyspace_of_end = 0;
   std::string_view key;
   if (SplitStoredKey(end, &keyspace_of_end, &key) && keyspace_of_end == keyspace)
@@ -55,6 +59,8 @@ bool BatchReader::Next(BatchOperation* operation) {
   std::string_view user_key;
   ok_ = in.ok() && IsOperationKind(static_cast<uint8_t>(kind)) &&
         SplitStoredKey(stored_key, &keyspace, &user_key) && user_key.size() <= kKeyBytesMax;
+  if (IsForUsers(kind)) [[unlikely]]
+    ok_ = ok_ && keyspace != kCatalogueKeyspace;
   if (kind == EntryKind::kRangeDelete) [[unlikely]]
     ok_ = ok_ && IsRangeOf(keyspace, stored_key, value);
   if (!ok_) return false;
@@ -69,10 +75,13 @@ Status BatchReader::status() const {
   Decoder in({at_ + 1, remaining() - 1});
   uint32_t keyspace = kDefaultKeyspace;
   std::string_view user_key;
-  const bool of_keyspaces = static_cast<EntryKind>(kind) == EntryKind::kRangeDelete &&
+  const bool of_keyspaces = IsForUsers(static_cast<EntryKind>(kind)) &&
                             SplitStoredKey(in.LengthPrefixed(), &keyspace, &user_key) &&
                             keyspace == kCatalogueKeyspace;
-  if (of_keyspaces) return Status::NotSupported("a range delete in keyspace 0 is unknown");
+  if (of_keyspaces) {
+    return Status::NotSupported("operation kind " + std::to_string(kind) +
+                                " in keyspace 0 is unknown");
+  }
   if (IsOperationKind(kind)) return Status::Corruption("batch: its operations cannot be read");
   return Status::NotSupported("operation kind " + std::to_string(kind) + " is unknown");
 }

@@ -1,10 +1,11 @@
 // The bytes of a batch's operations, as they lie in a WriteBatch and in the body of a log record
 // (docs/format/log.md). One operation:
 //
-//   kind        1 byte, EntryKind: kDelete, kPut or kRangeDelete
+//   kind        1 byte, EntryKind: kDelete, kPut, kMerge or kRangeDelete
 //   key length  varint
 //   stored key  keyspace prefix and user's key, contiguous; of a range its begin
-//   but for kDelete: value length, varint; value; of a range its exclusive end, a stored key
+//   but for kDelete: value length, varint; value; of a merge the operand, of a range its exclusive
+//               end, a stored key
 //
 //   BatchReader in(batch.operations());
 //   BatchOperation operation;
@@ -32,7 +33,8 @@ struct BatchOperation {
 inline constexpr size_t kOperationOverheadBytesMax = 1 + 5 + kKeyspacePrefixBytesMax + 10;
 
 // Appends one operation, of any keyspace; the engine writes the catalogue with it.
-// REQUIRES: kind is kPut or kDelete; a delete's value is empty; the key is within kKeyBytesMax.
+// REQUIRES: kind is kPut, kMerge or kDelete; a delete's value is empty; the key is within
+// kKeyBytesMax.
 void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
                      std::string_view key, std::string_view value);
 
@@ -41,9 +43,9 @@ void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
 void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end);
 
 // Walks over operations. The bytes may be hostile: an unknown kind, a length beyond the end, a
-// stored key that does not split or is too long, a range that is empty or leaves its keyspace, or
-// is in that of the keyspaces, ends the walk with ok() false. Copy it freely: a copy walks on from
-// the same place.
+// stored key that does not split or is too long, a range that is empty or leaves its keyspace, a
+// range or a merge in that of the keyspaces, ends the walk with ok() false. Copy it freely: a copy
+// walks on from the same place.
 class BatchReader {
  public:
   explicit BatchReader(std::string_view operations)

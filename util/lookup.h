@@ -22,18 +22,18 @@ struct LookupKey {
 };
 
 // One is carried through memtables and tables, the newest first, until one of them finishes it: by
-// a put, a delete or a range delete of the key. A merge does not: what it merges with lies further
-// down. Unfinished at the end: there is nothing below the merges, or no entry at all
-// (docs/decisions/0016-how-lookups-will-carry-merges.md).
+// a put, a delete or a range delete of the key, or a merge that has its base. Another merge does
+// not: what it merges with lies further down. Unfinished at the end: there is nothing below the
+// merges, or no entry at all (docs/decisions/0016-how-lookups-will-carry-merges.md).
 struct LookupResult {
   struct Merge {
-    std::string_view operands;          // as the entry has them
+    std::string_view value;             // of the entry (util/merge_value.h)
     std::shared_ptr<const void> owner;  // of these bytes
   };
   PinnedValue* value = nullptr;  // in: where to put the value; null when only existence matters
   bool finished = false;
   uint64_t trailer = 0;         // of what finished it; the value is set if that is a put
-  std::vector<Merge> merges{};  // those met before, the newest first
+  std::vector<Merge> merges{};  // those met, the newest first; none is in another
 };
 
 }  // namespace logwood

@@ -11,6 +11,8 @@ namespace logwood {
 
 namespace {
 
+constexpr uint8_t kSinceFlag = 0x10;
+
 // Bytes of an entry, or made by an operator.
 class MergePart {
  public:
@@ -119,8 +121,10 @@ bool FinishMerge(const MergeOperator& merge_operator, const MergedOnto& base,
 
 }  // namespace
 
-void AppendMergeBase(std::string* to, const MergedOnto& base) {
-  to->push_back(static_cast<char>(base.kind));
+void AppendMergeBase(std::string* to, const MergedOnto& base, LogPos since) {
+  const bool has_since = base.kind == MergeBase::kBelow && since != 0;
+  to->push_back(static_cast<char>(static_cast<uint8_t>(base.kind) | (has_since ? kSinceFlag : 0)));
+  if (has_since) PutVarint(to, since);
   if (base.kind == MergeBase::kExpiring) PutFixed64(to, base.expires_us);
   if (base.kind >= MergeBase::kValue) PutLengthPrefixed(to, base.value);
 }
@@ -141,10 +145,16 @@ Status ReadMergeValue(std::string_view bytes, MergeValue* value) {
   *value = {};
   Decoder in(bytes);
   const uint8_t head = in.Fixed8();
-  if (in.ok() && head > static_cast<uint8_t>(MergeBase::kExpiring)) {
+  const bool has_since = head == (kSinceFlag | static_cast<uint8_t>(MergeBase::kBelow));
+  if (in.ok() && !has_since && head > static_cast<uint8_t>(MergeBase::kExpiring)) {
     return Status::NotSupported("merge: its head " + std::to_string(head) + " is unknown");
   }
-  value->base.kind = static_cast<MergeBase>(head);
+  if (has_since) {
+    value->since = in.Varint64();
+    if (value->since == 0) return Status::Corruption("merge: it says since position 0");
+  } else {
+    value->base.kind = static_cast<MergeBase>(head);
+  }
   if (value->base.kind == MergeBase::kExpiring) value->base.expires_us = in.Fixed64();
   if (value->base.kind >= MergeBase::kValue) value->base.value = in.LengthPrefixed();
   value->operands = MergeOperands(in.rest());
@@ -154,10 +164,18 @@ Status ReadMergeValue(std::string_view bytes, MergeValue* value) {
   return Status::Corruption("merge: its operands cannot be read");
 }
 
-bool MergeEndsLookup(std::string_view bytes) { return bytes.empty() || bytes[0] != 0; }
+bool MergeEndsLookup(std::string_view bytes) {
+  return bytes.empty() || (bytes[0] & ~kSinceFlag) != 0;
+}
+
+uint64_t MergeBelow(std::string_view bytes, LogPos position) {
+  Decoder in(bytes);
+  const LogPos since = in.Fixed8() == kSinceFlag ? in.Varint64() : position;
+  return PackTrailer(in.ok() ? std::min(since, position) : position, EntryKind::kMerge) - 1;
+}
 
 Status FoldMerges(const MergeOperator* merge_operator, const MergedOnto& base,
-                  std::span<const std::string_view> entries, uint64_t expired_us,
+                  std::span<const std::string_view> entries, LogPos since, uint64_t expired_us,
                   FoldedMerge* folded) {
   MergeChain chain;
   RETURN_IF_ERROR(ReadMergeChain(base, entries, expired_us, &chain));
@@ -171,7 +189,7 @@ Status FoldMerges(const MergeOperator* merge_operator, const MergedOnto& base,
   }
   folded->kind = EntryKind::kMerge;
   folded->value.clear();
-  AppendMergeBase(&folded->value, chain.base);
+  AppendMergeBase(&folded->value, chain.base, since);
   for (const MergePart& part : parts) AppendMergeOperand(&folded->value, part.view());
   return Status::Ok();
 }

@@ -1,7 +1,9 @@
 // The value of an entry of kind kMerge (docs/format/keys_and_operations.md): operands, oldest
 // first, and what is known of what they merge with.
 //
-//   head      1 byte: MergeBase in bits 0-3; bits 4-7 are flags, none known
+//   head      1 byte: MergeBase in bits 0-3; bit 4: `since` follows; bits 5-7 are flags, none known
+//   since     a position, varint: entries of the key from there on are in this one already. Only
+//             with kBelow
 //   base      kValue: length, varint; bytes. kExpiring: expiry time, 8 bytes; length; bytes
 //   operands  one or more, to the end: length, varint; bytes
 //
@@ -37,7 +39,8 @@ struct MergedOnto {
 };
 
 // Makes such a value: first the base, then each operand.
-void AppendMergeBase(std::string* to, const MergedOnto& base);
+// `since` only with kBelow; 0: there is none.
+void AppendMergeBase(std::string* to, const MergedOnto& base, LogPos since = 0);
 void AppendMergeOperand(std::string* to, std::string_view operand);
 
 // Walks over the operands of a value that was read, the oldest first.
@@ -56,6 +59,7 @@ class MergeOperands {
 // A value that was read. The views lie in its bytes.
 struct MergeValue {
   MergedOnto base;
+  LogPos since = 0;  // 0: this entry alone is in it
   MergeOperands operands;
   uint64_t operand_count = 0;
 };
@@ -67,10 +71,14 @@ Status ReadMergeValue(std::string_view bytes, MergeValue* value);
 // Whether nothing below the entry matters to it, so that a lookup stops there. Looks at one byte;
 // bytes that are no such value end it, too.
 bool MergeEndsLookup(std::string_view bytes);
+// The trailer from which the entries of the key on that one at `position` with these bytes merges
+// with: those that are in it already are passed over.
+uint64_t MergeBelow(std::string_view bytes, LogPos position);
 
 // ---- Several entries of one key. `entries`: their values, the newest first, at least one. `base`:
 // what lies below them; kBelow: not known (to FoldMerges), nothing (to ResolveMerges). An entry
-// that has a base hides what is older. Errors are those of ReadMergeValue, and what each names.
+// that has a base hides what is older; none that another's `since` covers is among them. Errors are
+// those of ReadMergeValue, and what each names.
 //
 // Cost: where values stay as long as an operand, as with add, one merge for each of n operands.
 // Where they keep all bytes, as with append, each byte is copied O(log(bytes)) times, the base's
@@ -81,12 +89,13 @@ bool MergeEndsLookup(std::string_view bytes);
 // since what they become depends on when that is asked, unless it expires at or before
 // `expired_us`, which no reader precedes (0: not known): then it is nothing. What the operator
 // refuses stays as it is, in its order.
+// `since` is what the entry says if it still merges with what lies below.
 struct FoldedMerge {
   EntryKind kind = EntryKind::kMerge;  // or kPut
   std::string value;
 };
 Status FoldMerges(const MergeOperator* merge_operator, const MergedOnto& base,
-                  std::span<const std::string_view> entries, uint64_t expired_us,
+                  std::span<const std::string_view> entries, LogPos since, uint64_t expired_us,
                   FoldedMerge* folded);
 
 // The value for a read at `now_us`: a base that expires at or before it is nothing.

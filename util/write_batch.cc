@@ -74,6 +74,14 @@ void WriteBatch::Delete(Keyspace keyspace, std::string_view key) {
   });
 }
 
+void WriteBatch::Merge(Keyspace keyspace, std::string_view key, std::string_view operand) {
+  if (!Begin(keyspace, key, operand)) return;
+  AppendWhole(key.size() + operand.size(), [&](std::string* to) {
+    AppendOperation(to, EntryKind::kMerge, keyspace.number(), key, operand);
+  });
+  if (status_.ok()) ++merge_count_;
+}
+
 void WriteBatch::DeleteRange(Keyspace keyspace, std::string_view begin,
                              std::optional<std::string_view> end) {
   if (!status_.ok() || (end && *end == begin)) return;
@@ -130,6 +138,7 @@ void WriteBatch::Swap(WriteBatch* other) noexcept {
   std::swap(data_bytes_, other->data_bytes_);
   std::swap(count_, other->count_);
   std::swap(range_count_, other->range_count_);
+  std::swap(merge_count_, other->merge_count_);
   std::swap(owner_, other->owner_);
   std::swap(status_, other->status_);
 }
@@ -140,6 +149,7 @@ void WriteBatch::Clear() {
   data_bytes_ = 0;
   count_ = 0;
   range_count_ = 0;
+  merge_count_ = 0;
   owner_ = 0;
   status_ = Status();
 }

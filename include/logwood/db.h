@@ -146,6 +146,11 @@ class LOGWOOD_EXPORT DB {
                              std::string_view value) = 0;
   virtual Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key) = 0;
+  // What the keyspace's merge operator (Options::keyspaces) makes of the key's value, or of none,
+  // and the operand: without reading it now. kInvalidArgument: it has no operator, this open was
+  // not given it, or it refuses the operand.
+  virtual Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                               std::string_view operand) = 0;
   // All keys from `begin` on and before `end`; nullopt: to the keyspace's last
   // (WriteBatch::DeleteRange).
   virtual Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace,
@@ -156,6 +161,10 @@ class LOGWOOD_EXPORT DB {
   }
   Result<LogPos> Delete(const WriteOptions& options, std::string_view key) {
     return Delete(options, Keyspace(), key);
+  }
+  Result<LogPos> Merge(const WriteOptions& options, std::string_view key,
+                       std::string_view operand) {
+    return Merge(options, Keyspace(), key, operand);
   }
   Result<LogPos> DeleteRange(const WriteOptions& options, std::string_view begin,
                              std::optional<std::string_view> end) {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "logwood/event_listener.h"
 #include "logwood/export.h"
 #include "logwood/file_system.h"
+#include "logwood/merge_operator.h"
 #include "logwood/types.h"
 
 namespace logwood {
@@ -52,6 +54,16 @@ struct Tuning {
                                     // 4 KiB .. 1 GiB
 };
 
+// What one keyspace is to be.
+struct KeyspaceOptions {
+  // How its merges become values. Recorded with the keyspace, by name and version, once it and this
+  // are there together: by CreateKeyspace, or for one that exists by the open, which then takes a
+  // position. From then on another name or version is kInvalidArgument at open. Without it
+  // an open finds those that are built in by itself; a keyspace whose operator it does not have
+  // opens, too, but merges into it, and reads of keys with merges, are kInvalidArgument.
+  std::shared_ptr<const MergeOperator> merge_operator = {};
+};
+
 struct LOGWOOD_EXPORT Options {
   bool create_if_missing = true;
   bool error_if_exists = false;
@@ -68,6 +80,9 @@ struct LOGWOOD_EXPORT Options {
   // with another setting stay readable.
   std::optional<Compression> compression = {};
   std::optional<LogRetention> log_retention = {};
+
+  // By name; "default" is one, too. Those that are not there yet are not created by this.
+  std::map<std::string, KeyspaceOptions> keyspaces = {};
 
   // Not owned; must outlive the database and every handle it gave out. Null: FileSystem::Posix().
   FileSystem* file_system = nullptr;
@@ -87,6 +102,8 @@ struct ReadOnlyOptions {
   // them. MemoryStats tells how much that is.
   uint64_t memory_budget_bytes = 64ULL << 20;
   FileSystem* file_system = nullptr;
+  // As in Options; one that is not recorded counts for nothing.
+  std::map<std::string, KeyspaceOptions> keyspaces = {};
   // Serve the good prefix of a log with proven damage instead of failing; RecoveryInfo::log_damage
   // says where it ends.
   bool allow_damaged_log = false;

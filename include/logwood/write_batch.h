@@ -4,6 +4,7 @@
 //   batch.Put("balance/anna", "70");
 //   batch.Put(audit, "0001", "anna paid 30");    // another keyspace, the same commit
 //   batch.Delete("pending/17");
+//   batch.Merge(visits, "anna", logwood::EncodeInt64(1));  // what it adds to: no read
 //   batch.DeleteRange("session/17/", "session/170");  // keys from the one to before the other
 //   logwood::Result<logwood::LogPos> position = db->Write({}, batch);
 //
@@ -42,6 +43,11 @@ class LOGWOOD_EXPORT WriteBatch {
   void Put(Keyspace keyspace, std::string_view key, std::string_view value);
   void Delete(std::string_view key) { Delete(Keyspace(), key); }
   void Delete(Keyspace keyspace, std::string_view key);
+  // What the keyspace's merge operator (Options::keyspaces) makes of the key's value, or of none,
+  // and the operand, whenever it is read. Write refuses an operand that the operator does, and one
+  // where there is no operator.
+  void Merge(std::string_view key, std::string_view operand) { Merge(Keyspace(), key, operand); }
+  void Merge(Keyspace keyspace, std::string_view key, std::string_view operand);
   // All keys from `begin` on and before `end`; nullopt: to the keyspace's last. Those that earlier
   // operations of the batch put are among them, those that later ones put are not. It costs one
   // operation, however many keys there are. An empty range is no operation; one that ends before it
@@ -61,6 +67,8 @@ class LOGWOOD_EXPORT WriteBatch {
   bool empty() const { return count_ == 0; }
   // Of them, those that delete a range.
   uint32_t range_count() const { return range_count_; }
+  // Of them, those that merge.
+  uint32_t merge_count() const { return merge_count_; }
   // Size of the encoded operations and the note, bytes.
   size_t bytes() const { return operations_.size() + note_.size(); }
   // Of that, the keys and values as they were given.
@@ -90,6 +98,7 @@ class LOGWOOD_EXPORT WriteBatch {
   size_t data_bytes_ = 0;
   uint32_t count_ = 0;
   uint32_t range_count_ = 0;
+  uint32_t merge_count_ = 0;
   uint32_t owner_ = 0;
   Status status_;
 };

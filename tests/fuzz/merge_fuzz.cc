@@ -26,7 +26,7 @@ bool LookAtEntry(std::string_view bytes) {
   MergeValue value;
   if (!test::Note(ReadMergeValue(bytes, &value))) return false;
   std::string again;
-  AppendMergeBase(&again, value.base);
+  AppendMergeBase(&again, value.base, value.since);
   uint64_t count = 0;
   for (std::string_view operand; value.operands.Next(&operand); ++count) {
     AppendMergeOperand(&again, operand);
@@ -57,11 +57,11 @@ void LookAtFolds(const MergeOperator& op, const MergedOnto& base,
   FoldedMerge newest, all;
   const std::span<const std::string_view> span(entries);
   for (const MergeOperator* by : {&op, static_cast<const MergeOperator*>(nullptr)}) {
-    test::Demand(FoldMerges(by, {}, span.first(first_count), 0, &newest).ok());
+    test::Demand(FoldMerges(by, {}, span.first(first_count), 0, 0, &newest).ok());
     if (newest.kind == EntryKind::kMerge) {
       std::vector<std::string_view> rest = {newest.value};
       rest.insert(rest.end(), entries.begin() + static_cast<ptrdiff_t>(first_count), entries.end());
-      test::Demand(FoldMerges(by, base, rest, first_count % 2 == 0 ? 0 : kMergeNow, &all).ok());
+      test::Demand(FoldMerges(by, base, rest, 0, first_count % 2 == 0 ? 0 : kMergeNow, &all).ok());
     } else {
       all = newest;
     }

@@ -11,11 +11,20 @@
 #include "memtable/memtable.h"
 #include "memtable/range_deletes.h"
 #include "util/arena.h"
+#include "util/merge_value.h"
 #include "util/random.h"
 #include "util/range_fragments.h"
 
 namespace logwood {
 namespace {
+
+// The value of a merge with one operand.
+std::string Operand(std::string_view operand, const MergedOnto& base = {}, LogPos since = 0) {
+  std::string value;
+  AppendMergeBase(&value, base, since);
+  AppendMergeOperand(&value, operand);
+  return value;
+}
 
 struct Asked {
   bool finished;
@@ -30,27 +39,53 @@ Asked Ask(const Memtable& table, const std::string& key, LogPos position) {
   LookupResult result{.value = &value};
   EXPECT_EQ(table.Get({key, 0, position}, &result), result.finished);
   Asked asked{result.finished, result.trailer, value.ToString(), {}};
-  for (const LookupResult::Merge& merge : result.merges) asked.merges.emplace_back(merge.operands);
+  for (const LookupResult::Merge& merge : result.merges) asked.merges.emplace_back(merge.value);
   return asked;
 }
 
 TEST(MemtableLookup, MergesAreCollectedFromTheNewestOnUntilAPutFinishesIt) {
   const auto table = std::make_shared<Memtable>();
-  table->Insert("k", PackTrailer(1, EntryKind::kMerge), "unseen");
+  table->Insert("k", PackTrailer(1, EntryKind::kMerge), Operand("unseen"));
   table->Insert("k", PackTrailer(2, EntryKind::kPut), "put");
-  table->Insert("k", PackTrailer(4, EntryKind::kMerge), "older");
-  table->Insert("k", PackTrailer(6, EntryKind::kMerge), "newer");
+  table->Insert("k", PackTrailer(4, EntryKind::kMerge), Operand("older"));
+  table->Insert("k", PackTrailer(6, EntryKind::kMerge), Operand("newer"));
   const uint64_t put = PackTrailer(2, EntryKind::kPut);
-  EXPECT_EQ(Ask(*table, "k", 9), (Asked{true, put, "put", {"newer", "older"}}));
-  EXPECT_EQ(Ask(*table, "k", 5), (Asked{true, put, "put", {"older"}}));
+  EXPECT_EQ(Ask(*table, "k", 9), (Asked{true, put, "put", {Operand("newer"), Operand("older")}}));
+  EXPECT_EQ(Ask(*table, "k", 5), (Asked{true, put, "put", {Operand("older")}}));
   EXPECT_EQ(Ask(*table, "k", 3), (Asked{true, put, "put", {}}));
+}
+
+TEST(MemtableLookup, AMergeEndsItWithItsBaseAndPassesOverWhatIsInItAlready) {
+  const auto table = std::make_shared<Memtable>();
+  table->Insert("k", PackTrailer(1, EntryKind::kMerge), Operand("oldest"));
+  table->Insert("k", PackTrailer(2, EntryKind::kMerge), Operand("in it"));
+  table->Insert("k", PackTrailer(4, EntryKind::kMerge), Operand("newer", {}, 2));
+  EXPECT_EQ(Ask(*table, "k", 9),
+            (Asked{false, 0, "", {Operand("newer", {}, 2), Operand("oldest")}}));
+  const std::string with_base = Operand("newest", {.kind = MergeBase::kValue, .value = "base"});
+  table->Insert("k", PackTrailer(6, EntryKind::kMerge), with_base);
+  EXPECT_EQ(Ask(*table, "k", 9), (Asked{true, PackTrailer(6, EntryKind::kMerge), "", {with_base}}));
+}
+
+TEST(MemtableLookup, TheNewestVersionMayBeARangeDelete) {
+  const auto table = std::make_shared<Memtable>();
+  EXPECT_FALSE(table->NewestBelow("b", 9));
+  table->Insert("b", PackTrailer(2, EntryKind::kPut), "old");
+  table->InsertRangeDelete("a", "c", 3);
+  table->Insert("b", PackTrailer(5, EntryKind::kPut), "new");
+  EXPECT_EQ(table->NewestBelow("b", 9)->value, "new");
+  EXPECT_EQ(table->NewestBelow("b", 4)->trailer, PackTrailer(3, EntryKind::kRangeDelete));
+  EXPECT_EQ(table->NewestBelow("a", 9)->trailer, PackTrailer(3, EntryKind::kRangeDelete));
+  EXPECT_EQ(table->NewestBelow("b", 2)->value, "old");
+  EXPECT_FALSE(table->NewestBelow("b", 1));
+  EXPECT_FALSE(table->NewestBelow("c", 9));
 }
 
 TEST(MemtableLookup, WithMergesAloneItGoesOnElsewhere) {
   const auto table = std::make_shared<Memtable>();
-  table->Insert("k", PackTrailer(3, EntryKind::kMerge), "only");
+  table->Insert("k", PackTrailer(3, EntryKind::kMerge), Operand("only"));
   table->Insert("l", PackTrailer(2, EntryKind::kPut), "another key's");
-  EXPECT_EQ(Ask(*table, "k", 9), (Asked{false, 0, "", {"only"}}));
+  EXPECT_EQ(Ask(*table, "k", 9), (Asked{false, 0, "", {Operand("only")}}));
   EXPECT_EQ(Ask(*table, "k", 2), (Asked{false, 0, "", {}}));
 }
 
@@ -58,11 +93,11 @@ TEST(MemtableLookup, MergesOutliveTheMemtable) {
   LookupResult result;
   {
     const auto table = std::make_shared<Memtable>();
-    table->Insert("k", PackTrailer(1, EntryKind::kMerge), "operands");
+    table->Insert("k", PackTrailer(1, EntryKind::kMerge), Operand("operands"));
     EXPECT_FALSE(table->Get({"k", 0, 1}, &result));
   }
   ASSERT_EQ(result.merges.size(), 1u);
-  EXPECT_EQ(result.merges[0].operands, "operands");
+  EXPECT_EQ(result.merges[0].value, Operand("operands"));
 }
 
 TEST(MemtableLookup, ARangeDeleteFinishesItForItsKeysAndNothingNewer) {
@@ -70,11 +105,11 @@ TEST(MemtableLookup, ARangeDeleteFinishesItForItsKeysAndNothingNewer) {
   table->Insert("b", PackTrailer(1, EntryKind::kPut), "old");
   table->Insert("d", PackTrailer(2, EntryKind::kPut), "behind its end");
   table->InsertRangeDelete("b", "d", 3);
-  table->Insert("b", PackTrailer(4, EntryKind::kMerge), "new");
+  table->Insert("b", PackTrailer(4, EntryKind::kMerge), Operand("new"));
   const uint64_t deleted = PackTrailer(3, EntryKind::kRangeDelete);
   EXPECT_EQ(Ask(*table, "b", 2), (Asked{true, PackTrailer(1, EntryKind::kPut), "old", {}}));
   EXPECT_EQ(Ask(*table, "b", 3), (Asked{true, deleted, "", {}}));
-  EXPECT_EQ(Ask(*table, "b", 4), (Asked{true, deleted, "", {"new"}}));
+  EXPECT_EQ(Ask(*table, "b", 4), (Asked{true, deleted, "", {Operand("new")}}));
   EXPECT_EQ(Ask(*table, "c", 9), (Asked{true, deleted, "", {}})) << "it has no entry at all";
   EXPECT_EQ(Ask(*table, "a", 9), (Asked{false, 0, "", {}}));
   EXPECT_EQ(Ask(*table, "d", 9).value, "behind its end");

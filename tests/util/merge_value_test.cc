@@ -16,9 +16,9 @@ namespace {
 
 using OperandList = std::vector<std::string>;
 
-std::string MergeEntry(const MergedOnto& base, const OperandList& operands) {
+std::string MergeEntry(const MergedOnto& base, const OperandList& operands, LogPos since = 0) {
   std::string entry;
-  AppendMergeBase(&entry, base);
+  AppendMergeBase(&entry, base, since);
   for (const std::string& operand : operands) AppendMergeOperand(&entry, operand);
   return entry;
 }
@@ -71,7 +71,7 @@ std::string Folded(const MergeOperator* op, const MergedOnto& base, const Operan
                    uint64_t expired_us = 0) {
   const std::vector<std::string_view> entries(newest_first.begin(), newest_first.end());
   FoldedMerge folded{.value = "left over"};
-  const Status status = FoldMerges(op, base, entries, expired_us, &folded);
+  const Status status = FoldMerges(op, base, entries, 0, expired_us, &folded);
   if (!status.ok()) return std::string(StatusCodeName(status.code()));
   return folded.kind == EntryKind::kPut ? "put " + folded.value : Escape(folded.value);
 }
@@ -111,7 +111,29 @@ TEST(MergeValues, AreReadAsWritten) {
     }
   }
   EXPECT_TRUE(MergeEndsLookup(""));
-  EXPECT_TRUE(MergeEndsLookup("\x10"));
+  EXPECT_TRUE(MergeEndsLookup("\x20"));
+}
+
+TEST(MergeValues, SayWhichOlderEntriesAreInThem) {
+  for (const LogPos since : {LogPos{1}, LogPos{300}, kPositionMax}) {
+    const std::string bytes = MergeEntry({}, {"a"}, since);
+    MergeValue value;
+    ASSERT_TRUE(ReadMergeValue(bytes, &value).ok());
+    EXPECT_EQ(value.base, MergedOnto{});
+    EXPECT_EQ(value.since, since);
+    EXPECT_EQ(OperandsOf(value), OperandList{"a"});
+    EXPECT_FALSE(MergeEndsLookup(bytes));
+  }
+  EXPECT_EQ(MergeEntry(PutBelow("v"), {"a"}, 5), MergeEntry(PutBelow("v"), {"a"}));
+  // What lies below is older than all that is in it, and than itself.
+  const uint64_t below_20 = PackTrailer(20, EntryKind::kMerge) - 1;
+  EXPECT_EQ(MergeBelow(MergeEntry({}, {"a"}), 20), below_20);
+  EXPECT_EQ(MergeBelow(MergeEntry({}, {"a"}, 20), 30), below_20);
+  EXPECT_EQ(MergeBelow(MergeEntry({}, {"a"}, 30), 20), below_20);
+  EXPECT_EQ(MergeBelow("", 20), below_20);
+  EXPECT_LT(MergeBelow(MergeEntry({}, {"a"}), 0), PackTrailer(0, EntryKind::kMerge));
+  MergeValue value;
+  EXPECT_EQ(ReadMergeValue(std::string("\x10\0\1a", 4), &value).code(), StatusCode::kCorruption);
 }
 
 // Cut anywhere it is damage, but where an operand ends: those that are left are all.
@@ -136,11 +158,13 @@ TEST(MergeValues, OfAnUnknownHeadAreNotSupported) {
     bytes[0] = static_cast<char>(head);
     MergeValue value;
     const StatusCode code = ReadMergeValue(bytes, &value).code();
-    if (head > 3) {
+    if (head > 3 && head != 0x10) {
       EXPECT_EQ(code, StatusCode::kNotSupported) << head;
     } else {
-      // As kExpiring, eight of the bytes are a time, and the rest is none.
-      EXPECT_EQ(code, head == 3 ? StatusCode::kCorruption : StatusCode::kOk) << head;
+      // As kExpiring, eight of the bytes are a time, as `since` one is a position: the rest is
+      // none.
+      EXPECT_EQ(code, head == 3 || head == 0x10 ? StatusCode::kCorruption : StatusCode::kOk)
+          << head;
     }
   }
 }
@@ -163,7 +187,7 @@ TEST(MergeValues, ThatAreReadOfAnyBytesAreWrittenAlike) {
     MergeValue value;
     if (!ReadMergeValue(bytes, &value).ok()) continue;
     ++read;
-    ASSERT_EQ(ToHex(MergeEntry(value.base, OperandsOf(value))), ToHex(bytes))
+    ASSERT_EQ(ToHex(MergeEntry(value.base, OperandsOf(value), value.since)), ToHex(bytes))
         << "seed " << seed << ", round " << round;
   }
   EXPECT_GT(read, 1000u);
@@ -187,7 +211,7 @@ TEST(MergeReads, EndAtTheNewestBase) {
             "ok w,a,b");
   EXPECT_EQ(Resolved(op, PutBelow("v"), {MergeEntry(kNothingBelow, {"a"}), hidden}), "ok a");
   // What is below is not looked at.
-  EXPECT_EQ(Resolved(op, PutBelow("v"), {MergeEntry(kNothingBelow, {"a"}), "\x10"}), "ok a");
+  EXPECT_EQ(Resolved(op, PutBelow("v"), {MergeEntry(kNothingBelow, {"a"}), "\x20"}), "ok a");
 }
 
 TEST(MergeReads, TakeWhatHasExpiredForNothing) {
@@ -204,7 +228,7 @@ TEST(MergeReads, SayWhatCannotBeMergedOrRead) {
   EXPECT_EQ(Resolved(op, {}, {MergeEntry({}, {"a", "b!", "c"})}), "InvalidArgument");
   EXPECT_EQ(Resolved(op, {}, {MergeEntry({}, {"b!"})}), "InvalidArgument");  // Finish
   EXPECT_EQ(Resolved(op, {}, {MergeEntry({}, {"a"}), ""}), "Corruption");
-  EXPECT_EQ(Resolved(op, {}, {MergeEntry({}, {"a"}), "\x10\1a"}), "NotSupported");
+  EXPECT_EQ(Resolved(op, {}, {MergeEntry({}, {"a"}), "\x20\1a"}), "NotSupported");
 }
 
 TEST(MergeFolds, WithoutAnOperatorAreOneList) {
@@ -266,7 +290,7 @@ void FoldSome(const MergeOperator* op, uint64_t expired_us, Random* random, Stor
   if (!is_oldest) entries.push_back(stored->newest_first[at + 1]);
   FoldedMerge folded;
   const MergedOnto base = is_oldest ? stored->base : MergedOnto{};
-  ASSERT_TRUE(FoldMerges(op, base, entries, expired_us, &folded).ok());
+  ASSERT_TRUE(FoldMerges(op, base, entries, 0, expired_us, &folded).ok());
   if (folded.kind == EntryKind::kPut) {
     stored->newest_first.resize(at);
     stored->put = folded.value;
