@@ -57,13 +57,16 @@ TEST(Catalogue, CreateAndDropAtPositions) {
 
 TEST(Catalogue, TheExampleOfThePageCreatesAndDrops) {
   const std::vector<std::string> blocks = test::HexBlocksOf("keys_and_operations");
-  ASSERT_EQ(blocks.size(), 2u);
-  const std::string created = Catalogue::CreateOperations("users", 2);
-  EXPECT_EQ(ToHex(blocks[1]), ToHex(created + Catalogue::DropOperations("users", 2)));
+  ASSERT_EQ(blocks.size(), 3u);
+  const std::string created =
+      Catalogue::CreateOperations("users", 2) + Catalogue::OperatorOperations(2, {"add_int64", 1});
+  EXPECT_EQ(ToHex(blocks[2]), ToHex(created + Catalogue::DropOperations("users", 2)));
   Catalogue catalogue;
-  ASSERT_OK(catalogue.Apply(blocks[1].substr(0, created.size()), 1));
+  ASSERT_OK(catalogue.Apply(blocks[2].substr(0, created.size()), 1));
+  EXPECT_EQ(catalogue.operators().RecordedOf(2)->name, "add_int64");
+  EXPECT_EQ(catalogue.operators().Find(2)->name(), "add_int64");
   EXPECT_EQ(Show(catalogue), "default=1@0 users=2@1 | next 3");
-  ASSERT_OK(catalogue.Apply(blocks[1].substr(created.size()), 2));
+  ASSERT_OK(catalogue.Apply(blocks[2].substr(created.size()), 2));
   EXPECT_EQ(Show(catalogue), "default=1@0 | 2@2 next 3");
 }
 

@@ -10,6 +10,7 @@
 
 #include "tests/support/hex_page.h"
 #include "util/batch_codec.h"
+#include "util/merge_value.h"
 #include "util/escape.h"
 #include "util/random.h"
 
@@ -189,8 +190,8 @@ TEST(KeysAndOperationsPage, ItsExamplesAreWhatIsEncoded) {
 
 TEST(KeysAndOperationsPage, ItsBatchDecodes) {
   const std::vector<std::string> blocks = test::HexBlocksOf("keys_and_operations");
-  ASSERT_EQ(blocks.size(), 2u);
-  BatchReader reader(blocks[0]);
+  ASSERT_EQ(blocks.size(), 3u);
+  BatchReader reader(blocks[1]);
   BatchOperation operation;
   ASSERT_TRUE(reader.Next(&operation));
   EXPECT_EQ(operation.kind, EntryKind::kPut);
@@ -207,8 +208,23 @@ TEST(KeysAndOperationsPage, ItsBatchDecodes) {
   EXPECT_EQ(operation.kind, EntryKind::kRangeDelete);
   EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "x");
   EXPECT_EQ(operation.value, KeyspaceEnd(1));
+  ASSERT_TRUE(reader.Next(&operation));
+  EXPECT_EQ(operation.kind, EntryKind::kMerge);
+  EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "n");
+  EXPECT_EQ(operation.value, "x");
   EXPECT_FALSE(reader.Next(&operation));
   EXPECT_TRUE(reader.ok());
+}
+
+TEST(KeysAndOperationsPage, ItsMergeValuesAreWhatIsEncoded) {
+  std::string values;
+  AppendMergeBase(&values, {.kind = MergeBase::kValue, .value = "v"});
+  AppendMergeOperand(&values, "a");
+  AppendMergeBase(&values, {}, 300);
+  AppendMergeOperand(&values, "a");
+  AppendMergeBase(&values, {});
+  AppendMergeOperand(&values, "a");
+  EXPECT_EQ(ToHex(test::HexBlocksOf("keys_and_operations")[0]), ToHex(values));
 }
 
 }  // namespace
