@@ -10,8 +10,8 @@
 
 #include "tests/support/hex_page.h"
 #include "util/batch_codec.h"
-#include "util/merge_value.h"
 #include "util/escape.h"
+#include "util/merge_value.h"
 #include "util/random.h"
 
 namespace logwood {
