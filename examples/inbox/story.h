@@ -1,0 +1,9 @@
+// The example as a story that checks itself: messages for some users, read, deleted, expired.
+#pragma once
+
+#include <cstddef>
+
+#include "examples/inbox/inbox.h"
+
+// An error: at some step the inbox does not hold what it must.
+logwood::Status Story(Inbox& inbox, size_t messages_each);
