@@ -131,6 +131,36 @@ TEST(DatabaseV1, TheGoldenManifestIsReadAndWrittenTheSame) {
   EXPECT_EQ(test::WrittenBy(0, now), bytes);
 }
 
+// A table with range deletes beside one without.
+Edit GoldenWithRanges() {
+  Edit edit = GoldenSecond();
+  edit.added.emplace_back(1, GoldenTable());
+  edit.added.back().second.number = 10;
+  edit.added.back().second.range_deletes = 300;
+  return edit;
+}
+
+TEST(DatabaseV1, AGoldenManifestWithRangeDeletesIsReadAndWrittenTheSame) {
+  SeedIdsForTesting(1);
+  auto fs = WithDirectory();
+  auto writer = ManifestWriter::Create(fs.get(), "db", kManifest, GoldenFirst());
+  ASSERT_OK(writer);
+  ASSERT_OK((*writer)->Append(GoldenWithRanges()));
+  ASSERT_OK((*writer)->Close());
+  ASSERT_OK_AND_ASSIGN(std::string now, test::ReadFile(fs.get(), "db/000012.manifest"));
+  now = test::WrittenBy(0x000100, now);
+  const std::string path = kGolden + "/manifest_v1_ranges.manifest";
+  if (Regenerate()) {
+    ASSERT_OK(test::WriteFile(FileSystem::Posix(), path, now));
+  }
+  ASSERT_OK_AND_ASSIGN(const std::string golden, test::ReadFile(FileSystem::Posix(), path));
+  EXPECT_TRUE(golden == now) << "the bytes on disk changed: that needs a new format version";
+  ASSERT_OK(test::WriteFile(fs.get(), "db/000012.manifest", golden));
+  ASSERT_OK_AND_ASSIGN(const ManifestContents contents, ReadManifest(fs.get(), "db", kManifest));
+  ASSERT_EQ(contents.edits.size(), 2u);
+  EXPECT_EQ(contents.edits[1].added, GoldenWithRanges().added);
+}
+
 void ExpectGoldenRoot(const std::string& bytes) {
   auto fs = WithDirectory();
   ASSERT_OK(test::WriteFile(fs.get(), "db/ROOT", bytes));

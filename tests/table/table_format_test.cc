@@ -78,6 +78,33 @@ TEST(TableFormatTest, GoldenFilesStayReadable) {
   }
 }
 
+// Over entries, between them and behind them; of one range two positions; from one keyspace to the
+// next.
+TestRanges GoldenRanges() {
+  const std::string one = KeyspacePrefix(1), many = KeyspacePrefix(300);
+  return {{one + "a", one + "c", 7},
+          {one + "key00000010", one + "key00000050", 2000},
+          {one + "key00000010", one + "key00000050", 90},
+          {one + "key00000050", "\x02", 3000},
+          {many, many + "q", kPositionMax}};
+}
+
+TEST(TableFormatTest, AGoldenTableWithRangeDeletesIsReadAndWrittenTheSame) {
+  const TestEntries entries = GoldenEntries();
+  const TestRanges ranges = GoldenRanges();
+  const std::string path = kSource + "/tests/testdata/golden/table_v1_ranges.table";
+  BuiltTable built = BuildTable(entries, GoldenOptions(Compression::kNone), kTestId, ranges);
+  const std::string now = test::WrittenBy(0x000100, *built.bytes);
+  if (std::getenv("LOGWOOD_REGENERATE") != nullptr) std::ofstream(path, std::ios::binary) << now;
+  const std::string golden = ReadWhole(path);
+  EXPECT_TRUE(golden == now) << "the bytes on disk changed: that needs a new format version";
+  ExpectHolds(golden, entries);
+  *built.bytes = golden;
+  const auto reader = MustOpen(&built);
+  ASSERT_NE(reader, nullptr);
+  EXPECT_EQ(RangesIn(reader->range_deletes()), ranges);
+}
+
 TEST(TableFormatTest, TheExampleOfThePageIsATable) {
   const TestEntries entries = {{"\x01"
                                 "apple",

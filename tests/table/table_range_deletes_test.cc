@@ -12,16 +12,6 @@
 namespace logwood::testing {
 namespace {
 
-TestRanges RangesIn(const RangeFragmentsPtr& fragments) {
-  TestRanges ranges;
-  if (fragments == nullptr) return ranges;
-  for (const auto& fragment : fragments->fragments()) {
-    for (const LogPos position : fragment.positions)
-      ranges.push_back({std::string(fragment.begin), std::string(fragment.end), position});
-  }
-  return ranges;
-}
-
 // Of overlapping ranges at many positions.
 TestRanges RandomRanges(Random* random, KeyShape shape, int count) {
   TestRanges made;

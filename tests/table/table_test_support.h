@@ -109,6 +109,16 @@ inline BuiltTable BuildTable(const TestEntries& entries, const TableOptions& opt
   return table;
 }
 
+inline TestRanges RangesIn(const RangeFragmentsPtr& fragments) {
+  TestRanges ranges;
+  if (fragments == nullptr) return ranges;
+  for (const auto& fragment : fragments->fragments()) {
+    for (const LogPos position : fragment.positions)
+      ranges.push_back({std::string(fragment.begin), std::string(fragment.end), position});
+  }
+  return ranges;
+}
+
 inline std::shared_ptr<TableReader> MustOpen(BuiltTable* table, BlockCache* cache = nullptr,
                                              TableCounters* counters = nullptr) {
   auto reader = table->Open(&table->meta, cache, counters);

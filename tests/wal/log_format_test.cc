@@ -1,5 +1,6 @@
 #include "wal/log_format.h"
 
+#include "logwood/write_batch.h"
 #include "tests/support/hex_page.h"
 #include "tests/support/written_by.h"
 #include "tests/wal/log_test_support.h"
@@ -329,6 +330,16 @@ TEST(LogFormatPageTest, LogExampleIsTheGoldenSegment) {
   EXPECT_EQ(trailer->records, 3u);
 }
 
+// REQUIRES: the first segment is sealed.
+void ExpectGolden(TestLog* log, const std::string& name) {
+  const std::string expected = test::WrittenBy(0x000100, ReadWhole(log->fs(), LogPath(1)));
+  const std::string path = TestDataPath("golden/" + name);
+  if (std::getenv("LOGWOOD_REGENERATE") != nullptr)
+    std::ofstream(path, std::ios::binary) << expected;
+  EXPECT_TRUE(expected == ReadSourceFile(path))
+      << "the bytes on disk changed: that needs a new format version";
+}
+
 // Format version 1 as released: it must stay readable byte for byte, and be written like this by
 // every release but for its own name. Files of before lie beside it (tests/compat/log_v1_test.cc).
 TEST(LogGoldenTest, ASegmentOfVersionOneIsWrittenTheSame) {
@@ -338,13 +349,22 @@ TEST(LogGoldenTest, ASegmentOfVersionOneIsWrittenTheSame) {
   log.MarkDurable();
   log.Append(1);
   log.Seal();
-  std::string written = ReadWhole(log.fs(), LogPath(1));
-  const std::string expected = test::WrittenBy(0x000100, written);
-  const std::string path = TestDataPath("golden/log_v1_slots.log");
-  if (std::getenv("LOGWOOD_REGENERATE") != nullptr)
-    std::ofstream(path, std::ios::binary) << expected;
-  EXPECT_TRUE(expected == ReadSourceFile(path))
-      << "the bytes on disk changed: that needs a new format version";
+  ExpectGolden(&log, "log_v1_slots.log");
+}
+
+TEST(LogGoldenTest, ASegmentWithRangeDeletesIsWrittenTheSame) {
+  WriteBatch batch;
+  batch.Put("b", "before");
+  batch.DeleteRange("a", "c");
+  batch.Put("b", "behind");
+  batch.DeleteRange("x", std::nullopt);
+  batch.DeleteRange(Keyspace(300, 0), "", std::nullopt);
+  TestLog log;
+  log.Begin(1);
+  log.AppendRecord(batch.operations(), batch.count());
+  log.Append(1);
+  log.Seal();
+  ExpectGolden(&log, "log_v1_ranges.log");
 }
 
 }  // namespace

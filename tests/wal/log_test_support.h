@@ -150,25 +150,28 @@ class TestLog {
   }
   void AppendValues(size_t count, std::string_view value) {
     for (size_t i = 0; i < count; ++i) {
-      LogPos position = ++last_position_;
-      time_us_ += 10;
       std::string operations;
       AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace,
-                      "key" + std::to_string(position), value);
-      CommitRecord record;
-      record.position = position;
-      record.time_us = time_us_;
-      record.durable = durable_;
-      record.operation_count = 1;
-      record.operations = operations;
-      uint64_t begin = writer_->length();
-      writer_->Add(&record);
-      ASSERT_OK(writer_->Store());
-      records_.push_back({writer_->header().number, begin, writer_->length(), position, durable_,
-                          record.history_hash});
-      history_hash_ = record.history_hash;
-      Note();
+                      "key" + std::to_string(last_position_ + 1), value);
+      AppendRecord(operations, 1);
     }
+  }
+  void AppendRecord(std::string_view operations, uint32_t count) {
+    LogPos position = ++last_position_;
+    time_us_ += 10;
+    CommitRecord record;
+    record.position = position;
+    record.time_us = time_us_;
+    record.durable = durable_;
+    record.operation_count = count;
+    record.operations = operations;
+    uint64_t begin = writer_->length();
+    writer_->Add(&record);
+    ASSERT_OK(writer_->Store());
+    records_.push_back({writer_->header().number, begin, writer_->length(), position, durable_,
+                        record.history_hash});
+    history_hash_ = record.history_hash;
+    Note();
   }
   // As after a sync that covered everything.
   void MarkDurable() { MarkDurable(last_position_); }
