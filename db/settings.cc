@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 #include <map>
+#include <utility>
 
 #include "util/arena.h"
 #include "util/status_macros.h"
@@ -66,7 +67,7 @@ class Resolver {
       status_ = given ? Status::InvalidArgument("options: " + what)
                       : Status::Corruption("stored settings: " + what);
     }
-    settings_->sources.push_back({name, std::to_string(value), source});
+    settings_->sources.push_back({name, std::to_string(value), std::move(source)});
     return value;
   }
 
@@ -183,7 +184,9 @@ void ResolveTree(const Options& options, Resolver* r, Settings* s) {
 }  // namespace
 
 Result<Settings> ResolveSettings(const Options& options, std::optional<std::string_view> stored) {
+  constexpr size_t kSourcesLikely = 24;
   Settings settings;
+  settings.sources.reserve(kSourcesLikely);
   Resolver resolver(&settings);
   if (stored) RETURN_IF_ERROR(resolver.ReadStored(*stored));
   ResolveChoices(options, &resolver, &settings);

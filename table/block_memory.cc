@@ -30,9 +30,9 @@ constexpr size_t kLargeChunkBytes = 1024 * 1024;
 constexpr size_t kRegionChunks = 16;
 // Fresh memory is taken from the system in steps.
 constexpr size_t kPopulateBytes = 64 * 1024;
-// Empty chunks that keep their memory, to be used again soon.
-constexpr size_t kSmallSparesMax = 4;
-constexpr size_t kLargeSparesMax = 1;
+// Memory that empty chunks of one size keep, to be used again soon. That of a chunk whose block or
+// two a short-lived database had is a sixteenth of it: many such chunks may keep theirs.
+constexpr size_t kSpareBytesMax = 1024 * 1024;
 
 size_t ClassOf(size_t bytes) {
   if (bytes <= kSmallMax) return (bytes - 1) / kSmallStep;
@@ -58,8 +58,7 @@ struct ChunkMemory {
 // Chunks of one size, aligned to it.
 class ChunkPool {
  public:
-  ChunkPool(size_t chunk_bytes, size_t spares_max)
-      : chunk_bytes_(chunk_bytes), spares_max_(spares_max) {}
+  explicit ChunkPool(size_t chunk_bytes) : chunk_bytes_(chunk_bytes) {}
 
   ChunkMemory Take() {
     MutexLock lock(mutex_);
@@ -67,6 +66,7 @@ class ChunkPool {
     std::vector<ChunkMemory>& from = spares_.empty() ? empty_ : spares_;
     const ChunkMemory chunk = from.back();
     from.pop_back();
+    spare_bytes_ -= chunk.populated;  // of an empty one: none
     in_use_bytes_.fetch_add(chunk_bytes_, std::memory_order_relaxed);
     return chunk;
   }
@@ -75,7 +75,8 @@ class ChunkPool {
     in_use_bytes_.fetch_sub(chunk_bytes_, std::memory_order_relaxed);
     {
       MutexLock lock(mutex_);
-      if (spares_.size() < spares_max_) {
+      if (spare_bytes_ + chunk.populated <= kSpareBytesMax) {
+        spare_bytes_ += chunk.populated;
         spares_.push_back(chunk);
         return;
       }
@@ -94,9 +95,10 @@ class ChunkPool {
     for (size_t i = kRegionChunks; i-- > 0;) empty_.push_back({region + i * chunk_bytes_, 0});
   }
 
-  const size_t chunk_bytes_, spares_max_;
+  const size_t chunk_bytes_;
   Mutex mutex_;
   std::vector<ChunkMemory> spares_ GUARDED_BY(mutex_);  // with memory
+  size_t spare_bytes_ GUARDED_BY(mutex_) = 0;           // of those
   std::vector<ChunkMemory> empty_ GUARDED_BY(mutex_);   // without
   std::atomic<size_t> in_use_bytes_{0};                 // relaxed: a figure
 };
@@ -206,8 +208,8 @@ struct Memory {
                       is_small ? &small : &large);
     }
   }
-  ChunkPool small{kSmallChunkBytes, kSmallSparesMax};
-  ChunkPool large{kLargeChunkBytes, kLargeSparesMax};
+  ChunkPool small{kSmallChunkBytes};
+  ChunkPool large{kLargeChunkBytes};
   std::array<SizeClass, kClasses> classes;
 };
 

@@ -92,7 +92,10 @@ Status TableIterator::ReadChunk(uint32_t number, const BlockHandle& handle, Dire
   if (size > chunk_capacity_) {
     chunk_.reset();  // before there are two
     chunk_capacity_ = 0;
-    const size_t capacity = std::max<size_t>(size, options_.readahead_bytes);
+    // For all chunks of this table.
+    const uint64_t blocks_end = state_.handle(state_.index.count() - 1).end();
+    const uint64_t chunk_max = std::min<uint64_t>(options_.readahead_bytes, blocks_end);
+    const auto capacity = static_cast<size_t>(std::max<uint64_t>(size, chunk_max));
     try {
       chunk_ = MakePages(capacity);
     } catch (const std::bad_alloc&) {

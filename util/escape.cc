@@ -1,5 +1,6 @@
 #include "util/escape.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -199,6 +200,15 @@ std::string JsonEscape(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size());
   while (!bytes.empty()) {
+    // Most of nearly every text stays as it is.
+    const auto special = std::find_if(bytes.begin(), bytes.end(), [](char c) {
+      return c < ' ' || c > '~' || c == '"' || c == '\\';
+    });
+    if (const auto plain = static_cast<size_t>(special - bytes.begin()); plain != 0) {
+      text.append(bytes.substr(0, plain));
+      bytes.remove_prefix(plain);
+      continue;
+    }
     const auto byte = static_cast<unsigned char>(bytes[0]);
     const size_t length = Utf8Length(bytes);
     if (byte == '"' || byte == '\\') {

@@ -47,9 +47,11 @@ class ThreadPool final : public Executor {
     const Deadline due = DeadlineAfter(std::chrono::microseconds(std::min(delay_us, kDelayMax)));
     MutexLock lock(mutex_);
     CHECK(!finished_);
-    delayed_.push_back({due, delayed_count_++, std::move(job)});
+    const uint64_t order = delayed_count_++;
+    delayed_.push_back({due, order, std::move(job)});
     std::push_heap(delayed_.begin(), delayed_.end(), Later);
-    WakeLocked(high_);
+    // The thread that waits for an earlier one will look at this one then.
+    if (high_.threads == 0 || delayed_.front().order == order) WakeLocked(high_);
   }
 
   void Shutdown() override {

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <new>
 
 #include "util/check.h"
 
@@ -36,8 +37,20 @@ struct alignas(64) Histogram::Stripe {
   std::array<std::atomic<uint64_t>, kBuckets> counts{};
 };
 
-Histogram::Histogram() : stripes_(std::make_unique<Stripe[]>(kStripes)) {}
-Histogram::~Histogram() = default;
+Histogram::~Histogram() {
+  for (const std::atomic<Stripe*>& stripe : stripes_) delete stripe.load(std::memory_order_acquire);
+}
+
+Histogram::Stripe* Histogram::StripeOfThisThread() {
+  std::atomic<Stripe*>& place = stripes_[ThisThreadsTurn() % kStripes];
+  Stripe* stripe = place.load(std::memory_order_acquire);
+  if (stripe != nullptr) [[likely]]
+    return stripe;
+  auto* const made = new (std::nothrow) Stripe;
+  if (place.compare_exchange_strong(stripe, made, std::memory_order_acq_rel)) return made;
+  delete made;
+  return stripe;
+}
 
 size_t Histogram::BucketOf(uint64_t value) {
   if (value < kSubBuckets) return value;
@@ -54,7 +67,9 @@ uint64_t Histogram::BucketLimit(size_t bucket) {
 }
 
 void Histogram::Add(uint64_t value, uint64_t times) {
-  Stripe& stripe = stripes_[ThisThreadsTurn() % kStripes];
+  Stripe* const mine = StripeOfThisThread();
+  if (mine == nullptr) return;
+  Stripe& stripe = *mine;
   stripe.counts[BucketOf(value)].fetch_add(times, std::memory_order_relaxed);
   stripe.sum.fetch_add(value * times, std::memory_order_relaxed);
   uint64_t seen = stripe.min.load(std::memory_order_relaxed);
@@ -71,8 +86,10 @@ Histogram::Summary Histogram::Summarize() const {
   Summary summary;
   std::array<uint64_t, kBuckets> counts{};
   uint64_t min = kNone;
-  for (size_t s = 0; s < kStripes; ++s) {
-    const Stripe& stripe = stripes_[s];
+  for (const std::atomic<Stripe*>& place : stripes_) {
+    const Stripe* const made = place.load(std::memory_order_acquire);
+    if (made == nullptr) continue;
+    const Stripe& stripe = *made;
     for (size_t b = 0; b < kBuckets; ++b) {
       counts[b] += stripe.counts[b].load(std::memory_order_relaxed);
     }
@@ -103,8 +120,10 @@ Histogram::Summary Histogram::Summarize() const {
 }
 
 void Histogram::Clear() {
-  for (size_t s = 0; s < kStripes; ++s) {
-    Stripe& stripe = stripes_[s];
+  for (const std::atomic<Stripe*>& place : stripes_) {
+    Stripe* const made = place.load(std::memory_order_acquire);
+    if (made == nullptr) continue;
+    Stripe& stripe = *made;
     for (auto& count : stripe.counts) count.store(0, std::memory_order_relaxed);
     stripe.sum.store(0, std::memory_order_relaxed);
     stripe.min.store(kNone, std::memory_order_relaxed);
