@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,6 +27,7 @@ namespace {
 constexpr uint32_t kWriters = 3;
 constexpr uint32_t kAccounts = 40;  // of each writer
 constexpr int64_t kStartAmount = 1000;
+constexpr LogPos kCommitsPerLook = 4;  // of a reader
 
 std::string AccountKey(uint32_t writer, uint32_t account) {
   return "account/" + std::to_string(writer) + "/" + std::to_string(100 + account);
@@ -118,8 +120,20 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
     ASSERT_EQ(SumOf(content), int64_t{kWriters} * kAccounts * kStartAmount) << "half a transfer";
   }
 
+  // Waits for some commits: to look again at what was just looked at takes the writers' processors
+  // and shows nothing. False: it is over.
+  bool HasMore(LogPos* seen) {
+    for (; !stop_; std::this_thread::sleep_for(std::chrono::microseconds(50))) {
+      const LogPos now = db_->LastPosition();
+      if (now < *seen + kCommitsPerLook) continue;
+      *seen = now;
+      return true;
+    }
+    return false;
+  }
+
   void ReadSnapshots() {
-    while (!stop_) {
+    for (LogPos seen = 0; HasMore(&seen);) {
       ASSERT_OK_AND_ASSIGN(const std::shared_ptr<const Snapshot> snapshot,
                            db_->GetSnapshot("reader"));
       const Content left = Scan(left_, snapshot.get(), true);
@@ -133,7 +147,7 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
   // Without a snapshot: an iterator is one position by itself.
   void ReadIterators() {
     LogPos before = 0;
-    while (!stop_) {
+    for (LogPos seen = 0; HasMore(&seen);) {
       CheckBalance(Scan(left_, nullptr, true));
       CheckBalance(Scan(right_, nullptr, false));
       const LogPos now = db_->LastPosition();
@@ -152,7 +166,7 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
       for (uint32_t i = 0; i < kAccounts; ++i) keys.push_back(AccountKey(writer, i));
     const std::vector<std::string_view> views(keys.begin(), keys.end());
     std::vector<PinnedValue> values(keys.size());
-    while (!stop_) {
+    for (LogPos seen = 0; HasMore(&seen);) {
       int64_t sum = 0;
       const std::vector<Status> statuses = db_->MultiGet({}, left_, views, values);
       for (size_t i = 0; i < keys.size(); ++i) {
