@@ -103,15 +103,18 @@ void SimulatedDisk::ApplyPart(const Pending& change, const Fate& fate, StaleByte
 SimulatedDisk::Image SimulatedDisk::Apply(const std::vector<Unit>& units, const Plan& plan,
                                           uint64_t garbage_seed) const {
   StaleBytes stale(*this, garbage_seed);
-  std::map<std::string, InodePtr> names = durable_;
+  std::map<std::string, InodePtr> changed_names;
+  const std::map<std::string, InodePtr>* names = &durable_;
   std::unordered_map<const Inode*, std::string> changed;
   for (size_t i = 0; i < units.size(); ++i) {
     const Fate& fate = plan[i];
     if (fate.kind == Fate::Kind::kLost) continue;
     if (units[i].inode == nullptr) {
       const NameChange& change = names_pending_[units[i].index];
-      if (!change.from.empty()) names.erase(change.from);
-      if (!change.to.empty()) names[change.to] = change.inode;
+      if (names == &durable_) changed_names = durable_;
+      names = &changed_names;
+      if (!change.from.empty()) changed_names.erase(change.from);
+      if (!change.to.empty()) changed_names[change.to] = change.inode;
       continue;
     }
     const auto [file, fresh] = changed.try_emplace(units[i].inode);
@@ -126,7 +129,7 @@ SimulatedDisk::Image SimulatedDisk::Apply(const std::vector<Unit>& units, const 
   Image image;
   image.directories = directories_;
   std::unordered_map<const Inode*, Bytes> shared;
-  for (const auto& [path, inode] : names) {
+  for (const auto& [path, inode] : *names) {
     const auto found = changed.find(inode.get());
     if (found == changed.end()) {
       image.files.emplace_hint(image.files.end(), path, inode->durable);

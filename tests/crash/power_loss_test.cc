@@ -10,11 +10,12 @@
 //
 // LOGWOOD_STATES: at most so many states a change; LOGWOOD_ONE_IN: only every n-th story;
 // LOGWOOD_ONE_IN_PAIRS: of pairs under other options, LOGWOOD_ONE_IN_LIES: of those a lie must
-// spoil; LOGWOOD_DEPTH: how deep recoveries are
-// crashed, LOGWOOD_NESTS_ONE_IN: how many; LOGWOOD_FAILED_SYNC,
-// of OneStory: what a failed sync leaves of the pages (forgets, drops, keeps;
-// LOGWOOD_FAILED_SYNC_SEED says which get there all the same). Each test prints a line of figures,
-// and what failed with the command that does it again.
+// spoil; LOGWOOD_DEPTH: how deep recoveries are crashed, LOGWOOD_NESTS_ONE_IN: how many,
+// LOGWOOD_NESTED_STATES: at most so many states a change of theirs; of OneStory,
+// LOGWOOD_ONLY_EXTREMES=1: at each change of the story only what a kill and the loss of all that is
+// not durable leave, LOGWOOD_FAILED_SYNC: what a failed sync leaves of the pages (forgets, drops,
+// keeps; LOGWOOD_FAILED_SYNC_SEED says which get there all the same). Each test prints a line of
+// figures, and what failed with the command that does it again.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -93,6 +94,8 @@ class PowerLoss : public testing::Test {
               << test->test_suite_name() << "." << test->name() << "'" << std::endl;
   }
 
+  const ExploreResult& all() const { return all_; }
+
   ExploreOptions options_;
 
  private:
@@ -110,6 +113,23 @@ TEST_F(PowerLoss, EveryStoryOfOneStep) {
     }
   }
 }
+
+// No dice: of each story of one step, at each change, what a kill leaves and what the loss of all
+// that is not durable leaves is recovered, and at each change of that recovery both are looked at
+// again, and two losses that are new to the story. By the story's set of options.
+class EveryRecovery : public PowerLoss, public testing::WithParamInterface<size_t> {};
+
+TEST_P(EveryRecovery, OfStoriesOfOneStepIsCutAtEachOfItsChanges) {
+  options_.only_extremes = true;
+  options_.nests_one_in = 1;
+  options_.nested_states = EnvironmentNumber("LOGWOOD_NESTED_STATES", 2);
+  for (size_t step = 0; step < CrashStepsToldIn(1); ++step) {
+    if (!IsSkipped() && !Explore({GetParam(), {step}})) return;
+  }
+  EXPECT_EQ(all().cut, all().states - all().nested) << "a recovery was not cut";
+}
+
+INSTANTIATE_TEST_SUITE_P(Profile, EveryRecovery, testing::Range(size_t{0}, CrashProfiles().size()));
 
 // ---- Every story of some length, dealt out to several tests.
 
@@ -316,6 +336,8 @@ TEST_F(PowerLoss, OneStory) {
   ASSERT_TRUE(failed_sync) << "LOGWOOD_FAILED_SYNC is forgets, drops or keeps";
   options_.story.disk.failed_sync = *failed_sync;
   options_.story.disk.failed_sync_seed = EnvironmentNumber("LOGWOOD_FAILED_SYNC_SEED", 0);
+  options_.only_extremes = EnvironmentNumber("LOGWOOD_ONLY_EXTREMES", 0) != 0;
+  options_.nested_states = EnvironmentNumber("LOGWOOD_NESTED_STATES", options_.nested_states);
   ExploreText(EnvironmentText("LOGWOOD_STEPS",
                               "put power-put keyspace batch flush big-put big-put power-batch "
                               "compact delete reopen power-put kill put wait-durable keyspace"));

@@ -42,6 +42,7 @@ void ExploreResult::Add(const ExploreResult& other) {
   contents.insert(other.contents.begin(), other.contents.end());
   repeated += other.repeated;
   nested += other.nested;
+  cut += other.cut;
   lost += other.lost;
   unopened += other.unopened;
   failures.insert(failures.end(), other.failures.begin(), other.failures.end());
@@ -49,15 +50,11 @@ void ExploreResult::Add(const ExploreResult& other) {
 
 std::string ExploreResult::ToString() const {
   std::string text;
-  const std::pair<const char*, uint64_t> figures[] = {{"stories", stories},
-                                                      {"changes", changes},
-                                                      {"states", states},
-                                                      {"distinct", contents.size()},
-                                                      {"within recoveries", nested},
-                                                      {"repeated", repeated},
-                                                      {"lost", lost},
-                                                      {"unopened", unopened},
-                                                      {"failures", failures.size()}};
+  const std::pair<const char*, uint64_t> figures[] = {
+      {"stories", stories},          {"changes", changes},    {"states", states},
+      {"distinct", contents.size()}, {"recoveries cut", cut}, {"within recoveries", nested},
+      {"repeated", repeated},        {"lost", lost},          {"unopened", unopened},
+      {"failures", failures.size()}};
   for (const auto& [name, value] : figures)
     text.append(text.empty() ? "" : " ").append(name).append("=").append(std::to_string(value));
   return text;
@@ -113,6 +110,8 @@ std::string CrashExplorer::CommandFor(const CrashScript& script) const {
   command += " LOGWOOD_STATES=" + std::to_string(options_.states_per_change);
   command += " LOGWOOD_DEPTH=" + std::to_string(options_.depth);
   command += " LOGWOOD_NESTS_ONE_IN=" + std::to_string(options_.nests_one_in);
+  command += " LOGWOOD_NESTED_STATES=" + std::to_string(options_.nested_states);
+  if (options_.only_extremes) command += " LOGWOOD_ONLY_EXTREMES=1";
   return command + " LOGWOOD_STEPS=\"" + script.ToString() +
          "\" crash_tests --gtest_filter=PowerLoss.OneStory";
 }
@@ -195,15 +194,20 @@ void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, in
   uint64_t hash = 0;
   // Of what a kill leaves more is asked.
   const uint64_t killed_hash = killed->ContentHash(limits.settled);
-  limits.wanted = [&](uint64_t candidate) {
-    hash = candidate;
+  const auto is_wanted = [&](uint64_t candidate) {
     if (candidate != killed_hash) return IsNew(candidate, powerless);
     NoteRepeated();
     return false;
   };
+  // The first is the loss of all there is to lose.
+  const bool first_only = options_.only_extremes && depth == 1;
+  limits.wanted = [&](uint64_t candidate) {
+    hash = candidate;
+    return first_only || is_wanted(candidate);
+  };
   killed->ForEachCrashState(limits, [&](std::unique_ptr<SimulatedFileSystem> state) {
-    states.emplace_back(hash, std::move(state));
-    return true;
+    if (!first_only || is_wanted(hash)) states.emplace_back(hash, std::move(state));
+    return !first_only;
   });
   if (IsNew(killed_hash, now)) CheckState(std::move(killed), killed_hash, now, depth);
   for (auto& [state_hash, state] : states)
@@ -213,26 +217,31 @@ void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, in
 void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash,
                                const Promise& promise, int depth) {
   if (GivenUp()) return;
+  // By its content, so that the same state is always treated alike.
+  Random dice(HashMix(hash, options_.seed));
+  const bool nests =
+      depth < options_.depth && options_.nests_one_in != 0 && dice.OneIn(options_.nests_one_in);
   {
     MutexLock lock(mutex_);
     ++result_.states;
     result_.contents.insert(hash);
     if (depth > 1) ++result_.nested;
+    if (nests) ++result_.cut;
   }
-  // By its content, so that the same state is always treated alike.
-  Random dice(HashMix(hash, options_.seed));
-  const bool nests =
-      depth < options_.depth && options_.nests_one_in != 0 && dice.OneIn(options_.nests_one_in);
   SavedCrash crash;
   crash.story = story_->script().ToString();
-  if (dice.OneIn(8)) crash.profile = 1 + dice.Uniform(CrashLookProfiles().size() - 1);
+  // Which recoveries are cut whole does not depend on dice, nor under which options.
+  if (dice.OneIn(8) && !options_.only_extremes)
+    crash.profile = 1 + dice.Uniform(CrashLookProfiles().size() - 1);
   crash.read_only_first = dice.OneIn(16);
   crash.verify = dice.OneIn(32);
   if (dice.OneIn(options_.damages_one_in)) crash.damage = dice.Next();
   // What damage cuts off may lead anywhere, and the log is read from its beginning.
   crash.expected = Expected(promise, crash.damage != 0 || crash.verify ? 0 : kPositionMax);
   if (!nests && dice.OneIn(16)) crash.second_life = dice.Next();
-  if (!options_.save_directory.empty()) crash.disk = state->Save();
+  // As it is now, in case it must be saved: shares the bytes.
+  std::unique_ptr<SimulatedFileSystem> before;
+  if (!options_.save_directory.empty()) before = state->KilledState();
 
   CrashCheck check = crash.HowToCheck();
   check.between = options_.between;
@@ -247,7 +256,9 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
   }
   const Status status = CheckCrash(disk, CrashStory::kPath, crash.expected, check);
   disk->SetFault({});
-  if (!status.ok()) Fail(std::move(crash), status);
+  if (status.ok()) return;
+  if (before != nullptr) crash.disk = before->Save();
+  Fail(std::move(crash), status);
 }
 
 CrashExpectation CrashExplorer::Expected(const Promise& promise, LogPos from) const {

@@ -25,6 +25,9 @@ struct ExploreOptions {
   uint64_t nests_one_in = 60;
   uint64_t nested_states = 6;
   int depth = 2;
+  // Of each change of the story only what a kill leaves and the loss of all that is not durable,
+  // however many states are asked for; recoveries begin from nothing else.
+  bool only_extremes = false;
   // What the steps before the last one do was looked at in shorter stories: does not look at them.
   bool only_last_step = false;
   bool at_close = true;          // looks at the close behind the last step
@@ -44,6 +47,7 @@ struct ExploreResult {
   uint64_t states = 0;    // opened; none twice in a story with the same expectation
   uint64_t repeated = 0;  // seen before, with that expectation or one that asks for more
   uint64_t nested = 0;    // of states: within a recovery
+  uint64_t cut = 0;       // of states: whose recovery was looked at, at each of its changes
   std::unordered_set<uint64_t> contents = {};  // of the states, hashed: how many are distinct
   uint64_t lost = 0, unopened = 0;
   bool last_step_changed = false;          // anything, on the disk or for readers

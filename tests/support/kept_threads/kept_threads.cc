@@ -1,8 +1,7 @@
 // Threads for tests that open thousands of databases one after the other: an executor that is shut
 // down leaves its threads to the next one. Starting and joining them takes half of such a test's
 // time. tests/CMakeLists.txt lets the linker put this in the place of NewThreadPool.
-#include <unistd.h>
-
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "util/executor.h"
+#include "util/fork_watch.h"
 #include "util/sync.h"
 
 namespace logwood {
@@ -26,12 +26,11 @@ class KeptPools {
  public:
   std::unique_ptr<Executor> Take(uint32_t low_threads) {
     MutexLock lock(mutex_);
-    if (process_ != getpid()) {  // a forked child has none of these threads
+    if (is_child_.exchange(false, std::memory_order_relaxed)) {  // has none of these threads
       for (auto& [number, pools] : pools_) {
         for (auto& pool : pools) static_cast<void>(pool.release());
       }
       pools_.clear();
-      process_ = getpid();
     }
     std::vector<std::unique_ptr<Executor>>& pools = pools_[low_threads];
     if (pools.empty()) return NewThreads(low_threads);
@@ -46,7 +45,13 @@ class KeptPools {
 
  private:
   Mutex mutex_;
-  pid_t process_ GUARDED_BY(mutex_) = getpid();
+  // After a fork. To ask for the process's number each time is a system call.
+  std::atomic<bool> is_child_{false};
+  const ForkWatch fork_watch_{[](void* self) {
+                                static_cast<KeptPools*>(self)->is_child_.store(
+                                    true, std::memory_order_relaxed);
+                              },
+                              this};
   std::map<uint32_t, std::vector<std::unique_ptr<Executor>>> pools_ GUARDED_BY(mutex_);
 };
 
@@ -86,14 +91,16 @@ class LentPool final : public Executor {
     shut_down_ = true;
     MutexLock lock(jobs_->mutex);
     while (jobs_->unfinished > 0) {
+      if (jobs_->delayed.empty()) {
+        jobs_->changed.Wait(jobs_->mutex);
+        continue;
+      }
+      // At once, and here: to hand each to a thread and wait for it takes longer than they do.
       std::map<uint64_t, std::function<void()>> at_once;
       at_once.swap(jobs_->delayed);
-      for (auto& [number, job] : at_once) {
-        pool_->Schedule(JobPriority::kHigh, [jobs = jobs_, job = std::move(job)]() mutable {
-          jobs->Run(std::move(job));
-        });
-      }
-      jobs_->changed.Wait(jobs_->mutex);
+      lock.Unlock();
+      for (auto& [number, job] : at_once) jobs_->Run(std::move(job));
+      lock.Lock();
     }
     // Only its clocks are used from now on, and those outlive an owner.
     lock.Unlock();
