@@ -30,7 +30,7 @@ namespace logwood::test {
 namespace {
 
 constexpr int kShards = 8;
-constexpr uint64_t kOperationsDefault = 1'000'000;
+constexpr uint64_t kOperationsDefault = 1'200'000;
 
 // What a list is made from.
 struct ListSeed {
