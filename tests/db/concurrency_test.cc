@@ -27,7 +27,8 @@ namespace {
 constexpr uint32_t kWriters = 3;
 constexpr uint32_t kAccounts = 40;  // of each writer
 constexpr int64_t kStartAmount = 1000;
-constexpr LogPos kCommitsPerLook = 4;  // of a reader
+constexpr LogPos kCommitsPerLook = 4;     // of a reader
+constexpr LogPos kCommitsPerChange = 16;  // of who flushes, compacts, makes keyspaces
 
 std::string AccountKey(uint32_t writer, uint32_t account) {
   return "account/" + std::to_string(writer) + "/" + std::to_string(100 + account);
@@ -122,10 +123,10 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
 
   // Waits for some commits: to look again at what was just looked at takes the writers' processors
   // and shows nothing. False: it is over.
-  bool HasMore(LogPos* seen) {
+  bool HasMore(LogPos* seen, LogPos commits = kCommitsPerLook) {
     for (; !stop_; std::this_thread::sleep_for(std::chrono::microseconds(50))) {
       const LogPos now = db_->LastPosition();
-      if (now < *seen + kCommitsPerLook) continue;
+      if (now < *seen + commits) continue;
       *seen = now;
       return true;
     }
@@ -179,7 +180,7 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
 
   void FlushAndCompact() {
     Random random(MixSeeds(seed_, 1000));
-    while (!stop_) {
+    for (LogPos seen = 0; HasMore(&seen, kCommitsPerChange);) {
       ASSERT_OK(db_->Flush());
       const KeyRange range{.begin = AccountKey(1, 0), .end = AccountKey(2, 0)};
       if (random.OneIn(3)) {
@@ -196,7 +197,8 @@ class ConcurrentBank : public testing::TestWithParam<std::string> {
 
   void MakeAndDropKeyspaces() {
     Random random(MixSeeds(seed_, 2000));
-    for (uint64_t i = 0; !stop_; ++i) {
+    LogPos seen = 0;
+    for (uint64_t i = 0; HasMore(&seen, kCommitsPerChange); ++i) {
       const std::string name = "temporary/" + std::to_string(i % 3);
       ASSERT_OK_AND_ASSIGN(const Keyspace made, db_->CreateKeyspace({}, name));
       ASSERT_OK(db_->Put({}, made, "key", ValueOf(1, 500)));
