@@ -115,7 +115,11 @@ void InsertCollected(std::span<const BatchOperation> sorted, const FoldTarget& t
   for (size_t begin = 0, end = 0; begin < sorted.size(); begin = end) {
     end = begin + 1;
     while (end < sorted.size() && sorted[end].stored_key == sorted[begin].stored_key) ++end;
-    InsertKey(sorted.subspan(begin, end - begin), target);
+    if (sorted[end - 1].kind != EntryKind::kMerge) [[likely]] {
+      Insert(sorted[end - 1], target);
+    } else {
+      InsertKey(sorted.subspan(begin, end - begin), target);
+    }
   }
 }
 
