@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "logwood/merge_operator.h"
+
 namespace logwood::bench {
 
 const std::vector<CompareEngineKind>& CompareEngines() {
@@ -16,6 +18,12 @@ const std::vector<CompareEngineKind>& CompareEngines() {
 #endif
   };
   return engines;
+}
+
+void CompareEngine::Add(std::string_view key, int64_t number) {
+  int64_t before = 0;
+  Get(key, [&before](std::string_view value) { before = DecodeInt64(value).value_or(0); });
+  Put(key, EncodeInt64(before + number), false);
 }
 
 void CompareCheck(bool ok, std::string_view engine, std::string_view what) {

@@ -26,6 +26,9 @@ class CompareEngine {
   virtual void Put(std::string_view key, std::string_view value, bool sync) = 0;
   // False: not there. The value is seen by `use` where it lies.
   virtual bool Get(std::string_view key, const std::function<void(std::string_view)>& use) = 0;
+  // Adds to a counter of 8 bytes, as EncodeInt64 has it: a merge where the engine has them, else a
+  // get and a put.
+  virtual void Add(std::string_view key, int64_t number);
   // Every entry, first to last or back.
   virtual void Scan(bool forward,
                     const std::function<void(std::string_view, std::string_view)>& use) = 0;

@@ -15,6 +15,7 @@ class Logwood final : public CompareEngine {
     Options options;
     options.memory_budget_bytes = settings.cache_bytes;
     options.compression = Compression::kSnappy;
+    options.keyspaces["default"].merge_operator = MergeOperator::AddInt64();
     options.tuning.memtable_bytes = settings.write_buffer_bytes;
     options.tuning.filter_bits_per_key = static_cast<uint32_t>(settings.filter_bits_per_key);
     Result<std::unique_ptr<DB>> opened = DB::Open(options, path);
@@ -33,6 +34,9 @@ class Logwood final : public CompareEngine {
     Check(status);
     use(value_.view());
     return true;
+  }
+  void Add(std::string_view key, int64_t number) override {
+    Check(db_->Merge({.durability = Durability::kProcess}, key, EncodeInt64(number)).status());
   }
   void Scan(bool forward,
             const std::function<void(std::string_view, std::string_view)>& use) override {

@@ -3,9 +3,14 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
 
+#include <memory>
+#include <string>
+
 #include "bench/compare_engine.h"
+#include "logwood/merge_operator.h"
 
 namespace logwood::bench {
 
@@ -17,6 +22,19 @@ void Check(const rocksdb::Status& status) {
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
+class Sum final : public rocksdb::AssociativeMergeOperator {
+ public:
+  bool Merge(const rocksdb::Slice&, const rocksdb::Slice* older, const rocksdb::Slice& operand,
+             std::string* sum, rocksdb::Logger*) const override {
+    const auto number = DecodeInt64(operand.ToStringView());
+    const auto before = older == nullptr ? 0 : DecodeInt64(older->ToStringView());
+    if (!number || !before) return false;
+    *sum = EncodeInt64(*before + *number);
+    return true;
+  }
+  const char* Name() const override { return "sum"; }
+};
+
 class RocksDb final : public CompareEngine {
  public:
   RocksDb(const std::string& path, const CompareSettings& settings) {
@@ -26,6 +44,7 @@ class RocksDb final : public CompareEngine {
     rocksdb::Options options;
     options.create_if_missing = true;
     options.write_buffer_size = settings.write_buffer_bytes;
+    options.merge_operator = std::make_shared<Sum>();
     options.compression = rocksdb::kSnappyCompression;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     rocksdb::DB* db = nullptr;
@@ -46,6 +65,9 @@ class RocksDb final : public CompareEngine {
     Check(status);
     use({value_.data(), value_.size()});
     return true;
+  }
+  void Add(std::string_view key, int64_t number) override {
+    Check(db_->Merge({}, ToSlice(key), EncodeInt64(number)));
   }
   void Scan(bool forward,
             const std::function<void(std::string_view, std::string_view)>& use) override {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "logwood/merge_operator.h"
 #include "util/hash.h"
 #include "util/random.h"
 
@@ -56,6 +57,7 @@ class Workloads {
     Time("settle", 1, [this] { engine_->Settle(); });
     CheckContent(CompareData::RandomKey);
     ReadAll();
+    Counters();
     engine_.reset();
     return std::move(results_);
   }
@@ -100,6 +102,45 @@ class Workloads {
       Check(entries == data_.count(), "a scan missed entries");
       Check(bytes == entries * (CompareData::kKeyBytes + CompareData::kValueBytes), "wrong sizes");
     }
+  }
+
+  // Counters that are added to and read by turns: by merges, and by a get and a put.
+  void Counters() {
+    constexpr uint64_t kHot = 16, kReads = 20'000;
+    Open("counters");
+    Time("addhot", data_.count(), [this] {
+      for (uint64_t i = 0; i < data_.count(); ++i)
+        engine_->Add(CompareData::RisingKey(i % kHot), 1);
+    });
+    uint64_t sum = 0, expected = 0;
+    Time("readhot", kReads, [&] {
+      for (uint64_t i = 0; i < kReads; ++i) sum += Counter(CompareData::RisingKey(i % kHot));
+    });
+    for (uint64_t i = 0; i < kReads; ++i)
+      expected += data_.count() / kHot + (i % kHot < data_.count() % kHot);
+    Check(sum == expected, "a hot counter is wrong");
+    Time("addrandom", data_.count(), [this] {
+      Random random(4);
+      for (uint64_t n = 0; n < data_.count(); ++n)
+        engine_->Add(CompareData::RandomKey(random.Uniform(data_.count())), 1);
+    });
+    Time("getputrandom", data_.count(), [this] {
+      Random random(5);
+      for (uint64_t n = 0; n < data_.count(); ++n) {
+        const std::string key = CompareData::RandomKey(random.Uniform(data_.count()));
+        engine_->Put(key, EncodeInt64(static_cast<int64_t>(Counter(key) + 1)), false);
+      }
+    });
+    sum = 0;
+    engine_->Scan(true, [&](std::string_view, std::string_view value) {
+      sum += static_cast<uint64_t>(DecodeInt64(value).value_or(0));
+    });
+    Check(sum == 3 * data_.count(), "counters lost or gained");
+  }
+  uint64_t Counter(const std::string& key) {
+    int64_t number = 0;
+    engine_->Get(key, [&](std::string_view value) { number = DecodeInt64(value).value_or(0); });
+    return static_cast<uint64_t>(number);
   }
 
   // Numbers from `first` on; those from count() on must not be found.
