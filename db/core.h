@@ -76,6 +76,9 @@ struct Core {
   // Not from inside a view's Guard.
   void NoteDamage(const Status& status);
 
+  // When the next movement over many deleted entries may be told of (db/stepped_over.h).
+  std::atomic<uint64_t> stepped_over_told_from{0};
+
   // Whether readers hold more memory than the budget has for them: then no new iterator, and values
   // are copied instead of pinned.
   bool PinsExceedBudget();

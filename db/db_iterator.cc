@@ -13,8 +13,8 @@ namespace {
 // How many older versions of a key are stepped over one by one before a seek is cheaper.
 constexpr int kStepsBeforeSeek = 8;
 
-// How many skipped tombstones go into the statistics at a time.
-constexpr uint64_t kTombstonesTold = 64;
+// How many deleted entries that were stepped over go into the statistics at a time.
+constexpr uint64_t kPassedTold = 64;
 
 class ErrorIterator final : public Iterator {
  public:
@@ -50,7 +50,7 @@ Status TooManyPins(const Core& core) {
       ", flushed memtables included: let go of some, or raise memory_budget_bytes");
 }
 
-DbIterator::~DbIterator() { TellTombstones(); }
+DbIterator::~DbIterator() { TellPassed(); }
 
 Status DbIterator::status() const {
   if (Closed()) return ClosedError(*source_.core);
@@ -73,7 +73,7 @@ bool DbIterator::BeginSeek() {
   DropValue();
   if (Closed()) return false;
   source_.core->statistics.seeks.Add(1);
-  TellTombstones();
+  TellPassed();
   return source_.lower < source_.upper;
 }
 
@@ -122,13 +122,16 @@ void DbIterator::SeekBefore(std::string_view stored_key) {
   FindBackward();
 }
 
-void DbIterator::CountTombstone() {
-  if (++tombstones_untold_ == kTombstonesTold) TellTombstones();
+void DbIterator::CountPassed() {
+  passed_untold_ += passed_->count();
+  if (passed_untold_ >= kPassedTold) TellPassed();
+  if (passed_->count() >= kSteppedOverTold) TellSteppedOver(*source_.core, *passed_);
+  passed_->Clear();
 }
 
-void DbIterator::TellTombstones() {
-  if (tombstones_untold_ == 0) return;
-  source_.core->statistics.tombstones_skipped.Add(std::exchange(tombstones_untold_, 0));
+void DbIterator::TellPassed() {
+  if (passed_untold_ == 0) return;
+  source_.core->statistics.tombstones_skipped.Add(std::exchange(passed_untold_, 0));
 }
 
 void DbIterator::FindForward(bool skipping) {
@@ -148,7 +151,7 @@ void DbIterator::FindForward(bool skipping) {
       valid_ = true;
       return;
     }
-    CountTombstone();
+    passed_->Note(entry.key);
     skip_.assign(entry.key);
     skipping = true;
     inner_->Next();
@@ -295,7 +298,7 @@ void DbIterator::FindBackward() {
         AddNewerPiece(entry, have_value);
       have_value = entry.kind() != EntryKind::kDelete;
       if (!have_value) {
-        CountTombstone();
+        passed_->Note(entry.key);
       } else if (pieces_.empty()) {
         KeepValue(entry);
       }

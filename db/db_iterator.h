@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "db/core.h"
+#include "db/stepped_over.h"
 #include "logwood/iterator.h"
 #include "table/memory_account.h"
 #include "util/internal_iterator.h"
@@ -29,13 +30,18 @@ class DbIterator final : public Iterator {
     std::shared_ptr<Core> core;
     std::shared_ptr<const View> view;
     std::unique_ptr<MemoryAccount> account;  // of what `inner` holds; never null
+    // What `inner` steps over.
+    std::unique_ptr<SteppedOver> passed = std::make_unique<SteppedOver>();
     std::unique_ptr<InternalIterator> inner;
     LogPos position = 0;
     size_t prefix_bytes = 0;   // of the keyspace, cut off the front of stored keys
     std::string lower, upper;  // stored keys: lower <= key < upper
   };
   explicit DbIterator(Source source)
-      : source_(std::move(source)), account_(source_.account.get()), inner_(source_.inner.get()) {}
+      : source_(std::move(source)),
+        account_(source_.account.get()),
+        passed_(source_.passed.get()),
+        inner_(source_.inner.get()) {}
   ~DbIterator() override;
 
   bool Valid() const override { return valid_ && !Closed(); }
@@ -77,16 +83,19 @@ class DbIterator final : public Iterator {
   void DropValue();
   // Ends each movement.
   void Settle() {
+    if (passed_->count() != 0) [[unlikely]]
+      CountPassed();
     if (account_->crowded()) [[unlikely]]
       LetGo();
   }
   void LetGo();
   void SkipOlderVersions();
-  void CountTombstone();
-  void TellTombstones();
+  void CountPassed();
+  void TellPassed();
 
   const Source source_;
   MemoryAccount* const account_;
+  SteppedOver* const passed_;  // by this movement, tombstones too
   InternalIterator* const inner_;
   bool valid_ = false;
   Status refusal_;  // of a value that could not be kept
@@ -96,7 +105,7 @@ class DbIterator final : public Iterator {
   std::string key_copy_, value_copy_;  // not on the entry: what key_ and value_ point to
   std::shared_ptr<const void> pin_;    // the same: keeps a large value
   uint64_t kept_bytes_ = 0;            // of it, as the account knows
-  uint64_t tombstones_untold_ = 0;
+  uint64_t passed_untold_ = 0;         // by those before
   std::vector<Piece> pieces_;  // of the key that is looked at; empty where it has no merges
 };
 

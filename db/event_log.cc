@@ -23,6 +23,7 @@ bool IsOrdinary(EventKind kind) {
     case EventKind::kStall:
     case EventKind::kKeyspaceCreated:
     case EventKind::kKeyspaceDropped:
+    case EventKind::kSteppedOverDeleted:
       return true;
     case EventKind::kOpened:
     case EventKind::kClosed:

@@ -1,6 +1,7 @@
 #include "db/range_cover.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "util/check.h"
@@ -79,8 +80,11 @@ class HidingIterator final : public InternalIterator {
       ASSIGN_OR_RETURN(const CoveredStretch newer, cover_->Around(0, newer_, key));
       CoveredStretch all = newer;
       if (own_) {
-        ASSIGN_OR_RETURN(const CoveredStretch own, cover_->Around(newer_, newer_ + 1, key));
+        ASSIGN_OR_RETURN(const CoveredStretch own, cover_->AroundIn(newer_, key));
         all = Meet(newer, own);
+        own_holds_newer_ = own.holds_newer;
+        own_first_newer_.assign(own.first_newer);
+        own_last_newer_.assign(own.last_newer);
       }
       lower_.assign(all.lower);
       upper_.assign(all.upper);
@@ -98,40 +102,50 @@ class HidingIterator final : public InternalIterator {
       return false;
     return entry.position() >= deleted_at_;
   }
-  void FindForward() {
+  struct Target {
+    std::string_view key;  // empty: nothing is left in this direction
+    uint64_t trailer = ~uint64_t{0};
+  };
+  // Up to where nothing is shown from the hidden `key` on; nullopt: the next entry may be.
+  std::optional<Target> Beyond(std::string_view key, bool forward) const {
+    const Target end{forward ? upper_ : lower_};  // all versions of `lower_` come behind it
+    if (newer_deleted_at_ != 0 || !own_holds_newer_) return end;
+    if (own_first_newer_.empty() || own_last_newer_.empty()) return std::nullopt;
+    if (forward) {
+      if (key > own_last_newer_) return end;
+      if (key >= own_first_newer_) return std::nullopt;
+      return upper_.empty() || own_first_newer_ < upper_ ? Target{own_first_newer_} : end;
+    }
+    if (key < own_first_newer_) return end;
+    if (key <= own_last_newer_) return std::nullopt;
+    return own_last_newer_ >= lower_ ? Target{own_last_newer_, 0} : end;
+  }
+  // From where the entries stand.
+  template <bool kForward>
+  void Find() {
     valid_ = false;
     for (int hidden = 1; entries_->Valid(); ++hidden) {
-      if (Shown()) return Show();
+      if (Shown()) {
+        entry_ = entries_->entry();
+        valid_ = true;
+        return;
+      }
       if (!status_.ok()) return;
-      if (newer_deleted_at_ == 0 || hidden < kStepsBeforeSeek) {
-        entries_->Next();
+      const std::string_view key = entries_->entry().key;
+      const auto target = hidden < kStepsBeforeSeek ? std::nullopt : Beyond(key, kForward);
+      if (!target) {
+        cover_->NotePassed(key);
+        kForward ? entries_->Next() : entries_->Prev();
         continue;
       }
-      if (upper_.empty()) return End();
-      entries_->Seek(upper_, ~uint64_t{0});
+      if (target->key.empty()) return entries_->Release();
+      kForward ? entries_->Seek(target->key, target->trailer)
+               : entries_->SeekForPrev(target->key, target->trailer);
       hidden = 0;
     }
   }
-  void FindBackward() {
-    valid_ = false;
-    for (int hidden = 1; entries_->Valid(); ++hidden) {
-      if (Shown()) return Show();
-      if (!status_.ok()) return;
-      if (newer_deleted_at_ == 0 || hidden < kStepsBeforeSeek) {
-        entries_->Prev();
-        continue;
-      }
-      if (lower_.empty()) return End();
-      entries_->SeekForPrev(lower_, ~uint64_t{0});  // all versions of `lower_` come behind it
-      hidden = 0;
-    }
-  }
-  void Show() {
-    entry_ = entries_->entry();
-    valid_ = true;
-  }
-  // Nothing is left in this direction.
-  void End() { entries_->Release(); }
+  void FindForward() { Find<true>(); }
+  void FindBackward() { Find<false>(); }
 
   const std::unique_ptr<InternalIterator> entries_;
   const std::shared_ptr<RangeCover> cover_;
@@ -142,6 +156,9 @@ class HidingIterator final : public InternalIterator {
   bool known_ = false;
   std::string lower_, upper_;
   LogPos newer_deleted_at_ = 0, deleted_at_ = 0;
+  // And between which keys the own source may have entries that are not older (CoveredStretch).
+  bool own_holds_newer_ = true;
+  std::string own_first_newer_, own_last_newer_;
 };
 
 }  // namespace
@@ -180,7 +197,9 @@ Result<CoveredStretch> RangeCover::AroundIn(Source* source, std::string_view sto
   source->asked_last = reader->range_deletes();
   stretch.lower = (*at)->begin;
   stretch.upper = (*at)->end;
-  return Meet(stretch, source->asked_last->Around(stored_key, position_));
+  stretch = Meet(stretch, source->asked_last->Around(stored_key, position_));
+  stretch.holds_newer = reader->properties().max_position >= stretch.deleted_at;
+  return stretch;
 }
 
 Result<CoveredStretch> RangeCover::Around(size_t first, size_t last, std::string_view stored_key) {

@@ -332,8 +332,8 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
                                                    IteratorBytes(*source.view));
   TableScanOptions scan = ScanOptions(reading);
   scan.account = source.account.get();
-  source.inner =
-      source.view->NewIterator(&core_->tables, scan, {source.lower, source.upper}, source.position);
+  source.inner = source.view->NewIterator(&core_->tables, scan, {source.lower, source.upper},
+                                          source.position, source.passed.get());
   return std::make_unique<DbIterator>(std::move(source));
 }
 

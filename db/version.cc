@@ -148,14 +148,14 @@ Status View::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 
 std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
                                                     const TableScanOptions& options,
-                                                    const StoredRange& range,
-                                                    LogPos position) const {
+                                                    const StoredRange& range, LogPos position,
+                                                    SteppedOver* passed) const {
   // Sources from the newest on: each is hidden from by those before it.
   std::vector<std::unique_ptr<InternalIterator>> children;
   std::shared_ptr<RangeCover> cover;  // made for the first source with range deletes
   const auto sources = [&] { return cover == nullptr ? 0 : cover->sources(); };
   const auto covers = [&]() -> RangeCover& {
-    if (cover == nullptr) cover = std::make_shared<RangeCover>(cache, position);
+    if (cover == nullptr) cover = std::make_shared<RangeCover>(cache, position, passed);
     return *cover;
   };
   const auto add = [&](std::unique_ptr<InternalIterator> entries, size_t newer) {

@@ -11,6 +11,7 @@
 
 #include "compaction/level_shape.h"
 #include "db/edit.h"
+#include "db/stepped_over.h"
 #include "memtable/memtable.h"
 #include "table/live_table.h"
 #include "table/table_cache.h"
@@ -69,10 +70,12 @@ struct View {
   // Carries the lookup through memtables and tables, from the newest on, until it is finished.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;
   // All that may lie in the range, merged (entries outside of it may be shown, too), but for what
-  // range deletes at or below `position` hide from who reads there: other entries above it are
-  // shown. The view must outlive the iterator.
+  // range deletes at or below `position` hide from who reads there: other entries above it may be
+  // shown. Of what they hide, that which is stepped over is noted in `passed` (null: nowhere). The
+  // view and `passed` must outlive the iterator.
   std::unique_ptr<InternalIterator> NewIterator(TableCache* cache, const TableScanOptions& options,
-                                                const StoredRange& range, LogPos position) const;
+                                                const StoredRange& range, LogPos position,
+                                                SteppedOver* passed = nullptr) const;
 };
 
 }  // namespace logwood

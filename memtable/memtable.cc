@@ -87,6 +87,7 @@ struct Memtable::Index {
   std::atomic<uint64_t> checksum{0};
   std::atomic<LogPos> first_position{0};
   std::atomic<LogPos> last_position{0};
+  LogPos last_entry_position = 0;  // of the entry inserted last; the inserter's
 
   void NotePosition(LogPos position) {
     const LogPos last = last_position.load(std::memory_order_relaxed);
@@ -105,7 +106,10 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
   CHECK(stored_key.size() <= kStoredKeyBytesMax);
   CHECK(value.size() <= UINT32_MAX);
   Index& index = *index_;
-  index.order.Insert(MakeRecord(&index.arena, stored_key, trailer, value));
+  const Record record = MakeRecord(&index.arena, stored_key, trailer, value);
+  index.range_deletes.NoteEntry(record);
+  index.order.Insert(record);
+  index.last_entry_position = TrailerPosition(trailer);
 
   index.NotePosition(TrailerPosition(trailer));
   Add(index.raw_bytes, stored_key.size() + value.size());
@@ -116,6 +120,7 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
 
 void Memtable::InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position) {
   Index& index = *index_;
+  CHECK(index.last_entry_position < position);
   index.range_deletes.Insert(begin, end, position);
   index.NotePosition(position);
   Add(index.raw_bytes, begin.size() + end.size());

@@ -34,7 +34,8 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   void Insert(std::string_view stored_key, uint64_t trailer, std::string_view value);
   // Entries of stored keys in [begin, end) below the position are not there any more; those of the
   // position itself are.
-  // REQUIRES: begin < end; no larger position was inserted so before.
+  // REQUIRES: begin < end; no larger position was inserted so before; of its position and larger
+  // ones, entries come in behind it, and only those (what a walk passes over, range_deletes.h).
   void InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position);
 
   // Goes through the entries of the key at or below key.position, the newest first, until one

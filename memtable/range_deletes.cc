@@ -8,11 +8,20 @@
 
 namespace logwood {
 
+// What all copies of a node share.
+struct RangeDeletes::Piece {
+  const uint64_t priority;
+  // The smallest and the largest key of entries that came in since the range was deleted; null:
+  // none did. The inserter stores (release, so that the record is seen whole), readers load
+  // (acquire); `last_newer` first, so that who finds the one finds the other.
+  std::atomic<Record> first_newer, last_newer;
+};
+
 // Ordered by range; a heap by priority, which is random, so that the depth is logarithmic.
 struct RangeDeletes::Node {
   std::string_view begin, end;
   LogPos position;
-  uint64_t priority;
+  Piece* piece;
   const Node* left;
   const Node* right;
 };
@@ -45,11 +54,14 @@ const T* RangeDeletes::Store(const T& from) {
   return new (arena_->AllocateAligned(sizeof(T))) T(from);
 }
 
-const Node* RangeDeletes::Range(std::string_view begin, std::string_view end, LogPos position) {
+const Node* RangeDeletes::Range(std::string_view begin, std::string_view end, LogPos position,
+                                Record first_newer, Record last_newer) {
   ++nodes_;
   const uint64_t priority =
       Hash64({reinterpret_cast<const char*>(&nodes_), sizeof(nodes_)}, position);
-  return Store(Node{begin, end, position, priority, nullptr, nullptr});
+  Piece* const piece =
+      new (arena_->AllocateAligned(sizeof(Piece))) Piece{priority, first_newer, last_newer};
+  return Store(Node{begin, end, position, piece, nullptr, nullptr});
 }
 
 const Node* RangeDeletes::With(const Node& node, const Node* left, const Node* right) {
@@ -74,7 +86,8 @@ RangeDeletes::Parts RangeDeletes::Split(const Node* map, std::string_view key) {
 const Node* RangeDeletes::Join(const Node* left, const Node* right) {
   if (left == nullptr) return right;
   if (right == nullptr) return left;
-  if (left->priority > right->priority) return With(*left, left->left, Join(left->right, right));
+  if (left->piece->priority > right->piece->priority)
+    return With(*left, left->left, Join(left->right, right));
   return With(*right, Join(left, right->left), right->right);
 }
 
@@ -99,11 +112,15 @@ void RangeDeletes::Insert(std::string_view begin, std::string_view end, LogPos p
   const Node* const reaching_in = Last(before.before);
   const Node* const reaching_out = behind.before != nullptr ? Last(behind.before) : reaching_in;
   const Node* tail = nullptr;
-  if (reaching_out != nullptr && reaching_out->end > end)
-    tail = Range(end, reaching_out->end, reaching_out->position);
+  if (reaching_out != nullptr && reaching_out->end > end) {
+    const Piece& piece = *reaching_out->piece;
+    tail = Range(end, reaching_out->end, reaching_out->position,
+                 piece.first_newer.load(std::memory_order_relaxed),
+                 piece.last_newer.load(std::memory_order_relaxed));
+  }
   if (reaching_in != nullptr && reaching_in->end > begin)
     before.before = CutLast(before.before, begin);
-  const Node* const front = Join(before.before, Range(begin, end, position));
+  const Node* const front = Join(before.before, Range(begin, end, position, nullptr, nullptr));
 
   Insertion insertion{};
   insertion.begin = begin;
@@ -132,22 +149,46 @@ const RangeDeletes::Insertion* RangeDeletes::AsOf(const Insertion* newest, LogPo
   return newest;
 }
 
-CoveredStretch RangeDeletes::Around(std::string_view stored_key, LogPos position) const {
-  const Insertion* as_of = AsOf(newest(), position);
-  const Node* at = as_of == nullptr ? nullptr : as_of->map;
-  CoveredStretch stretch;
-  while (at != nullptr) {
-    if (stored_key < at->begin) {
-      stretch.upper = at->begin;
-      at = at->left;
-    } else if (stored_key >= at->end) {
-      stretch.lower = at->end;
-      at = at->right;
+// Null: no range holds the key; then `gap` is where none does.
+const Node* RangeDeletes::Find(const Node* map, std::string_view stored_key, CoveredStretch* gap) {
+  while (map != nullptr) {
+    if (stored_key < map->begin) {
+      gap->upper = map->begin;
+      map = map->left;
+    } else if (stored_key >= map->end) {
+      gap->lower = map->end;
+      map = map->right;
     } else {
-      return {at->begin, at->end, at->position};
+      return map;
     }
   }
-  return stretch;
+  return nullptr;
+}
+
+void RangeDeletes::NoteNewer(Record record) {
+  const Insertion& newest = *newest_.load(std::memory_order_relaxed);
+  CHECK(TrailerPosition(RecordTrailer(record)) >= newest.position);
+  CoveredStretch gap;
+  const std::string_view key = RecordKey(record);
+  const Node* const node = Find(newest.map, key, &gap);
+  if (node == nullptr) return;
+  Piece& piece = *node->piece;
+  const Record first = piece.first_newer.load(std::memory_order_relaxed);
+  if (first == nullptr || key > RecordKey(piece.last_newer.load(std::memory_order_relaxed)))
+    piece.last_newer.store(record, std::memory_order_release);
+  if (first == nullptr || key < RecordKey(first))
+    piece.first_newer.store(record, std::memory_order_release);
+}
+
+CoveredStretch RangeDeletes::Around(std::string_view stored_key, LogPos position) const {
+  const Insertion* as_of = AsOf(newest(), position);
+  CoveredStretch gap;
+  const Node* at = as_of == nullptr ? nullptr : Find(as_of->map, stored_key, &gap);
+  if (at == nullptr) return gap;
+  const Record first = at->piece->first_newer.load(std::memory_order_acquire);
+  if (first == nullptr) return {at->begin, at->end, at->position, false, {}, {}};
+  const Record last = at->piece->last_newer.load(std::memory_order_acquire);
+  return {at->begin, at->end, at->position, true, RecordKey(first), RecordKey(last)};
 }
 
 }  // namespace logwood

@@ -35,6 +35,8 @@ std::string_view EventKindName(EventKind kind) {
       return "events_dropped";
     case EventKind::kFilesRemoved:
       return "files_removed";
+    case EventKind::kSteppedOverDeleted:
+      return "stepped_over_deleted";
   }
   return "unknown";
 }

@@ -27,12 +27,16 @@ CoveredStretch RangeFragments::Around(std::string_view stored_key, LogPos positi
   const Fragment* at =
       std::upper_bound(fragments_.data(), end, stored_key,
                        [](std::string_view key, const Fragment& f) { return key < f.end; });
-  if (at != end && at->begin <= stored_key)
-    return {at->begin, at->end, NewestAtOrBelow(at->positions, position)};
-  CoveredStretch gap;
-  if (at != fragments_.data()) gap.lower = (at - 1)->end;
-  if (at != end) gap.upper = at->begin;
-  return gap;
+  CoveredStretch stretch;
+  if (at != end && at->begin <= stored_key) {
+    stretch.lower = at->begin;
+    stretch.upper = at->end;
+    stretch.deleted_at = NewestAtOrBelow(at->positions, position);
+    return stretch;
+  }
+  if (at != fragments_.data()) stretch.lower = (at - 1)->end;
+  if (at != end) stretch.upper = at->begin;
+  return stretch;
 }
 
 // Of an entry in a block beside its keys.
@@ -89,6 +93,39 @@ void RangeFragmenter::Add(const RangeFragments& fragments) {
   }
 }
 
+namespace {
+
+// Neighbours that say the same become one: of many deletes that begin at one key, as a queue's,
+// the newest covers the others, which leave nothing but their ends.
+class NeighbourJoiner {
+ public:
+  void Add(std::string_view begin, std::string_view end, std::vector<LogPos>* positions) {
+    if (begin == end_ && *positions == positions_) {
+      end_ = end;
+      return;
+    }
+    Flush();
+    begin_ = begin;
+    end_ = end;
+    positions_.swap(*positions);
+  }
+  RangeFragmentsPtr Finish() {
+    Flush();
+    return builder_.Finish();
+  }
+
+ private:
+  void Flush() {
+    for (const LogPos position : positions_) CHECK(builder_.Add(begin_, end_, position));
+  }
+
+  std::string_view begin_, end_;
+  std::vector<LogPos> positions_;
+  RangeFragmentsBuilder builder_;
+};
+
+}  // namespace
+
 // From the smallest key on: between two bounds that follow each other the same ranges are open.
 template <typename Keep>
 RangeFragmentsPtr RangeFragmenter::Sweep(const Keep& keep) const {
@@ -102,21 +139,24 @@ RangeFragmentsPtr RangeFragmenter::Sweep(const Keep& keep) const {
             [](const Range* a, const Range* b) { return a->begin < b->begin; });
   std::sort(by_end.begin(), by_end.end(),
             [](const Range* a, const Range* b) { return a->end < b->end; });
-  RangeFragmentsBuilder builder;
+  NeighbourJoiner joiner;
+  std::vector<LogPos> kept;
   std::multiset<LogPos, std::greater<LogPos>> open;
   std::string_view from;
   size_t begun = 0;
   for (size_t ended = 0; ended < by_end.size();) {
     std::string_view to = by_end[ended]->end;
     if (begun < by_begin.size()) to = std::min(to, by_begin[begun]->begin);
-    if (from < to) keep(open, [&](LogPos position) { CHECK(builder.Add(from, to, position)); });
+    kept.clear();
+    if (from < to) keep(open, [&](LogPos position) { kept.push_back(position); });
+    if (!kept.empty()) joiner.Add(from, to, &kept);
     for (; begun < by_begin.size() && by_begin[begun]->begin == to; ++begun)
       open.insert(by_begin[begun]->position);
     for (; ended < by_end.size() && by_end[ended]->end == to; ++ended)
       open.erase(open.find(by_end[ended]->position));
     from = to;
   }
-  return builder.Finish();
+  return joiner.Finish();
 }
 
 RangeFragmentsPtr RangeFragmenter::Finish(std::span<const LogPos> snapshots) const {

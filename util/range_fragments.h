@@ -26,6 +26,11 @@ namespace logwood {
 struct CoveredStretch {
   std::string_view lower, upper;
   LogPos deleted_at = 0;
+  // Whether its source may have entries in it, at or below the position asked for, that are not
+  // older than that. If so, only from the one key to the other, both among them; an empty one: no
+  // bound.
+  bool holds_newer = true;
+  std::string_view first_newer, last_newer;
 
   bool Contains(std::string_view key) const {
     return key >= lower && (upper.empty() || key < upper);
@@ -93,7 +98,7 @@ class RangeFragmentsBuilder {
   uint64_t block_bytes_ = 0;
 };
 
-// Cuts ranges in any order, at any positions, into fragments.
+// Cuts ranges in any order, at any positions, into fragments; neighbours differ in what they keep.
 class RangeFragmenter {
  public:
   // The keys must live until Finish. REQUIRES: begin < end.

@@ -105,7 +105,7 @@ void AddCounters(const Stats& stats, Page* page) {
   page->Counter("compactions_total", "Compactions.", stats.compactions);
   page->Counter("gets_total", "Point reads.", stats.gets);
   page->Counter("seeks_total", "Seeks of iterators.", stats.seeks);
-  page->Counter("tombstones_skipped_total", "Tombstones stepped over by reads.",
+  page->Counter("tombstones_skipped_total", "Deleted entries stepped over by iterators.",
                 stats.tombstones_skipped);
   page->Begin("stall_seconds_total", "counter", "Time writers were delayed.");
   page->Sample("stall_seconds_total", "", JsonNumber(static_cast<double>(stats.stall_us) / 1e6));

@@ -40,6 +40,9 @@ enum class EventKind : uint8_t {
                    // micros
   kEventsDropped,  // events came faster than the listeners took them: `dropped`
   kFilesRemoved,   // an open removed files that are no part of the database: detail names them
+  kSteppedOverDeleted,  // one movement of an iterator stepped over ten thousand deleted entries or
+                        // more, `entries_in`: about from the first key to the last. Told once a
+                        // second at most
 };
 
 LOGWOOD_EXPORT std::string_view EventKindName(EventKind kind);
@@ -51,13 +54,14 @@ struct LOGWOOD_EXPORT Event {
   LogPos position = 0;   // the last one concerned: of a flush, in its table; else of the database
   std::string file;      // name of the file concerned
   uint64_t offset = 0;   // in that file, bytes
-  // Of kCorruption, as in `Damage`: any bytes. All four empty: not known, or none.
+  // Of kCorruption, as in `Damage`, and kSteppedOverDeleted: any bytes. All four empty: not known,
+  // or none.
   std::string first_keyspace, first_key;
   std::string last_keyspace, last_key;
   LogPos first_position = 0, last_position = 0;
-  uint64_t bytes_in = 0;   // read by a job, or cut from a tail
-  uint64_t bytes_out = 0;  // written by a job
-  uint64_t entries_in = 0;
+  uint64_t bytes_in = 0;    // read by a job, or cut from a tail
+  uint64_t bytes_out = 0;   // written by a job
+  uint64_t entries_in = 0;  // read by a job, or stepped over
   uint64_t entries_out = 0;
   uint32_t tables_in = 0;
   uint32_t tables_out = 0;
@@ -75,12 +79,13 @@ struct LOGWOOD_EXPORT Event {
 class LOGWOOD_EXPORT EventListener {
  public:
   virtual ~EventListener() = default;
-  // Called from background and writer threads, one call at a time per database, never under a lock
-  // of the engine. Must be quick: events wait for it, and beyond a thousand of them those that tell
-  // of ordinary work are dropped (kEventsDropped). Must not throw. Reads are allowed, and work
-  // with another database (unless that one's listeners write to this one); writing to this one,
-  // flushing, compacting and waiting for compaction are kInvalidArgument, and it must not be
-  // closed: the thread that tells may be the one that makes room for writes.
+  // Called from background and writer threads, and from readers, which meet damage and deleted
+  // entries; one call at a time per database, never under a lock of the engine. Must be quick:
+  // events wait for it, and beyond a thousand of them those that tell of ordinary work are dropped
+  // (kEventsDropped). Must not throw. Reads are allowed, and work with another database (unless
+  // that one's listeners write to this one); writing to this one, flushing, compacting and waiting
+  // for compaction are kInvalidArgument, and it must not be closed: the thread that tells may be
+  // the one that makes room for writes.
   virtual void OnEvent(const Event& event) = 0;
 };
 

@@ -88,6 +88,7 @@ struct LOGWOOD_EXPORT Stats {
   uint64_t commits = 0, write_groups = 0, log_syncs = 0;
   uint64_t flushes = 0, compactions = 0;
   uint64_t gets = 0, seeks = 0;
+  // What iterators stepped over, one by one: tombstones, and entries that range deletes hide.
   uint64_t tombstones_skipped = 0;
   uint64_t stall_us = 0;  // writers' time spent delayed
   uint64_t compaction_debt_bytes = 0;

@@ -282,7 +282,7 @@ TEST(EventsPage, ItsFieldsAreThoseOfALineInOrder) {
 
 TEST(EventsPage, ItsKindsAreAllThereAreInOrder) {
   std::vector<std::string> kinds;
-  for (int kind = 0; kind <= static_cast<int>(EventKind::kFilesRemoved); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(EventKind::kSteppedOverDeleted); ++kind) {
     kinds.emplace_back(EventKindName(static_cast<EventKind>(kind)));
   }
   EXPECT_EQ(NamesInEventsTable("## Kinds"), kinds);

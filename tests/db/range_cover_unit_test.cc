@@ -92,9 +92,11 @@ class RangeCoverTest : public testing::Test {
     AddEntriesOf(view_.active->NewIterator().get());
     std::sort(entries_.begin(), entries_.end());
   }
+  // Of entries above the position nothing is promised.
   std::vector<SeenEntry> Expected(LogPos position) const {
     std::vector<SeenEntry> left;
     for (const SeenEntry& entry : entries_) {
+      if (entry.position() > position) continue;
       const bool hidden = std::any_of(ranges_.begin(), ranges_.end(), [&](const SeenRange& range) {
         return range.position <= position && range.position > entry.position() &&
                range.begin <= entry.key && entry.key < range.end;
@@ -102,6 +104,9 @@ class RangeCoverTest : public testing::Test {
       if (!hidden) left.push_back(entry);
     }
     return left;
+  }
+  static void PassNewer(InternalIterator* it, LogPos position, bool forward) {
+    while (it->Valid() && it->entry().position() > position) forward ? it->Next() : it->Prev();
   }
   static bool StandsAt(const InternalIterator& it, const std::vector<SeenEntry>& all, int64_t at) {
     const bool inside = at >= 0 && at < static_cast<int64_t>(all.size());
@@ -116,7 +121,7 @@ class RangeCoverTest : public testing::Test {
     const auto it = view_.NewIterator(&cache_, {}, {}, position);
     const auto n = static_cast<int64_t>(all.size());
     int64_t at = -1;
-    for (; steps > 0; --steps) {
+    for (bool forward = true; steps > 0; --steps) {
       if (at < 0 || at >= n || random->OneIn(12)) {
         const SeenEntry target{Key(random) + std::string(random->Uniform(2), '\0'),
                                SeekTrailer(random->Uniform(last_ + 2)), ""};
@@ -124,21 +129,27 @@ class RangeCoverTest : public testing::Test {
         if (random->OneIn(8)) {
           const bool first = random->OneIn(2);
           first ? it->SeekToFirst() : it->SeekToLast();
+          forward = first;
           at = first ? 0 : n - 1;
         } else if (random->OneIn(2)) {
           it->Seek(target.key, target.trailer);
+          forward = true;
           at = std::lower_bound(all.begin(), all.end(), target) - all.begin();
         } else {
           it->SeekForPrev(target.key, target.trailer);
+          forward = false;
           at = std::upper_bound(all.begin(), all.end(), target) - all.begin() - 1;
         }
       } else if (random->OneIn(2)) {
         it->Next();
+        forward = true;
         ++at;
       } else {
         it->Prev();
+        forward = false;
         --at;
       }
+      PassNewer(it.get(), position, forward);
       ASSERT_OK(it->status());
       ASSERT_TRUE(StandsAt(*it, all, at)) << at << " of " << n;
     }
@@ -168,10 +179,13 @@ TEST_P(RangeCoverWalk, AgreesWithALookAtAllRanges) {
     SCOPED_TRACE(position);
     const std::vector<SeenEntry> all = Expected(position);
     const auto it = view_.NewIterator(&cache_, {}, {}, position);
+    const auto is_newer = [&] { return it->entry().position() > position; };
     int64_t at = 0;
-    for (it->SeekToFirst(); it->Valid(); it->Next()) ASSERT_TRUE(StandsAt(*it, all, at++));
+    for (it->SeekToFirst(); it->Valid(); it->Next())
+      ASSERT_TRUE(is_newer() || StandsAt(*it, all, at++));
     ASSERT_EQ(at, static_cast<int64_t>(all.size()));
-    for (it->SeekToLast(); it->Valid(); it->Prev()) ASSERT_TRUE(StandsAt(*it, all, --at));
+    for (it->SeekToLast(); it->Valid(); it->Prev())
+      ASSERT_TRUE(is_newer() || StandsAt(*it, all, --at));
     ASSERT_EQ(at, 0);
     ASSERT_OK(it->status());
     RandomWalk(&random, position, 400);
@@ -211,13 +225,52 @@ TEST_P(RangeCoverWalk, BoundsChangeNothingWithinThem) {
     auto at = std::lower_bound(all.begin(), all.end(), SeenEntry{begin, ~uint64_t{0}, ""});
     const auto stop = std::lower_bound(all.begin(), all.end(), SeenEntry{end, ~uint64_t{0}, ""});
     const auto it = view_.NewIterator(&cache_, {}, {begin, end}, position);
-    for (it->Seek(begin, ~uint64_t{0}); it->Valid() && it->entry().key < end; it->Next(), ++at) {
+    for (it->Seek(begin, ~uint64_t{0}); it->Valid() && it->entry().key < end; it->Next()) {
+      if (it->entry().position() > position) continue;
       ASSERT_NE(at, stop);
       ASSERT_EQ(it->entry().key, at->key);
       ASSERT_EQ(it->entry().trailer, at->trailer);
+      ++at;
     }
     ASSERT_EQ(at, stop);
     ASSERT_OK(it->status());
+  }
+}
+
+// Long enough stretches to be gone by in one seek, with few entries that came in behind the delete.
+TEST_P(RangeCoverWalk, SeeksOverWhatIsOlderAndNothingElse) {
+  Random random(GetParam() + 2000);
+  keys_ = 400;
+  view_.active = std::make_shared<Memtable>();
+  view_.version = std::make_shared<const Version>();
+  for (int round = 0; round < 6; ++round) {
+    const auto many = MakeMemtable(&random, 120, 0);
+    for (const auto it =
+             [&] {
+               auto first = many->NewIterator();
+               first->SeekToFirst();
+               return first;
+             }();
+         it->Valid(); it->Next())
+      view_.active->Insert(it->entry().key, it->entry().trailer, it->entry().value);
+    std::string a = Key(&random), b = Key(&random);
+    if (a == b) b += '\0';
+    if (b < a) std::swap(a, b);
+    view_.active->InsertRangeDelete(a, b, ++last_);
+    ranges_.push_back({a, b, last_});
+    for (uint64_t more = random.Uniform(3); more > 0; --more) {
+      // Half of them at the delete's own position, as behind it in one batch.
+      const LogPos position = random.OneIn(2) ? last_ : ++last_;
+      const std::string key = Key(&random) + std::to_string(more);
+      view_.active->Insert(key, PackTrailer(position, EntryKind::kPut), std::to_string(position));
+    }
+  }
+  AddEntriesOf(view_.active->NewIterator().get());
+  std::sort(entries_.begin(), entries_.end());
+  for (LogPos position = last_; position > last_ - 300; position -= 37) {
+    SCOPED_TRACE(position);
+    RandomWalk(&random, position, 300);
+    if (HasFatalFailure()) return;
   }
 }
 
@@ -287,6 +340,66 @@ TEST_F(RangeCoverTest, WhatANewerSourceHidesIsNotWalkedThrough) {
   for (it->SeekToLast(); it->Valid(); it->Prev()) ++seen;
   EXPECT_EQ(seen, 20u);
   EXPECT_LT(counters.blocks_read.load(), 20u);
+}
+
+class OwnStretch : public RangeCoverTest {
+ protected:
+  static constexpr int kKeys = 20'000;
+  static std::string KeyOf(int i) { return "\x01" + std::to_string(100'000 + i); }
+  void Put(int i) { view_.active->Insert(KeyOf(i), PackTrailer(++last_, EntryKind::kPut), "v"); }
+  OwnStretch() {
+    view_.active = std::make_shared<Memtable>();
+    view_.version = std::make_shared<const Version>();
+    for (int i = 0; i < kKeys; ++i) Put(i);
+    view_.active->InsertRangeDelete(KeyOf(0), KeyOf(kKeys - 10), ++last_);
+  }
+  // What a walk over all of it shows, and how many hidden entries it steps over.
+  uint64_t Walk(bool forward, LogPos position, uint64_t* shown) {
+    SteppedOver passed;
+    const auto it = view_.NewIterator(&cache_, {}, {}, position, &passed);
+    *shown = 0;
+    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
+         forward ? it->Next() : it->Prev())
+      ++*shown;
+    EXPECT_OK(it->status());
+    return passed.count();
+  }
+  void ExpectSteps(uint64_t expected_shown, uint64_t steps_max) {
+    for (const bool forward : {true, false}) {
+      uint64_t shown = 0;
+      EXPECT_LE(Walk(forward, last_, &shown), steps_max) << forward;
+      EXPECT_EQ(shown, expected_shown) << forward;
+    }
+  }
+};
+
+TEST_F(OwnStretch, IsPassedInOneSeek) { ExpectSteps(10, 10); }
+
+TEST_F(OwnStretch, IsPassedUpToWhatCameInLaterAndBehindIt) {
+  for (int i = 7000; i < 7100; ++i) Put(i);
+  ExpectSteps(110, 120);
+  Put(0);  // from here to the last of those nothing is known
+  ExpectSteps(111, 7100 + 120);
+}
+
+TEST_F(OwnStretch, OfAnOlderPositionIsPassedToo) {
+  const LogPos then = last_;
+  view_.active->InsertRangeDelete(KeyOf(5000), KeyOf(5010), ++last_);
+  Put(5005);
+  uint64_t shown = 0;
+  EXPECT_LE(Walk(true, then, &shown), 10u);
+  EXPECT_EQ(shown, 10u);
+  ExpectSteps(11, 60);
+}
+
+TEST_F(OwnStretch, OfATableIsPassedWhereAllEntriesAreOlder) {
+  // The last ten are not put again: all is older than the delete.
+  Edit edit;
+  Flush(view_.active, 1, &edit);
+  ASSERT_OK_AND_ASSIGN(view_.version, Version().Apply(edit, nullptr));
+  ASSERT_GT(edit.added.size(), 3u);
+  view_.active = std::make_shared<Memtable>();
+  ExpectSteps(10, 10 * edit.added.size());
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST(Event, TellsKeysAndPositionsOfDamage) {
 
 TEST(Event, EveryKindHasItsOwnName) {
   std::string seen = " ";
-  for (int kind = 0; kind <= static_cast<int>(EventKind::kFilesRemoved); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(EventKind::kSteppedOverDeleted); ++kind) {
     const std::string name(EventKindName(static_cast<EventKind>(kind)));
     EXPECT_NE(name, "unknown");
     EXPECT_EQ(seen.find(" " + name + " "), std::string::npos) << name;

@@ -36,7 +36,9 @@ RangeFragmentsPtr Cut(const std::vector<DeletedRange>& ranges) {
 TEST(RangeFragments, OverlapsAreCutAndKeepTheirPositions) {
   EXPECT_EQ(Told(*Cut({{"b", "f", 7}, {"d", "h", 9}})), "b-d: 7; d-f: 9 7; f-h: 9; ");
   EXPECT_EQ(Told(*Cut({{"d", "e", 3}, {"a", "z", 2}})), "a-d: 2; d-e: 3 2; e-z: 2; ");
-  EXPECT_EQ(Told(*Cut({{"a", "c", 1}, {"c", "d", 1}})), "a-c: 1; c-d: 1; ");
+  EXPECT_EQ(Told(*Cut({{"a", "c", 1}, {"c", "d", 1}})), "a-d: 1; ");
+  EXPECT_EQ(Told(*Cut({{"a", "c", 1}, {"d", "e", 1}})), "a-c: 1; d-e: 1; ");
+  EXPECT_EQ(Told(*Cut({{"a", "c", 1}, {"c", "d", 2}})), "a-c: 1; c-d: 2; ");
   EXPECT_EQ(Told(*Cut({{"a", "c", 1}, {"a", "c", 1}})), "a-c: 1; ");
   EXPECT_EQ(Told(*Cut({})), "");
 }
@@ -53,6 +55,15 @@ TEST(RangeFragments, WhatNoSnapshotTellsApartIsOne) {
   EXPECT_EQ(told({1}), "a-b: 9; ");
   EXPECT_EQ(told({9}), "a-b: 9; ");
   EXPECT_EQ(told({2, 4, 5, 7, 9}), "a-b: 9 7 5 4 2; ");
+}
+
+// As of a queue, whose every delete begins at the first key.
+TEST(RangeFragments, NeighboursThatSayTheSameAreOne) {
+  RangeFragmenter fragmenter;
+  for (LogPos position = 1; position <= 5; ++position)
+    fragmenter.Add("a", std::string_view("bcdef").substr(position - 1, 1), position);
+  EXPECT_EQ(Told(*fragmenter.Finish(std::vector<LogPos>())), "a-f: 5; ");
+  EXPECT_EQ(Told(*fragmenter.Finish(std::vector<LogPos>{2})), "a-c: 5 2; c-f: 5; ");
 }
 
 TEST(RangeFragments, TheBuilderTakesNothingThatIsOutOfOrder) {
