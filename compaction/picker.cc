@@ -27,6 +27,8 @@ class Picker {
         targets_(ComputeTargets(shape, settings)) {}
 
   std::optional<CompactionPlan> Pick() {
+    // What goes unread makes the rest cheaper.
+    if (auto plan = PickCovered()) return plan;
     // Moves cost an edit and keep level 0 short: always due.
     if (auto move = builder_.MoveLevel0(targets_.base_level)) return move;
     if (auto plan = builder_.SinkQuarantined(targets_.base_level)) return plan;
@@ -152,8 +154,8 @@ class Picker {
   std::optional<CompactionPlan> PickTombstones() const {
     for (int level = 0; level < kLevels - 1; ++level) {
       std::vector<TableMetaPtr> tables = builder_.Tables(level);
-      std::stable_sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) {
-        return PlanBuilder::TombstoneWeight(*a) > PlanBuilder::TombstoneWeight(*b);
+      std::stable_sort(tables.begin(), tables.end(), [&](const auto& a, const auto& b) {
+        return builder_.TombstoneWeight(*a) > builder_.TombstoneWeight(*b);
       });
       for (const TableMetaPtr& table : tables) {
         if (builder_.IsBusy(*table) || !builder_.ManyTombstones(*table)) continue;
@@ -167,10 +169,9 @@ class Picker {
     return std::nullopt;
   }
 
-  static bool WorthIt(const CompactionPlan& plan) {
+  bool WorthIt(const CompactionPlan& plan) const {
     uint64_t tombstones = 0, entries_below = 0;
-    for (const TableMetaPtr& table : plan.inputs)
-      tombstones += PlanBuilder::TombstoneWeight(*table);
+    for (const TableMetaPtr& table : plan.inputs) tombstones += builder_.TombstoneWeight(*table);
     for (const TableMetaPtr& table : plan.output_overlap) entries_below += table->entries;
     return entries_below / kEntriesPerTombstoneMax <= tombstones;
   }
@@ -185,6 +186,20 @@ class Picker {
       if (settings_.oldest_snapshot == 0 || !builder_.ManyTombstones(*table)) continue;
       if (auto plan = builder_.Make(CompactionReason::kTombstones, last, last, {table}))
         return plan;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<CompactionPlan> PickCovered() const {
+    const std::set<uint64_t>& covered = settings_.covered.whole;
+    if (covered.empty()) return std::nullopt;
+    for (int level = kLevels - 1; level >= 0; --level) {
+      std::vector<TableMetaPtr> tables = builder_.Tables(level);
+      std::erase_if(tables, [&](const TableMetaPtr& table) {
+        return covered.count(table->number) == 0 || builder_.IsBusy(*table);
+      });
+      if (!tables.empty())
+        return builder_.MakeRemoval(CompactionReason::kCovered, level, std::move(tables));
     }
     return std::nullopt;
   }

@@ -34,6 +34,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compaction/covered_tables.h"
 #include "compaction/level_shape.h"
 #include "util/internal_key.h"
 
@@ -57,6 +58,8 @@ struct CompactionSettings {
   LogPos oldest_snapshot = 0;
   // Numbers of keyspaces that no reader can reach any more: what they hold is waste.
   std::vector<uint32_t> dropped_keyspaces;
+  // Of the shape, with the snapshots there are: what range deletes cover.
+  CoveredTables covered;
 };
 
 enum class CompactionReason : uint8_t {
@@ -64,7 +67,8 @@ enum class CompactionReason : uint8_t {
   kLevelSize,
   kTombstones,
   kManual,
-  kDroppedKeyspace
+  kDroppedKeyspace,
+  kCovered
 };
 std::string_view CompactionReasonName(CompactionReason reason);
 
@@ -78,7 +82,7 @@ struct CompactionPlan {
   std::vector<TableMetaPtr> grandparents;    // of output_level + 1, overlapping
   // No table needs rewriting: the inputs become tables of output_level as they are.
   bool trivial_move = false;
-  // All entries of the inputs belong to dropped keyspaces: the tables go unread.
+  // Nobody sees anything of the inputs, nor will: the tables go unread.
   bool only_waste = false;
   // No older version of any key of the range can be below output_level or in a level-0 table that
   // is not an input: tombstones that no snapshot needs may go.

@@ -21,6 +21,8 @@ std::string_view CompactionReasonName(CompactionReason reason) {
       return "manual";
     case CompactionReason::kDroppedKeyspace:
       return "dropped keyspace";
+    case CompactionReason::kCovered:
+      return "covered by range deletes";
   }
   return "unknown";
 }

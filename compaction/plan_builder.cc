@@ -71,6 +71,13 @@ bool PlanBuilder::IsBottom(int output_level, std::string_view begin, std::string
   return true;
 }
 
+uint64_t PlanBuilder::TombstoneWeight(const TableMeta& table) const {
+  if (table.range_deletes == 0) return table.tombstones;
+  const auto covered = settings_.covered.entries.find(table.number);
+  const uint64_t entries = covered == settings_.covered.entries.end() ? 0 : covered->second;
+  return table.tombstones + std::max(kTombstonesPerRangeDelete * table.range_deletes, entries);
+}
+
 bool PlanBuilder::ManyTombstones(const TableMeta& table) const {
   return static_cast<double>(TombstoneWeight(table)) >
          settings_.tombstone_ratio * static_cast<double>(table.entries);

@@ -24,7 +24,8 @@ struct KeyHull {
 
 uint64_t BytesOf(const std::vector<TableMetaPtr>& tables);
 
-// What a range delete covers only its table's block says: it counts as so many tombstones.
+// A range delete counts as so many tombstones at least; as more where it is known to cover more
+// (CompactionSettings::covered).
 inline constexpr uint64_t kTombstonesPerRangeDelete = 1000;
 
 class PlanBuilder {
@@ -67,10 +68,8 @@ class PlanBuilder {
   CompactionPlan MakeRemoval(CompactionReason reason, int level,
                              std::vector<TableMetaPtr> tables) const;
 
-  // Tombstones, and range deletes as what they may cover.
-  static uint64_t TombstoneWeight(const TableMeta& table) {
-    return table.tombstones + kTombstonesPerRangeDelete * table.range_deletes;
-  }
+  // Tombstones, and range deletes as what they cover.
+  uint64_t TombstoneWeight(const TableMeta& table) const;
   // Whether a rewrite would do away with most of the table's tombstones' weight.
   bool ManyTombstones(const TableMeta& table) const;
 

@@ -41,7 +41,8 @@ bool Background::SomethingDue() const {
     if (!failed_.empty()) return true;
     busy = busy_;
   }
-  return PickCompaction(parts_.tree->version()->shape(), MakeSettings(), busy).has_value();
+  const std::shared_ptr<const Version> version = parts_.tree->version();
+  return PickCompaction(version->shape(), SettingsFor(version->shape()), busy).has_value();
 }
 
 void Background::Wake() {
@@ -317,6 +318,24 @@ CompactionSettings Background::MakeSettings() const {
   for (const auto& [number, dropped] : rules.dropped_keyspaces) {
     if (dropped <= settings.oldest_snapshot) settings.dropped_keyspaces.push_back(number);
   }
+  return settings;
+}
+
+// The shape first, the snapshots second: those taken later lie at or above all that it holds.
+CompactionSettings Background::SettingsFor(const LevelShape& shape) const {
+  TableCache& tables = parts_.core->tables;
+  CoverQuestions questions;
+  questions.range_deletes = [&tables](const TableMeta& meta) {
+    const auto reader = tables.Find(meta);
+    return reader.ok() ? (*reader)->range_deletes() : nullptr;
+  };
+  questions.entries_within = [&tables](const TableMeta& meta, std::string_view begin,
+                                       std::string_view end) -> uint64_t {
+    const auto reader = tables.Find(meta);
+    return reader.ok() ? (*reader)->ApproximateEntries(begin, end) : 0;
+  };
+  CompactionSettings settings = MakeSettings();
+  settings.covered = FindCoveredTables(shape, parts_.core->snapshots.Positions(), questions);
   return settings;
 }
 

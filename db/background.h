@@ -133,6 +133,8 @@ class Background {
   SinkOptions MakeSink(uint64_t created_us, MemoryAccount* account);
   SurvivalRules MakeRules() const;
   CompactionSettings MakeSettings() const;
+  // With what range deletes cover in it; reads tables' indexes where there are any.
+  CompactionSettings SettingsFor(const LevelShape& shape) const;
 
   const Parts parts_;
   std::atomic<bool> stopping_{false};

@@ -52,7 +52,7 @@ std::optional<CompactionPlan> Background::PickNext() {
       aside = SetAsideLocked(&busy);
     }
     std::shared_ptr<const Version> version = parts_.tree->version();
-    CompactionSettings settings = MakeSettings();
+    CompactionSettings settings = SettingsFor(version->shape());
     settings.room_bytes = RoomForCompaction();
     auto plan = PickCompaction(version->shape(), settings, busy);
     if (!plan) {

@@ -168,6 +168,13 @@ uint64_t TableReader::ApproximateOffset(std::string_view stored_key) const {
   return state_->handle(number).offset;
 }
 
+uint64_t TableReader::ApproximateEntries(std::string_view begin, std::string_view end) const {
+  const uint64_t from = ApproximateOffset(begin), to = ApproximateOffset(end);
+  if (to <= from) return 0;
+  const double share = static_cast<double>(to - from) / static_cast<double>(state_->data_end());
+  return static_cast<uint64_t>(share * static_cast<double>(state_->properties.entries));
+}
+
 uint64_t TableReader::memory_bytes() const {
   const State& s = *state_;
   return sizeof(*this) + sizeof(State) + s.index_block->charge() + s.filter.memory_bytes() +

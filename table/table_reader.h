@@ -83,6 +83,8 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   uint64_t cache_id() const;
   // Where in the file (bytes) the key would be; for size estimates.
   uint64_t ApproximateOffset(std::string_view stored_key) const;
+  // How many entries of stored keys in [begin, end), to some blocks.
+  uint64_t ApproximateEntries(std::string_view begin, std::string_view end) const;
   // Index, filter and bookkeeping.
   uint64_t memory_bytes() const;
   // Reads everything: each block's checksum and order, entries against properties and filter, and,
