@@ -106,7 +106,7 @@ class DbIterator final : public Iterator {
   std::shared_ptr<const void> pin_;    // the same: keeps a large value
   uint64_t kept_bytes_ = 0;            // of it, as the account knows
   uint64_t passed_untold_ = 0;         // by those before
-  std::vector<Piece> pieces_;  // of the key that is looked at; empty where it has no merges
+  std::vector<Piece> pieces_;          // of the key that is looked at; empty where it has no merges
 };
 
 // kBusy: readers hold what the budget has for them.

@@ -1,5 +1,6 @@
 #include "db/flush_job.h"
 
+#include "db/damage.h"
 #include "memtable/entry_checksum.h"
 #include "util/check.h"
 #include "util/merging_iterator.h"
@@ -38,6 +39,12 @@ class FlushInput final : public InternalIterator {
     Load();
   }
   Status status() const override { return status_; }
+  // Of a flush that failed: why, if memory that changed is why.
+  Status WhyFailed(Status failed) {
+    if (!IsDamage(failed) && !failed.Is(StatusCode::kNotSupported)) return failed;
+    while (valid_) Next();
+    return status_.ok() ? failed : status_;
+  }
 
   void SeekToLast() override { CHECK(false); }
   void Seek(std::string_view, uint64_t) override { CHECK(false); }
@@ -89,7 +96,10 @@ Result<SinkResult> RunFlush(std::span<const SealedMemtable> memtables, const Sur
   with_ranges.range_deletes = input.RangeDeletesFor(rules.snapshots);
   CompactionIterator survivors(&input, std::move(with_ranges));
   survivors.SeekToFirst();
-  return WriteTables(&survivors, options);
+  Result<SinkResult> written = WriteTables(&survivors, options);
+  // A value that cannot be read is met before the sums are compared.
+  if (!written.ok()) return input.WhyFailed(written.status());
+  return written;
 }
 
 }  // namespace logwood

@@ -1,7 +1,6 @@
 // What a memtable remembers of its entries, to notice memory that changed by itself.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -9,41 +8,45 @@
 
 namespace logwood {
 
-// The two sums of Fletcher's checksum, over words: the first tells of any one that changed, the
-// second of words that changed places. (Fletcher, An Arithmetic Checksum for Serial Transmissions,
-// 1982.)
-class WordSums {
+// A hash of a few instructions for 16 bytes: one multiplication of 64 by 64 bits, of which both
+// halves count (wyhash, https://github.com/wangyi-fudan/wyhash). That a change goes unnoticed is a
+// matter of chance, 1 in 2^64 about, whichever bits changed: one, two, or a wire's in each word of
+// a line.
+class PairHash {
  public:
-  explicit WordSums(uint64_t seed) : first_(seed) {}
+  explicit PairHash(uint64_t seed) : sum_(seed * 0x9E3779B97F4A7C15ULL) {}
 
   void Add(std::string_view bytes) {
     const char* at = bytes.data();
     size_t left = bytes.size();
-    for (; left >= 32; at += 32, left -= 32) {
-      AddWord(LoadFixed<uint64_t>(at));
-      AddWord(LoadFixed<uint64_t>(at + 8));
-      AddWord(LoadFixed<uint64_t>(at + 16));
-      AddWord(LoadFixed<uint64_t>(at + 24));
+    for (; left >= 16; at += 16, left -= 16) {
+      AddPair(LoadFixed<uint64_t>(at), LoadFixed<uint64_t>(at + 8));
     }
-    for (; left >= 8; at += 8, left -= 8) AddWord(LoadFixed<uint64_t>(at));
-    uint64_t rest = bytes.size() << 32;
+    uint64_t first = bytes.size() << 32, rest = 0;
+    if (left >= 8) {
+      first ^= LoadFixed<uint64_t>(at);
+      at += 8;
+      left -= 8;
+    }
     if (left >= 4) {
-      AddWord(LoadFixed<uint32_t>(at));
+      rest = LoadFixed<uint32_t>(at);
       at += 4;
       left -= 4;
     }
     for (; left > 0; ++at, --left) rest = rest << 8 | static_cast<uint8_t>(*at);
-    AddWord(rest);
+    AddPair(first, rest);
   }
-  uint64_t Mixed() const {
-    return first_ * 0x9E3779B97F4A7C15ULL ^ std::rotr(second_ * 0xD1B54A32D192ED03ULL, 32);
-  }
+  uint64_t sum() const { return sum_; }
 
  private:
-  void AddWord(uint64_t word) { second_ += first_ += word; }
+  __extension__ using Product = unsigned __int128;
 
-  uint64_t first_;
-  uint64_t second_ = 0;
+  void AddPair(uint64_t a, uint64_t b) {
+    const Product product = Product{a ^ sum_ ^ 0xA0761D6478BD642FULL} * (b ^ 0xE7037ED1A0B428DBULL);
+    sum_ = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+  }
+
+  uint64_t sum_;
 };
 
 // Whoever reads all entries of a memtable compares the sum of these with its checksum(): memory
@@ -51,10 +54,10 @@ class WordSums {
 // and rot is no adversary.
 inline uint64_t EntryChecksum(std::string_view stored_key, uint64_t trailer,
                               std::string_view value) {
-  WordSums sums(trailer);
-  sums.Add(stored_key);
-  sums.Add(value);
-  return sums.Mixed();
+  PairHash hash(trailer);
+  hash.Add(stored_key);
+  hash.Add(value);
+  return hash.sum();
 }
 
 }  // namespace logwood

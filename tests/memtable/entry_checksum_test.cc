@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <string>
 
 #include "util/random.h"
@@ -49,7 +50,56 @@ TEST(EntryChecksumTest, PlacesAndSizesCount) {
             EntryChecksum("key", 7, "bbbbbbbbaaaaaaaa"));
 }
 
+TEST(EntryChecksumTest, APairOfBitsIsNoticedAndAWireOfALine) {
+  Random random(3);
+  const std::string key = AnyBytes(&random, 16);
+  std::string value = AnyBytes(&random, 100);
+  const uint64_t whole = EntryChecksum(key, 7, value);
+  const auto flip = [&](size_t bit) {
+    value[bit / 8] = static_cast<char>(value[bit / 8] ^ 1 << bit % 8);
+  };
+  for (size_t first = 0; first < 800; ++first) {
+    flip(first);
+    for (size_t second = first + 1; second < 800; ++second) {
+      flip(second);
+      EXPECT_NE(EntryChecksum(key, 7, value), whole) << first << " and " << second;
+      flip(second);
+    }
+    flip(first);
+  }
+  for (size_t wire = 0; wire < 64; ++wire) {
+    for (size_t word = 0; word < 8; ++word) flip(64 * word + wire);
+    EXPECT_NE(EntryChecksum(key, 7, value), whole) << wire;
+    for (size_t word = 0; word < 8; ++word) flip(64 * word + wire);
+  }
+  uint64_t first_word = 0;
+  std::memcpy(&first_word, key.data(), sizeof(first_word));
+  std::string exchanged = key;
+  const uint64_t trailer = 7;
+  std::memcpy(exchanged.data(), &trailer, sizeof(trailer));
+  EXPECT_NE(EntryChecksum(exchanged, first_word, value), whole);
+}
+
 // A memtable compares the sum of all.
+TEST(EntryChecksumTest, TheSameBitOfTwoEntriesIsNoticed) {
+  Random random(4);
+  std::string keys[] = {AnyBytes(&random, 16), AnyBytes(&random, 16)};
+  std::string values[] = {AnyBytes(&random, 100), AnyBytes(&random, 100)};
+  const auto sum = [&] {
+    return EntryChecksum(keys[0], 1, values[0]) + EntryChecksum(keys[1], 2, values[1]);
+  };
+  const uint64_t whole = sum();
+  for (size_t first = 7; first < 800; first += 8) {
+    for (size_t second = 7; second < 800; second += 8) {
+      values[0][first / 8] = static_cast<char>(values[0][first / 8] ^ 1 << first % 8);
+      values[1][second / 8] = static_cast<char>(values[1][second / 8] ^ 1 << second % 8);
+      EXPECT_NE(sum(), whole) << first << " and " << second;
+      values[0][first / 8] = static_cast<char>(values[0][first / 8] ^ 1 << first % 8);
+      values[1][second / 8] = static_cast<char>(values[1][second / 8] ^ 1 << second % 8);
+    }
+  }
+}
+
 TEST(EntryChecksumTest, EntriesThatExchangeValuesAreNoticed) {
   Random random(2);
   for (int round = 0; round < 1000; ++round) {
