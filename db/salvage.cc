@@ -11,6 +11,7 @@
 #include "db/held_files.h"
 #include "db/inventory.h"
 #include "db/salvage_catalogue.h"
+#include "db/salvage_keys.h"
 #include "db/salvage_log.h"
 #include "db/salvage_merge.h"
 #include "db/salvage_tables.h"
@@ -62,6 +63,10 @@ class Salvager {
   void TellTableLosses();
   void TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere);
   bool IsElsewhere(const SalvageTables::Loss& loss) const;
+  bool LogIsWhole() const;
+  bool MayHaveMerges(const LostKeys& keys) const;
+  bool OnlyLogCounts(std::string_view stored_key) const;
+  void TellLeftOut(const SalvageTarget& target);
   Status Write();
   void RemoveSpilled();
   // Of one place at most one note.
@@ -87,6 +92,7 @@ class Salvager {
   std::unique_ptr<SalvageLog> log_;
   std::unique_ptr<SalvageTables> tables_;
   std::vector<LostKeys> lost_;
+  std::vector<LostKeys> only_in_log_;  // of these no table counts
   SalvageSummary summary_;
   std::set<std::pair<std::string, uint64_t>> told_;
   uint64_t done_ = 0, total_ = 0;
@@ -209,6 +215,9 @@ void Salvager::TellInventory() {
   loss.damage.what =
       "which tables count is not certain: a key that was overwritten or deleted shortly before may "
       "be back with an older value, and what a table held that is gone is missing";
+  if (MayHaveMerges({}) && only_in_log_.empty()) {
+    loss.damage.what += "; merges may count twice";
+  }
   if (inventory_.manifest == 0) loss.damage.what += WhatNoFileHas();
   Tell(loss);
 }
@@ -272,7 +281,12 @@ bool Salvager::IsElsewhere(const SalvageTables::Loss& loss) const {
   // that is gone, and an older one from the log would win.
   const LogPos last =
       std::max(inventory_.tree.tables.position, loss.last_position.value_or(log_->last_position()));
-  if (log_->readable().Missing(std::max<LogPos>(loss.first_position, 1), last).empty()) return true;
+  // What a merge took in is older than its entry says: for its keys each commit there ever was.
+  const bool has_all =
+      MayHaveMerges(loss.keys)
+          ? LogIsWhole()
+          : log_->readable().Missing(std::max<LogPos>(loss.first_position, 1), last).empty();
+  if (has_all) return true;
   // The keyspaces: each segment begins with all of them, and the commits behind it are there.
   const std::string end = KeyspaceEnd(kCatalogueKeyspace);
   const bool only_catalogue = loss.keys.last && *loss.keys.last < end;
@@ -280,11 +294,39 @@ bool Salvager::IsElsewhere(const SalvageTables::Loss& loss) const {
          log_->readable().Missing(*parts_.snapshot_end(), log_->last_position()).empty();
 }
 
+// Whether the log has every commit that tables may be made of.
+bool Salvager::LogIsWhole() const {
+  const LogPos in_tables = inventory_.tree.tables.position;
+  const LogPos last =
+      std::max(in_tables != 0 ? in_tables : log_->last_position(), tables_->positions().last());
+  return log_->readable().Missing(1, last).empty();
+}
+
+bool Salvager::MayHaveMerges(const LostKeys& keys) const {
+  const auto operators = catalogue_.operators().All();
+  return std::any_of(operators.begin(), operators.end(), [&keys](const auto& of) {
+    const bool begins = !keys.first || *keys.first < KeyspaceEnd(of.first);
+    return begins && (!keys.last || *keys.last >= KeyspacePrefix(of.first));
+  });
+}
+
+bool Salvager::OnlyLogCounts(std::string_view stored_key) const {
+  return std::any_of(only_in_log_.begin(), only_in_log_.end(),
+                     [stored_key](const LostKeys& keys) { return keys.Contain(stored_key); });
+}
+
 void Salvager::TellTableLosses() {
+  // Then Collect takes all of it.
+  const bool has_all = !inventory_.tables_are_certain && inventory_.tree.tables.position == 0;
+  if (has_all && MayHaveMerges({}) && LogIsWhole()) only_in_log_.emplace_back();
   for (const SalvageTables::Loss& found : tables_->losses()) {
     if (found.entries) {
       lost_.push_back(found.keys);
       lost_.back().first_position = found.first_position;
+      if (MayHaveMerges(found.keys) && LogIsWhole()) {
+        lost_.back().first_position = 0;
+        only_in_log_.push_back(lost_.back());
+      }
       TellTableLoss(found, IsElsewhere(found));
       continue;
     }
@@ -303,7 +345,7 @@ void Salvager::TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere
                  &loss.damage);
   if (!found.keys.first) loss.damage.first_keyspace = "?";
   if (!found.keys.last) loss.damage.last_keyspace = "?";
-  loss.damage.first_position = found.first_position;
+  loss.damage.first_position = MayHaveMerges(found.keys) ? 0 : found.first_position;
   loss.damage.last_position = found.last_position.value_or(0);
   Tell(loss);
 }
@@ -323,15 +365,19 @@ Status Salvager::Write() {
   RangeFragmenter ranges;
   tables_->AddRangeDeletes(&ranges);
   log_->AddRangeDeletes(&ranges);
-  const RangeFragmentsPtr deleted = ranges.Finish(std::span<const LogPos>());
+  SalvageKeyRules rules;
+  rules.deleted = ranges.Finish(std::span<const LogPos>());
+  if (!only_in_log_.empty()) {
+    rules.only_log = [this](std::string_view stored_key) { return OnlyLogCounts(stored_key); };
+  }
   uint64_t entries = 0;
-  RETURN_IF_ERROR(MergeNewest(streams, [&](const Entry& entry) {
-    if (++entries % 4096 == 0 && options_.cancelled && options_.cancelled()) {
-      return Status::Cancelled("salvage");
-    }
-    if (entry.position() < deleted->Covering(entry.key, kPositionMax)) return Status::Ok();
-    return target.Add(entry);
-  }));
+  const auto advance = [&] {
+    const bool is_asked = ++entries % 4096 == 0 && options_.cancelled;
+    return is_asked && options_.cancelled() ? Status::Cancelled("salvage") : Status::Ok();
+  };
+  RETURN_IF_ERROR(MergeKeys(streams, rules, advance,
+                            [&](const SalvagedKey& found) { return target.Add(found); }));
+  TellLeftOut(target);
   for (const auto& [number, name] : target.renamed()) {
     SalvageLoss loss;
     loss.damage.file = "keyspace " + std::to_string(number);
@@ -344,6 +390,20 @@ Status Salvager::Write() {
   summary_.bytes = target.bytes();
   summary_.keyspaces = target.keyspaces();
   return Status::Ok();
+}
+
+// Without an operator there is nothing that could keep operands: the keys have the value below.
+void Salvager::TellLeftOut(const SalvageTarget& target) {
+  for (const auto& [number, left_out] : target.left_out()) {
+    SalvageLoss loss;
+    loss.damage.file = "keyspace " + std::to_string(number);
+    loss.damage.what = (left_out.has_operator ? "what is stored as a merge is none"
+                                              : "which merge operator it has is lost") +
+                       std::string("; merges of ") + std::to_string(left_out.keys) +
+                       " keys are left out, which have the value that lay below, or are missing";
+    SetDamagedKeys(left_out.first, left_out.last, &catalogue_, &loss.damage);
+    Tell(loss);
+  }
 }
 
 // Best effort: what stays is no part of the new database.

@@ -2,13 +2,15 @@
 //
 // Trusts no file of the source and changes none. Tables are read block by block (those the manifest
 // names; all there are where it cannot be read), log segments record by record, also behind damage.
-// Of each key the version with the highest position counts. The new database has a history of its
+// Of each key the version with the highest position counts, of merges all since the last value
+// (db/salvage_keys.h). The new database has a history of its
 // own: one commit after the other in key order. Memory stays within the budget. Everything is read
 // twice; what either reading cannot read is lost, unless another file has it.
 //
 // What the report says: a *loss* is a stretch of a file whose entries are nowhere else, with the
 // keys and the commits concerned. A key within a lost range may be missing, or have an older value
-// than it had, or be back although it was deleted; a key outside of all of them is exact. Of lost
+// than it had, or be back although it was deleted, or lack some of its merges; a key outside of all
+// of them is exact. Of lost
 // commits only the positions are known: any key may be older than it was, by those commits. Where
 // the newest segment is gone, not even how many: the loss has a first position and no last one.
 #pragma once

@@ -75,7 +75,7 @@ class IteratorStream final : public SalvageStream {
     return iterator_->Valid();
   }
   const Entry& entry() const override { return iterator_->entry(); }
-  uint64_t rank() const override { return ~uint64_t{0}; }
+  uint64_t rank() const override { return kSalvageLogRank; }
   Status status() const override { return iterator_->status(); }
 
  private:
@@ -122,24 +122,18 @@ std::vector<std::vector<SalvageTable>> GroupTables(std::vector<SalvageTable> tab
   return rows;
 }
 
-Status MergeNewest(const std::vector<std::unique_ptr<SalvageStream>>& streams,
-                   const std::function<Status(const Entry&)>& visit) {
+Status MergeStreams(const std::vector<std::unique_ptr<SalvageStream>>& streams,
+                    const std::function<Status(const SalvageStream&)>& visit) {
   std::vector<SalvageStream*> heap;
   for (const auto& stream : streams) {
     if (stream->Next()) heap.push_back(stream.get());
     RETURN_IF_ERROR(stream->status());
   }
   std::make_heap(heap.begin(), heap.end(), ComesLater);
-  std::string key;
-  bool has_key = false;
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), ComesLater);
     SalvageStream* const stream = heap.back();
-    if (!has_key || stream->entry().key != key) {
-      key.assign(stream->entry().key);
-      has_key = true;
-      RETURN_IF_ERROR(visit(stream->entry()));
-    }
+    RETURN_IF_ERROR(visit(*stream));
     if (stream->Next()) {
       std::push_heap(heap.begin(), heap.end(), ComesLater);
     } else {

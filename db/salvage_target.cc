@@ -1,11 +1,14 @@
 #include "db/salvage_target.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "db/file_names.h"
 #include "db/settings.h"
 #include "util/batch_codec.h"
 #include "util/internal_key.h"
+#include "util/merge_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -17,6 +20,21 @@ constexpr uint64_t kBatchBytes = 1 << 20;
 constexpr char kUnfinished[] = "salvage.new";
 // The flush at the end makes all of it durable.
 constexpr WriteOptions kUnsynced{.durability = Durability::kProcess};
+
+// In the place of an operator that the source's keyspaces have, for as long as this writes: takes
+// whatever its operands are, and keeps them as they are.
+class KeptOperands final : public MergeOperator {
+ public:
+  explicit KeptOperands(KeyspaceOperators::Recorded of) : of_(std::move(of)) {}
+  std::string_view name() const override { return of_.name; }
+  uint32_t version() const override { return of_.version; }
+  bool Merge(std::string_view, std::string_view, std::string*) const override { return false; }
+  // Nor is one operand alone a value.
+  bool Finish(std::string*) const override { return false; }
+
+ private:
+  const KeyspaceOperators::Recorded of_;
+};
 
 // What was stored with the source goes on to be in force.
 void ApplyStored(const std::string& stored, Options* options) {
@@ -45,6 +63,9 @@ Status SalvageTarget::Open(uint64_t record_bytes_max) {
   options.memory_budget_bytes =
       std::max({options_.memory_bytes / 2, 4 * record_bytes, kMemoryBudgetBytesMin});
   batch_bytes_max_ = std::min(kBatchBytes, options.memory_budget_bytes / 16);
+  record_bytes_max_ = std::min<uint64_t>(options.memory_budget_bytes / 4, kBatchBytesMax) -
+                      kOperationOverheadBytesMax - kOperationMemoryBytes;
+  GiveOperators(&options);
   // Also where it is there: whoever made it may not have made its name durable.
   RETURN_IF_ERROR(options_.fs->CreateDirectory(options_.target));
   if (options_.target_begun) options_.target_begun();
@@ -61,14 +82,31 @@ Status SalvageTarget::Open(uint64_t record_bytes_max) {
   return Status::Ok();
 }
 
-// One whose name is lost gets one that says so.
+// Also for those whose names are lost.
+void SalvageTarget::GiveOperators(Options* options) const {
+  const auto give = [options](const std::string& name, const KeyspaceOperators::Recorded& of) {
+    options->keyspaces[name].merge_operator = std::make_shared<KeptOperands>(of);
+  };
+  std::map<uint32_t, std::string> names;
+  for (const KeyspaceInfo& info : catalogue_.List()) names[info.keyspace.number()] = info.name;
+  for (const auto& [number, recorded] : catalogue_.operators().All()) {
+    const auto at = names.find(number);
+    give(at != names.end() ? at->second : NewNameOf(number), recorded);
+  }
+}
+
+// Of one whose name is lost: one that says so.
+std::string SalvageTarget::NewNameOf(uint32_t number) const {
+  std::string name = "salvaged-" + std::to_string(number);
+  while (catalogue_.Find(name)) name += "-";
+  return name;
+}
+
 Result<Keyspace> SalvageTarget::KeyspaceOf(uint32_t number) {
   const auto at = keyspaces_.find(number);
   if (at != keyspaces_.end()) return at->second;
-  std::string name = "salvaged-" + std::to_string(number);
+  const std::string name = NewNameOf(number);
   Result<Keyspace> created = db_->CreateKeyspace(kUnsynced, name);
-  while (created.status().Is(StatusCode::kAlreadyExists))
-    created = db_->CreateKeyspace(kUnsynced, name += "-");
   if (created.ok()) {
     keyspaces_[number] = *created;
     renamed_[number] = name;
@@ -76,24 +114,76 @@ Result<Keyspace> SalvageTarget::KeyspaceOf(uint32_t number) {
   return created;
 }
 
-Status SalvageTarget::Add(const Entry& entry) {
+Status SalvageTarget::Add(const SalvagedKey& found) {
   uint32_t number = 0;
   std::string_view key;
-  if (entry.kind() != EntryKind::kPut || !SplitStoredKey(entry.key, &number, &key)) {
-    return Status::Ok();
-  }
+  if (!SplitStoredKey(found.key, &number, &key)) return Status::Ok();
   if (number == kCatalogueKeyspace || number >= kKeyspacesMax) return Status::Ok();
   if (dropped_.contains(number)) return Status::Ok();
   ASSIGN_OR_RETURN(const Keyspace keyspace, KeyspaceOf(number));
-  const uint64_t more = key.size() + entry.value.size() + kOperationOverheadBytesMax;
-  // In memory, since that is what a database limits: tiny records cost more there than bytes.
-  if (!batch_.empty() && batch_.memory_bytes() + more > batch_bytes_max_) {
-    RETURN_IF_ERROR(WriteBatchOut());
+  if (found.merges.empty()) return PutOut(keyspace, key, found.base.value);
+  return AddMerged(found, number, keyspace, key);
+}
+
+Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keyspace keyspace,
+                                std::string_view key) {
+  // One that is built in, since this was given none.
+  if (const MergeOperator* const built_in = catalogue_.operators().Find(number)) {
+    std::string value;
+    const Status resolved = ResolveMerges(*built_in, found.base, found.merges, 0, &value);
+    if (resolved.ok() && key.size() + value.size() <= record_bytes_max_) {
+      return PutOut(keyspace, key, value);
+    }
   }
-  batch_.Put(keyspace, key, entry.value);
-  ++records_;
-  bytes_ += key.size() + entry.value.size();
+  const bool has_operator = catalogue_.operators().RecordedOf(number).has_value();
+  MergedOnto base = found.base;
+  std::vector<MergeOperands> newest_first;
+  Status readable;
+  for (const std::string_view merge : found.merges) {
+    MergeValue value;
+    readable = ReadMergeValue(merge, &value);
+    if (!readable.ok()) break;
+    newest_first.push_back(value.operands);
+    if (value.base.kind != MergeBase::kBelow) base = value.base;
+  }
+  if (readable.Is(StatusCode::kNotSupported)) return readable;
+  if (!readable.ok() || !has_operator) {
+    LeftOut& left_out = left_out_[number];
+    if (left_out.keys++ == 0) left_out.first = found.key;
+    left_out.last = found.key;
+    left_out.has_operator = has_operator;
+    newest_first.clear();
+  }
+  const bool has_value = base.kind == MergeBase::kValue || base.kind == MergeBase::kExpiring;
+  if (has_value) {
+    RETURN_IF_ERROR(PutOut(keyspace, key, base.value));
+  } else if (!newest_first.empty()) {
+    ++records_;
+    bytes_ += key.size();
+  }
+  for (auto operands = newest_first.rbegin(); operands != newest_first.rend(); ++operands) {
+    for (std::string_view operand; operands->Next(&operand);) {
+      RETURN_IF_ERROR(MakeRoom(key, operand));
+      batch_.Merge(keyspace, key, operand);
+      bytes_ += operand.size();
+    }
+  }
   return Status::Ok();
+}
+
+Status SalvageTarget::PutOut(Keyspace keyspace, std::string_view key, std::string_view value) {
+  RETURN_IF_ERROR(MakeRoom(key, value));
+  batch_.Put(keyspace, key, value);
+  ++records_;
+  bytes_ += key.size() + value.size();
+  return Status::Ok();
+}
+
+// In memory, since that is what a database limits: tiny records cost more there than bytes.
+Status SalvageTarget::MakeRoom(std::string_view key, std::string_view value) {
+  const uint64_t more = key.size() + value.size() + kOperationOverheadBytesMax;
+  if (batch_.empty() || batch_.memory_bytes() + more <= batch_bytes_max_) return Status::Ok();
+  return WriteBatchOut();
 }
 
 Status SalvageTarget::WriteBatchOut() {

@@ -8,8 +8,8 @@
 
 #include "db/catalogue.h"
 #include "db/salvage.h"
+#include "db/salvage_keys.h"
 #include "logwood/db.h"
-#include "util/internal_iterator.h"
 
 namespace logwood {
 
@@ -23,9 +23,10 @@ class SalvageTarget {
   // Creates it, with all keyspaces, in a place where nobody takes it for a database before Close
   // moves it into its own. The budget is at least what a record of that size takes.
   Status Open(uint64_t record_bytes_max);
-  // The newest entry of a key; keys ascend. Tombstones and what belongs to dropped keyspaces is
-  // left out.
-  Status Add(const Entry& entry);
+  // Keys ascend. What belongs to dropped keyspaces is left out. Merges become a value where their
+  // operator is built in; else, and where it refuses, their operands are merged into the target as
+  // they are, whose keyspaces have the operators that the source's had.
+  Status Add(const SalvagedKey& found);
   Status Close();
 
   uint64_t records() const { return records_; }
@@ -33,9 +34,22 @@ class SalvageTarget {
   uint64_t keyspaces() const { return keyspaces_.size(); }
   // Those whose names are lost, by the source's number, with the names they have here.
   const std::map<uint32_t, std::string>& renamed() const { return renamed_; }
+  // Keys whose merges could not be written, by the source's number of their keyspace.
+  struct LeftOut {
+    std::string first, last;  // stored keys
+    uint64_t keys = 0;
+    bool has_operator = false;  // then bytes of a merge were none
+  };
+  const std::map<uint32_t, LeftOut>& left_out() const { return left_out_; }
 
  private:
+  void GiveOperators(Options* options) const;
+  std::string NewNameOf(uint32_t number) const;
   Result<Keyspace> KeyspaceOf(uint32_t number);
+  Status AddMerged(const SalvagedKey& found, uint32_t number, Keyspace keyspace,
+                   std::string_view key);
+  Status PutOut(Keyspace keyspace, std::string_view key, std::string_view value);
+  Status MakeRoom(std::string_view key, std::string_view value);
   Status WriteBatchOut();
   Status MoveIntoPlace();
 
@@ -45,9 +59,11 @@ class SalvageTarget {
   std::unique_ptr<DB> db_;
   std::map<uint32_t, Keyspace> keyspaces_;  // by the source's number
   std::map<uint32_t, std::string> renamed_;
+  std::map<uint32_t, LeftOut> left_out_;
   std::set<uint32_t> dropped_;
   WriteBatch batch_;
   uint64_t batch_bytes_max_ = 0;
+  uint64_t record_bytes_max_ = 0;  // that a batch holds for certain
   uint64_t records_ = 0, bytes_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The merge of what salvage read: which entry of a key counts, and tables in rows.
+// The merge of what salvage read: the order of entries, and tables in rows.
 #include <set>
 
 #include "db/salvage_merge.h"
@@ -48,25 +48,26 @@ class ListedStream final : public SalvageStream {
 
 Shown MergedOf(const SalvageStreams& streams) {
   Shown shown;
-  EXPECT_OK(MergeNewest(streams, [&](const Entry& entry) {
-    shown.push_back(ShowEntry(entry));
+  EXPECT_OK(MergeStreams(streams, [&](const SalvageStream& stream) {
+    shown.push_back(ShowEntry(stream.entry()));
     return Status::Ok();
   }));
   return shown;
 }
 
-TEST(SalvageMergeTest, OfEachKeyTheNewestEntryIsVisitedInKeyOrder) {
+TEST(SalvageMergeTest, EntriesAreVisitedInKeyOrderTheNewestFirst) {
   SalvageStreams streams;
   streams.push_back(std::make_unique<ListedStream>(
       1, std::vector<ListedEntry>{{"", 4, "e"}, {"b", 9, "b9"}, {"b", 2, "b2"}, {"d", 1, "d1"}}));
   streams.push_back(std::make_unique<ListedStream>(2, std::vector<ListedEntry>{}));
   streams.push_back(std::make_unique<ListedStream>(
       3, std::vector<ListedEntry>{{"a", 3, "a3"}, {"b", 5, "b5"}, {"d", 7, "d7"}}));
-  EXPECT_EQ(MergedOf(streams), (Shown{"@4=e", "a@3=a3", "b@9=b9", "d@7=d7"}));
+  EXPECT_EQ(MergedOf(streams),
+            (Shown{"@4=e", "a@3=a3", "b@9=b9", "b@5=b5", "b@2=b2", "d@7=d7", "d@1=d1"}));
   EXPECT_EQ(MergedOf({}), Shown{});
 }
 
-TEST(SalvageMergeTest, OfEquallyOldEntriesThatOfTheHigherRankCounts) {
+TEST(SalvageMergeTest, OfEquallyOldEntriesThatOfTheHigherRankComesFirst) {
   for (const bool higher_first : {false, true}) {
     SalvageStreams streams;
     for (const uint64_t rank : {higher_first ? 8u : 7u, higher_first ? 7u : 8u}) {
@@ -75,7 +76,7 @@ TEST(SalvageMergeTest, OfEquallyOldEntriesThatOfTheHigherRankCounts) {
     }
     streams.push_back(
         std::make_unique<ListedStream>(9, std::vector<ListedEntry>{{"b", 0, "of 9"}}));
-    EXPECT_EQ(MergedOf(streams), (Shown{"a@0=of 8", "b@0=of 9"}));
+    EXPECT_EQ(MergedOf(streams), (Shown{"a@0=of 8", "a@0=of 7", "b@0=of 9"}));
   }
 }
 
@@ -86,14 +87,14 @@ TEST(SalvageMergeTest, AFailedStreamOrVisitEndsIt) {
         1, std::vector<ListedEntry>(entries, {"a", 1, "x"}), Status::IoError("by order")));
     streams.push_back(
         std::make_unique<ListedStream>(2, std::vector<ListedEntry>{{"b", 1, ""}, {"c", 1, ""}}));
-    const Status failed = MergeNewest(streams, [](const Entry&) { return Status::Ok(); });
+    const Status failed = MergeStreams(streams, [](const auto&) { return Status::Ok(); });
     EXPECT_STATUS(kIoError, failed);
   }
   SalvageStreams streams;
   streams.push_back(
       std::make_unique<ListedStream>(2, std::vector<ListedEntry>{{"b", 1, ""}, {"c", 1, ""}}));
   int visits = 0;
-  EXPECT_STATUS(kCancelled, MergeNewest(streams, [&](const Entry&) {
+  EXPECT_STATUS(kCancelled, MergeStreams(streams, [&](const auto&) {
                   ++visits;
                   return Status::Cancelled("by order");
                 }));
@@ -194,7 +195,7 @@ TEST(SalvageMergeTest, AnIteratorsStreamIsAboveAllTablesAndKeepsItsOwner) {
       ~uint64_t{0} - 1, std::vector<ListedEntry>{{StoredKey("a"), 4, "of a table"}}));
   auto iterator = memtable->NewIterator();
   streams.push_back(NewIteratorStream(std::move(iterator), std::move(memtable)));
-  EXPECT_EQ(MergedOf(streams), Shown{"a@4=of memory"});
+  EXPECT_EQ(MergedOf(streams), (Shown{"a@4=of memory", "a@4=of a table"}));
   EXPECT_FALSE(watched.expired());
   streams.clear();
   EXPECT_TRUE(watched.expired());

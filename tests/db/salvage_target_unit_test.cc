@@ -27,10 +27,12 @@ class SalvageTargetTest : public testing::Test {
     target_ = std::make_unique<SalvageTarget>(options_, settings, source_);
     ASSERT_OK(target_->Open(record_bytes_max));
   }
-  Status TryAdd(uint32_t keyspace, const std::string& key, const std::string& value,
-                EntryKind kind = EntryKind::kPut) {
+  static MergedOnto Value(std::string_view value) {
+    return {.kind = MergeBase::kValue, .value = value};
+  }
+  Status TryAdd(uint32_t keyspace, const std::string& key, const std::string& value) {
     const std::string stored = KeyspacePrefix(keyspace) + key;
-    return target_->Add({stored, PackTrailer(77, kind), value});
+    return target_->Add({stored, Value(value), {}});
   }
   // The content by keyspace.
   std::map<std::string, std::map<std::string, std::string>> Written() {
@@ -80,10 +82,9 @@ TEST_F(SalvageTargetTest, EntriesLieInTheKeyspacesOfTheirNamesAndEmptyOnesAreThe
 TEST_F(SalvageTargetTest, TombstonesDroppedKeyspacesAndTheCatalogueAreLeftOut) {
   Begin();
   ASSERT_OK(TryAdd(kCatalogueKeyspace, "kmine", "\x07"));
-  ASSERT_OK(TryAdd(kDefaultKeyspace, "a", "", EntryKind::kDelete));
   ASSERT_OK(TryAdd(6, "a", "dropped"));
   ASSERT_OK(TryAdd(kKeyspacesMax, "a", "no such number"));
-  ASSERT_OK(target_->Add({"\xff\xff", PackTrailer(1, EntryKind::kPut), "does not split"}));
+  ASSERT_OK(target_->Add({"\xff\xff", Value("does not split"), {}}));
   EXPECT_EQ(target_->records(), 0u);
   EXPECT_EQ(target_->bytes(), 0u);
   ASSERT_OK(target_->Close());
