@@ -8,6 +8,7 @@
 #include "util/escape.h"
 #include "util/internal_key.h"
 #include "util/json_writer.h"
+#include "util/merge_value.h"
 
 namespace logwood {
 
@@ -17,6 +18,7 @@ namespace {
 std::string EntryKindName(EntryKind kind) {
   if (kind == EntryKind::kDelete) return "delete";
   if (kind == EntryKind::kPut) return "put";
+  if (kind == EntryKind::kMerge) return "merge";
   return "kind " + std::to_string(static_cast<unsigned>(kind));
 }
 
@@ -86,29 +88,79 @@ struct KeyParts {
   std::string_view user_key;
 };
 
+std::string CutText(std::string_view bytes, uint32_t bytes_max) {
+  std::string text = Escape(bytes.substr(0, bytes_max));
+  if (bytes.size() > bytes_max) text += "... (" + std::to_string(bytes.size()) + " bytes)";
+  return text;
+}
+
+// "onto a value v: a, b" - or the bytes where they are no merge.
+std::string MergeAsText(std::string_view bytes, uint32_t bytes_max) {
+  MergeValue merge;
+  const Status readable = ReadMergeValue(bytes, &merge);
+  if (!readable.ok())
+    return CutText(bytes, bytes_max) + " (" + std::string(readable.message()) + ")";
+  std::string text;
+  if (merge.base.kind == MergeBase::kNothing) text = "onto nothing: ";
+  if (merge.base.kind == MergeBase::kValue) text = "onto a value ";
+  if (merge.base.kind == MergeBase::kExpiring)
+    text = "onto a value until " + std::to_string(merge.base.expires_us) + " ";
+  if (merge.base.kind >= MergeBase::kValue) text += CutText(merge.base.value, bytes_max) + ": ";
+  if (merge.since != 0) text = "since " + std::to_string(merge.since) + ": ";
+  bool is_first = true;
+  for (std::string_view operand; merge.operands.Next(&operand); is_first = false)
+    text += (is_first ? "" : ", ") + CutText(operand, bytes_max);
+  return text;
+}
+
 std::string EntryAsText(const Entry& entry, uint32_t value_bytes_max) {
   const KeyParts key(entry.key);
   std::string text = key.known ? std::to_string(key.keyspace) : "?";
   text += '\t' + Escape(key.user_key) + '\t' + std::to_string(entry.position()) + '\t' +
-          EntryKindName(entry.kind()) + '\t' + Escape(entry.value.substr(0, value_bytes_max));
-  if (entry.value.size() > value_bytes_max) {
-    text += "... (" + std::to_string(entry.value.size()) + " bytes)";
+          EntryKindName(entry.kind()) + '\t';
+  return text + (entry.kind() == EntryKind::kMerge ? MergeAsText(entry.value, value_bytes_max)
+                                                   : CutText(entry.value, value_bytes_max));
+}
+
+void AddJsonValue(std::string_view name, std::string_view bytes, uint32_t bytes_max,
+                  JsonObject* json) {
+  const std::string_view cut = bytes.substr(0, bytes_max);
+  const std::string text(name);
+  json->Field(text, Escape(cut)).Field(text + "_hex", ToHex(cut));
+  json->Field(text + "_bytes", bytes.size());
+}
+
+// False: the bytes are no merge.
+bool AddJsonMerge(std::string_view bytes, uint32_t bytes_max, JsonObject* json) {
+  MergeValue merge;
+  if (!ReadMergeValue(bytes, &merge).ok()) return false;
+  constexpr std::string_view kBases[] = {"below", "nothing", "value", "value that expires"};
+  json->Field("base", kBases[static_cast<size_t>(merge.base.kind)]);
+  if (merge.since != 0) json->Field("since", merge.since);
+  if (merge.base.kind == MergeBase::kExpiring) json->Field("expires_us", merge.base.expires_us);
+  if (merge.base.kind >= MergeBase::kValue)
+    AddJsonValue("base_value", merge.base.value, bytes_max, json);
+  std::vector<std::string> operands;
+  for (std::string_view operand; merge.operands.Next(&operand);) {
+    JsonObject one;
+    AddJsonValue("operand", operand, bytes_max, &one);
+    operands.push_back(one.Finish());
   }
-  return text;
+  json->Raw("operands", JsonArray(operands, [](const std::string& one) { return one; }));
+  return true;
 }
 
 std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
   const KeyParts key(entry.key);
-  const std::string_view value = entry.value.substr(0, value_bytes_max);
   JsonObject json;
   if (key.known) json.Field("keyspace", key.keyspace);
   json.Field("key", Escape(key.user_key))
       .Field("key_hex", ToHex(key.user_key))
       .Field("position", entry.position())
-      .Field("kind", EntryKindName(entry.kind()))
-      .Field("value", Escape(value))
-      .Field("value_hex", ToHex(value))
-      .Field("value_bytes", entry.value.size());
+      .Field("kind", EntryKindName(entry.kind()));
+  const bool is_merge =
+      entry.kind() == EntryKind::kMerge && AddJsonMerge(entry.value, value_bytes_max, &json);
+  if (!is_merge) AddJsonValue("value", entry.value, value_bytes_max, &json);
   return json.Finish();
 }
 

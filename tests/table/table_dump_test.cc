@@ -2,6 +2,7 @@
 
 #include "tests/table/table_test_support.h"
 #include "util/file_header.h"
+#include "util/merge_value.h"
 
 namespace logwood::testing {
 namespace {
@@ -41,6 +42,70 @@ TEST(TableDumpTest, EntriesAsTextAndJson) {
             (std::vector<std::string>{
                 R"({"keyspace":2,"key":"plum","key_hex":"706c756d","position":7,"kind":"put",)"
                 R"("value":"x","value_hex":"78","value_bytes":300})"}));
+}
+
+TEST(TableDumpTest, OfMergesBaseSinceAndOperandsAreShown) {
+  const auto merge = [](const MergedOnto& base, LogPos since) {
+    std::string value;
+    AppendMergeBase(&value, base, since);
+    AppendMergeOperand(&value, "a\n");
+    AppendMergeOperand(&value, "longer");
+    return value;
+  };
+  const uint64_t trailer = PackTrailer(9, EntryKind::kMerge);
+  MergedOnto nothing, onto, expiring;
+  nothing.kind = MergeBase::kNothing;
+  onto = {.kind = MergeBase::kValue, .value = "v"};
+  expiring = {.kind = MergeBase::kExpiring, .value = "v", .expires_us = 77};
+  BuiltTable table = BuildTable({{"\x01"
+                                  "1",
+                                  trailer, merge({}, 0)},
+                                 {"\x01"
+                                  "2",
+                                  trailer, merge({}, 4)},
+                                 {"\x01"
+                                  "3",
+                                  trailer, merge(nothing, 0)},
+                                 {"\x01"
+                                  "4",
+                                  trailer, merge(onto, 0)},
+                                 {"\x01"
+                                  "5",
+                                  trailer, merge(expiring, 0)},
+                                 {"\x01"
+                                  "6",
+                                  trailer, "\x02"}},
+                                {});
+  auto reader = MustOpen(&table);
+  TableDumpOptions options;
+  options.value_bytes_max = 3;
+  const auto dump = [&](const LineSink& line) {
+    EXPECT_OK(DumpTableEntries(*reader, options, line));
+  };
+  const std::string operands = "a\\n, lon... (6 bytes)";
+  EXPECT_EQ(Lines(dump), (std::vector<std::string>{
+                             "1\t1\t9\tmerge\t" + operands, "1\t2\t9\tmerge\tsince 4: " + operands,
+                             "1\t3\t9\tmerge\tonto nothing: " + operands,
+                             "1\t4\t9\tmerge\tonto a value v: " + operands,
+                             "1\t5\t9\tmerge\tonto a value until 77 v: " + operands,
+                             "1\t6\t9\tmerge\t\\x02 (merge: its operands cannot be read)"}));
+  options.format = TableDumpFormat::kJson;
+  const auto json = Lines(dump);
+  ASSERT_EQ(json.size(), 6u);
+  const auto line = [](const std::string& key, const std::string& rest) {
+    return R"({"keyspace":1,"key":")" + key + R"(","key_hex":"3)" + key +
+           R"(","position":9,"kind":"merge",)" + rest + "}";
+  };
+  const std::string shown =
+      R"("operands":[{"operand":"a\\n","operand_hex":"610a","operand_bytes":2},)"
+      R"({"operand":"lon","operand_hex":"6c6f6e","operand_bytes":6}])";
+  const std::string value = R"("base_value":"v","base_value_hex":"76","base_value_bytes":1,)";
+  EXPECT_EQ(json[0], line("1", R"("base":"below",)" + shown));
+  EXPECT_EQ(json[1], line("2", R"("base":"below","since":4,)" + shown));
+  EXPECT_EQ(json[2], line("3", R"("base":"nothing",)" + shown));
+  EXPECT_EQ(json[3], line("4", R"("base":"value",)" + value + shown));
+  EXPECT_EQ(json[4], line("5", R"("base":"value that expires","expires_us":77,)" + value + shown));
+  EXPECT_EQ(json[5], line("6", R"("value":"\\x02","value_hex":"02","value_bytes":1)"));
 }
 
 TEST(TableDumpTest, RangeDeletesStandWhereTheyBegin) {
