@@ -174,7 +174,13 @@ std::optional<KeyspaceInfo> Catalogue::Find(std::string_view name) const {
 std::vector<KeyspaceInfo> Catalogue::List() const {
   MutexLock lock(mutex_);
   std::vector<KeyspaceInfo> list;
-  for (const auto& [name, info] : names_) list.push_back(info);
+  for (const auto& [name, info] : names_) {
+    list.push_back(info);
+    const auto recorded = operators_.RecordedOf(info.keyspace.number());
+    if (!recorded) continue;
+    list.back().merge_operator = recorded->name;
+    list.back().merge_operator_version = recorded->version;
+  }
   return list;
 }
 

@@ -19,6 +19,7 @@ int RunCommandLine(int argc, char** argv);
 // Each adds its subcommand(s) to `app`; running one stores how it went in `exit_code`, which must
 // outlive `app`.
 void AddPutCommand(CLI::App& app, ExitCode* exit_code);
+void AddMergeCommand(CLI::App& app, ExitCode* exit_code);
 void AddGetCommand(CLI::App& app, ExitCode* exit_code);
 void AddDeleteCommand(CLI::App& app, ExitCode* exit_code);
 void AddDeleteRangeCommand(CLI::App& app, ExitCode* exit_code);

@@ -26,8 +26,9 @@ constexpr const char* kKeyspacesExamples =
                                                          return when it survives loss of power
   logwood keyspaces /tmp/db drop photos                  its records are gone at once
 
-The list shows name, number, position of the commit that made it, and estimates of the entries and
-bytes it holds: old versions and deletions count, too; `logwood count` is exact. Names are text with
+The list shows name, number, position of the commit that made it, estimates of the entries and
+bytes it holds (old versions and deletions count, too; `logwood count` is exact), and its merge
+operator. Names are text with
 backslash escapes, here and behind --keyspace. create and drop print the position of their commit.
 A database can have 65,000 keyspaces in all its life: a dropped one's number is not given again.)";
 
@@ -38,17 +39,26 @@ struct KeyspacesArguments {
   bool json = false;
 };
 
+std::string OperatorText(const KeyspaceInfo& info) {
+  if (info.merge_operator.empty()) return "-";
+  return info.merge_operator + ", version " + std::to_string(info.merge_operator_version);
+}
+
 std::string KeyspaceLine(const KeyspaceInfo& info, const RangeEstimate& estimate, bool json) {
   if (json) {
     JsonObject report;
     report.Bytes("name", info.name);
     report.Field("number", info.keyspace.number()).Field("created", info.created);
     report.Field("entries_estimate", estimate.entries).Field("bytes_estimate", estimate.bytes);
+    if (!info.merge_operator.empty()) {
+      report.Field("merge_operator", info.merge_operator);
+      report.Field("merge_operator_version", info.merge_operator_version);
+    }
     return report.Finish() + "\n";
   }
   return Encode(TextFormat::kAuto, info.name) + "\t" + std::to_string(info.keyspace.number()) +
          "\t" + std::to_string(info.created) + "\t" + std::to_string(estimate.entries) + "\t" +
-         std::to_string(estimate.bytes) + "\n";
+         std::to_string(estimate.bytes) + "\t" + OperatorText(info) + "\n";
 }
 
 ExitCode RunList(const KeyspacesArguments& arguments) {
@@ -59,7 +69,8 @@ ExitCode RunList(const KeyspacesArguments& arguments) {
   if (!keyspaces.ok())
     return CloseAfter(*db, FailAt(arguments.target, "cannot list keyspaces", keyspaces.status()));
   std::string text =
-      arguments.json ? "" : "name\tnumber\tcreated\tentries_estimate\tbytes_estimate\n";
+      arguments.json ? ""
+                     : "name\tnumber\tcreated\tentries_estimate\tbytes_estimate\tmerge_operator\n";
   for (const KeyspaceInfo& info : *keyspaces) {
     text += KeyspaceLine(info, db->Estimate(info.keyspace, {}), arguments.json);
   }

@@ -44,6 +44,7 @@ constexpr size_t kEditsMax = 2;
 
 void AddCommands(CLI::App& app, ExitCode* exit_code) {
   AddPutCommand(app, exit_code);
+  AddMergeCommand(app, exit_code);
   AddGetCommand(app, exit_code);
   AddDeleteCommand(app, exit_code);
   AddDeleteRangeCommand(app, exit_code);

@@ -225,6 +225,8 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   Options options;
   options.create_if_missing = missing == Missing::kCreate;
   options.memory_budget_bytes = target.memory_bytes;
+  if (target.merge_operator != nullptr)
+    options.keyspaces[target.keyspace_name()].merge_operator = target.merge_operator;
   options.listeners.push_back(std::make_shared<WarnOfDamage>(target.directory));
   Progress progress = OpenProgress(target);
   options.replay_progress = progress.Bytes();
@@ -239,6 +241,24 @@ ExitCode OpenDirectoryForWriting(const Target& target, Missing missing, std::uni
   *db = std::move(*opened);
   WarnOfTail(target, **db, false);
   return ExitCode::kOk;
+}
+
+ExitCode CheckFits(const Target& target, std::string_view key, uint64_t value_bytes) {
+  // What a commit of one record takes beyond key and value.
+  constexpr uint64_t kCommitOverheadBytesMax = 64;
+  if (key.size() > kKeyBytesMax) {
+    PrintError("key too long", WithCommas(key.size()) + " bytes",
+               "the limit is " + WithCommas(kKeyBytesMax));
+    return ExitCode::kUsage;
+  }
+  const uint64_t bytes = key.size() + value_bytes;
+  const uint64_t bytes_max =
+      std::min<uint64_t>(kBatchBytesMax, target.memory_bytes / 4) - kCommitOverheadBytesMax;
+  if (bytes <= bytes_max) return ExitCode::kOk;
+  PrintError("record too long", "key and value have " + WithCommas(bytes) + " bytes",
+             "the limit is " + WithCommas(bytes_max) +
+                 ", a quarter of --memory and never more than 64 MiB");
+  return ExitCode::kUsage;
 }
 
 ExitCode FindKeyspace(const Target& target, Missing missing, Opened* opened) {

@@ -51,6 +51,10 @@ ExitCode FailWithoutDatabase(const Target& target, std::string_view verb);
 // Prints why the directory cannot be opened, and what to do. An empty `advice`: what is usual.
 ExitCode FailOpening(const Target& target, const Status& status, std::string advice = "");
 
+// Before the database is opened: what it would refuse must not leave an empty one behind. Prints
+// what is too long, of a commit with this key and so many bytes beside it.
+ExitCode CheckFits(const Target& target, std::string_view key, uint64_t value_bytes);
+
 // Closes; `code`, or what went wrong with closing.
 ExitCode CloseAfter(DB& db, ExitCode code);
 // The same for a command that may be one of many short ones: where compaction never got to its end

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,13 +36,14 @@ void OnRun(CLI::App* command, ExitCode* exit_code, std::function<ExitCode()> run
 // Which database, which keyspace, and how it is opened.
 struct Target {
   std::string directory;
-  std::optional<std::string> keyspace;           // not given: "default"
-  bool all_keyspaces = false;                    // export, load, count
-  bool ignore_writer = false;                    // read-only commands
-  bool allow_damaged_log = false;                // read-only commands
-  bool quiet = false;                            // long commands
-  uint64_t memory_bytes = 256ULL << 20;          // commands that write
-  Durability durability = Durability::kDefault;  // commands that write
+  std::optional<std::string> keyspace;                       // not given: "default"
+  bool all_keyspaces = false;                                // export, load, count
+  bool ignore_writer = false;                                // read-only commands
+  bool allow_damaged_log = false;                            // read-only commands
+  bool quiet = false;                                        // long commands
+  uint64_t memory_bytes = 256ULL << 20;                      // commands that write
+  Durability durability = Durability::kDefault;              // commands that write
+  std::shared_ptr<const MergeOperator> merge_operator = {};  // merge: what the keyspace is to have
 
   std::string keyspace_name() const { return keyspace.value_or("default"); }
 };

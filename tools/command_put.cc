@@ -1,6 +1,5 @@
 // logwood put, logwood delete: one commit each.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,7 +11,6 @@
 #include "tools/input.h"
 #include "tools/output.h"
 #include "tools/report.h"
-#include "util/escape.h"
 #include "util/json_writer.h"
 
 namespace logwood::tools {
@@ -37,9 +35,6 @@ constexpr const char* kDeleteExamples =
   logwood delete /tmp/db --key-format hex 00ff --durability power
 
 Deleting a key that is not there is no error. Prints the position of the commit.)";
-
-// What a commit of one record takes beyond key and value.
-constexpr uint64_t kCommitOverheadBytesMax = 64;
 
 struct PutArguments {
   Target target;
@@ -82,30 +77,13 @@ ExitCode ReadValue(const PutArguments& arguments, std::string* value) {
   return ExitCode::kOk;
 }
 
-// Before the database: what it would refuse must not leave an empty one behind.
-ExitCode CheckSizes(const Target& target, std::string_view key, std::string_view value) {
-  if (key.size() > kKeyBytesMax) {
-    PrintError("key too long", WithCommas(key.size()) + " bytes",
-               "the limit is " + WithCommas(kKeyBytesMax));
-    return ExitCode::kUsage;
-  }
-  const uint64_t bytes = key.size() + value.size();
-  const uint64_t bytes_max =
-      std::min<uint64_t>(kBatchBytesMax, target.memory_bytes / 4) - kCommitOverheadBytesMax;
-  if (bytes <= bytes_max) return ExitCode::kOk;
-  PrintError("record too long", "key and value have " + WithCommas(bytes) + " bytes",
-             "the limit is " + WithCommas(bytes_max) +
-                 ", a quarter of --memory and never more than 64 MiB");
-  return ExitCode::kUsage;
-}
-
 ExitCode RunPut(const PutArguments& arguments) {
   const std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, arguments.key);
   if (!key.has_value()) return ExitCode::kUsage;
   std::string value;
   ExitCode code = ReadValue(arguments, &value);
   if (code != ExitCode::kOk) return code;
-  code = CheckSizes(arguments.target, *key, value);
+  code = CheckFits(arguments.target, *key, value.size());
   if (code != ExitCode::kOk) return code;
   Opened opened;
   code = OpenForWriting(arguments.target, Missing::kCreate, &opened);

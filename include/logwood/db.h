@@ -51,6 +51,9 @@ struct KeyspaceInfo {
   std::string name;
   Keyspace keyspace;
   LogPos created = 0;  // the position of the commit that made it
+  // As it is recorded, whether this open has it or not; empty: it has none.
+  std::string merge_operator = {};
+  uint32_t merge_operator_version = 0;
 };
 
 // A half-open range of keys of one keyspace; an absent end is the keyspace's own.

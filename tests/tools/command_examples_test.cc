@@ -80,8 +80,8 @@ class Examples : public testing::Test {
 
 TEST_F(Examples, OfTheHelpRun) {
   for (const std::string command :
-       {"", "put", "get", "delete", "delete-range", "scan", "count", "load", "export", "stats",
-        "check", "salvage", "compact", "keyspaces"}) {
+       {"", "put", "merge", "get", "delete", "delete-range", "scan", "count", "load", "export",
+        "stats", "check", "salvage", "compact", "keyspaces"}) {
     runner_.Shell("rm -r tmp; cp -r kept tmp");
     // One of its examples creates it.
     if (command == "keyspaces") runner_.Run("keyspaces tmp/db drop photos");

@@ -162,7 +162,8 @@ TEST_F(Keyspaces, ALineWithAndALineWithoutKeyspaceAreNotMistakenForEachOther) {
   EXPECT_EQ(one.status, 1);
   EXPECT_TRUE(Holds(one.err, "one.tsv:1: the keyspace is missing: ")) << one.err;
   EXPECT_TRUE(runner_.Run("keyspaces db")
-                  .out.starts_with("name\tnumber\tcreated\tentries_estimate\tbytes_estimate\n"));
+                  .out.starts_with(
+                      "name\tnumber\tcreated\tentries_estimate\tbytes_estimate\tmerge_operator\n"));
   const Ran bad = runner_.Run("load db --all-keyspaces bad.tsv --skip-bad --json");
   EXPECT_EQ(json::parse(bad.out)["skipped"], 2);
   EXPECT_EQ(runner_.Run("count db --all-keyspaces").out, "default\t0\n");

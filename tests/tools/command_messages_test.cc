@@ -79,8 +79,9 @@ TEST_F(CommandMessages, AFileIsNotTakenForADirectory) {
   for (const std::string command :
        {"get file.tsv k", "scan file.tsv", "count file.tsv", "export file.tsv", "stats file.tsv",
         "keyspaces file.tsv", "put file.tsv k v", "delete file.tsv k",
-        "delete-range file.tsv --all", "load file.tsv file.tsv", "compact file.tsv",
-        "check file.tsv", "check file.tsv --ignore-writer", "salvage file.tsv new"}) {
+        "delete-range file.tsv --all", "merge file.tsv k 1", "load file.tsv file.tsv",
+        "compact file.tsv", "check file.tsv", "check file.tsv --ignore-writer",
+        "salvage file.tsv new"}) {
     const Ran ran = runner_.Run(command);
     EXPECT_EQ(ran.status, 3) << command;
     EXPECT_TRUE(

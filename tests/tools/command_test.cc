@@ -14,9 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kCommands[] = {"put",     "get",     "delete",   "delete-range", "scan",
-                                     "count",   "load",    "export",   "stats",        "check",
-                                     "salvage", "compact", "keyspaces"};
+constexpr const char* kCommands[] = {"put",   "merge",   "get",     "delete",   "delete-range",
+                                     "scan",  "count",   "load",    "export",   "stats",
+                                     "check", "salvage", "compact", "keyspaces"};
 
 std::vector<json> JsonLinesOf(const std::string& text) {
   std::vector<json> lines;
@@ -401,12 +401,52 @@ TEST(LogwoodCommand, ARangeIsDeletedInOneOperation) {
   EXPECT_EQ(runner.Run("check db").status, 0);
 }
 
+TEST(LogwoodCommand, MergesAreOfTheKeyspacesOperator) {
+  CommandRunner runner;
+  EXPECT_EQ(runner.Run("merge db k 1 --operator acme.own").status, 2);
+  EXPECT_EQ(runner.Run("merge db k one --operator add_int64").status, 2);
+  EXPECT_EQ(runner.Run("merge db k 9223372036854775808 --operator add_int64").status, 2);
+  EXPECT_EQ(runner.Run("merge db k 1 --operator add_int64 --operand-format hex").status, 2);
+  EXPECT_EQ(runner.Shell("ls").out.find("db"), std::string::npos);
+  EXPECT_EQ(runner.Run("merge db -k n k 40 --operator add_int64").status, 0);
+  EXPECT_EQ(JsonLinesOf(runner.Run("merge db -k n k 5 -3 --json").out)[0]["operations"], 2);
+  EXPECT_EQ(runner.Run("get db -k n k --format hex").out, "2a00000000000000\n");
+  EXPECT_EQ(runner.Run("merge db -k n k x").status, 2);
+  const Ran other = runner.Run("merge db -k n k 1 --operator append");
+  EXPECT_NE(other.status, 0);
+  EXPECT_NE(other.err.find("has the merge operator add_int64, version 1, and not append"),
+            std::string::npos)
+      << other.err;
+  // Elements of one set, in any order.
+  EXPECT_EQ(runner.Run("merge db -k tags p red blue --operator set_union").status, 0);
+  EXPECT_EQ(JsonLinesOf(runner.Run("merge db -k tags p green red --json").out)[0]["operations"], 1);
+  EXPECT_EQ(runner.Run("get db -k tags p --format escape").out, "\\x04blue\\x05green\\x03red\n");
+  // No keyspace without --operator, and no merge where it has none.
+  EXPECT_EQ(runner.Run("merge db -k other k 1").status, 1);
+  const Ran none = runner.Run("merge db k 1");
+  EXPECT_EQ(none.status, 1);
+  EXPECT_NE(none.err.find("keyspace default has no merge operator; give it one with --operator"),
+            std::string::npos)
+      << none.err;
+  const std::vector<json> list = JsonLinesOf(runner.Run("keyspaces db --json").out);
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_FALSE(list[0].contains("merge_operator"));
+  EXPECT_EQ(list[1]["merge_operator"], "add_int64");
+  EXPECT_EQ(list[1]["merge_operator_version"], 1);
+  const std::string lines = runner.Run("keyspaces db").out;
+  EXPECT_NE(lines.find("\tset_union, version 1\n"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("\t-\n"), std::string::npos) << lines;
+  EXPECT_EQ(runner.Run("salvage db new -q").status, 0);
+  EXPECT_EQ(runner.Run("get new -k n k --format hex").out, "2a00000000000000\n");
+  EXPECT_EQ(runner.Run("merge new -k n k 1").status, 0);
+}
+
 TEST(LogwoodCommand, ADirectoryWithoutADatabaseIsAnIoErrorForReaders) {
   CommandRunner runner;
   for (const std::string command :
        {"get none k", "scan none", "count none", "export none", "stats none", "check none",
         "keyspaces none", "compact none", "delete none k", "delete-range none --all",
-        "salvage none new"}) {
+        "salvage none new", "merge none k 1"}) {
     const Ran ran = runner.Run(command);
     EXPECT_EQ(ran.status, 3) << command << ": " << ran.err;
     EXPECT_NE(ran.err.find(" none: there is no such directory"), std::string::npos) << ran.err;
