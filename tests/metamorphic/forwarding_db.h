@@ -18,6 +18,7 @@ class ForwardingDb : public DB {
   using DB::Delete;
   using DB::DeleteRange;
   using DB::Get;
+  using DB::Merge;
   using DB::Put;
   Status Close() override { return base_->Close(); }
   Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) override {
@@ -30,6 +31,10 @@ class ForwardingDb : public DB {
   Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                         std::string_view key) override {
     return base_->Delete(options, keyspace, key);
+  }
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override {
+    return base_->Merge(options, keyspace, key, operand);
   }
   Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
                              std::optional<std::string_view> end) override {

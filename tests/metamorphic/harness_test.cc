@@ -7,6 +7,7 @@
 
 #include "tests/metamorphic/reducer.h"
 #include "tests/support/generators.h"
+#include "tests/support/list_operators.h"
 #include "tests/support/model.h"
 #include "tests/support/operation.h"
 #include "tests/support/option_sets.h"
@@ -32,16 +33,16 @@ TEST(OperationList, SameSeedGivesTheSameList) {
 
 TEST(OperationList, EveryKindOccurs) {
   std::set<OperationKind> kinds;
-  for (uint64_t seed = 0; seed < 10; ++seed)
-    for (const Operation& operation : GenerateOperations(seed, 3000)) kinds.insert(operation.kind);
+  for (uint64_t seed = 0; seed < 30; ++seed)
+    for (const Operation& operation : GenerateOperations(seed, 1000)) kinds.insert(operation.kind);
   EXPECT_EQ(kinds.size(), static_cast<size_t>(kOperationKinds));
 }
 
 TEST(OperationList, BadLinesAreNamed) {
-  for (const char* line :
-       {"putt", "put key", "put key=17", "put ks=9", "walk steps=Q", "put at=7",
-        "batch items=y0:k1", "batch items=p0:k1", "batch items=d0:k1:k2", "batch items=x0:k1:k2",
-        "batch items=r0:k1:", "get durability=3", "get key=k1/", "get key=k1++"}) {
+  for (const char* line : {"putt", "put key", "put key=17", "put ks=9", "walk steps=Q", "put at=7",
+                           "batch items=y0:k1", "batch items=p0:k1", "batch items=d0:k1:k2",
+                           "batch items=x0:k1:k2", "batch items=m0:k1", "batch items=r0:k1:",
+                           "get durability=3", "get key=k1/", "get key=k1++"}) {
     const Result<OperationList> parsed = ParseOperations(std::string("flush\n") + line + "\n");
     EXPECT_STATUS(kInvalidArgument, parsed);
     EXPECT_NE(parsed.status().message().find("line 2"), std::string_view::npos) << line;
@@ -116,6 +117,64 @@ TEST(Model, RangeDeleteTakesWhatIsThereAndNotWhatComesLater) {
   model.Apply({{.kind = BatchItem::Kind::kDeletePrefix, .key = {.id = 11, .cut = 13}}});
   EXPECT_EQ(there(6), "----");
   EXPECT_EQ(there(3), "x-x-");
+}
+
+BatchItem MergeItem(int keyspace, uint32_t key, ValueRef operand) {
+  return {
+      .kind = BatchItem::Kind::kMerge, .keyspace = keyspace, .key = {.id = key}, .value = operand};
+}
+
+TEST(Model, AMergeComesOnTopOfWhatIsThere) {
+  Model model;
+  const auto value = [&](LogPos position) {
+    const std::string* found = model.current(0)->Get(KeyOf(11), position);
+    return found == nullptr ? std::string("-") : *found;
+  };
+  const std::string a = ValueOf(1, 4), b = ValueOf(2, 3);
+  model.Apply({MergeItem(0, 11, {.id = 1, .size = 4})});
+  model.Apply({MergeItem(0, 11, {.id = 2, .size = 3}), MergeItem(0, 11, {.id = 1, .size = 4})});
+  EXPECT_EQ(value(1), a);
+  EXPECT_EQ(value(2), a + "," + b + "," + a);
+  model.Apply({RangeItem({.id = 11}, std::nullopt), MergeItem(0, 11, {.id = 2, .size = 3})});
+  EXPECT_EQ(value(2), a + "," + b + "," + a);
+  EXPECT_EQ(value(3), b);
+  model.Apply({PutItem(11, 1), MergeItem(0, 11, {})});
+  EXPECT_EQ(value(4), a + ",");
+}
+
+// What the model makes of operands plainly is what their operators make, whichever are merged
+// first; and where it may show, order and number count.
+TEST(ListOperators, MakeWhatTheModelMakes) {
+  for (int slot = 0; slot < kKeyspaceSlots; ++slot) {
+    const auto merge_operator = ListOperatorOf(slot);
+    EXPECT_EQ(merge_operator == nullptr, IsRefusedMerge(MergeItem(slot, 1, {.size = 1}))) << slot;
+    if (merge_operator == nullptr) continue;
+    const auto merged = [&](const std::string& older, const std::string& newer) {
+      std::string both;
+      EXPECT_TRUE(merge_operator->Merge(older, newer, &both));
+      return both;
+    };
+    const auto finished = [&](std::string bytes) {
+      EXPECT_TRUE(merge_operator->Finish(&bytes));
+      return bytes;
+    };
+    for (uint32_t id = 0; id < 300; ++id) {
+      std::string bytes[3], expected;
+      for (uint32_t n = 0; n < 3; ++n) {
+        const BatchItem item = MergeItem(slot, 1, {.id = id * 7 + n, .size = 1 + (id + n) % 5});
+        bytes[n] = WrittenBytes(item);
+        EXPECT_OK(merge_operator->Check(bytes[n]));
+        expected = MergedInModel(slot, n == 0 ? nullptr : &expected, bytes[n]);
+      }
+      ASSERT_EQ(finished(merged(merged(bytes[0], bytes[1]), bytes[2])), expected) << slot;
+      ASSERT_EQ(finished(merged(bytes[0], merged(bytes[1], bytes[2]))), expected) << slot;
+      // As a value that was read and put again.
+      ASSERT_EQ(finished(merged(finished(merged(bytes[0], bytes[1])), bytes[2])), expected) << slot;
+      if (slot > 1) continue;
+      EXPECT_NE(finished(merged(merged(bytes[1], bytes[0]), bytes[2])), expected);
+      EXPECT_NE(finished(merged(bytes[0], bytes[2])), expected);
+    }
+  }
 }
 
 TEST(BatchItem, BoundsAreThoseOfTheRange) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -317,6 +318,130 @@ struct SeeksBeyondARange final : KnowsRanges {
   }
 };
 
+// ---- Of merges
+
+struct LosesAnOperand final : ForwardingDb {
+  using DB::Merge;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override {
+    return operand.size() == 7 ? base()->Write(options, WriteBatch())
+                               : base()->Merge(options, keyspace, key, operand);
+  }
+};
+
+struct MergesTwice final : ForwardingDb {
+  using DB::Merge;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override {
+    if (operand.size() != 7) return base()->Merge(options, keyspace, key, operand);
+    WriteBatch batch;
+    batch.Merge(keyspace, key, operand);
+    batch.Merge(keyspace, key, operand);
+    return base()->Write(options, batch);
+  }
+};
+
+struct PutsAnOperandFirst final : ForwardingDb {
+  using DB::Merge;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override {
+    std::string value;
+    if (keyspace == Keyspace() && operand.size() == 7 && DB::Get({}, key, &value).ok())
+      return base()->Put(options, keyspace, key, std::string(operand) + "," + value);
+    return base()->Merge(options, keyspace, key, operand);
+  }
+};
+
+// Two of one key that follow each other in a batch.
+struct TurnsOperandsOfABatchRound final : ForwardingDb {
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) override {
+    if (batch.merge_count() < 2 || batch.range_count() > 0 || !batch.status().ok())
+      return base()->Write(options, batch);
+    std::vector<BatchOperation> operations;
+    BatchReader reader(batch.operations());
+    for (BatchOperation operation; reader.Next(&operation);) operations.push_back(operation);
+    for (size_t i = 1; i < operations.size(); ++i) {
+      BatchOperation &older = operations[i - 1], &newer = operations[i];
+      if (older.stored_key == newer.stored_key && older.kind == EntryKind::kMerge &&
+          newer.kind == EntryKind::kMerge) {
+        std::swap(older, newer);
+      }
+    }
+    WriteBatch turned;
+    turned.Note(batch.note());
+    for (const BatchOperation& operation : operations) Copy(operation, batch.owner(), &turned);
+    return base()->Write(options, turned);
+  }
+
+ private:
+  static void Copy(const BatchOperation& operation, uint32_t owner, WriteBatch* to) {
+    uint32_t number = 0;
+    std::string_view key;
+    SplitStoredKey(operation.stored_key, &number, &key);
+    const Keyspace keyspace = number == Keyspace().number() ? Keyspace() : Keyspace(number, owner);
+    if (operation.kind == EntryKind::kPut) {
+      to->Put(keyspace, key, operation.value);
+    } else if (operation.kind == EntryKind::kMerge) {
+      to->Merge(keyspace, key, operation.value);
+    } else {
+      to->Delete(keyspace, key);
+    }
+  }
+};
+
+struct ShowsAMergeInOlderSnapshots final : ForwardingDb {
+  using DB::Get;
+  using DB::Merge;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override {
+    Result<LogPos> position = base()->Merge(options, keyspace, key, operand);
+    if (position.ok()) merged_[{keyspace.number(), std::string(key)}] = *position;
+    return position;
+  }
+  Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
+             PinnedValue* value) override {
+    const auto merged = merged_.find({keyspace.number(), std::string(key)});
+    ReadOptions seen = options;
+    if (options.snapshot != nullptr && merged != merged_.end() &&
+        merged->second > options.snapshot->position()) {
+      seen.snapshot = nullptr;
+    }
+    return base()->Get(seen, keyspace, key, value);
+  }
+  std::map<std::pair<uint32_t, std::string>, LogPos> merged_;
+};
+
+// A merge finds what a range delete took away.
+struct MergesOntoWhatARangeTook final : ForwardingDb {
+  using DB::DeleteRange;
+  using DB::Merge;
+  using ForwardingDb::ForwardingDb;
+  Result<LogPos> DeleteRange(const WriteOptions& options, Keyspace keyspace, std::string_view begin,
+                             std::optional<std::string_view> end) override {
+    IteratorOptions within;
+    within.lower = begin;
+    if (end) within.upper = *end;
+    const std::unique_ptr<Iterator> rows = base()->NewIterator(within, keyspace);
+    for (rows->SeekToFirst(); rows->Valid() && keyspace == Keyspace(); rows->Next())
+      taken_[std::string(rows->key())] = rows->value();
+    return base()->DeleteRange(options, keyspace, begin, end);
+  }
+  Result<LogPos> Merge(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                       std::string_view operand) override {
+    const auto taken = taken_.find(std::string(key));
+    std::string value;
+    if (keyspace == Keyspace() && taken != taken_.end() && !DB::Get({}, key, &value).ok())
+      return base()->Put(options, keyspace, key, taken->second + "," + std::string(operand));
+    return base()->Merge(options, keyspace, key, operand);
+  }
+  std::map<std::string, std::string> taken_;
+};
+
 using To = MovesRangesOfABatch::To;
 
 template <typename Faulty>
@@ -376,7 +501,13 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedFault{"ARangeInABatchComesFirst", Planted<RangesOfABatchMoved<To::kFront>>()},
         PlantedFault{"ARangeInABatchComesLast", Planted<RangesOfABatchMoved<To::kBack>>()},
         PlantedFault{"ARangeShowsInOlderSnapshots", Planted<ShowsARangeInOlderSnapshots>()},
-        PlantedFault{"SeeksGoBeyondARange", Planted<SeeksBeyondARange>()}),
+        PlantedFault{"SeeksGoBeyondARange", Planted<SeeksBeyondARange>()},
+        PlantedFault{"AnOperandIsLost", Planted<LosesAnOperand>()},
+        PlantedFault{"AnOperandCountsTwice", Planted<MergesTwice>()},
+        PlantedFault{"AnOperandComesFirst", Planted<PutsAnOperandFirst>()},
+        PlantedFault{"OperandsOfABatchTurnRound", Planted<TurnsOperandsOfABatchRound>()},
+        PlantedFault{"AMergeShowsInOlderSnapshots", Planted<ShowsAMergeInOlderSnapshots>()},
+        PlantedFault{"AMergeFindsWhatARangeTook", Planted<MergesOntoWhatARangeTook>()}),
     [](const auto& fault) { return fault.param.name; });
 
 TEST(PlantedFault, NoneIsFoundWhereNoneIs) {

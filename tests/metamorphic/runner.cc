@@ -56,6 +56,8 @@ void Session::Run(const Operation& operation) {
       return Delete(operation);
     case K::kDeleteRange:
       return DeleteRange(operation);
+    case K::kMerge:
+      return Merge(operation);
     case K::kBatch:
       return Batch(operation);
     case K::kGet:

@@ -50,6 +50,7 @@ class Session {
   void Put(const Operation& operation);
   void Delete(const Operation& operation);
   void DeleteRange(const Operation& operation);
+  void Merge(const Operation& operation);
   void Batch(const Operation& operation);
   void CreateKeyspace(int slot);
   void OpenOrCreateKeyspace(const Operation& operation);

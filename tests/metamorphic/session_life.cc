@@ -3,12 +3,15 @@
 #include <utility>
 
 #include "tests/metamorphic/session.h"
+#include "tests/support/list_operators.h"
 
 namespace logwood::test {
 
 void Session::Open(bool with_stored_options) {
   Options options = with_stored_options ? Options() : set_.options;
   options.memory_budget_bytes = set_.options.memory_budget_bytes;
+  // What the database has recorded of its operators is enough, where they are built in.
+  options.keyspaces = KeyspacesOfLists(!with_stored_options);
   if (with_stored_options) options.tuning.memtable_bytes = set_.options.tuning.memtable_bytes;
   Result<std::unique_ptr<DB>> opened = DB::Open(place_.With(options), path_);
   if (!ExpectOk(opened.status(), "Open")) return;
@@ -100,6 +103,7 @@ void Session::CheckReadOnlyCopy() {
   if (!ExpectOk(WriteDirectory(place_.files(), path, *copy), "writing the copy")) return;
   ReadOnlyOptions options;
   options.file_system = place_.files();
+  options.keyspaces = KeyspacesOfLists(false);
   {
     Result<std::unique_ptr<DB>> opened = DB::OpenReadOnly(options, path);
     if (!ExpectOk(opened.status(), "OpenReadOnly")) return;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "tests/metamorphic/session.h"
+#include "tests/support/list_operators.h"
 
 namespace logwood::test {
 
@@ -33,7 +34,7 @@ void Session::CheckRefused(std::string_view what, const Result<LogPos>& result) 
   Expect(db_->LastPosition() == model_->last(), "a refused write took a position");
 }
 
-// A range that ends before it begins.
+// A range that ends before it begins, or an operand that is none.
 void Session::CheckMisused(const Result<LogPos>& result) {
   Expect(result.status().Is(StatusCode::kInvalidArgument),
          "a misuse was answered with " + result.status().ToString());
@@ -44,7 +45,7 @@ void Session::Put(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
   const Result<LogPos> result = db_->Put({.durability = operation.durability}, *handle,
-                                         operation.key.bytes(), operation.value.bytes());
+                                         operation.key.bytes(), WrittenBytes(ItemOf(operation)));
   if (!IsLive(operation.keyspace)) return CheckRefused("put", result);
   CheckWritten(result, {ItemOf(operation)}, operation.durability);
 }
@@ -72,6 +73,17 @@ void Session::DeleteRange(const Operation& operation) {
   CheckWritten(result, {item}, operation.durability);
 }
 
+void Session::Merge(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  const BatchItem item = ItemOf(operation);
+  const Result<LogPos> result = db_->Merge({.durability = operation.durability}, *handle,
+                                           operation.key.bytes(), WrittenBytes(item));
+  if (!IsLive(operation.keyspace)) return CheckRefused("merge", result);
+  if (IsRefusedMerge(item)) return CheckMisused(result);
+  CheckWritten(result, {item}, operation.durability);
+}
+
 std::vector<BatchItem> Session::WritableItems(const std::vector<BatchItem>& items,
                                               bool* has_dropped) {
   std::vector<BatchItem> writable;
@@ -88,8 +100,8 @@ void Session::Batch(const Operation& operation) {
   bool has_dropped = false;
   const std::vector<BatchItem> items = WritableItems(operation.items, &has_dropped);
   WriteBatch batch;
-  uint32_t ranges = 0;
-  bool is_misused = false;
+  uint32_t ranges = 0, merges = 0;
+  bool is_misused = false, is_refused = false;
   for (const BatchItem& item : items) {
     const Keyspace keyspace = *handles_[static_cast<size_t>(item.keyspace)];
     if (item.is_range()) {
@@ -99,7 +111,11 @@ void Session::Batch(const Operation& operation) {
       is_misused |= bounds.is_backward();
       ++ranges;
     } else if (item.kind == BatchItem::Kind::kPut) {
-      batch.Put(keyspace, item.key.bytes(), item.value.bytes());
+      batch.Put(keyspace, item.key.bytes(), WrittenBytes(item));
+    } else if (item.kind == BatchItem::Kind::kMerge) {
+      batch.Merge(keyspace, item.key.bytes(), WrittenBytes(item));
+      is_refused |= IsRefusedMerge(item);
+      ++merges;
     } else {
       batch.Delete(keyspace, item.key.bytes());
     }
@@ -109,7 +125,9 @@ void Session::Batch(const Operation& operation) {
   if (is_misused) return CheckMisused(result);
   Expect(batch.count() == items.size(), "WriteBatch::count");
   Expect(batch.range_count() == ranges, "WriteBatch::range_count");
+  Expect(batch.merge_count() == merges, "WriteBatch::merge_count");
   if (has_dropped) return CheckRefused("batch", result);
+  if (is_refused) return CheckMisused(result);
   // Whether a batch of nothing is a commit is the engine's choice; it must be the same everywhere.
   if (items.empty() && result.ok() && *result == model_->last()) return Observe(*result);
   CheckWritten(result, items, operation.durability);

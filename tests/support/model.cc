@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/support/list_operators.h"
 #include "util/check.h"
 
 namespace logwood::test {
@@ -42,9 +43,14 @@ LogPos Model::Apply(const std::vector<BatchItem>& items) {
       DeleteRange(item.bounds(), keyspace);
       continue;
     }
+    std::vector<ModelVersion>& versions = keyspace->keys[item.key.bytes()];
     std::optional<std::string> value;
-    if (item.kind == BatchItem::Kind::kPut) value = item.value.bytes();
-    AddVersion(std::move(value), &keyspace->keys[item.key.bytes()]);
+    if (item.has_value()) value = WrittenBytes(item);
+    if (item.kind == BatchItem::Kind::kMerge) {
+      const bool is_onto = !versions.empty() && versions.back().value.has_value();
+      value = MergedInModel(item.keyspace, is_onto ? &*versions.back().value : nullptr, *value);
+    }
+    AddVersion(std::move(value), &versions);
   }
   return last_;
 }

@@ -44,7 +44,8 @@ class Model {
   // Each takes one position and returns it.
   LogPos Create(int slot);
   LogPos Drop(int slot);
-  // REQUIRES: every keyspace named is there, and no range ends before it begins. Later items win.
+  // REQUIRES: every keyspace named is there, no range ends before it begins, and no merge is one
+  // that is refused. Later items win; merges come on top.
   LogPos Apply(const std::vector<BatchItem>& items);
 
   uint64_t versions() const { return versions_; }

@@ -48,6 +48,7 @@ enum class OperationKind : uint8_t {
   kPut,
   kDelete,
   kDeleteRange,
+  kMerge,
   kBatch,
   kGet,
   kMultiGet,
@@ -74,7 +75,7 @@ enum class OperationKind : uint8_t {
   kReadOnly,  // copies the directory while open and compares all of the copy, read-only
   kCheckAll,  // compares every key of every keyspace, both ways
 };
-inline constexpr int kOperationKinds = 28;
+inline constexpr int kOperationKinds = 29;
 
 // The keys from `begin` on and before `end`.
 struct KeyBounds {
@@ -85,13 +86,14 @@ struct KeyBounds {
 };
 
 struct BatchItem {
-  enum class Kind : uint8_t { kPut, kDelete, kDeleteRange, kDeletePrefix };
+  enum class Kind : uint8_t { kPut, kDelete, kDeleteRange, kDeletePrefix, kMerge };
   Kind kind = Kind::kPut;
   int keyspace = 0;
-  KeyRef key = {};  // of a range its begin, or the prefix of all of its keys
-  ValueRef value = {};
+  KeyRef key = {};                 // of a range its begin, or the prefix of all of its keys
+  ValueRef value = {};             // of a merge its operand
   std::optional<KeyRef> end = {};  // of a range; nullopt: it has none
   bool is_range() const { return kind == Kind::kDeleteRange || kind == Kind::kDeletePrefix; }
+  bool has_value() const { return kind == Kind::kPut || kind == Kind::kMerge; }
   // REQUIRES: is_range().
   KeyBounds bounds() const;
   friend bool operator==(const BatchItem&, const BatchItem&) = default;
@@ -126,7 +128,7 @@ struct Operation {
 
 using OperationList = std::vector<Operation>;
 
-// A kPut, kDelete or kDeleteRange as part of a batch.
+// A kPut, kDelete, kDeleteRange or kMerge as part of a batch.
 BatchItem ItemOf(const Operation& operation);
 
 // The smallest string above all that begin with `prefix`; nullopt: there is none.

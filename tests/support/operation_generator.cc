@@ -33,6 +33,8 @@ class Generator {
     constexpr std::array<uint32_t, 4> kRangeDeletes = {0, 6, 30, 120};
     range_deletes_ = kRangeDeletes[random_.Uniform(kRangeDeletes.size())];
     wide_one_in_ = random_.OneIn(4) ? 4 : 60;
+    constexpr std::array<uint32_t, 4> kMerges = {0, 40, 160, 500};
+    merges_ = kMerges[random_.Uniform(kMerges.size())];
     SetWeights();
   }
 
@@ -57,6 +59,7 @@ class Generator {
                 {K::kBatch, 90},
                 {K::kGet, 140},
                 {K::kDeleteRange, range_deletes_},
+                {K::kMerge, merges_},
                 {K::kMultiGet, 30},
                 {K::kContains, 40},
                 {K::kOpenIterator, 25},
@@ -157,6 +160,12 @@ class Generator {
     }
     return value;
   }
+  // Most are short: a list of them is as long as they are together.
+  ValueRef Operand() {
+    if (random_.OneIn(30)) return Value();
+    return {.id = static_cast<uint32_t>(random_.Uniform(1u << 20)),
+            .size = static_cast<uint32_t>(random_.Uniform(12))};
+  }
   // Mostly one that is likely to be there.
   int KeyspaceSlot() {
     if (random_.OneIn(2)) return 0;
@@ -189,6 +198,9 @@ class Generator {
         bytes += kRangeDeleteMemoryBytes + (item.end && item.end->id % 997 == 0 ? kKeyBytesMax : 0);
       } else if (random_.Uniform(100) < deletes_) {
         item.kind = BatchItem::Kind::kDelete;
+      } else if (random_.Uniform(700) < merges_) {
+        item.kind = BatchItem::Kind::kMerge;
+        item.value = Operand();
       } else {
         item.value = Value();
       }
@@ -224,9 +236,9 @@ class Generator {
 
   static bool UsesKeyspace(OperationKind kind) {
     using K = OperationKind;
-    return kind == K::kPut || kind == K::kDelete || kind == K::kDeleteRange || kind == K::kGet ||
-           kind == K::kMultiGet || kind == K::kContains || kind == K::kOpenIterator ||
-           kind == K::kCompactRange || kind == K::kEstimate;
+    return kind == K::kPut || kind == K::kDelete || kind == K::kDeleteRange || kind == K::kMerge ||
+           kind == K::kGet || kind == K::kMultiGet || kind == K::kContains ||
+           kind == K::kOpenIterator || kind == K::kCompactRange || kind == K::kEstimate;
   }
 
   void FillDeleteRange(Operation* operation) {
@@ -246,7 +258,8 @@ class Generator {
     if (UsesKeyspace(operation.kind)) operation.keyspace = KeyspaceSlot();
     switch (operation.kind) {
       case K::kPut:
-        operation.value = Value();
+      case K::kMerge:
+        operation.value = operation.kind == K::kPut ? Value() : Operand();
         [[fallthrough]];
       case K::kDelete:
         operation.durability = SomeDurability();
@@ -308,7 +321,7 @@ class Generator {
   Random random_;
   size_t count_;
   uint32_t key_count_ = 0, key_first_ = 0, value_bytes_ = 0, deletes_ = 0;
-  uint32_t range_deletes_ = 0, wide_one_in_ = 1;
+  uint32_t range_deletes_ = 0, wide_one_in_ = 1, merges_ = 0;
   bool skewed_ = false;
   std::vector<Weight> weights_;
   uint64_t weight_sum_ = 0;

@@ -16,6 +16,7 @@ namespace {
 constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
                                                                       "delete",
                                                                       "delete_range",
+                                                                      "merge",
                                                                       "batch",
                                                                       "get",
                                                                       "multiget",
@@ -43,7 +44,7 @@ constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
                                                                       "check_all"};
 
 constexpr std::string_view kStepLetters = "FLSRNP";
-constexpr std::string_view kItemLetters = "pdrx";  // of BatchItem::Kind
+constexpr std::string_view kItemLetters = "pdrxm";  // of BatchItem::Kind
 
 std::string Text(const KeyRef& key) {
   std::string text = "k";
@@ -61,7 +62,7 @@ std::string Text(const ValueRef& value) {
 std::string Text(const BatchItem& item) {
   std::string text(1, kItemLetters[static_cast<size_t>(item.kind)]);
   text.append(std::to_string(item.keyspace)).append(":").append(Text(item.key));
-  if (item.kind == BatchItem::Kind::kPut) text.append(":").append(Text(item.value));
+  if (item.has_value()) text.append(":").append(Text(item.value));
   if (item.end) text.append(":").append(Text(*item.end));
   return text;
 }
@@ -129,8 +130,7 @@ bool ParseItem(std::string_view text, BatchItem* item) {
   if (letter == std::string_view::npos) return false;
   item->kind = static_cast<BatchItem::Kind>(letter);
   if (!in.Number(&item->keyspace) || !in.Eat(':') || !in.Key(&item->key)) return false;
-  if (item->kind == BatchItem::Kind::kPut && (!in.Eat(':') || !in.Value(&item->value)))
-    return false;
+  if (item->has_value() && (!in.Eat(':') || !in.Value(&item->value))) return false;
   if (item->kind == BatchItem::Kind::kDeleteRange && in.Eat(':') && !in.Key(&item->end.emplace()))
     return false;
   return in.empty() && item->keyspace >= 0 && item->keyspace < kKeyspaceSlots;
@@ -257,6 +257,9 @@ KeyBounds BatchItem::bounds() const {
 BatchItem ItemOf(const Operation& operation) {
   BatchItem item{.keyspace = operation.keyspace, .key = operation.key};
   if (operation.kind == OperationKind::kPut) {
+    item.value = operation.value;
+  } else if (operation.kind == OperationKind::kMerge) {
+    item.kind = BatchItem::Kind::kMerge;
     item.value = operation.value;
   } else if (operation.kind == OperationKind::kDelete) {
     item.kind = BatchItem::Kind::kDelete;
