@@ -74,7 +74,11 @@ std::string ProbePath() {
   return EnvironmentText("LOGWOOD_PROBE", std::string(LOGWOOD_BIN_DIR) + "/logwood_probe");
 }
 
-Options FaultOptions() { return OptionSetNamed(kFaultOptionSet).options; }
+Options FaultOptions() {
+  Options options = OptionSetNamed(kFaultOptionSet).options;
+  options.keyspaces = CrashKeyspaces::OptionsOfBoth();
+  return options;
+}
 
 FaultOutcome RunProbe(const std::string& under, const std::vector<std::string>& arguments,
                       const FaultPlan& plan, const std::string& option_set) {

@@ -79,6 +79,7 @@ Options KillOptions() {
   options.tuning.log_segment_bytes = 256 << 10;
   options.tuning.level0_tables = 2;
   options.tuning.background_threads = 2;
+  options.keyspaces = CrashKeyspaces::OptionsOfBoth();
   return options;
 }
 

@@ -296,6 +296,22 @@ TEST_F(PowerLoss, StoriesOfRangeDeletes) {
   }
 }
 
+// Nor with merges.
+TEST_F(PowerLoss, StoriesOfMerges) {
+  LimitStates(3);
+  LimitNests(200);
+  for (const char* story :
+       {"merge flush merge hold merge compact",
+        "keyspace batch merge merge-kill-spill recreate merge",
+        "merge flush delete-range merge-snapshot kill",
+        "batch merge-operator merge-operator kill-spill", "merge-writers flush merge-writers kill",
+        "merge-operator merge failed-sync merge",
+        "@tiny-memtables merge fill merge-snapshot merge-kill-spill",
+        "@retention merge merge-operator flush merge reopen merge"}) {
+    if (!IsSkipped() && !ExploreText(story)) return;
+  }
+}
+
 TEST_F(PowerLoss, ManySegmentsWithoutASync) {
   LimitStates(2);
   options_.nests_one_in = 0;

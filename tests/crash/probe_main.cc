@@ -62,8 +62,10 @@ bool IsOptionSet(const std::string& name) {
 
 Options ProbeOptions() {
   const std::string name = OptionSetChosen();
-  if (!name.empty()) return OptionSetNamed(name).options;
   Options options;
+  if (!name.empty()) options = OptionSetNamed(name).options;
+  options.keyspaces = CrashKeyspaces::OptionsOfBoth();
+  if (!name.empty()) return options;
   options.memory_budget_bytes = 32 << 20;
   options.tuning.memtable_bytes = 64 << 10;
   options.tuning.table_bytes = 64 << 10;

@@ -211,7 +211,8 @@ class Looker {
       if (!SplitStoredKey(operation.stored_key, &keyspace, &key)) return Wrong("has no key");
       if (keyspace != kDefaultKeyspace) continue;
       CrashCommit::Change change{"", std::string(key), std::nullopt};
-      if (operation.kind == EntryKind::kPut) change.value = operation.value;
+      change.is_merge = operation.kind == EntryKind::kMerge;
+      if (operation.kind == EntryKind::kPut || change.is_merge) change.value = operation.value;
       if (operation.kind == EntryKind::kRangeDelete) {
         change.is_range = true;
         // Else it is behind the last key of the keyspace.
@@ -418,7 +419,7 @@ class Looker {
   }
 
   // Where the log shows a value of a commit that recovery cut off, it was told of a tail. (No two
-  // commits have values that begin alike.)
+  // commits have values that begin alike, nor operands, of which a list's last one is looked for.)
   Status CheckTail(const FileContents& log) const {
     constexpr size_t kBeginBytes = 16;
     const LogPos found = db_->LastPosition();
@@ -433,8 +434,10 @@ class Looker {
         for (const auto& [key, value] : rows) {
           const bool is_there = before != there.end() && before->second.contains(key) &&
                                 before->second.at(key) == value;
-          if (is_there || value.size() < kBeginBytes) continue;
-          const std::string_view begin = std::string_view(value).substr(0, kBeginBytes);
+          // npos + 1 is 0: no list.
+          const std::string_view last = std::string_view(value).substr(value.rfind(',') + 1);
+          if (is_there || last.size() < kBeginBytes) continue;
+          const std::string_view begin = last.substr(0, kBeginBytes);
           for (const auto& [segment, bytes] : log) {
             // Stale bytes in the padding before the records are no tail.
             if (bytes.find(begin, kCatalogueOffset) == std::string::npos) continue;

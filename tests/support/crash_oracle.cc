@@ -16,7 +16,9 @@ void CrashCommit::ApplyTo(CrashContent* content) const {
       rows.erase(rows.lower_bound(change.key),
                  change.end ? rows.lower_bound(*change.end) : rows.end());
     } else if (change.value) {
-      rows[change.key] = *change.value;
+      const auto there = rows.find(change.key);
+      const bool is_onto = change.is_merge && there != rows.end();
+      rows[change.key] = is_onto ? there->second + "," + *change.value : *change.value;
     } else {
       rows.erase(change.key);
     }

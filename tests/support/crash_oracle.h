@@ -37,6 +37,8 @@ struct CrashCommit {
     // Deletes all keys from `key` on and before `end`, where there is one.
     bool is_range = false;
     std::optional<std::string> end = {};
+    // The value is an operand, which comes behind what is there and a comma.
+    bool is_merge = false;
   };
   std::vector<Change> changes = {};
   std::string creates = {}, drops = {};  // a keyspace; then there are no changes

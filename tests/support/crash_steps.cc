@@ -12,7 +12,7 @@ namespace logwood::test {
 
 namespace {
 
-constexpr char kSide[] = "side";
+constexpr const char* kSide = CrashStory::kMergingKeyspace;
 constexpr Durability kProcess = Durability::kProcess;
 constexpr Durability kPower = Durability::kPower;
 
@@ -84,6 +84,51 @@ Status Recreate(CrashStory* story) {
   if (story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Commit({.drops = kSide}, kPower));
   RETURN_IF_ERROR(story->Commit({.creates = kSide}, kPower));
   return story->Commit({.changes = {{kSide, "again", story->Value(20)}}}, kProcess);
+}
+
+// Onto what is there or nothing, and one onto another. Each `n` of the step, a multiple of 20, is
+// of the same keys.
+Status MergeSome(CrashStory* story, size_t n = 0) {
+  if (!story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Commit({.creates = kSide}, kProcess));
+  CrashCommit commit;
+  commit.changes = {story->Merge(kSide, 20, n), story->Merge(kSide, 20, n + 1),
+                    story->Merge(kSide, 20, n + 5)};
+  return story->Commit(commit, kProcess);
+}
+
+Status MergeAndSpill(CrashStory* story) {
+  RETURN_IF_ERROR(MergeSome(story));
+  RETURN_IF_ERROR(story->Commit({.changes = {{kSide, story->Key(1), "put"}}}, kProcess));
+  RETURN_IF_ERROR(story->Commit({.changes = {story->Merge(kSide, 200, 11)}}, kPower));
+  RETURN_IF_ERROR(MergeSome(story, 20));
+  return story->Kill(CrashProfiles().size() - 1);
+}
+
+// The default keyspace gets an operator when it has rows already.
+Status MergeOntoWhatWas(CrashStory* story) {
+  RETURN_IF_ERROR(PutOne(story, 30, kProcess));
+  RETURN_IF_ERROR(story->ReopenWithOperator());
+  CrashCommit commit;
+  for (size_t n = 5; n < 8; ++n) commit.changes.push_back(story->Merge("", 30, n));
+  commit.changes.push_back({"", story->Key(1), std::nullopt});
+  commit.changes.push_back(story->Merge("", 30, 11));
+  return story->Commit(commit, kProcess);
+}
+
+// The order of the operands is that of the positions.
+Status MergeConcurrently(CrashStory* story) {
+  RETURN_IF_ERROR(MergeSome(story, 40));
+  CrashOracle::Writers writers(3);
+  for (size_t writer = 0; writer < writers.size(); ++writer) {
+    for (size_t n = 0; n < 2; ++n) {
+      CrashCommit::Change shared = story->Merge(kSide, 20);
+      shared.value = story->Value(20, 10 * writer + n);
+      writers[writer].push_back({.changes = {shared, {"", "writer", shared.value}}});
+    }
+  }
+  return story->CommitConcurrently(writers, [](size_t writer, size_t n) {
+    return writer == 1 || (writer == 2 && n == 1) ? kPower : kProcess;
+  });
 }
 
 // Many small commits: several segments, where those are tiny, and no sync.
@@ -165,6 +210,27 @@ Status DeleteRangeAtSnapshot(CrashStory* story) {
   RETURN_IF_ERROR(story->CheckSnapshot(held));
   RETURN_IF_ERROR(ToTables(story, CompactAll));
   RETURN_IF_ERROR(story->CheckSnapshot(held));
+  return story->CheckReader(story->db());
+}
+
+// A snapshot sees the operands up to it, whatever they were folded into, and what they were
+// merged with, which is deleted since.
+Status MergeAtSnapshot(CrashStory* story) {
+  RETURN_IF_ERROR(MergeSome(story));
+  ASSIGN_OR_RETURN(const CrashStory::Held held, story->TakeSnapshot());
+  RETURN_IF_ERROR(MergeSome(story, 20));
+  RETURN_IF_ERROR(ToTables(story, FlushAll));
+  ASSIGN_OR_RETURN(const CrashStory::Held later, story->TakeSnapshot());
+  RETURN_IF_ERROR(
+      story->Commit({.changes = {{kSide, story->Key(), std::nullopt, true, std::nullopt},
+                                 story->Merge(kSide, 20, 40)}},
+                    kProcess));
+  RETURN_IF_ERROR(MergeSome(story, 60));
+  for (const auto work : {FlushAll, CompactAll}) {
+    RETURN_IF_ERROR(ToTables(story, work));
+    RETURN_IF_ERROR(story->CheckSnapshot(held));
+    RETURN_IF_ERROR(story->CheckSnapshot(later));
+  }
   return story->CheckReader(story->db());
 }
 
@@ -308,8 +374,13 @@ constexpr auto kSteps = std::to_array<CrashStep>({
     {"failed-sync-kill", FailSyncAndKill, Told::kInThrees},
     {"delete-range", DeleteRange, Told::kInPairs},
     {"range-batch", WriteRangeBatch, Told::kInPairs},
+    {"merge", [](CrashStory* s) { return MergeSome(s); }, Told::kInPairs},
     {"range-kill-spill", DeleteRangeAndSpill, Told::kAlone},
     {"range-snapshot", DeleteRangeAtSnapshot, Told::kAlone},
+    {"merge-kill-spill", MergeAndSpill, Told::kWhereAsked},
+    {"merge-snapshot", MergeAtSnapshot, Told::kWhereAsked},
+    {"merge-operator", MergeOntoWhatWas, Told::kWhereAsked},
+    {"merge-writers", MergeConcurrently, Told::kWhereAsked},
     {"idle", Idle, Told::kWhereAsked},
     {"open-and-idle", OpenAndIdle, Told::kWhereAsked},
     {"full-disk-flush", FullDiskAtFlush, Told::kWhereAsked},

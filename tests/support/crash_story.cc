@@ -202,8 +202,12 @@ bool CrashStory::Lies(const std::string& path) {
   return settings_.lying_syncs && settings_.lying_syncs(call);
 }
 
-Status CrashStory::OpenDatabase(size_t profile) {
+Status CrashStory::OpenDatabase(size_t profile, bool with_operator) {
   Options options = CrashOptions(CrashProfiles()[profile]);
+  // Who looks at what a crash left names none: what is recorded must do.
+  const auto merge_operator = MergeOperator::Append(",");
+  options.keyspaces[kMergingKeyspace].merge_operator = merge_operator;
+  if (with_operator) options.keyspaces["default"].merge_operator = merge_operator;
   options.file_system = disk_.get();
   EnterPhase(SyncCall::Phase::kOpening);
   ASSIGN_OR_RETURN(db_, DB::Open(options, kPath));
@@ -212,8 +216,12 @@ Status CrashStory::OpenDatabase(size_t profile) {
   // What a reader can see now must never go away again.
   const LogPos found = db_->LastPosition();
   oracle_.CutBehind(found);
-  NoteAcknowledged(found, true);
-  NoteProvenBesideLog(found);
+  if (found < operator_at_) operator_at_ = 0;
+  NoteAcknowledged(found, false);
+  // But for a commit of the open itself.
+  const LogPos recovered = with_operator && operator_at_ == 0 ? found - 1 : found;
+  NoteDurable(recovered);
+  NoteProvenBesideLog(recovered);
   return Status::Ok();
 }
 
@@ -256,6 +264,8 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
     }
     if (change.is_range) {
       batch.DeleteRange(keyspace, change.key, change.end);
+    } else if (change.is_merge) {
+      batch.Merge(keyspace, change.key, *change.value);
     } else if (change.value) {
       batch.Put(keyspace, change.key, *change.value);
     } else {
@@ -323,6 +333,17 @@ Status CrashStory::Reopen(size_t profile) {
   RETURN_IF_ERROR(Close());
   DropDatabase();
   return OpenDatabase(profile);
+}
+
+Status CrashStory::ReopenWithOperator() {
+  RETURN_IF_ERROR(Close());
+  DropDatabase();
+  if (operator_at_ == 0) oracle_.Issue({});
+  const LogPos expected = oracle_.last();
+  RETURN_IF_ERROR(OpenDatabase(script_.profile, true));
+  if (operator_at_ == 0) operator_at_ = expected;
+  if (db_->LastPosition() == expected) return Status::Ok();
+  return Broken("an open with an operator is at position " + std::to_string(db_->LastPosition()));
 }
 
 Status CrashStory::Kill(size_t profile) {

@@ -37,7 +37,7 @@ struct CrashStep {
     kInThrees,    // a variation of another one
     kInPairs,     // there is no time for all threes
     kAlone,       // nor for all pairs; in those of a seed
-    kWhereAsked,  // waits for timers, or is long
+    kWhereAsked,  // waits for timers, is long, or has a test of its own
   };
   std::string_view name;
   Status (*run)(CrashStory* story);
@@ -99,6 +99,8 @@ struct SyncCall {
 class CrashStory {
  public:
   static constexpr char kPath[] = "db";
+  // Made with an operator, whatever step makes it.
+  static constexpr char kMergingKeyspace[] = "side";
 
   struct Settings {
     SimulatedFileSystem::Settings disk = {};
@@ -138,6 +140,10 @@ class CrashStory {
   CrashCommit::Change Put(size_t bytes, size_t n = 0) const {
     return {"", Key(n), Value(bytes, n)};
   }
+  // REQUIRES: the keyspace has an operator (kMergingKeyspace; "": ReopenWithOperator).
+  CrashCommit::Change Merge(const std::string& keyspace, size_t bytes, size_t n = 0) const {
+    return {keyspace, Key(n), Value(bytes, n), false, {}, true};
+  }
   bool HasKeyspace(const std::string& name) const { return oracle_.content()->contains(name); }
 
   Status Commit(const CrashCommit& commit, Durability durability);
@@ -153,6 +159,8 @@ class CrashStory {
   void NoteProven(LogPos position);
   void NoteProvenBesideLog(LogPos position);
   Status Reopen(size_t profile);
+  // Closes, and opens with a merge operator for the default keyspace: the first time, a commit.
+  Status ReopenWithOperator();
   // The process dies and another one opens.
   Status Kill(size_t profile);
   // Closes after a failed sync, and opens again: what was acknowledged is there, but where the disk
@@ -182,7 +190,7 @@ class CrashStory {
   void UseDisk(std::unique_ptr<SimulatedFileSystem> disk);
   void EnterPhase(SyncCall::Phase phase) EXCLUDES(mutex_);
   bool Lies(const std::string& path) EXCLUDES(mutex_);
-  Status OpenDatabase(size_t profile);
+  Status OpenDatabase(size_t profile, bool with_operator = false);
   void DropDatabase();
   Result<LogPos> Write(const CrashCommit& commit, Durability durability);
   void NoteAcknowledged(LogPos position, bool durable);
@@ -196,6 +204,8 @@ class CrashStory {
   std::atomic<const DB*> open_db_{nullptr};  // for any thread, while it is open
   std::vector<Held> held_;
   size_t steps_done_ = 0;
+  LogPos operator_at_ =
+      0;  // the commit that gave the default keyspace its operator; 0: it has none
   std::atomic<LogPos> durable_{0}, acknowledged_{0}, proven_{0}, proven_beside_log_{0};
   std::atomic<bool> closed_cleanly_{false};
   std::atomic<uint64_t> log_syncs_{0}, manifest_syncs_{0};

@@ -54,6 +54,11 @@ Status CompareContent(DB* db, Keyspace keyspace, const std::string& name,
 
 }  // namespace
 
+std::map<std::string, KeyspaceOptions> CrashKeyspaces::OptionsOfBoth() {
+  const auto merge_operator = MergeOperator::Append();
+  return {{kLeftName, {merge_operator}}, {kRightName, {merge_operator}}};
+}
+
 Result<CrashKeyspaces> CrashKeyspaces::Open(DB* db) {
   CrashKeyspaces keyspaces;
   ASSIGN_OR_RETURN(keyspaces.left, OpenIfThere(db, kLeftName));
@@ -91,6 +96,8 @@ std::vector<CrashStream::Write> CrashStream::WritesOf(uint64_t i) const {
         static_cast<uint32_t>(random.OneIn(200) ? random.Uniform(20'000) : random.Uniform(200));
     if (!random.OneIn(4)) {
       write.value = ValueOf(static_cast<uint32_t>(random.Next()), bytes);
+      // Where there is a put and now and then a delete, none becomes a long list.
+      write.is_merge = random.OneIn(4);
     } else if (random.OneIn(4)) {
       // Few keys, as a rule: else there would soon be none.
       const uint64_t keys = 1 + random.Uniform(random.OneIn(20) ? kKeysOfStream / 4 : 10);
@@ -105,7 +112,9 @@ void CrashStream::AdvanceTo(uint64_t i) {
   CHECK(i >= last_);
   while (last_ < i) {
     for (Write& write : WritesOf(++last_)) {
-      if (write.value) {
+      if (write.is_merge) {
+        content_[write.key] += *write.value;
+      } else if (write.value) {
         content_[write.key] = std::move(*write.value);
       } else if (write.end) {
         content_.erase(content_.lower_bound(write.key), content_.lower_bound(*write.end));
@@ -120,7 +129,9 @@ void CrashStream::Fill(uint64_t i, const CrashKeyspaces& keyspaces, WriteBatch* 
   const std::vector<Write> writes = WritesOf(i);
   for (const Keyspace keyspace : {*keyspaces.left, *keyspaces.right}) {
     for (const Write& write : writes) {
-      if (write.value) {
+      if (write.is_merge) {
+        batch->Merge(keyspace, write.key, *write.value);
+      } else if (write.value) {
         batch->Put(keyspace, write.key, *write.value);
       } else if (write.end) {
         batch->DeleteRange(keyspace, write.key, *write.end);

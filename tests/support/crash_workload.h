@@ -20,6 +20,9 @@ struct CrashKeyspaces {
   LogPos commits() const { return (left ? 1u : 0u) + (right ? 1u : 0u); }
 
   static Result<CrashKeyspaces> Open(DB* db);
+  // What an open must be given, for them to be created with their operators (which later opens
+  // find by themselves).
+  static std::map<std::string, KeyspaceOptions> OptionsOfBoth();
   // Creates the missing ones.
   static Result<CrashKeyspaces> OpenOrCreate(DB* db);
 };
@@ -48,6 +51,7 @@ class CrashStream {
     std::string key;
     std::optional<std::string> value;
     std::optional<std::string> end = {};  // then all keys before it from `key` on are deleted
+    bool is_merge = false;                // the value comes behind what is there
   };
   std::string KeyOfStream(uint64_t number) const;
   std::vector<Write> WritesOf(uint64_t i) const;
