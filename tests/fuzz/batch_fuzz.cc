@@ -1,4 +1,4 @@
-// Any bytes as the operations of a commit.
+// Any bytes as the operations of a commit; and of a second one, the same, onto what the first left.
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "db/fold.h"
+#include "logwood/merge_operator.h"
 #include "memtable/memtable.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "util/batch_codec.h"
 #include "util/hash.h"
+#include "util/keyspace_operators.h"
 #include "util/lookup.h"
+#include "util/merge_value.h"
 
 using namespace logwood;
 
@@ -20,6 +23,7 @@ namespace {
 
 constexpr LogPos kPosition = 5;
 constexpr size_t kRangesLookedAt = 50;  // each is compared with all
+constexpr std::string_view kSeparator = ",";
 
 // What the operations leave, done one after another: nullopt: deleted.
 using Left = std::map<std::string, std::optional<std::string>, std::less<>>;
@@ -31,10 +35,15 @@ void Do(const BatchOperation& operation, Left* left) {
          at != left->end() && at->first < operation.value; ++at) {
       at->second.reset();
     }
-  } else if (operation.kind == EntryKind::kPut) {
-    (*left)[std::string(operation.stored_key)] = operation.value;
+    return;
+  }
+  std::optional<std::string>& value = (*left)[std::string(operation.stored_key)];
+  if (operation.kind == EntryKind::kMerge && value) {
+    value->append(kSeparator).append(operation.value);
+  } else if (operation.kind != EntryKind::kDelete) {
+    value = operation.value;
   } else {
-    (*left)[std::string(operation.stored_key)].reset();
+    value.reset();
   }
 }
 
@@ -42,17 +51,71 @@ struct DeletedRange {
   std::string begin, end;
 };
 
-// There is an answer for the keys that were written or lie in a range, at this position only.
+// Whether the memtable says anything of the key; what a read shows of it in `value`.
+bool ReadKey(const Memtable& memtable, std::string_view stored_key, LogPos position,
+             std::optional<std::string>* value) {
+  static const std::shared_ptr<const MergeOperator> lists = MergeOperator::Append(kSeparator);
+  PinnedValue held;
+  LookupResult found{.value = &held};
+  memtable.Get({stored_key, Hash64(stored_key), position}, &found);
+  const EntryKind kind = found.finished ? TrailerKind(found.trailer) : EntryKind::kDelete;
+  value->reset();
+  if (kind == EntryKind::kPut) *value = held.view();
+  if (found.merges.empty()) return found.finished;
+  MergedOnto base{.kind = MergeBase::kNothing, .value = {}};
+  if (kind == EntryKind::kPut) base = {.kind = MergeBase::kValue, .value = held.view()};
+  if (kind == EntryKind::kMerge) base = {};
+  std::vector<std::string_view> entries;
+  for (const LookupResult::Merge& merge : found.merges) entries.push_back(merge.value);
+  std::string resolved;
+  test::Demand(ResolveMerges(*lists, base, entries, 0, &resolved).ok());
+  *value = std::move(resolved);
+  return true;
+}
+
+// There is an answer for the keys that were written or lie in a range, not before this position.
 void LookUp(const Memtable& memtable, std::string_view stored_key, const Left& left,
             const std::vector<DeletedRange>& ranges) {
   const bool is_there = left.contains(stored_key) ||
                         std::any_of(ranges.begin(), ranges.end(), [&](const DeletedRange& range) {
                           return range.begin <= stored_key && stored_key < range.end;
                         });
+  std::optional<std::string> value;
   for (const LogPos position : {kPosition - 1, kPosition, kPosition + 1}) {
-    LookupResult found;
-    memtable.Get({stored_key, Hash64(stored_key), position}, &found);
-    test::Demand(found.finished == (is_there && position >= kPosition));
+    const bool says = ReadKey(memtable, stored_key, position, &value);
+    test::Demand(says == (is_there && position >= kPosition));
+  }
+}
+
+// One entry a key of each commit.
+void LookAtEntries(const Memtable& memtable) {
+  auto it = memtable.NewIterator();
+  std::string before;
+  uint64_t trailer_before = 0;
+  bool is_first = true;
+  for (it->SeekToFirst(); it->Valid(); it->Next()) {
+    const Entry entry = it->entry();
+    test::Demand(is_first || entry.key > before ||
+                 (entry.key == before && entry.position() < TrailerPosition(trailer_before)));
+    before = entry.key;
+    trailer_before = entry.trailer;
+    is_first = false;
+    test::Note(entry.value);
+  }
+}
+
+// The commit twice. However much of what merges was folded, and at each of the two positions.
+void InsertTwice(std::string_view bytes, const Left& once, const Left& twice,
+                 const KeyspaceOperators* operators) {
+  const auto memtable = std::make_shared<Memtable>();
+  test::Demand(InsertFolded(bytes, kPosition, memtable.get(), operators).ok());
+  test::Demand(InsertFolded(bytes, kPosition + 1, memtable.get(), operators).ok());
+  LookAtEntries(*memtable);
+  std::optional<std::string> value;
+  for (const auto& [key, expected] : twice) {
+    test::Demand(ReadKey(*memtable, key, kPosition + 1, &value) && value == expected);
+    test::Demand(ReadKey(*memtable, key, kPosition, &value) && value == once.at(key));
+    test::Demand(!ReadKey(*memtable, key, kPosition - 1, &value));
   }
 }
 
@@ -62,37 +125,37 @@ FUZZ_TARGET(batch, bytes) {
   BatchReader in(bytes);
   Left left;
   std::vector<DeletedRange> ranges;
-  for (BatchOperation operation; in.Next(&operation);) {
+  std::vector<BatchOperation> operations;
+  KeyspaceOperators operators;
+  for (BatchOperation operation; in.Next(&operation); operations.push_back(operation)) {
     test::Demand(operation.stored_key.size() <= bytes.size());
     Do(operation, &left);
     if (operation.kind == EntryKind::kRangeDelete)
       ranges.push_back({std::string(operation.stored_key), std::string(operation.value)});
+    uint32_t keyspace = 0;
+    std::string_view key;
+    test::Demand(SplitStoredKey(operation.stored_key, &keyspace, &key));
+    if (operation.kind == EntryKind::kMerge && operators.Find(keyspace) == nullptr)
+      operators.Record(keyspace, {"append.2c", 1});
   }
   test::Note(in.status());
   const auto memtable = std::make_shared<Memtable>();
   const Status inserted = InsertFolded(bytes, kPosition, memtable.get());
   test::Note(inserted);
   test::Demand(inserted.ok() == in.ok());
-  auto it = memtable->NewIterator();
-  std::string before;
-  bool is_first = true;
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    test::Demand(is_first || it->entry().key > before);  // one entry a key
-    before = it->entry().key;
-    is_first = false;
-    test::Note(it->entry().value);
-  }
+  LookAtEntries(*memtable);
   if (!inserted.ok()) return;
-  for (const auto& [key, value] : left) {
-    PinnedValue held;
-    LookupResult found{.value = &held};
-    memtable->Get({key, Hash64(key), kPosition}, &found);
-    test::Demand(found.finished);  // a put, a delete or a range says what there is
-    const bool is_put = TrailerKind(found.trailer) == EntryKind::kPut;
-    test::Demand(is_put == value.has_value() && (!value || held.view() == *value));
+  std::optional<std::string> value;
+  for (const auto& [key, expected] : left) {
+    // A put, a delete, a merge or a range says what there is.
+    test::Demand(ReadKey(*memtable, key, kPosition, &value) && value == expected);
   }
   for (size_t i = 0; i < std::min(ranges.size(), kRangesLookedAt); ++i) {
     LookUp(*memtable, ranges[i].begin, left, ranges);
     LookUp(*memtable, ranges[i].end, left, ranges);
   }
+  Left twice = left;
+  for (const BatchOperation& operation : operations) Do(operation, &twice);
+  InsertTwice(bytes, left, twice, nullptr);
+  InsertTwice(bytes, left, twice, &operators);
 }
