@@ -192,7 +192,7 @@ bool CompactionIterator::Survives() {
 bool CompactionIterator::GatherMerges() {
   const std::span<const LogPos> deleted_at =
       covering_ == nullptr ? std::span<const LogPos>() : covering_->positions;
-  KeyMerges merges(rules_.snapshots, rules_.bottom, deleted_at);
+  KeyMerges merges(rules_.snapshots, rules_.bottom, deleted_at, rules_.merged_bytes_max);
   merges.Add(input_->entry());
   uint64_t taken = 1;
   for (input_->Next(); input_->Valid() && input_->entry().key == key_; input_->Next()) {
@@ -216,7 +216,10 @@ void CompactionIterator::ShowMerged() {
   const KeyMerges::Survivor& survivor = merged_[next_merged_++];
   trailer_ = PackTrailer(survivor.position, survivor.kind);
   entry_ = {key_, trailer_, survivor.value};
-  if (rules_.zero_positions && survivor.stretch == 0 && survivor.kind != EntryKind::kDelete) {
+  // Of several pieces of one stretch only the last: no two entries of a key have one position.
+  const bool is_oldest = next_merged_ == merged_.size();
+  if (rules_.zero_positions && survivor.stretch == 0 && is_oldest &&
+      survivor.kind != EntryKind::kDelete) {
     entry_.trailer = PackTrailer(0, survivor.kind);
   }
   first_of_key_ = !key_emitted_;

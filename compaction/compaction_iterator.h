@@ -47,6 +47,8 @@ struct SurvivalRules {
   RangeFragmentsPtr range_deletes{};
   // Of the keyspaces; null: none is known, and merges become lists of their operands.
   const KeyspaceOperators* operators = nullptr;
+  // Merges of a key become no larger entry: as large as a commit may be.
+  size_t merged_bytes_max = kBatchBytesMax;
 };
 
 // Which stretch the position is in: readers see of two in one both or neither, but for the newer

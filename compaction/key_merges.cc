@@ -43,8 +43,8 @@ void KeyMerges::Add(const Entry& entry) {
     if (IsDeletedBetween(position, chain.newest.position)) {
       chain.is_ended = true;
       chain.base.kind = MergeBase::kNothing;
-    } else if (is_own && chain.bytes + entry.value.size() > kBatchBytesMax) {
-      // As large as a commit may be: what is older survives by itself.
+    } else if (is_own && chain.bytes + entry.value.size() > bytes_max_) {
+      // What is older survives by itself.
       chain.is_full = survives = true;
     } else {
       TakeIn(entry, &chain);
@@ -65,7 +65,7 @@ void KeyMerges::Add(const Entry& entry) {
 }
 
 Status KeyMerges::Fold(const MergeOperator* merge_operator, Chain* chain) const {
-  if (!chain->is_ended && bottom_ && StretchOf(chain->first()) == 0) {
+  if (!chain->is_ended && !chain->is_full && bottom_ && StretchOf(chain->first()) == 0) {
     chain->base.kind = MergeBase::kNothing;
   }
   if (chain->base.kind == MergeBase::kValue) chain->base.value = chain->base_value;

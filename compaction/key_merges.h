@@ -1,6 +1,6 @@
 // KeyMerges: what survives of a key that has merges. Given its entries, the newest first, from a
 // merge on; what the rules of CompactionIterator leave of them becomes at most one entry for each
-// stretch.
+// stretch, where that is not too long.
 //
 // A merge takes in what is older in its stretch, up to and with what it merges with. One that
 // already has what lies in older stretches (util/merge_value.h, `since`) goes on to the end of the
@@ -22,8 +22,10 @@ class KeyMerges {
  public:
   // Ascending snapshots; `bottom`: nothing older is left elsewhere. `deleted_at`: where a range
   // that holds the key was deleted, descending.
-  KeyMerges(std::span<const LogPos> snapshots, bool bottom, std::span<const LogPos> deleted_at)
-      : snapshots_(snapshots), bottom_(bottom), deleted_at_(deleted_at) {}
+  // A chain of more than `bytes_max` stays several entries of its stretch.
+  KeyMerges(std::span<const LogPos> snapshots, bool bottom, std::span<const LogPos> deleted_at,
+            size_t bytes_max)
+      : snapshots_(snapshots), bottom_(bottom), deleted_at_(deleted_at), bytes_max_(bytes_max) {}
 
   void Add(const Entry& entry);
 
@@ -58,6 +60,7 @@ class KeyMerges {
   const std::span<const LogPos> snapshots_;
   const bool bottom_;
   const std::span<const LogPos> deleted_at_;
+  const size_t bytes_max_;
   std::vector<Chain> chains_;
   size_t stretch_ = ~size_t{0};  // of the newest version that counts, looked at last
 };
