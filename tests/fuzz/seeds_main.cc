@@ -135,19 +135,6 @@ void WriteBatches() {
   Write("corpus/batch/two", std::string(two.operations()));
   Write("corpus/batch/one_key_often", std::string(many.operations()));
   Write("corpus/batch/keyspaces", keyspaces);
-  WriteBatch merges, folded;
-  merges.Merge("a", "onto nothing");
-  merges.Put("b", "1");
-  merges.Merge("b", "2");
-  merges.Merge("c", "lost");
-  merges.DeleteRange("c", "d");
-  merges.Merge("c", "");
-  merges.Merge("a", "behind");
-  merges.Delete("b");
-  merges.Merge("b", std::string(150, '+'));
-  Write("corpus/batch/merges", std::string(merges.operations()));
-  for (int i = 0; i < 9; ++i) folded.Merge(i % 2 == 0 ? "a" : "b", std::to_string(i));
-  Write("corpus/batch/merges_of_two_keys", std::string(folded.operations()));
   Write("corpus/batch/unknown_kind", std::string(two.operations()) + "\x07\x02\x01k\x01v");
 
   const std::string dropped = Catalogue::DropOperations("photos", 2);
@@ -182,7 +169,24 @@ void WriteMerge(const std::string& name, uint8_t merge_operator, const MergedOnt
   Write("corpus/merge/" + name, bytes);
 }
 
+void WriteMergeBatches() {
+  WriteBatch merges, folded;
+  merges.Merge("a", "onto nothing");
+  merges.Put("b", "1");
+  merges.Merge("b", "2");
+  merges.Merge("c", "lost");
+  merges.DeleteRange("c", "d");
+  merges.Merge("c", "");
+  merges.Merge("a", "behind");
+  merges.Delete("b");
+  merges.Merge("b", std::string(150, '+'));
+  Write("corpus/batch/merges", std::string(merges.operations()));
+  for (int i = 0; i < 9; ++i) folded.Merge(i % 2 == 0 ? "a" : "b", std::to_string(i));
+  Write("corpus/batch/merges_of_two_keys", std::string(folded.operations()));
+}
+
 void WriteMerges() {
+  WriteMergeBatches();
   const std::string most = EncodeInt64(std::numeric_limits<int64_t>::max());
   const std::string one = EncodeInt64(1), minus = EncodeInt64(-1);
   const std::string_view red = "red", blue = "blue";
