@@ -14,6 +14,7 @@
 #include "db/salvage.h"
 #include "tests/db/handmade_database.h"
 #include "tests/db/salvage_shown.h"
+#include "util/merge_value.h"
 
 namespace logwood {
 namespace {
