@@ -5,6 +5,7 @@
 #include <string>
 
 #include "util/hash.h"
+#include "util/merge_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -40,6 +41,22 @@ Status NewerFormat(const BlockSource& source, uint64_t offset, const std::string
                     source.writer);
 }
 
+// Of a block that has merges.
+Status CheckMergeValues(const BlockSource& source, uint64_t offset, const CachedBlock& block) {
+  const Block entries(BlockPayload(block));
+  for (uint32_t i = 0; i < entries.count(); ++i) {
+    const BlockEntry entry = entries.entry(i);
+    if (TrailerKind(entry.trailer) != EntryKind::kMerge) continue;
+    MergeValue value;
+    const Status read = ReadMergeValue(entry.value(), &value);
+    if (read.ok()) continue;
+    if (read.Is(StatusCode::kNotSupported))
+      return NewerFormat(source, offset, std::string(read.message()));
+    return TableDamage(source.path, offset, read.message());
+  }
+  return {};
+}
+
 Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBlock& block,
                     BlockUse use) {
   if (use == BlockUse::kBytes) return {};
@@ -47,8 +64,10 @@ Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBloc
   const char* problem = Block::Validate(BlockPayload(block), &kind_max);
   if (problem != nullptr) return TableDamage(source.path, offset, problem);
   // An index's entries only have an order.
-  if (use == BlockUse::kIndex || use == BlockUse::kRanges || kind_max <= kEntryKindMax) [[likely]]
+  if (use == BlockUse::kIndex || use == BlockUse::kRanges) return {};
+  if (kind_max < static_cast<uint8_t>(EntryKind::kMerge)) [[likely]]
     return {};
+  if (kind_max <= kEntryKindMax) return CheckMergeValues(source, offset, block);
   return NewerFormat(source, offset, "entry kind " + std::to_string(kind_max) + " is unknown");
 }
 
