@@ -80,7 +80,7 @@ bool DbIterator::BeginSeek() {
 void DbIterator::SeekToFirst() {
   if (!BeginSeek()) return;
   stand_ = Stand::kOnEntry;
-  inner_->Seek(source_.lower, SeekTrailer(source_.position));
+  inner_->Seek(source_.lower, SeenTrailer());
   FindForward(false);
   Settle();
 }
@@ -99,7 +99,7 @@ void DbIterator::Seek(std::string_view target) {
   skip_.assign(source_.lower, 0, source_.prefix_bytes);
   skip_ += target;
   std::string_view from = std::max<std::string_view>(skip_, source_.lower);
-  inner_->Seek(from, SeekTrailer(source_.position));
+  inner_->Seek(from, SeenTrailer());
   FindForward(false);
   Settle();
 }
@@ -139,7 +139,7 @@ void DbIterator::FindForward(bool skipping) {
   while (inner_->Valid()) {
     const Entry& entry = inner_->entry();
     if (entry.key >= source_.upper) return;
-    if (entry.position() > source_.position || (skipping && entry.key == skip_)) {
+    if (IsNewer(entry) || (skipping && entry.key == skip_)) {
       inner_->Next();
       continue;
     }
@@ -165,7 +165,7 @@ void DbIterator::GatherMerges() {
   uint64_t below = ~uint64_t{0};
   for (; inner_->Valid() && inner_->entry().key == key_copy_; inner_->Next()) {
     const Entry& entry = inner_->entry();
-    if (entry.trailer > below) continue;  // it is in a newer one
+    if (entry.trailer > below || IsNewer(entry)) continue;  // it is in a newer one, or not seen
     pieces_.push_back({entry.kind(), entry.position(), std::string(entry.value)});
     if (entry.kind() != EntryKind::kMerge || MergeEndsLookup(entry.value)) break;
     below = MergeBelow(entry.value, entry.position());
@@ -291,7 +291,7 @@ void DbIterator::FindBackward() {
       if (have_value) break;  // all versions of key_copy_ are behind us
       have_key = false;
     }
-    if (entry.position() <= source_.position) {
+    if (!IsNewer(entry)) {
       if (!have_key) key_copy_.assign(entry.key);
       have_key = true;
       if (entry.kind() == EntryKind::kMerge || !pieces_.empty()) [[unlikely]]

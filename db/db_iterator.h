@@ -12,6 +12,7 @@
 // next movement. A large value that does not fit at all is kBusy, never the end of the walk.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,6 +64,16 @@ class DbIterator final : public Iterator {
   enum class Stand : uint8_t { kOnEntry, kBehindMerges, kBeforeKey, kNowhere };
 
   bool Closed() const { return source_.core->closed.load(std::memory_order_acquire); }
+  // Whether it is newer than what is read: neither below the position, nor of the own writes.
+  bool IsNewer(const Entry& entry) const {
+    const LogPos position = entry.position();
+    return position > source_.position &&
+           (position < kOwnPositionMin || position > source_.view->own_position);
+  }
+  // From which entry of a key on some may be seen.
+  uint64_t SeenTrailer() const {
+    return SeekTrailer(std::max(source_.position, source_.view->own_position));
+  }
   bool BeginSeek();
   // From the inner iterator's place on: the first visible key. `skip_` is a key already shown.
   void FindForward(bool skipping);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "db/statistics_report.h"
+#include "db/transaction.h"
 #include "db/verify.h"
 #include "util/batch_codec.h"
 #include "util/status_macros.h"
@@ -163,7 +164,7 @@ Status Engine::TooLarge(const WriteBatch& batch) const {
       (limit == kBatchBytesMax ? " (kBatchBytesMax)" : " (a quarter of memory_budget_bytes)"));
 }
 
-Status Engine::CheckMerges(const WriteBatch& batch) const {
+Status CheckMerges(const Core& core, const WriteBatch& batch) {
   BatchReader reader(batch.operations());
   BatchOperation operation;
   while (reader.Next(&operation)) {
@@ -171,8 +172,8 @@ Status Engine::CheckMerges(const WriteBatch& batch) const {
     uint32_t keyspace = 0;
     std::string_view key;
     SplitStoredKey(operation.stored_key, &keyspace, &key);
-    const MergeOperator* merge_operator = core_->catalogue.operators().Find(keyspace);
-    if (merge_operator == nullptr) return core_->catalogue.operators().Missing(keyspace);
+    const MergeOperator* merge_operator = core.catalogue.operators().Find(keyspace);
+    if (merge_operator == nullptr) return core.catalogue.operators().Missing(keyspace);
     RETURN_IF_ERROR(merge_operator->Check(operation.value));
   }
   return Status::Ok();
@@ -185,7 +186,7 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
   }
   if (batch.memory_bytes() > core_->settings.batch_bytes_max) return TooLarge(batch);
   if (batch.merge_count() != 0) [[unlikely]]
-    RETURN_IF_ERROR(CheckMerges(batch));
+    RETURN_IF_ERROR(CheckMerges(*core_, batch));
   PendingWrite write;
   write.operations = batch.operations();
   write.note = batch.note();
@@ -302,6 +303,68 @@ Result<std::shared_ptr<const Snapshot>> Engine::GetSnapshot(std::string_view own
   Result<std::shared_ptr<const Snapshot>> snapshot = reads_.GetSnapshot(owner);
   if (snapshot.ok()) background_.NoteSnapshot();
   return snapshot;
+}
+
+Result<std::unique_ptr<Transaction>> Engine::BeginTransaction(const TransactionOptions& options) {
+  if (options.isolation > Isolation::kSnapshot) {
+    return Status::InvalidArgument("isolation: it is none of kSerializable, kSnapshot");
+  }
+  ASSIGN_OR_RETURN(auto snapshot, GetSnapshot("transaction"));
+  return std::unique_ptr<Transaction>(
+      std::make_unique<TransactionImpl>(this, core_, std::move(snapshot), options));
+}
+
+namespace {
+
+// Again for as long as another write comes in between.
+Result<LogPos> CommitIf(
+    Engine* engine, const WriteOptions& options, Keyspace keyspace, std::string_view key,
+    const std::function<Status(const Status& found, std::string_view value)>& condition,
+    const std::function<Status(Transaction*)>& write) {
+  PinnedValue value;
+  for (;;) {
+    ASSIGN_OR_RETURN(const auto transaction, engine->BeginTransaction({}));
+    const Status found = transaction->Get(keyspace, key, &value);
+    if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
+    RETURN_IF_ERROR(condition(found, value.view()));
+    RETURN_IF_ERROR(write(transaction.get()));
+    Result<LogPos> committed = transaction->Commit(options);
+    if (!committed.status().Is(StatusCode::kConflict)) return committed;
+  }
+}
+
+std::function<Status(const Status&, std::string_view)> IsStill(std::string_view expected) {
+  return [expected](const Status& found, std::string_view value) {
+    if (!found.ok()) return Status::Conflict("the key is not there");
+    return value == expected ? Status::Ok() : Status::Conflict("the key has another value");
+  };
+}
+
+}  // namespace
+
+Result<LogPos> Engine::PutIfAbsent(const WriteOptions& options, Keyspace keyspace,
+                                   std::string_view key, std::string_view value) {
+  const auto is_absent = [](const Status& found, std::string_view) {
+    return found.ok() ? Status::Conflict("the key is there") : Status::Ok();
+  };
+  return CommitIf(this, options, keyspace, key, is_absent, [&](Transaction* transaction) {
+    return transaction->Put(keyspace, key, value);
+  });
+}
+
+Result<LogPos> Engine::CompareAndPut(const WriteOptions& options, Keyspace keyspace,
+                                     std::string_view key, std::string_view expected,
+                                     std::string_view value) {
+  return CommitIf(this, options, keyspace, key, IsStill(expected), [&](Transaction* transaction) {
+    return transaction->Put(keyspace, key, value);
+  });
+}
+
+Result<LogPos> Engine::DeleteIf(const WriteOptions& options, Keyspace keyspace,
+                                std::string_view key, std::string_view expected) {
+  return CommitIf(this, options, keyspace, key, IsStill(expected), [&](Transaction* transaction) {
+    return transaction->Delete(keyspace, key);
+  });
 }
 
 Result<Keyspace> Engine::OpenKeyspace(std::string_view name) { return reads_.OpenKeyspace(name); }

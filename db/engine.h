@@ -22,6 +22,9 @@
 
 namespace logwood {
 
+// Of the merges of a batch: kInvalidArgument where a keyspace's operator is not there, or refuses.
+Status CheckMerges(const Core& core, const WriteBatch& batch);
+
 class Engine final : public DB {
  public:
   struct Parts {
@@ -36,6 +39,7 @@ class Engine final : public DB {
   ~Engine() override;
   // In a child made by fork it does nothing: threads, locks and files belong to the parent.
   static void operator delete(Engine* engine, std::destroying_delete_t);
+  Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
   // Commits which merge operators keyspaces have from now on; the last step of an open.
   Status RecordOperators();
   Status Close() override;
@@ -62,6 +66,13 @@ class Engine final : public DB {
                         std::string_view key) override;
   std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace) override;
   Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) override;
+  Result<std::unique_ptr<Transaction>> BeginTransaction(const TransactionOptions& options) override;
+  Result<LogPos> PutIfAbsent(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                             std::string_view value) override;
+  Result<LogPos> CompareAndPut(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                               std::string_view expected, std::string_view value) override;
+  Result<LogPos> DeleteIf(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                          std::string_view expected) override;
 
   Result<Keyspace> CreateKeyspace(const WriteOptions& options, std::string_view name,
                                   LogPos* position) override;
@@ -90,10 +101,8 @@ class Engine final : public DB {
   class Call;
 
   Status TooLarge(const WriteBatch& batch) const;
-  Status CheckMerges(const WriteBatch& batch) const;
   // The row of a keyspace's operator; none: it is to have none, or has it.
   std::string OperatorRow(std::string_view name, uint32_t number) const;
-  Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
   // Not yet durable.
   Result<LogPos> CommitCatalogue(const std::string& operations) REQUIRES(catalogue_mutex_);
   // Of a commit that was stored: as a write with this durability is.

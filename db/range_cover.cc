@@ -163,12 +163,12 @@ class HidingIterator final : public InternalIterator {
 
 }  // namespace
 
-void RangeCover::AddMemtable(const Memtable& memtable, std::string_view begin,
-                             std::string_view end) {
-  const CoveredStretch first = memtable.range_deletes().Around(begin, position_);
+void RangeCover::AddMemtable(const Memtable& memtable, std::string_view begin, std::string_view end,
+                             LogPos position) {
+  const CoveredStretch first = memtable.range_deletes().Around(begin, position);
   const bool nothing =
       first.deleted_at == 0 && (first.upper.empty() || (!end.empty() && first.upper >= end));
-  if (!nothing) sources_.push_back({.memtable = &memtable});
+  if (!nothing) sources_.push_back({.memtable = &memtable, .position = position});
 }
 
 void RangeCover::AddTables(std::span<const TableMetaPtr> tables) {
@@ -181,7 +181,7 @@ void RangeCover::AddTables(std::span<const TableMetaPtr> tables) {
 
 Result<CoveredStretch> RangeCover::AroundIn(Source* source, std::string_view stored_key) {
   if (source->memtable != nullptr)
-    return source->memtable->range_deletes().Around(stored_key, position_);
+    return source->memtable->range_deletes().Around(stored_key, source->position);
   const auto& tables = source->tables;
   const auto at =
       std::partition_point(tables.begin(), tables.end(),

@@ -26,14 +26,15 @@ namespace logwood {
 // One thread; as many as there are iterators.
 class RangeCover {
  public:
-  // Sees range deletes at or below `position`. What they hide is noted in `passed` where it is
-  // stepped over; null: nowhere.
+  // Of tables, sees range deletes at or below `position`. What is hidden is noted in `passed`
+  // where it is stepped over; null: nowhere.
   RangeCover(TableCache* cache, LogPos position, SteppedOver* passed)
       : cache_(cache), position_(position), passed_(passed) {}
 
   // Sources, the newest first. Those that have nothing in the range of the iterator are not added.
   // What is given outlives this.
-  void AddMemtable(const Memtable& memtable, std::string_view begin, std::string_view end);
+  void AddMemtable(const Memtable& memtable, std::string_view begin, std::string_view end,
+                   LogPos position);
   void AddTables(std::span<const TableMetaPtr> tables);
   // How many are added.
   size_t sources() const { return sources_.size(); }
@@ -53,6 +54,7 @@ class RangeCover {
   // A memtable, or tables that are disjoint.
   struct Source {
     const Memtable* memtable = nullptr;
+    LogPos position = 0;                 // up to which it is seen
     std::vector<TableMetaPtr> tables{};  // those with range deletes, in key order
     RangeFragmentsPtr asked_last{};
   };

@@ -42,6 +42,21 @@ class ReadOnlyDb final : public DB {
   Result<LogPos> Merge(const WriteOptions&, Keyspace, std::string_view, std::string_view) override {
     return Refuse();
   }
+  Result<std::unique_ptr<Transaction>> BeginTransaction(const TransactionOptions&) override {
+    return Refuse();
+  }
+  Result<LogPos> PutIfAbsent(const WriteOptions&, Keyspace, std::string_view,
+                             std::string_view) override {
+    return Refuse();
+  }
+  Result<LogPos> CompareAndPut(const WriteOptions&, Keyspace, std::string_view, std::string_view,
+                               std::string_view) override {
+    return Refuse();
+  }
+  Result<LogPos> DeleteIf(const WriteOptions&, Keyspace, std::string_view,
+                          std::string_view) override {
+    return Refuse();
+  }
   Result<LogPos> DeleteRange(const WriteOptions&, Keyspace, std::string_view,
                              std::optional<std::string_view>) override {
     return Refuse();

@@ -192,7 +192,7 @@ Status Reads::EndLookup(std::string_view stored_key, LookupResult* result, bool*
 }
 
 Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
-                     PinnedValue* value, bool* found) const {
+                     PinnedValue* value, const OwnWrites* own, bool* found) const {
   RETURN_IF_ERROR(Begin(options));
   if (key.size() > kKeyBytesMax) {
     return Status::InvalidArgument("key: it has " + std::to_string(key.size()) +
@@ -209,6 +209,10 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
   RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
+  if (own != nullptr) {
+    lookup.position = own->position;
+    if (own->memtable->Get(lookup, &result)) return EndLookup(lookup.stored, &result, found);
+  }
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
   RETURN_IF_ERROR(EndLookup(lookup.stored, &result, found));
@@ -220,11 +224,11 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
 }
 
 Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
-                  PinnedValue* value) const {
+                  PinnedValue* value, const OwnWrites* own) const {
   if (value == nullptr) return Status::InvalidArgument("value: it is null");
   // `key` may lie in what `value` holds: that goes last.
   bool found = false;
-  Status status = Lookup(options, keyspace, key, value, &found);
+  Status status = Lookup(options, keyspace, key, value, own, &found);
   if (status.ok() && found) return status;
   value->Reset();
   if (status.ok()) return NotFoundStatus();
@@ -235,7 +239,7 @@ Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_vie
 Result<bool> Reads::Contains(const ReadOptions& options, Keyspace keyspace,
                              std::string_view key) const {
   bool found = false;
-  Status status = Lookup(options, keyspace, key, nullptr, &found);
+  Status status = Lookup(options, keyspace, key, nullptr, nullptr, &found);
   if (status.ok()) return found;
   core_->NoteDamage(status);
   return status;
@@ -308,7 +312,7 @@ StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace) {
 }
 
 std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
-                                             Keyspace keyspace) const {
+                                             Keyspace keyspace, const OwnWrites* own) const {
   const ReadOptions reading = options.read_options();
   Status begun = Begin(reading);
   if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(*core_);
@@ -324,6 +328,13 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
   } while (core_->views.Share() != source.view);
   begun = CheckKeyspaceOf(reading, keyspace);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
+  if (own != nullptr) {
+    auto with_own = std::make_shared<View>(*source.view);
+    with_own->sealed.insert(with_own->sealed.begin(), with_own->active);
+    with_own->active = own->memtable;
+    with_own->own_position = own->position;
+    source.view = std::move(with_own);
+  }
   source.prefix_bytes = KeyspacePrefix(keyspace.number()).size();
   StoredBounds bounds = ResolveBounds(options, keyspace.number());
   source.lower = std::move(bounds.lower);

@@ -13,17 +13,25 @@
 
 namespace logwood {
 
+// What a transaction wrote: seen on top of all else, up to a position.
+struct OwnWrites {
+  std::shared_ptr<Memtable> memtable;
+  LogPos position = 0;
+};
+
 class Reads {
  public:
   explicit Reads(std::shared_ptr<Core> core) : core_(std::move(core)) {}
 
+  // `own`: null: there are none.
   Status Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
-             PinnedValue* value) const;
+             PinnedValue* value, const OwnWrites* own = nullptr) const;
   std::vector<Status> MultiGet(const ReadOptions& options, Keyspace keyspace,
                                std::span<const std::string_view> keys,
                                std::span<PinnedValue> values) const;
   Result<bool> Contains(const ReadOptions& options, Keyspace keyspace, std::string_view key) const;
-  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace) const;
+  std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace,
+                                        const OwnWrites* own = nullptr) const;
   Result<std::shared_ptr<const Snapshot>> GetSnapshot(std::string_view owner) const;
   Result<Keyspace> OpenKeyspace(std::string_view name) const;
   Result<std::vector<KeyspaceInfo>> ListKeyspaces() const;
@@ -40,7 +48,7 @@ class Reads {
   Status EndLookup(std::string_view stored_key, LookupResult* result, bool* found) const;
   // kNotFound without allocating a message.
   Status Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
-                PinnedValue* value, bool* found) const;
+                PinnedValue* value, const OwnWrites* own, bool* found) const;
 
   std::shared_ptr<Core> core_;
 };

@@ -161,13 +161,14 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
   const auto add = [&](std::unique_ptr<InternalIterator> entries, size_t newer) {
     children.push_back(NewHidingIterator(std::move(entries), cover, newer, sources() > newer));
   };
-  const auto add_memtable = [&](const Memtable& memtable) {
+  const auto add_memtable = [&](const Memtable& memtable, LogPos seen) {
     const size_t newer = sources();
-    if (!memtable.range_deletes().empty()) covers().AddMemtable(memtable, range.begin, range.end);
+    if (!memtable.range_deletes().empty())
+      covers().AddMemtable(memtable, range.begin, range.end, seen);
     add(memtable.NewIterator(), newer);
   };
-  add_memtable(*active);
-  for (const auto& memtable : sealed) add_memtable(*memtable);
+  add_memtable(*active, own_position != 0 ? own_position : position);
+  for (const auto& memtable : sealed) add_memtable(*memtable, position);
   LevelIteratorOptions within;
   within.scan = options;
   if (!range.end.empty()) {

@@ -66,6 +66,8 @@ struct View {
   std::shared_ptr<Memtable> active;
   std::vector<std::shared_ptr<Memtable>> sealed;  // newest first
   std::shared_ptr<const Version> version;
+  // Of a transaction: `active` holds its own writes, seen up to here. 0: there are none.
+  LogPos own_position = 0;
 
   // Carries the lookup through memtables and tables, from the newest on, until it is finished.
   Status Get(TableCache* cache, const LookupKey& key, bool fill_cache, LookupResult* result) const;

@@ -27,6 +27,9 @@ struct PendingWrite {
   uint32_t flags = 0;
   bool check_keyspaces = false;  // it names keyspaces beyond "default"
   bool joins_no_group = false;   // later writes are checked against what it did
+  // Asked with no other write under way, before it has a position: not ok, and it is refused. With
+  // joins_no_group.
+  const std::function<Status()>* condition = nullptr;
   // Out.
   LogPos position = 0;
   Status status;

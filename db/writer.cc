@@ -114,6 +114,7 @@ void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
   accepted_.clear();
   for (PendingWrite* write : group) {
     if (write->check_keyspaces) write->status = CheckKeyspaces(*write);
+    if (write->status.ok() && write->condition != nullptr) write->status = (*write->condition)();
     if (!write->status.ok()) continue;
     CommitRecord record;
     record.position = write->position = ++position;

@@ -35,6 +35,8 @@ inline constexpr LogPos kPositionMax = (uint64_t{1} << 56) - 1;
 // Never reached: a thousand years at a million commits a second. What says more was not written by
 // Logwood, and what follows it would have no numbers.
 inline constexpr LogPos kPositionsUsableMax = kPositionMax / 2;
+// From here on: writes of a transaction that is not committed, in memory that only it sees.
+inline constexpr LogPos kOwnPositionMin = kPositionsUsableMax + 1;
 
 inline constexpr uint64_t PackTrailer(LogPos position, EntryKind kind) {
   return position << 8 | static_cast<uint8_t>(kind);

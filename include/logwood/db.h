@@ -31,6 +31,7 @@
 #include "logwood/options.h"
 #include "logwood/pinned_value.h"
 #include "logwood/stats.h"
+#include "logwood/transaction.h"
 #include "logwood/status.h"
 #include "logwood/types.h"
 #include "logwood/write_batch.h"
@@ -173,6 +174,18 @@ class LOGWOOD_EXPORT DB {
                              std::optional<std::string_view> end) {
     return DeleteRange(options, Keyspace(), begin, end);
   }
+  // Writes under a condition: one commit, or kConflict and none. Cost: a read and a transaction.
+  // Put where there is no value; where there is `expected`; Delete where there is.
+  virtual Result<LogPos> PutIfAbsent(const WriteOptions& options, Keyspace keyspace,
+                                     std::string_view key, std::string_view value) = 0;
+  virtual Result<LogPos> CompareAndPut(const WriteOptions& options, Keyspace keyspace,
+                                       std::string_view key, std::string_view expected,
+                                       std::string_view value) = 0;
+  virtual Result<LogPos> DeleteIf(const WriteOptions& options, Keyspace keyspace,
+                                  std::string_view key, std::string_view expected) = 0;
+  // Reads and writes that are one commit or none (transaction.h).
+  virtual Result<std::unique_ptr<Transaction>> BeginTransaction(
+      const TransactionOptions& options) = 0;
   // Returns once the commit at `position` and all before it survive power loss. kInvalidArgument:
   // no commit has this position yet (ReadOptions::at_least waits for one); kReadOnly: opened
   // read-only. The first to wait runs the sync itself, and a sync that began is not given up: only
