@@ -1,0 +1,301 @@
+// Transactions: what they see, what is refused, and what they leave.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/database_fixture.h"
+#include "util/random.h"
+
+namespace logwood::test {
+namespace {
+
+class Transactions : public DatabaseTest {
+ protected:
+  using Rows = std::map<std::string, std::string>;
+
+  std::unique_ptr<Transaction> Begin(Isolation isolation = Isolation::kSerializable) {
+    Result<std::unique_ptr<Transaction>> begun = db_->BeginTransaction({.isolation = isolation});
+    EXPECT_OK(begun.status());
+    return std::move(begun).value();
+  }
+  static std::string Seen(Transaction* transaction, std::string_view key) {
+    std::string value;
+    const Status status = transaction->Get(key, &value);
+    return status.ok() ? value : "<" + std::string(StatusCodeName(status.code())) + ">";
+  }
+  static Rows Scanned(Transaction* transaction, bool forward = true) {
+    const auto it = transaction->NewIterator({});
+    Rows rows;
+    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
+         forward ? it->Next() : it->Prev()) {
+      rows.emplace(it->key(), it->value());
+    }
+    EXPECT_OK(it->status());
+    return rows;
+  }
+};
+
+TEST_F(Transactions, SeeTheirSnapshotAndTheirOwnWrites) {
+  options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
+  Open();
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  ASSERT_OK(db_->Put({}, "b", "1"));
+  ASSERT_OK(db_->Put({}, "d", "1"));
+  const auto transaction = Begin();
+  ASSERT_OK(db_->Put({}, "a", "2"));
+  ASSERT_OK(db_->Put({}, "c", "2"));
+  EXPECT_EQ(Seen(transaction.get(), "a"), "1");
+  EXPECT_EQ(Seen(transaction.get(), "c"), "<NotFound>");
+  ASSERT_OK(transaction->Put("a", "own"));
+  ASSERT_OK(transaction->Delete("b"));
+  ASSERT_OK(transaction->Merge("d", "own"));
+  ASSERT_OK(transaction->Merge("e", "own"));
+  EXPECT_EQ(Seen(transaction.get(), "a"), "own");
+  EXPECT_EQ(Seen(transaction.get(), "b"), "<NotFound>");
+  EXPECT_EQ(Seen(transaction.get(), "d"), "1,own");
+  const Rows rows{{"a", "own"}, {"d", "1,own"}, {"e", "own"}};
+  EXPECT_EQ(Scanned(transaction.get()), rows);
+  EXPECT_EQ(Scanned(transaction.get(), false), rows);
+  ASSERT_OK(transaction->DeleteRange("a", "e"));
+  ASSERT_OK(transaction->Put("b", "again"));
+  const Rows fewer{{"b", "again"}, {"e", "own"}};
+  EXPECT_EQ(Scanned(transaction.get()), fewer);
+  EXPECT_EQ(Scanned(transaction.get(), false), fewer);
+  EXPECT_EQ(Value("a"), "2");
+  EXPECT_EQ(Value("b"), "1");
+}
+
+TEST_F(Transactions, AreOneCommitOrNone) {
+  Open();
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  auto transaction = Begin();
+  ASSERT_OK(transaction->Put("a", "2"));
+  ASSERT_OK(transaction->Put("b", "2"));
+  const LogPos before = db_->LastPosition();
+  ASSERT_OK_AND_ASSIGN(const LogPos position, transaction->Commit({}));
+  EXPECT_EQ(position, before + 1);
+  EXPECT_EQ(Value("a"), "2");
+  EXPECT_EQ(Value("b"), "2");
+  EXPECT_STATUS(kInvalidArgument, transaction->Put("a", "3"));
+  EXPECT_STATUS(kInvalidArgument, transaction->Commit({}).status());
+  // Refused, and no position is lost.
+  transaction = Begin();
+  EXPECT_EQ(Seen(transaction.get(), "a"), "2");
+  ASSERT_OK(transaction->Put("c", "3"));
+  ASSERT_OK(db_->Put({}, "a", "4"));
+  const Status refused = transaction->Commit({}).status();
+  EXPECT_STATUS(kConflict, refused);
+  EXPECT_NE(refused.message().find("key a "), std::string_view::npos) << refused.ToString();
+  EXPECT_NE(refused.message().find("position " + std::to_string(position + 1)),
+            std::string_view::npos);
+  EXPECT_EQ(db_->LastPosition(), position + 1);
+  EXPECT_EQ(Value("c"), "<NotFound>");
+  // Left alone, too; and one that only reads takes none.
+  ASSERT_OK(Begin()->Put("d", "1"));
+  transaction = Begin();
+  EXPECT_EQ(Seen(transaction.get(), "a"), "4");
+  ASSERT_OK(db_->Put({}, "a", "5"));
+  ASSERT_OK_AND_ASSIGN(const LogPos read_at, transaction->Commit({}));
+  EXPECT_EQ(read_at, position + 1);
+  EXPECT_EQ(Value("d"), "<NotFound>");
+  Reopen();
+  EXPECT_EQ(Value("a"), "5");
+  EXPECT_EQ(Value("b"), "2");
+}
+
+// Each pair is one transaction's read and what somebody else writes meanwhile.
+TEST_F(Transactions, AreHeldAgainstEachKindOfWrite) {
+  options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
+  for (const bool flushed : {false, true}) {
+    for (int write = 0; write < 5; ++write) {
+      for (int read = 0; read < 6; ++read) {
+        SCOPED_TRACE(std::to_string(write) + " " + std::to_string(read) + (flushed ? " flushed" : ""));
+        Open();
+        ASSERT_OK(db_->Put({}, "b", "1"));
+        ASSERT_OK(db_->Put({}, "m", "1"));
+        ASSERT_OK(db_->Put({}, "x", "1"));
+        ASSERT_OK(db_->Flush());
+        const auto transaction = Begin();
+        IteratorOptions within;
+        within.lower = "k";
+        within.upper = "n";
+        const auto it = transaction->NewIterator(within);
+        bool relies = true;
+        switch (read) {
+          case 0:
+            EXPECT_EQ(Seen(transaction.get(), "m"), "1");
+            break;
+          case 1:
+            it->SeekToFirst();
+            break;
+          case 2:
+            it->SeekToLast();
+            break;
+          case 3:
+            it->Seek("l");
+            break;
+          case 4:
+            it->SeekForPrev("mm");
+            break;
+          default:
+            EXPECT_EQ(Seen(transaction.get(), "b"), "1");
+            relies = false;
+            break;
+        }
+        ASSERT_OK(transaction->Put("other", "1"));
+        switch (write) {
+          case 0:
+            ASSERT_OK(db_->Put({}, "m", "2"));
+            break;
+          case 1:
+            ASSERT_OK(db_->Delete({}, "m"));
+            break;
+          case 2:
+            ASSERT_OK(db_->DeleteRange({}, "c", "n"));
+            break;
+          case 3:
+            ASSERT_OK(db_->Merge({}, "m", "2"));
+            break;
+          default:
+            ASSERT_OK(db_->Put({}, "x", "2"));
+            relies = false;
+            break;
+        }
+        if (flushed) {
+          ASSERT_OK(db_->Flush());
+          ASSERT_OK(db_->CompactAll({}));
+        }
+        EXPECT_EQ(relies ? StatusCode::kConflict : StatusCode::kOk,
+                  transaction->Commit({}).status().code());
+        Close();
+        ASSERT_OK(DB::Destroy(options_, path_));
+      }
+    }
+  }
+}
+
+TEST_F(Transactions, OfSnapshotIsolationMaySkewButNotOverwrite) {
+  Open();
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  ASSERT_OK(db_->Put({}, "b", "1"));
+  for (const Isolation isolation : {Isolation::kSnapshot, Isolation::kSerializable}) {
+    const auto first = Begin(isolation), second = Begin(isolation);
+    EXPECT_EQ(Seen(first.get(), "a"), Seen(second.get(), "a"));
+    EXPECT_EQ(Seen(first.get(), "b"), Seen(second.get(), "b"));
+    ASSERT_OK(first->Put("a", "2"));
+    ASSERT_OK(second->Put("b", "2"));
+    ASSERT_OK(first->Commit({}).status());
+    EXPECT_EQ(second->Commit({}).status().code(),
+              isolation == Isolation::kSnapshot ? StatusCode::kOk : StatusCode::kConflict);
+  }
+  const auto first = Begin(Isolation::kSnapshot), second = Begin(Isolation::kSnapshot);
+  ASSERT_OK(first->Put("a", "3"));
+  ASSERT_OK(second->DeleteRange("a", "c"));
+  ASSERT_OK(first->Commit({}).status());
+  EXPECT_STATUS(kConflict, second->Commit({}).status());
+  const auto expects = Begin(Isolation::kSnapshot);
+  ASSERT_OK(expects->Expect(Keyspace(), "a"));
+  ASSERT_OK(expects->Put("z", "1"));
+  ASSERT_OK(db_->Put({}, "a", "4"));
+  EXPECT_STATUS(kConflict, expects->Commit({}).status());
+}
+
+TEST_F(Transactions, GoBackToASavepoint) {
+  Open();
+  const auto transaction = Begin();
+  ASSERT_OK(transaction->Put("a", "1"));
+  const auto first = transaction->SetSavepoint();
+  ASSERT_OK(transaction->Put("a", "2"));
+  ASSERT_OK(transaction->DeleteRange("a", std::nullopt));
+  ASSERT_OK(transaction->Put("b", "2"));
+  const auto second = transaction->SetSavepoint();
+  const auto it = transaction->NewIterator({});
+  ASSERT_OK(transaction->RollbackTo(first));
+  EXPECT_STATUS(kInvalidArgument, transaction->RollbackTo(second));
+  it->SeekToFirst();
+  ASSERT_TRUE(it->Valid());
+  EXPECT_EQ(it->key(), "b");  // made before
+  EXPECT_EQ(Scanned(transaction.get()), (Rows{{"a", "1"}}));
+  ASSERT_OK(transaction->Put("c", "3"));
+  ASSERT_OK(transaction->RollbackTo(first));
+  ASSERT_OK(transaction->Put("d", "4"));
+  ASSERT_OK(transaction->Commit({}).status());
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(Value("b"), "<NotFound>");
+  EXPECT_EQ(Value("c"), "<NotFound>");
+  EXPECT_EQ(Value("d"), "4");
+}
+
+TEST_F(Transactions, AreRefusedWhenTheyGetTooLarge) {
+  options_.memory_budget_bytes = 8 << 20;
+  options_.tuning.memtable_bytes = 64 << 10;
+  Open();
+  const auto writer = Begin();
+  const std::string value(64 << 10, 'v');
+  Status status;
+  int puts = 0;
+  for (; puts < 1000 && status.ok(); ++puts) status = writer->Put(std::to_string(puts), value);
+  EXPECT_STATUS(kInvalidArgument, status);
+  EXPECT_GT(puts, 10);
+  ASSERT_OK(writer->Commit({}).status());  // without the one that was refused
+  EXPECT_EQ(Value(std::to_string(puts - 1)), "<NotFound>");
+  EXPECT_EQ(Value(std::to_string(puts - 2)), value);
+  const auto reader = Begin();
+  std::string found;
+  status = Status::Ok();
+  for (int reads = 0; reads < 1'000'000 && (status.ok() || status.Is(StatusCode::kNotFound)); ++reads)
+    status = reader->Get("key that is long enough " + std::to_string(reads), &found);
+  EXPECT_STATUS(kInvalidArgument, status);
+}
+
+TEST_F(Transactions, OutliveTheirDatabase) {
+  Open();
+  const auto transaction = Begin();
+  ASSERT_OK(transaction->Put("a", "1"));
+  Close();
+  EXPECT_EQ(Seen(transaction.get(), "a"), "<Closed>");
+  EXPECT_STATUS(kClosed, transaction->Put("a", "1"));
+  EXPECT_STATUS(kClosed, transaction->Commit({}).status());
+}
+
+TEST_F(Transactions, OneCallForms) {
+  Open();
+  ASSERT_OK(db_->PutIfAbsent({}, Keyspace(), "a", "1"));
+  EXPECT_STATUS(kConflict, db_->PutIfAbsent({}, Keyspace(), "a", "2").status());
+  EXPECT_STATUS(kConflict, db_->CompareAndPut({}, Keyspace(), "a", "2", "3").status());
+  ASSERT_OK(db_->CompareAndPut({}, Keyspace(), "a", "1", "3"));
+  EXPECT_STATUS(kConflict, db_->CompareAndPut({}, Keyspace(), "none", "", "3").status());
+  EXPECT_STATUS(kConflict, db_->DeleteIf({}, Keyspace(), "a", "1").status());
+  ASSERT_OK(db_->DeleteIf({}, Keyspace(), "a", "3"));
+  EXPECT_EQ(Value("a"), "<NotFound>");
+  EXPECT_EQ(db_->LastPosition(), 3u);
+}
+
+TEST_F(Transactions, ConcurrentCountersLoseNothing) {
+  Open();
+  ASSERT_OK(db_->Put({}, "n", EncodeInt64(0)));
+  constexpr int kThreads = 4, kEach = 300;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this] {
+      for (int i = 0; i < kEach;) {
+        const auto transaction = Begin();
+        std::string value;
+        ASSERT_OK(transaction->Get("n", &value));
+        ASSERT_OK(transaction->Put("n", EncodeInt64(*DecodeInt64(value) + 1)));
+        const Status committed = transaction->Commit({}).status();
+        if (committed.ok()) ++i;
+        else ASSERT_TRUE(committed.Is(StatusCode::kConflict)) << committed.ToString();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(DecodeInt64(Value("n")), kThreads * kEach);
+  EXPECT_EQ(db_->LastPosition(), 1u + kThreads * kEach);
+}
+
+}  // namespace
+}  // namespace logwood::test
