@@ -347,24 +347,21 @@ Result<LogPos> Engine::PutIfAbsent(const WriteOptions& options, Keyspace keyspac
   const auto is_absent = [](const Status& found, std::string_view) {
     return found.ok() ? Status::Conflict("the key is there") : Status::Ok();
   };
-  return CommitIf(this, options, keyspace, key, is_absent, [&](Transaction* transaction) {
-    return transaction->Put(keyspace, key, value);
-  });
+  return CommitIf(this, options, keyspace, key, is_absent,
+                  [&](Transaction* transaction) { return transaction->Put(keyspace, key, value); });
 }
 
 Result<LogPos> Engine::CompareAndPut(const WriteOptions& options, Keyspace keyspace,
                                      std::string_view key, std::string_view expected,
                                      std::string_view value) {
-  return CommitIf(this, options, keyspace, key, IsStill(expected), [&](Transaction* transaction) {
-    return transaction->Put(keyspace, key, value);
-  });
+  return CommitIf(this, options, keyspace, key, IsStill(expected),
+                  [&](Transaction* transaction) { return transaction->Put(keyspace, key, value); });
 }
 
 Result<LogPos> Engine::DeleteIf(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key, std::string_view expected) {
-  return CommitIf(this, options, keyspace, key, IsStill(expected), [&](Transaction* transaction) {
-    return transaction->Delete(keyspace, key);
-  });
+  return CommitIf(this, options, keyspace, key, IsStill(expected),
+                  [&](Transaction* transaction) { return transaction->Delete(keyspace, key); });
 }
 
 Result<Keyspace> Engine::OpenKeyspace(std::string_view name) { return reads_.OpenKeyspace(name); }

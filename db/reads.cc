@@ -311,8 +311,8 @@ StoredBounds ResolveBounds(const IteratorOptions& options, uint32_t keyspace) {
   return bounds;
 }
 
-std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options,
-                                             Keyspace keyspace, const OwnWrites* own) const {
+std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options, Keyspace keyspace,
+                                             const OwnWrites* own) const {
   const ReadOptions reading = options.read_options();
   Status begun = Begin(reading);
   if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(*core_);

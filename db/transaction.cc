@@ -11,7 +11,8 @@
 
 namespace logwood {
 
-// Remembers what was gone over: from where a seek looked to where the iterator came, with all between.
+// Remembers what was gone over: from where a seek looked to where the iterator came, with all
+// between.
 class ReadRecorder final : public Iterator {
  public:
   ReadRecorder(std::unique_ptr<Iterator> shown, ReadSet* reads, StoredBounds bounds, size_t prefix)
@@ -98,8 +99,8 @@ Status TransactionImpl::CheckReadsFit() const {
   if (reads_.memory_bytes() <= limit) [[likely]]
     return Status::Ok();
   return Status::InvalidArgument("transaction: to remember what it read takes " +
-                                 std::to_string(reads_.memory_bytes()) +
-                                 " bytes; the limit is " + std::to_string(limit));
+                                 std::to_string(reads_.memory_bytes()) + " bytes; the limit is " +
+                                 std::to_string(limit));
 }
 
 Status TransactionImpl::Get(Keyspace keyspace, std::string_view key, PinnedValue* value) {
@@ -137,9 +138,9 @@ std::unique_ptr<Iterator> TransactionImpl::NewIterator(const IteratorOptions& op
 void TransactionImpl::Show(std::string_view operations) {
   if (own_.memtable == nullptr) own_.memtable = std::make_shared<Memtable>();
   // These bytes were encoded a moment ago.
-  CHECK(InsertFolded(operations, ++own_.position, own_.memtable.get(),
-                     &core_->catalogue.operators())
-            .ok());
+  CHECK(
+      InsertFolded(operations, ++own_.position, own_.memtable.get(), &core_->catalogue.operators())
+          .ok());
 }
 
 Status TransactionImpl::Add(const WriteBatch& one) {

@@ -1,7 +1,7 @@
-// TransactionImpl: an optimistic transaction over an engine. Own writes lie, one after the other, in a
-// memtable of its own, at positions that no commit has, which its reads see on top of a snapshot
-// (View::own_position). What it relies on is a ReadSet, which the leader of the write queue holds against
-// what was committed since.
+// TransactionImpl: an optimistic transaction over an engine. Own writes lie, one after the other,
+// in a memtable of its own, at positions that no commit has, which its reads see on top of a
+// snapshot (View::own_position). What it relies on is a ReadSet, which the leader of the write
+// queue holds against what was committed since.
 #pragma once
 
 #include <memory>

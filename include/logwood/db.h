@@ -31,8 +31,8 @@
 #include "logwood/options.h"
 #include "logwood/pinned_value.h"
 #include "logwood/stats.h"
-#include "logwood/transaction.h"
 #include "logwood/status.h"
+#include "logwood/transaction.h"
 #include "logwood/types.h"
 #include "logwood/write_batch.h"
 

@@ -24,8 +24,8 @@
 namespace logwood {
 
 // What the caller can do about it is written beside each code. No call answers kCancelled,
-// kConflict, kTrimmed or kWrongHistory yet: they are for conditional writes and for readers of the
-// log, which are not there, and have their numbers so that those need no new ones.
+// kTrimmed or kWrongHistory yet: they are for readers of the log, which are not there, and have
+// their numbers so that those need no new ones.
 enum class StatusCode : uint8_t {
   kOk = 0,
   kNotFound = 1,         // the key, keyspace or file is not there: an answer, not a failure
@@ -39,7 +39,7 @@ enum class StatusCode : uint8_t {
   kClosed = 9,          // the database (or the handle) is closed
   kReadOnly = 10,       // opened read-only, or stopped accepting writes after a failed sync
   kNotSupported = 11,   // a newer format or a feature this build does not have
-  kConflict = 12,       // (not used yet) a condition or transaction did not hold; read again
+  kConflict = 12,       // a condition or transaction did not hold; read again
   kAlreadyExists = 13,  // asked to create what is there
   kTrimmed = 14,        // (not used yet) that position of the log is gone; bootstrap
   kWrongHistory = 15,   // (not used yet) a cursor of another database, or of a fork of this one

@@ -1,5 +1,5 @@
-// Transaction: reads at one position and writes that become one commit, if nothing that it relies on has
-// changed meanwhile. Optimistic: it locks nothing, and is refused at its end instead.
+// Transaction: reads at one position and writes that become one commit, if nothing that it relies
+// on has changed meanwhile. Optimistic: it locks nothing, and is refused at its end instead.
 //
 //   for (;;) {
 //     auto transaction = db->BeginTransaction({});
@@ -12,12 +12,13 @@
 //     if (!position.status().Is(logwood::StatusCode::kConflict)) break;   // else: read again
 //   }
 //
-// A refused transaction has no position: history has no holes. A transaction holds a snapshot for as
-// long as it lives: keep it short. It may outlive DB::Close; its calls then answer kClosed. One thread at
-// a time.
+// A refused transaction has no position: history has no holes. A transaction holds a snapshot for
+// as long as it lives: keep it short. It may outlive DB::Close; its calls then answer kClosed. One
+// thread at a time.
 //
-// Levels as in Berenson et al., A Critique of ANSI SQL Isolation Levels, 1995; how reads are held against
-// later writes as in Kung and Robinson, On Optimistic Methods for Concurrency Control, 1981.
+// Levels as in Berenson et al., A Critique of ANSI SQL Isolation Levels, 1995; how reads are held
+// against later writes as in Kung and Robinson, On Optimistic Methods for Concurrency Control,
+// 1981.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,10 @@
 namespace logwood {
 
 enum class Isolation : uint8_t {
-  // As if transactions ran one after the other, in the order of their positions: a commit is refused
-  // if a key that was read, or a range that an iterator went over, was written since the snapshot. What
+  // As if transactions ran one after the other, in the order of their positions: a commit is
+  // refused
+  // if a key that was read, or a range that an iterator went over, was written since the snapshot.
+  // What
   // was written without reading it is no conflict.
   kSerializable,
   // Reads are not held against later writes; a commit is refused if a key that it puts or deletes,
@@ -62,17 +65,17 @@ class LOGWOOD_EXPORT Transaction {
   Status Get(std::string_view key, PinnedValue* value) { return Get(Keyspace(), key, value); }
   Status Get(Keyspace keyspace, std::string_view key, std::string* value);
   Status Get(std::string_view key, std::string* value) { return Get(Keyspace(), key, value); }
-  // Shows the own writes there were when it was made. Of the options `snapshot` and `at_least` have no
-  // meaning here. It must not outlive the transaction.
+  // Shows the own writes there were when it was made. Of the options `snapshot` and `at_least` have
+  // no meaning here. It must not outlive the transaction.
   virtual std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
                                                 Keyspace keyspace = Keyspace()) = 0;
   // Relies on the key although it is not read: for kSnapshot, where two transactions must not both
   // commit.
   virtual Status Expect(Keyspace keyspace, std::string_view key) = 0;
 
-  // As those of WriteBatch; what that remembers is told at once here. kInvalidArgument, too, where the
-  // transaction gets too large: its writes are limited as a batch is, and what it must remember of its
-  // reads to as much.
+  // As those of WriteBatch; what that remembers is told at once here. kInvalidArgument, too, where
+  // the transaction gets too large: its writes are limited as a batch is, and what it must remember
+  // of its reads to as much.
   virtual Status Put(Keyspace keyspace, std::string_view key, std::string_view value) = 0;
   virtual Status Delete(Keyspace keyspace, std::string_view key) = 0;
   virtual Status DeleteRange(Keyspace keyspace, std::string_view begin,
@@ -95,9 +98,9 @@ class LOGWOOD_EXPORT Transaction {
   // kInvalidArgument: none of this transaction, or one behind a point it went back to.
   virtual Status RollbackTo(Savepoint savepoint) = 0;
 
-  // One commit, one record; its position. Without writes nothing is committed: the position that was read
-  // at. kConflict: the message names the key and the position of the write that is in the way. Ends the
-  // transaction, whatever it returns: later calls are kInvalidArgument.
+  // One commit, one record; its position. Without writes nothing is committed: the position that
+  // was read at. kConflict: the message names the key and the position of the write that is in the
+  // way. Ends the transaction, whatever it returns: later calls are kInvalidArgument.
   virtual Result<LogPos> Commit(const WriteOptions& options) = 0;
   // Ends it without a trace.
   virtual void Rollback() = 0;

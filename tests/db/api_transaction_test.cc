@@ -112,7 +112,8 @@ TEST_F(Transactions, AreHeldAgainstEachKindOfWrite) {
   for (const bool flushed : {false, true}) {
     for (int write = 0; write < 5; ++write) {
       for (int read = 0; read < 6; ++read) {
-        SCOPED_TRACE(std::to_string(write) + " " + std::to_string(read) + (flushed ? " flushed" : ""));
+        SCOPED_TRACE(std::to_string(write) + " " + std::to_string(read) +
+                     (flushed ? " flushed" : ""));
         Open();
         ASSERT_OK(db_->Put({}, "b", "1"));
         ASSERT_OK(db_->Put({}, "m", "1"));
@@ -246,7 +247,8 @@ TEST_F(Transactions, AreRefusedWhenTheyGetTooLarge) {
   const auto reader = Begin();
   std::string found;
   status = Status::Ok();
-  for (int reads = 0; reads < 1'000'000 && (status.ok() || status.Is(StatusCode::kNotFound)); ++reads)
+  for (int reads = 0; reads < 1'000'000 && (status.ok() || status.Is(StatusCode::kNotFound));
+       ++reads)
     status = reader->Get("key that is long enough " + std::to_string(reads), &found);
   EXPECT_STATUS(kInvalidArgument, status);
 }
@@ -287,8 +289,10 @@ TEST_F(Transactions, ConcurrentCountersLoseNothing) {
         ASSERT_OK(transaction->Get("n", &value));
         ASSERT_OK(transaction->Put("n", EncodeInt64(*DecodeInt64(value) + 1)));
         const Status committed = transaction->Commit({}).status();
-        if (committed.ok()) ++i;
-        else ASSERT_TRUE(committed.Is(StatusCode::kConflict)) << committed.ToString();
+        if (committed.ok())
+          ++i;
+        else
+          ASSERT_TRUE(committed.Is(StatusCode::kConflict)) << committed.ToString();
       }
     });
   }

@@ -1,5 +1,5 @@
-// The engine's transactions, recorded and judged: with many threads, under flushes and compactions; and
-// without validation, which must be noticed.
+// The engine's transactions, recorded and judged: with many threads, under flushes and compactions;
+// and without validation, which must be noticed.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -32,7 +32,8 @@ uint64_t KeyNumber(std::string_view bytes) {
 }
 std::vector<uint64_t> ListOf(std::string_view value) {
   std::vector<uint64_t> list;
-  for (; value.size() >= 8; value.remove_prefix(8)) list.push_back(LoadFixed<uint64_t>(value.data()));
+  for (; value.size() >= 8; value.remove_prefix(8))
+    list.push_back(LoadFixed<uint64_t>(value.data()));
   return list;
 }
 
@@ -87,7 +88,7 @@ class EngineStore : public TransactionalStore {
       if (blind_) blind_->DeleteRange(KeyBytes(begin), KeyBytes(end));
     }
     HistoryOutcome Commit(LogPos* position) override {
-      Result<LogPos> committed = blind_ == nullptr  ? transaction_->Commit({})
+      Result<LogPos> committed = blind_ == nullptr ? transaction_->Commit({})
                                  : blind_->empty() ? Result<LogPos>(transaction_->position())
                                                    : db_->Write({}, *blind_);
       if (committed.status().Is(StatusCode::kConflict)) return HistoryOutcome::kAborted;
@@ -153,8 +154,8 @@ HistoryReport RunOnEngine(const HistoryWorkload& workload, Planted planted) {
   return CheckHistory(history);
 }
 
-constexpr std::optional<HistoryLevel> kEngineLevels[] = {
-    HistoryLevel::kSnapshot, HistoryLevel::kSerializable, std::nullopt};
+constexpr std::optional<HistoryLevel> kEngineLevels[] = {HistoryLevel::kSnapshot,
+                                                         HistoryLevel::kSerializable, std::nullopt};
 
 TEST(EngineHistory, OfConcurrentTransactionsIsWhatTheyAskedFor) {
   const uint64_t rounds = EnvironmentNumber("LOGWOOD_HISTORIES", kSanitized ? 1 : 4);
@@ -163,9 +164,8 @@ TEST(EngineHistory, OfConcurrentTransactionsIsWhatTheyAskedFor) {
   for (uint64_t i = 0; i < rounds; ++i) {
     for (const std::optional<HistoryLevel> level : kEngineLevels) {
       const uint64_t seed = MixSeeds(first_seed, i);
-      const HistoryReport report =
-          RunOnEngine({.seed = seed, .transactions = 150, .level = level, .threads = true},
-                      Planted::kNone);
+      const HistoryReport report = RunOnEngine(
+          {.seed = seed, .transactions = 150, .level = level, .threads = true}, Planted::kNone);
       ASSERT_TRUE(report.ok()) << "seed " << seed << "\n" << report.Text();
       edges += report.edges;
     }
