@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -38,11 +39,11 @@ std::vector<uint64_t> ListOf(std::string_view value) {
 }
 
 // A defect: what is promised is not what is asked of the engine.
-enum class Planted { kNone, kSnapshotOnly, kNoValidation };
+enum class MissingCheck { kNone, kSnapshotOnly, kNoValidation };
 
 class EngineStore : public TransactionalStore {
  public:
-  EngineStore(DB* db, Planted planted) : db_(db), planted_(planted) {}
+  EngineStore(DB* db, MissingCheck missing) : db_(db), missing_(missing) {}
 
   class Open : public Transaction {
    public:
@@ -114,18 +115,19 @@ class EngineStore : public TransactionalStore {
   };
 
   std::unique_ptr<Transaction> Begin(HistoryLevel level) override {
-    const bool is_snapshot = level == HistoryLevel::kSnapshot || planted_ == Planted::kSnapshotOnly;
+    const bool is_snapshot =
+        level == HistoryLevel::kSnapshot || missing_ == MissingCheck::kSnapshotOnly;
     return std::make_unique<Open>(db_,
                                   is_snapshot ? Isolation::kSnapshot : Isolation::kSerializable,
-                                  planted_ == Planted::kNoValidation);
+                                  missing_ == MissingCheck::kNoValidation);
   }
 
  private:
   DB* const db_;
-  const Planted planted_;
+  const MissingCheck missing_;
 };
 
-HistoryReport RunOnEngine(const HistoryWorkload& workload, Planted planted) {
+HistoryReport RunOnEngine(const HistoryWorkload& workload, MissingCheck missing) {
   const auto fs = FileSystem::InMemory();
   Options options;
   options.file_system = fs.get();
@@ -143,11 +145,11 @@ HistoryReport RunOnEngine(const HistoryWorkload& workload, Planted planted) {
         if (n % 4 == 0) {
           EXPECT_OK((*db)->CompactAll({}));
         }
-        std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
       }
     });
   }
-  EngineStore store(db->get(), planted);
+  EngineStore store(db->get(), missing);
   const TransactionHistory history = RunWorkload(workload, &store);
   done.store(true);
   if (tends.joinable()) tends.join();
@@ -164,8 +166,9 @@ TEST(EngineHistory, OfConcurrentTransactionsIsWhatTheyAskedFor) {
   for (uint64_t i = 0; i < rounds; ++i) {
     for (const std::optional<HistoryLevel> level : kEngineLevels) {
       const uint64_t seed = MixSeeds(first_seed, i);
-      const HistoryReport report = RunOnEngine(
-          {.seed = seed, .transactions = 150, .level = level, .threads = true}, Planted::kNone);
+      const HistoryReport report =
+          RunOnEngine({.seed = seed, .transactions = 150, .level = level, .threads = true},
+                      MissingCheck::kNone);
       ASSERT_TRUE(report.ok()) << "seed " << seed << "\n" << report.Text();
       edges += report.edges;
     }
@@ -179,7 +182,7 @@ TEST(EngineHistory, OfTransactionsByTurnsIsWhatTheyAskedFor) {
   for (uint64_t i = 0; i < rounds; ++i) {
     for (const std::optional<HistoryLevel> level : kEngineLevels) {
       const uint64_t seed = MixSeeds(first_seed, i);
-      const HistoryReport report = RunOnEngine({.seed = seed, .level = level}, Planted::kNone);
+      const HistoryReport report = RunOnEngine({.seed = seed, .level = level}, MissingCheck::kNone);
       ASSERT_TRUE(report.ok()) << "seed " << seed << "\n" << report.Text();
     }
   }
@@ -190,9 +193,9 @@ TEST(EngineHistory, WithoutValidationIsNoticed) {
   bool skew = false, lost = false;
   for (uint64_t seed = 1; seed <= 20 && !(skew && lost); ++seed) {
     const HistoryWorkload workload{.seed = seed};
-    const HistoryReport snapshots = RunOnEngine(workload, Planted::kSnapshotOnly);
+    const HistoryReport snapshots = RunOnEngine(workload, MissingCheck::kSnapshotOnly);
     skew |= snapshots.Has(HistoryAnomaly::kG2Item) || snapshots.Has(HistoryAnomaly::kG2);
-    const HistoryReport blind = RunOnEngine(workload, Planted::kNoValidation);
+    const HistoryReport blind = RunOnEngine(workload, MissingCheck::kNoValidation);
     lost |= blind.Has(HistoryAnomaly::kLostUpdate);
   }
   EXPECT_TRUE(skew);
