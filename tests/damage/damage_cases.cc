@@ -56,10 +56,10 @@ Sampling Sampling::One(uint64_t in) {
   const std::string wanted = EnvironmentText("LOGWOOD_DAMAGE", "");
   if (wanted == "full") {
     sampling.one_in = 1;
-    sampling.all_patterns = true;
   } else if (!wanted.empty()) {
     sampling.one_in = std::max<uint64_t>(EnvironmentNumber("LOGWOOD_DAMAGE", in), 1);
   }
+  sampling.all_patterns = !wanted.empty() && sampling.one_in == 1;
   return sampling;
 }
 

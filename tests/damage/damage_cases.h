@@ -3,7 +3,7 @@
 //   ForEachFlip(shape, sampling, [&](const DamageCase& damage) { ... });
 //
 // By default some cases are taken, chosen by a seed; LOGWOOD_DAMAGE=full takes all of them, and
-// LOGWOOD_DAMAGE=N about one in N.
+// LOGWOOD_DAMAGE=N about one in N (1: all, as `full`).
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ struct Sampling {
   bool full() const { return one_in == 1; }
   // As the environment says, else as given.
   static Sampling One(uint64_t in);
-  // As given; in all patterns where the environment says `full`.
+  // As given; in all patterns where the environment asks for all.
   static Sampling OfSmall(uint64_t in);
   // Whether case `n` is among those taken.
   bool Takes(uint64_t n, uint64_t weight = 1) const;
