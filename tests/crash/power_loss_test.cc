@@ -115,8 +115,10 @@ TEST_F(PowerLoss, EveryStoryOfOneStep) {
 }
 
 // No dice: of each story of one step, at each change, what a kill leaves and what the loss of all
-// that is not durable leaves is recovered, and at each change of that recovery both are looked at
-// again, and two losses that are new to the story. By the story's set of options.
+// that is not durable leaves is recovered with the story's own set of options, as an application
+// opens it again, and at each change of that recovery, of what begins in the background and of the
+// close behind it, both are looked at again, and two losses that are new to the story. By the set
+// of options.
 class EveryRecovery : public PowerLoss, public testing::WithParamInterface<size_t> {};
 
 TEST_P(EveryRecovery, OfStoriesOfOneStepIsCutAtEachOfItsChanges) {
@@ -126,6 +128,7 @@ TEST_P(EveryRecovery, OfStoriesOfOneStepIsCutAtEachOfItsChanges) {
   for (size_t step = 0; step < CrashStepsToldIn(1); ++step) {
     if (!IsSkipped() && !Explore({GetParam(), {step}})) return;
   }
+  // Each that began also ended, and met changes.
   EXPECT_EQ(all().cut, all().states - all().nested) << "a recovery was not cut";
 }
 

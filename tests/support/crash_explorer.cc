@@ -65,6 +65,8 @@ class CrashExplorer::Recovery {
  public:
   explicit Recovery(const Promise& promise) : promise_(promise) {}
   void Opened(LogPos found) { found_ = found; }
+  void Looked() { looked_ = true; }
+  bool looked() const { return looked_; }  // at a change that it made
 
   Promise promise() const {
     Promise now = promise_;
@@ -80,6 +82,7 @@ class CrashExplorer::Recovery {
   static constexpr LogPos kNotYet = ~LogPos{0};
   const Promise promise_;
   std::atomic<LogPos> found_{kNotYet};
+  std::atomic<bool> looked_{false};
 };
 
 CrashExplorer::CrashExplorer(const ExploreOptions& options) : options_(options) {
@@ -169,9 +172,10 @@ void CrashExplorer::NoteRepeated() {
   ++result_.repeated;
 }
 
-void CrashExplorer::Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth) {
+void CrashExplorer::Look(SimulatedFileSystem* disk, Recovery* recovery, int depth) {
   MutexLock look(looks_[depth]);
   if (GivenUp()) return;
+  if (recovery != nullptr) recovery->Looked();
   SimulatedFileSystem::CrashLimits limits;
   limits.states_max = depth == 1 ? options_.states_per_change : options_.nested_states;
   limits.settled = IsEventLog;
@@ -226,13 +230,14 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
     ++result_.states;
     result_.contents.insert(hash);
     if (depth > 1) ++result_.nested;
-    if (nests) ++result_.cut;
   }
   SavedCrash crash;
   crash.story = story_->script().ToString();
-  // Which recoveries are cut whole does not depend on dice, nor under which options.
-  if (dice.OneIn(8) && !options_.only_extremes)
-    crash.profile = 1 + dice.Uniform(CrashLookProfiles().size() - 1);
+  if (dice.OneIn(8)) crash.profile = 1 + dice.Uniform(CrashLookProfiles().size() - 1);
+  // Which recoveries are cut whole does not depend on dice, nor under which options: as an
+  // application opens it, with those of its life before, so that what goes on in the background
+  // is cut, too.
+  if (nests && options_.only_extremes) crash.profile = 1 + story_->script().profile;
   crash.read_only_first = dice.OneIn(16);
   crash.verify = dice.OneIn(32);
   if (dice.OneIn(options_.damages_one_in)) crash.damage = dice.Next();
@@ -254,11 +259,20 @@ void CrashExplorer::CheckState(std::unique_ptr<SimulatedFileSystem> state, uint6
       return Status::Ok();
     });
   }
-  const Status status = CheckCrash(disk, CrashStory::kPath, crash.expected, check);
+  Status status = CheckCrash(disk, CrashStory::kPath, crash.expected, check);
   disk->SetFault({});
+  if (status.ok() && nests && !GivenUp()) status = NoteCut(recovery);
   if (status.ok()) return;
   if (before != nullptr) crash.disk = before->Save();
   Fail(std::move(crash), status);
+}
+
+// A recovery is over that was to be cut at each of its changes.
+Status CrashExplorer::NoteCut(const Recovery& recovery) {
+  if (!recovery.looked()) return Status::Corruption("a recovery was cut at no change");
+  MutexLock lock(mutex_);
+  ++result_.cut;
+  return Status::Ok();
 }
 
 CrashExpectation CrashExplorer::Expected(const Promise& promise, LogPos from) const {

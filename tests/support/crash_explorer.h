@@ -26,7 +26,8 @@ struct ExploreOptions {
   uint64_t nested_states = 6;
   int depth = 2;
   // Of each change of the story only what a kill leaves and the loss of all that is not durable,
-  // however many states are asked for; recoveries begin from nothing else.
+  // however many states are asked for; recoveries that are looked at begin from nothing else, and
+  // run with the story's own set of options.
   bool only_extremes = false;
   // What the steps before the last one do was looked at in shorter stories: does not look at them.
   bool only_last_step = false;
@@ -47,7 +48,7 @@ struct ExploreResult {
   uint64_t states = 0;    // opened; none twice in a story with the same expectation
   uint64_t repeated = 0;  // seen before, with that expectation or one that asks for more
   uint64_t nested = 0;    // of states: within a recovery
-  uint64_t cut = 0;       // of states: whose recovery was looked at, at each of its changes
+  uint64_t cut = 0;  // of states: whose recovery went through, looked at at each of its changes
   std::unordered_set<uint64_t> contents = {};  // of the states, hashed: how many are distinct
   uint64_t lost = 0, unopened = 0;
   bool last_step_changed = false;          // anything, on the disk or for readers
@@ -94,10 +95,11 @@ class CrashExplorer final : public CrashWatch {
   // What explores that story again, alike but for what threads do when.
   std::string CommandFor(const CrashScript& script) const;
   // Looks at the disk as it is now. `recovery`: that is under way; null: the story is.
-  void Look(SimulatedFileSystem* disk, const Recovery* recovery, int depth);
+  void Look(SimulatedFileSystem* disk, Recovery* recovery, int depth);
   // Checks what a kill or the loss of power left.
   void CheckState(std::unique_ptr<SimulatedFileSystem> state, uint64_t hash, const Promise& promise,
                   int depth);
+  Status NoteCut(const Recovery& recovery) EXCLUDES(mutex_);
   CrashExpectation Expected(const Promise& promise, LogPos from) const;
   // A state with that hash was not seen before with that promise, and is now: to be opened.
   bool IsNew(uint64_t hash, const Promise& promise) EXCLUDES(mutex_);

@@ -36,11 +36,11 @@ const std::vector<CrashProfile>& CrashProfiles() {
 }
 
 const std::vector<CrashProfile>& CrashLookProfiles() {
-  static const std::vector<CrashProfile> profiles = {
-      {"lazy", 512 << 10, 64 << 10, 0, 32},
-      {"busy", 16 << 10, 8 << 10, 0},
-      {"spilling", 4 << 10, 32 << 10, 0},
-  };
+  static const std::vector<CrashProfile> profiles = [] {
+    std::vector<CrashProfile> all = {{"lazy", 512 << 10, 64 << 10, 0, 32}};
+    all.insert(all.end(), CrashProfiles().begin(), CrashProfiles().end());
+    return all;
+  }();
   return profiles;
 }
 

@@ -55,7 +55,8 @@ struct CrashProfile {
 // Of stories. The first is the ordinary one.
 const std::vector<CrashProfile>& CrashProfiles();
 // Of looks at what a crash left. The first finds nothing to do in the background, which makes it
-// the cheapest; the others flush, compact, or make tables while they replay.
+// the cheapest; behind it are those of stories, which flush, compact, or make tables while they
+// replay.
 const std::vector<CrashProfile>& CrashLookProfiles();
 Options CrashOptions(const CrashProfile& profile);
 // As an application's own file that nothing relies on: no states of it are told apart.
