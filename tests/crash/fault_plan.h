@@ -37,10 +37,13 @@ inline constexpr std::array<std::string_view, kCallClasses> kCallClassNames = {
 // In memory that both processes share. The call that failed first is told in words.
 struct FaultReport {
   std::atomic<uint64_t> counts[kCallClasses];
-  std::atomic<uint64_t> failed;
+  std::atomic<uint64_t> failed;      // or were interrupted, or made short
+  std::atomic<uint64_t> left_whole;  // were to be short, but have no half
   // Lines by which logwood_probe acknowledges a durable batch ("A 7 9 1"), behind the first failed
   // sync of a log segment.
   std::atomic<uint64_t> log_syncs_failed;
+  // Of any file or directory, but of tables and manifests for want of room.
+  std::atomic<uint64_t> ending_syncs_failed;
   std::atomic<uint64_t> durable_after_failed_sync;
   // All such lines, of either durability, behind a failed sync of any file or directory (but of
   // tables and manifests for want of room, which is waited for): of the thread whose sync it was;

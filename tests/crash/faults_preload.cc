@@ -194,8 +194,10 @@ void CountAcknowledgement(FaultReport* report, bool durable) {
 // One call: counted when it is ours, and what is to become of it.
 class Call {
  public:
-  Call(bool ours, uint32_t classes, const char* name, const char* path, int fd = -1)
-      : name_(name), path_(path), fd_(fd) {
+  // `size`: of a transfer.
+  Call(bool ours, uint32_t classes, const char* name, const char* path, int fd = -1,
+       size_t size = kHalvesMin)
+      : name_(name), path_(path), fd_(fd), size_(size) {
     if (!ours) return;
     const Plan& plan = ThePlan();
     // Who goes on to another call has left the failed one, and told of it whoever asks.
@@ -217,9 +219,9 @@ class Call {
   }
   int error() const { return error_; }
   // How much of a transfer is made.
-  size_t Part(size_t size) const {
-    const bool whole = (way_ != Way::kShort && way_ != Way::kTear) || size < 2;
-    return whole ? size : size / 2;
+  size_t Part() const {
+    const bool whole = (way_ != Way::kShort && way_ != Way::kTear) || size_ < kHalvesMin;
+    return whole ? size_ : size_ / 2;
   }
   // Behind a transfer.
   template <typename T>
@@ -229,6 +231,7 @@ class Call {
   }
 
  private:
+  static constexpr size_t kHalvesMin = 2;  // bytes that have halves
   [[noreturn]] static void Die() {
     kill(getpid(), SIGKILL);
     for (;;) pause();
@@ -236,6 +239,10 @@ class Call {
 
   void Meet(const Plan& plan, uint32_t classes) {
     if ((plan.way == Way::kShort || plan.way == Way::kTear) && (classes & kTransfer) == 0) return;
+    if (plan.way == Way::kShort && size_ < kHalvesMin) {
+      ++plan.report->left_whole;
+      return;
+    }
     if (plan.way == Way::kInterrupt && plan.for_ever) {
       bool& interrupted = MetHere().interrupted;
       interrupted = !interrupted;
@@ -245,7 +252,10 @@ class Call {
     error_ = plan.error;
     if ((classes & kSync) != 0 && way_ == Way::kError) {
       if (IsLog(fd_)) ++plan.report->log_syncs_failed;
-      if (EndsAcknowledgements(fd_, error_)) MetHere().sync_failed = true;
+      if (EndsAcknowledgements(fd_, error_)) {
+        ++plan.report->ending_syncs_failed;
+        MetHere().sync_failed = true;
+      }
     }
     if (++plan.report->failed == 1) Tell(plan.report);
     if (way_ == Way::kKill) Die();
@@ -266,6 +276,7 @@ class Call {
   const char* name_;
   const char* path_;
   int fd_;
+  size_t size_;
   Way way_ = Way::kNone;
   int error_ = 0;
 };
@@ -289,7 +300,9 @@ EXPORT FaultReport* logwood_faults_plan(const char* faults) {
   if (*faults != '\0') ParseFaults(faults, &plan);
   for (auto& count : report->counts) count = 0;
   report->failed = 0;
+  report->left_whole = 0;
   report->log_syncs_failed = 0;
+  report->ending_syncs_failed = 0;
   report->durable_after_failed_sync = 0;
   report->acknowledged_by_failed = 0;
   report->failed_sync_told = 0;
@@ -354,9 +367,9 @@ DEFINE_FCNTL(fcntl64)
 // ---- Bytes.
 
 EXPORT ssize_t read(int fd, void* bytes, size_t size) {
-  const Call call(IsOurs(fd), kRead | kTransfer, "read", nullptr, fd);
+  const Call call(IsOurs(fd), kRead | kTransfer, "read", nullptr, fd, size);
   if (call.fails()) return call.Error();
-  return call.Made(REAL(read)(fd, bytes, call.Part(size)));
+  return call.Made(REAL(read)(fd, bytes, call.Part()));
 }
 
 EXPORT ssize_t write(int fd, const void* bytes, size_t size) {
@@ -364,16 +377,16 @@ EXPORT ssize_t write(int fd, const void* bytes, size_t size) {
   if (IsAcknowledgement(fd, text, size)) {
     CountAcknowledgement(ThePlan().report, text[size - 2] == '1');
   }
-  const Call call(IsOurs(fd), kChange | kTransfer, "write", nullptr, fd);
+  const Call call(IsOurs(fd), kChange | kTransfer, "write", nullptr, fd, size);
   if (call.fails()) return call.Error();
-  return call.Made(REAL(write)(fd, bytes, call.Part(size)));
+  return call.Made(REAL(write)(fd, bytes, call.Part()));
 }
 
-#define DEFINE_TRANSFER_AT(name, kind, Pointer)                           \
-  EXPORT ssize_t name(int fd, Pointer bytes, size_t size, off_t offset) { \
-    const Call call(IsOurs(fd), kind | kTransfer, #name, nullptr, fd);    \
-    if (call.fails()) return call.Error();                                \
-    return call.Made(REAL(name)(fd, bytes, call.Part(size), offset));     \
+#define DEFINE_TRANSFER_AT(name, kind, Pointer)                              \
+  EXPORT ssize_t name(int fd, Pointer bytes, size_t size, off_t offset) {    \
+    const Call call(IsOurs(fd), kind | kTransfer, #name, nullptr, fd, size); \
+    if (call.fails()) return call.Error();                                   \
+    return call.Made(REAL(name)(fd, bytes, call.Part(), offset));            \
   }
 DEFINE_TRANSFER_AT(pread, kRead, void*)
 DEFINE_TRANSFER_AT(pread64, kRead, void*)

@@ -1,7 +1,8 @@
-// System calls that fail, one at a time, in a real process on a real file system: the run ends with
-// an answer that says what failed and where, or as if nothing had happened; never hangs, never
-// aborts; and the next run finds all that was acknowledged, and only what was issued. (Of a short
-// life every call in every way, in one process: every_call_test.cc.)
+// System calls that fail, one at a time, in a real process on files in memory (/dev/shm, where it
+// is there): the run ends with an answer that says what failed and where, or as if nothing had
+// happened; never hangs, never aborts; and the next run finds all that was acknowledged, and only
+// what was issued. (Of a short life every call in every way, in one process:
+// every_call_test.cc.)
 //
 //   crash_tests --gtest_filter='Ways/Faults*'                       every way, a sample of the
 //   rarer LOGWOOD_FAULT_STEP=1 crash_tests --gtest_filter='Ways/Faults*'  every call, every way
