@@ -95,12 +95,14 @@ class LentPool final : public Executor {
         jobs_->changed.Wait(jobs_->mutex);
         continue;
       }
-      // At once, and here: to hand each to a thread and wait for it takes longer than they do.
+      // At once, on the thread that they are for; all together, since to hand one over and wait for
+      // it takes longer than it does.
       std::map<uint64_t, std::function<void()>> at_once;
       at_once.swap(jobs_->delayed);
-      lock.Unlock();
-      for (auto& [number, job] : at_once) jobs_->Run(std::move(job));
-      lock.Lock();
+      pool_->Schedule(JobPriority::kHigh, [jobs = jobs_, at_once = std::move(at_once)]() mutable {
+        for (auto& [number, job] : at_once) jobs->Run(std::move(job));
+      });
+      jobs_->changed.Wait(jobs_->mutex);
     }
     // Only its clocks are used from now on, and those outlive an owner.
     lock.Unlock();
