@@ -99,6 +99,10 @@ Status DamageMap::ReadTable(FileSystem* files, const std::string& name) {
   Table& table = tables_[name];
   table.smallest = PlaceOf(reader->properties().smallest_key);
   table.largest = PlaceOf(reader->properties().largest_key);
+  table.newest = reader->properties().max_position;
+  table.has_range_deletes = reader->properties().range_deletes != 0;
+  table.is_compressed =
+      reader->properties().data_bytes < reader->properties().uncompressed_data_bytes;
   RETURN_IF_ERROR(ReadBlocks(files, name, &table));
   const auto entries = reader->NewIterator({});
   for (entries->SeekToFirst(); entries->Valid(); entries->Next()) {

@@ -48,9 +48,12 @@ class DamageMap {
   struct Table {
     uint64_t data_begin = 0, data_end = 0;
     StoredPlace smallest, largest;
+    LogPos newest = 0;  // of its entries
+    bool has_range_deletes = false, is_compressed = false;
     std::map<uint64_t, std::set<StoredPlace>> blocks;  // keys that begin in it, by its offset
     bool HoldsData(uint64_t offset) const { return data_begin <= offset && offset < data_end; }
   };
+  const std::map<std::string, Table>& tables() const { return tables_; }  // by file
   // Null: it is no table of the shape.
   const Table* TableOf(const std::string& file) const;
 

@@ -81,6 +81,7 @@ class ShapeBuilder {
   Status StoreUnsynced();
   Status SmallCommit(Durability durability, bool deletes_range = false);
   Status FillSmall();
+  Status Reopen(Compression compression);
   Status Finish();
   Status FinishLog();
   Status FinishCopy(FileContents* files);
@@ -254,20 +255,25 @@ Status ShapeBuilder::SmallCommit(Durability durability, bool deletes_range) {
   return Status::Ok();
 }
 
-// Two tables, in the second a range delete; a segment that ended and one that is written to, both
-// of which have commits that are in no table.
+Status ShapeBuilder::Reopen(Compression compression) {
+  RETURN_IF_ERROR(db_->Close());
+  return Open(compression, 64 << 10);
+}
+
+// Two tables, the first compressed, in the second a range delete; a segment that ended and one that
+// is written to, both of which have commits that are in no table.
 Status ShapeBuilder::FillSmall() {
   gates_.RefuseTableReads();
-  RETURN_IF_ERROR(Open(Compression::kNone, 64 << 10));
+  RETURN_IF_ERROR(Open(Compression::kSnappy, 64 << 10));
   RETURN_IF_ERROR(Create("side"));
   for (int i = 0; i < 4; ++i) RETURN_IF_ERROR(SmallCommit(Durability::kPower));
   RETURN_IF_ERROR(db_->Flush());
+  RETURN_IF_ERROR(Reopen(Compression::kNone));
   RETURN_IF_ERROR(SmallCommit(Durability::kPower, /*deletes_range=*/true));
   RETURN_IF_ERROR(db_->Flush());
   RETURN_IF_ERROR(SmallCommit(Durability::kPower));
   RETURN_IF_ERROR(SmallCommit(Durability::kPower));
-  RETURN_IF_ERROR(db_->Close());
-  RETURN_IF_ERROR(Open(Compression::kNone, 64 << 10));
+  RETURN_IF_ERROR(Reopen(Compression::kNone));
   RETURN_IF_ERROR(SmallCommit(Durability::kPower, /*deletes_range=*/true));
   return SmallCommit(Durability::kPower);
 }

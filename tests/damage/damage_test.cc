@@ -135,6 +135,35 @@ TEST_P(SmallDamageTest, HasAsFewBytesAsCanBe) {
   EXPECT_LT(bytes[".table"] + bytes[".manifest"] + bytes[""] + bytes[".log"], 30'000u);
 }
 
+TEST_P(SmallDamageTest, HasEachKindOfPart) {
+  LogPos in_tables = 0;
+  uint64_t with_range_deletes = 0, compressed = 0;
+  for (const auto& [name, table] : map_.tables()) {
+    in_tables = std::max(in_tables, table.newest);
+    with_range_deletes += table.has_range_deletes;
+    compressed += table.is_compressed;
+  }
+  EXPECT_EQ(map_.tables().size(), 2u);
+  EXPECT_EQ(with_range_deletes, 1u);
+  EXPECT_EQ(compressed, 1u);
+  uint64_t segments = 0;
+  for (const auto& [name, bytes] : shape_.files) {
+    if (!name.ends_with(".log")) continue;
+    ++segments;
+    const auto positions = map_.PositionsOf(name);
+    ASSERT_TRUE(positions) << name;
+    EXPECT_GT(positions->second, in_tables) << name << " has nothing that is not in tables";
+    if (name == map_.newest_log()) {
+      EXPECT_EQ(positions->second, shape_.last);
+    }
+  }
+  EXPECT_EQ(segments, 2u);
+  // Commits above the durable point are in the newest segment; some of it is durable.
+  const LogPos durable = map_.PositionsOf(map_.newest_log())->first;
+  EXPECT_GE(shape_.durable, durable);
+  EXPECT_EQ(shape_.last > shape_.durable, GetParam() == ShapeKind::kSmallKilled);
+}
+
 TEST_P(SmallDamageTest, EachByteFlipped) {
   const Sampling sampling = Sampling::OfSmall(kSmallOneIn);
   ForEachFlip(shape_, sampling, [this](const DamageCase& damage) { LookAtSmall(damage); });
@@ -151,10 +180,13 @@ TEST_P(SmallDamageTest, FileFaults) {
   ForEachFileFault(shape_, [this](const DamageCase& damage) {
     if (!HasFatalFailure()) Look(damage);
   });
-  Report();
+  std::cout << "    faulty files: " << directories_ << ", exact " << exact_ << " times\n";
 }
 
-TEST_P(DamageTest, TheWholeOneIsExact) {
+// Of all shapes.
+class WholeDamageTest : public DamageTest {};
+
+TEST_P(WholeDamageTest, TheWholeOneIsExact) {
   for (const OpenMode mode : {OpenMode::kWriting, OpenMode::kReadOnly}) {
     const Verdict verdict = Judge(shape_, shape_.files, mode);
     EXPECT_TRUE(verdict.exact() && verdict.wrong.empty()) << verdict.ToString();
@@ -326,6 +358,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, SalvageTest, testing::ValuesIn(kShapeKinds),
 INSTANTIATE_TEST_SUITE_P(Shapes, SmallDamageTest, testing::ValuesIn(kSmallShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 INSTANTIATE_TEST_SUITE_P(Shapes, DamageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
+INSTANTIATE_TEST_SUITE_P(Shapes, WholeDamageTest, testing::ValuesIn(kShapeKinds),
+                         [](const auto& tested) { return std::string(ShapeName(tested.param)); });
+INSTANTIATE_TEST_SUITE_P(SmallShapes, WholeDamageTest, testing::ValuesIn(kSmallShapeKinds),
                          [](const auto& tested) { return std::string(ShapeName(tested.param)); });
 
 }  // namespace
