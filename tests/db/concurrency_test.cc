@@ -28,8 +28,8 @@ constexpr uint32_t kWriters = 3;
 constexpr uint32_t kAccounts = 40;  // of each writer
 constexpr int64_t kStartAmount = 1000;
 constexpr LogPos kCommitsPerLook = 4;     // of a reader
-constexpr uint64_t kTurnsMin = 20;        // of each of the others, while writers write
-constexpr uint64_t kPatience = 50;        // so many times as much they write to come to that
+constexpr uint64_t kTurnsMin = 10;        // of each of the others, while writers write
+constexpr uint64_t kPatience = 20;        // so many times as much they write to come to that
 constexpr LogPos kCommitsPerChange = 16;  // of who flushes, compacts, makes keyspaces
 
 std::string AccountKey(uint32_t writer, uint32_t account) {
