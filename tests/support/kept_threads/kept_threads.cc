@@ -64,7 +64,9 @@ KeptPools& Kept() {
 class LentPool final : public Executor {
  public:
   explicit LentPool(uint32_t low_threads)
-      : low_threads_(low_threads), pool_(Kept().Take(low_threads)) {}
+      : low_threads_(low_threads),
+        hands_over_(owners_.fetch_add(1, std::memory_order_relaxed) % kHandsOverOneIn == 0),
+        pool_(Kept().Take(low_threads)) {}
   ~LentPool() override { Shutdown(); }
 
   Status Start() override { return pool_->Start(); }
@@ -95,14 +97,21 @@ class LentPool final : public Executor {
         jobs_->changed.Wait(jobs_->mutex);
         continue;
       }
-      // At once, on the thread that they are for; all together, since to hand one over and wait for
-      // it takes longer than it does.
+      // At once. To hand them to the thread that they are for and wait takes longer than they do:
+      // one owner in some does, as all do in the product; of the others they run here.
       std::map<uint64_t, std::function<void()>> at_once;
       at_once.swap(jobs_->delayed);
-      pool_->Schedule(JobPriority::kHigh, [jobs = jobs_, at_once = std::move(at_once)]() mutable {
+      auto run = [jobs = jobs_, at_once = std::move(at_once)]() mutable {
         for (auto& [number, job] : at_once) jobs->Run(std::move(job));
-      });
-      jobs_->changed.Wait(jobs_->mutex);
+      };
+      if (hands_over_) {
+        pool_->Schedule(JobPriority::kHigh, std::move(run));
+        jobs_->changed.Wait(jobs_->mutex);
+        continue;
+      }
+      lock.Unlock();
+      run();
+      lock.Lock();
     }
     // Only its clocks are used from now on, and those outlive an owner.
     lock.Unlock();
@@ -145,7 +154,10 @@ class LentPool final : public Executor {
 
   Executor& clock() { return clock_ != nullptr ? *clock_ : *pool_; }
 
+  static constexpr uint64_t kHandsOverOneIn = 8;
+  static inline std::atomic<uint64_t> owners_{0};
   const uint32_t low_threads_;
+  const bool hands_over_;
   std::unique_ptr<Executor> pool_;
   Executor* clock_ = nullptr;
   const std::shared_ptr<Jobs> jobs_ = std::make_shared<Jobs>();
