@@ -40,6 +40,22 @@ class ForwardingDb : public DB {
                              std::optional<std::string_view> end) override {
     return base_->DeleteRange(options, keyspace, begin, end);
   }
+  Result<LogPos> PutIfAbsent(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                             std::string_view value) override {
+    return base_->PutIfAbsent(options, keyspace, key, value);
+  }
+  Result<LogPos> CompareAndPut(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                               std::string_view expected, std::string_view value) override {
+    return base_->CompareAndPut(options, keyspace, key, expected, value);
+  }
+  Result<LogPos> DeleteIf(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                          std::string_view expected) override {
+    return base_->DeleteIf(options, keyspace, key, expected);
+  }
+  Result<std::unique_ptr<Transaction>> BeginTransaction(
+      const TransactionOptions& options) override {
+    return base_->BeginTransaction(options);
+  }
   Status WaitDurable(LogPos position, Deadline deadline) override {
     return base_->WaitDurable(position, deadline);
   }
