@@ -165,7 +165,9 @@ TEST(MemtableLookup, AgreesWithAWalkThroughAllOperations) {
       if (made.kind == EntryKind::kRangeDelete) {
         table->InsertRangeDelete(made.key, made.end, position);
       } else {
-        table->Insert(made.key, PackTrailer(position, made.kind), std::to_string(position));
+        const std::string said = std::to_string(position);
+        table->Insert(made.key, PackTrailer(position, made.kind),
+                      made.kind == EntryKind::kMerge ? Operand(said) : said);
       }
       operations.push_back(made);
     }
@@ -178,12 +180,12 @@ TEST(MemtableLookup, AgreesWithAWalkThroughAllOperations) {
         const bool range = made.kind == EntryKind::kRangeDelete;
         if (range ? wanted < made.key || wanted >= made.end : wanted != made.key) continue;
         if (made.kind == EntryKind::kMerge) {
-          expected.merges.push_back(std::to_string(position));
+          expected.merges.push_back(Operand(std::to_string(position)));
           continue;
         }
         expected.finished = true;
         expected.trailer = PackTrailer(position, made.kind);
-        if (!range) expected.value = std::to_string(position);
+        if (made.kind == EntryKind::kPut) expected.value = std::to_string(position);
         break;
       }
       ASSERT_EQ(Ask(*table, wanted, at), expected) << wanted << " at " << at;
