@@ -66,6 +66,14 @@ NOT_INLINE void* operator new(size_t bytes, std::align_val_t alignment) {
 NOT_INLINE void* operator new[](size_t bytes, std::align_val_t alignment) {
   return operator new(bytes, alignment);
 }
+NOT_INLINE void* operator new(size_t bytes, std::align_val_t alignment,
+                              const std::nothrow_t&) noexcept {
+  return AllocateAligned(bytes, alignment);
+}
+NOT_INLINE void* operator new[](size_t bytes, std::align_val_t alignment,
+                                const std::nothrow_t&) noexcept {
+  return AllocateAligned(bytes, alignment);
+}
 NOT_INLINE void operator delete(void* room) noexcept { std::free(room); }
 NOT_INLINE void operator delete[](void* room) noexcept { std::free(room); }
 NOT_INLINE void operator delete(void* room, size_t) noexcept { std::free(room); }
