@@ -104,8 +104,7 @@ Status TransactionImpl::CheckReadsFit() const {
 }
 
 Status TransactionImpl::Get(Keyspace keyspace, std::string_view key, PinnedValue* value) {
-  RETURN_IF_ERROR(CheckLive());
-  if (tracks_reads()) RETURN_IF_ERROR(Expect(keyspace, key));
+  RETURN_IF_ERROR(tracks_reads() ? Expect(keyspace, key) : CheckLive());
   return Reads(core_).Get(reading(), keyspace, key, value,
                           own_.memtable == nullptr ? nullptr : &own_);
 }

@@ -94,12 +94,16 @@ std::string CutText(std::string_view bytes, uint32_t bytes_max) {
   return text;
 }
 
-// "onto a value v: a, b" - or the bytes where they are no merge.
-std::string MergeAsText(std::string_view bytes, uint32_t bytes_max) {
+// A block with one that cannot be read was refused as it was loaded.
+MergeValue MergeOf(std::string_view bytes) {
   MergeValue merge;
-  const Status readable = ReadMergeValue(bytes, &merge);
-  if (!readable.ok())
-    return CutText(bytes, bytes_max) + " (" + std::string(readable.message()) + ")";
+  static_cast<void>(ReadMergeValue(bytes, &merge));
+  return merge;
+}
+
+// "onto a value v: a, b".
+std::string MergeAsText(std::string_view bytes, uint32_t bytes_max) {
+  MergeValue merge = MergeOf(bytes);
   std::string text;
   if (merge.base.kind == MergeBase::kNothing) text = "onto nothing: ";
   if (merge.base.kind == MergeBase::kValue) text = "onto a value ";
@@ -130,10 +134,8 @@ void AddJsonValue(std::string_view name, std::string_view bytes, uint32_t bytes_
   json->Field(text + "_bytes", bytes.size());
 }
 
-// False: the bytes are no merge.
-bool AddJsonMerge(std::string_view bytes, uint32_t bytes_max, JsonObject* json) {
-  MergeValue merge;
-  if (!ReadMergeValue(bytes, &merge).ok()) return false;
+void AddJsonMerge(std::string_view bytes, uint32_t bytes_max, JsonObject* json) {
+  MergeValue merge = MergeOf(bytes);
   constexpr std::string_view kBases[] = {"below", "nothing", "value", "value that expires"};
   json->Field("base", kBases[static_cast<size_t>(merge.base.kind)]);
   if (merge.since != 0) json->Field("since", merge.since);
@@ -147,7 +149,6 @@ bool AddJsonMerge(std::string_view bytes, uint32_t bytes_max, JsonObject* json) 
     operands.push_back(one.Finish());
   }
   json->Raw("operands", JsonArray(operands, [](const std::string& one) { return one; }));
-  return true;
 }
 
 std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
@@ -158,9 +159,11 @@ std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
       .Field("key_hex", ToHex(key.user_key))
       .Field("position", entry.position())
       .Field("kind", EntryKindName(entry.kind()));
-  const bool is_merge =
-      entry.kind() == EntryKind::kMerge && AddJsonMerge(entry.value, value_bytes_max, &json);
-  if (!is_merge) AddJsonValue("value", entry.value, value_bytes_max, &json);
+  if (entry.kind() == EntryKind::kMerge) {
+    AddJsonMerge(entry.value, value_bytes_max, &json);
+  } else {
+    AddJsonValue("value", entry.value, value_bytes_max, &json);
+  }
   return json.Finish();
 }
 

@@ -279,14 +279,7 @@ class MergingLikeAMap : public Merging {
   Rows Read(const Snapshot* snapshot, bool forward) {
     IteratorOptions options;
     options.snapshot = snapshot;
-    const auto it = db_->NewIterator(options);
-    Rows rows;
-    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
-         forward ? it->Next() : it->Prev()) {
-      rows.emplace(it->key(), it->value());
-    }
-    EXPECT_OK(it->status());
-    return rows;
+    return RowsOf(db_->NewIterator(options).get(), forward);
   }
   void ExpectRows(const Rows& rows, const Snapshot* snapshot) {
     ASSERT_EQ(Read(snapshot, true), rows);

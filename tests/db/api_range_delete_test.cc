@@ -8,6 +8,7 @@
 
 #include "logwood/simulated_file_system.h"
 #include "tests/db/db_test_support.h"
+#include "tests/support/database_fixture.h"
 #include "util/random.h"
 
 namespace logwood {
@@ -29,14 +30,7 @@ class RangeDelete : public testing::Test {
   Rows Read(const Snapshot* snapshot, bool forward) {
     IteratorOptions options;
     options.snapshot = snapshot;
-    const auto it = db_->NewIterator(options);
-    Rows rows;
-    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
-         forward ? it->Next() : it->Prev()) {
-      rows.emplace(it->key(), it->value());
-    }
-    EXPECT_OK(it->status());
-    return rows;
+    return test::RowsOf(db_->NewIterator(options).get(), forward);
   }
   void ExpectRows(const Rows& rows, const Snapshot* snapshot = nullptr) {
     EXPECT_EQ(Read(snapshot, true), rows);

@@ -27,14 +27,7 @@ class Transactions : public DatabaseTest {
     return status.ok() ? value : "<" + std::string(StatusCodeName(status.code())) + ">";
   }
   static Rows Scanned(Transaction* transaction, bool forward = true) {
-    const auto it = transaction->NewIterator({});
-    Rows rows;
-    for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
-         forward ? it->Next() : it->Prev()) {
-      rows.emplace(it->key(), it->value());
-    }
-    EXPECT_OK(it->status());
-    return rows;
+    return RowsOf(transaction->NewIterator({}).get(), forward);
   }
 };
 

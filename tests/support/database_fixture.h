@@ -20,6 +20,17 @@
 
 namespace logwood::test {
 
+// All that it shows, from one end to the other.
+inline std::map<std::string, std::string> RowsOf(Iterator* it, bool forward = true) {
+  std::map<std::string, std::string> rows;
+  for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
+       forward ? it->Next() : it->Prev()) {
+    rows.emplace(it->key(), it->value());
+  }
+  EXPECT_OK(it->status());
+  return rows;
+}
+
 class DatabaseTest : public testing::Test {
  protected:
   explicit DatabaseTest(bool posix = false)

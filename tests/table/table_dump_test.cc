@@ -1,5 +1,6 @@
 #include "table/table_dump.h"
 
+#include "tests/support/status_assert.h"
 #include "tests/table/table_test_support.h"
 #include "util/file_header.h"
 #include "util/merge_value.h"
@@ -101,6 +102,23 @@ TEST(TableDumpTest, OfMergesBaseSinceAndOperandsAreShown) {
   EXPECT_EQ(json[2], line("3", R"("base":"nothing",)" + shown));
   EXPECT_EQ(json[3], line("4", R"("base":"value",)" + value + shown));
   EXPECT_EQ(json[4], line("5", R"("base":"value that expires","expires_us":77,)" + value + shown));
+}
+
+TEST(TableDumpTest, ABlockWithAMergeThatCannotBeReadIsRefusedWhereItLies) {
+  for (const auto& [value, code] :
+       {std::pair("\x02", StatusCode::kCorruption), std::pair("\x20\x01"
+                                                              "a",
+                                                              StatusCode::kNotSupported)}) {
+    BuiltTable table = BuildTable({{"\x01"
+                                    "6",
+                                    PackTrailer(9, EntryKind::kMerge), value}},
+                                  {});
+    auto reader = MustOpen(&table);
+    const Status refused = DumpTableEntries(*reader, {}, [](std::string_view) { return true; });
+    EXPECT_EQ(refused.code(), code) << refused.ToString();
+    EXPECT_NE(refused.message().find(".table:64: merge: its "), std::string_view::npos)
+        << refused.ToString();
+  }
 }
 
 TEST(TableDumpTest, RangeDeletesStandWhereTheyBegin) {
