@@ -181,6 +181,24 @@ TEST_F(ReplayLinksTest, WhereTheLogWasDurableAndNoFileIsThereEachPlaceThatIsKnow
   EXPECT_EQ(known.damage_file, LogFileName(3));
 }
 
+// Either of two neighbours may have lost what is missing between them.
+TEST_F(ReplayLinksTest, WhereASegmentIsCutBehindACommitAndTheNextIsBlankBothAreNamed) {
+  log_.Begin(1);
+  log_.Append(1);
+  const uint64_t cut = log_.writer().length();
+  log_.Append(1);
+  log_.Begin(2);
+  WriteWhole(log_.fs(), LogPath(1), ReadWhole(log_.fs(), LogPath(1)).substr(0, cut));
+  WriteWhole(log_.fs(), LogPath(2), "");
+  ReplayOptions options = log_.Options();
+  options.durable_at_least = 2;
+  const ReplayResult result = Replay(options);
+  EXPECT_EQ(result.last_position, 1u);
+  EXPECT_TRUE(result.damage.message().starts_with(
+      "000001.log:" + std::to_string(cut) + ": the log ends here; 000002.log:0: the file is empty"))
+      << result.damage.ToString();
+}
+
 // What a caller refuses of a commit has its place; its other errors are its own.
 TEST_F(ReplayLinksTest, ACommitThatItsCallerRefusesHasItsPlace) {
   log_.Begin(1);
