@@ -4,6 +4,7 @@
 
 #include "util/check.h"
 #include "util/escape.h"
+#include "util/expiring_value.h"
 
 namespace logwood {
 
@@ -23,6 +24,7 @@ CompactionIterator::CompactionIterator(InternalIterator* input, SurvivalRules ru
     : input_(input), rules_(std::move(rules)) {
   CHECK(rules_.bottom || !rules_.zero_positions);
   CHECK(std::is_sorted(rules_.snapshots.begin(), rules_.snapshots.end()));
+  CHECK(rules_.snapshot_times.empty() || rules_.snapshot_times.size() == rules_.snapshots.size());
   // A keyspace somebody can still see at a snapshot is not dropped yet.
   std::erase_if(rules_.dropped_keyspaces, [&](const auto& dropped) {
     return !rules_.snapshots.empty() && rules_.snapshots.front() < dropped.second;
@@ -35,7 +37,7 @@ void CompactionIterator::SeekToFirst() {
   has_key_ = false;
   fragment_ = 0;
   covering_ = nullptr;
-  entries_in_ = entries_dropped_ = 0;
+  entries_in_ = entries_dropped_ = entries_expired_ = 0;
   merged_.clear();
   input_->SeekToFirst();
   FindSurvivor();
@@ -76,22 +78,6 @@ void CompactionIterator::FindSurvivor() {
 bool CompactionIterator::Stop(Status status) {
   status_ = std::move(status);
   valid_ = false;
-  return false;
-}
-
-size_t StretchOf(std::span<const LogPos> snapshots, LogPos position) {
-  if (snapshots.empty() || position <= snapshots.front()) return 0;
-  if (position > snapshots.back()) return snapshots.size();
-  const auto at = std::lower_bound(snapshots.begin(), snapshots.end(), position);
-  return static_cast<size_t>(at - snapshots.begin());
-}
-
-bool HasNewerInStretch(std::span<const LogPos> positions, LogPos position, size_t stretch,
-                       std::span<const LogPos> snapshots) {
-  for (LogPos newer : positions) {
-    if (newer <= position) return false;
-    if (StretchOf(snapshots, newer) == stretch) return true;
-  }
   return false;
 }
 
@@ -153,11 +139,15 @@ bool CompactionIterator::StartKey() {
   return true;
 }
 
+bool CompactionIterator::HasExpired(const Entry& entry, size_t stretch) const {
+  return ExpiryOf(entry.value) <= rules_.ExpiredBy(stretch);
+}
+
 // Decides about the input's entry; sets entry_ when it survives. False as well after an error.
 bool CompactionIterator::Survives() {
   if (!StartKey()) return false;
-  const EntryKind kind = TrailerKind(trailer_);
-  if (static_cast<uint8_t>(kind) > kEntryKindMax) [[unlikely]] {
+  EntryKind kind = TrailerKind(trailer_);
+  if (!IsEntryKind(kind)) [[unlikely]] {
     return Stop(Status::NotSupported("key " + Escape(key_) + ": entry kind " +
                                      std::to_string(static_cast<int>(kind)) + " is unknown"));
   }
@@ -177,6 +167,12 @@ bool CompactionIterator::Survives() {
     ShowMerged();
     return true;
   }
+  if (kind == EntryKind::kPutExpiring && HasExpired(entry_, stretch)) [[unlikely]] {
+    ++entries_expired_;
+    kind = EntryKind::kDelete;
+    entry_.trailer = PackTrailer(TrailerPosition(trailer_), kind);
+    entry_.value = {};
+  }
   if (kind == EntryKind::kDelete) {
     if (final) return false;
   } else if (final && rules_.zero_positions && !InCatalogue(entry_.key)) {
@@ -192,12 +188,12 @@ bool CompactionIterator::Survives() {
 bool CompactionIterator::GatherMerges() {
   const std::span<const LogPos> deleted_at =
       covering_ == nullptr ? std::span<const LogPos>() : covering_->positions;
-  KeyMerges merges(rules_.snapshots, rules_.bottom, deleted_at, rules_.merged_bytes_max);
+  KeyMerges merges(rules_, deleted_at);
   merges.Add(input_->entry());
   uint64_t taken = 1;
   for (input_->Next(); input_->Valid() && input_->entry().key == key_; input_->Next()) {
     if (!StartKey()) return false;
-    if (static_cast<uint8_t>(TrailerKind(trailer_)) > kEntryKindMax) break;  // met again, and told
+    if (!IsEntryKind(TrailerKind(trailer_))) break;  // met again, and told
     if (!PassCancelCheck()) return false;
     merges.Add(input_->entry());
     ++taken;
@@ -207,6 +203,7 @@ bool CompactionIterator::GatherMerges() {
   const Status folded = merges.Finish(merge_operator, &merged_);
   if (!folded.ok()) return Stop(folded.WithContext("key " + Escape(key_)));
   entries_dropped_ += taken - merged_.size();
+  entries_expired_ += merges.expired();
   next_merged_ = 0;
   return true;
 }

@@ -11,6 +11,9 @@
 // A range delete is a version of every key it covers: within a stretch, what is older goes. Itself
 // it goes where a tombstone would: at the bottom, at or below the first snapshot.
 //
+// A put that has expired for everybody who sees it is a tombstone: for now in the newest stretch,
+// else for the snapshot at its stretch's end. Later snapshots were made later.
+//
 // A merge takes in what is older in its stretch, up to and with what it merges with: together they
 // are one entry, at the position of the newest (compaction/key_merges.h).
 //
@@ -25,38 +28,15 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "compaction/key_merges.h"
+#include "compaction/survival_rules.h"
 #include "util/internal_iterator.h"
-#include "util/keyspace_operators.h"
 #include "util/range_fragments.h"
 
 namespace logwood {
-
-struct SurvivalRules {
-  std::vector<LogPos> snapshots;  // ascending; empty: only the newest version of each key is seen
-  bool bottom = false;
-  bool zero_positions = false;  // needs bottom
-  // (number, position of the drop), ascending by number.
-  std::vector<std::pair<uint32_t, LogPos>> dropped_keyspaces;
-  // Of all inputs, cut with these snapshots (RangeFragmenter::Finish); null: there are none.
-  RangeFragmentsPtr range_deletes{};
-  // Of the keyspaces; null: none is known, and merges become lists of their operands.
-  const KeyspaceOperators* operators = nullptr;
-  // Merges of a key become no larger entry: as large as a commit may be.
-  size_t merged_bytes_max = kBatchBytesMax;
-};
-
-// Which stretch the position is in: readers see of two in one both or neither, but for the newer
-// one hiding the older. 0: at or below the first snapshot, or there is none.
-size_t StretchOf(std::span<const LogPos> snapshots, LogPos position);
-// Whether one of these positions, which descend, is newer than `position` and in the stretch.
-bool HasNewerInStretch(std::span<const LogPos> positions, LogPos position, size_t stretch,
-                       std::span<const LogPos> snapshots);
 
 class CompactionIterator {
  public:
@@ -83,11 +63,14 @@ class CompactionIterator {
 
   uint64_t entries_in() const { return entries_in_; }
   uint64_t entries_dropped() const { return entries_dropped_; }
+  // Those that are values no more because they had expired.
+  uint64_t entries_expired() const { return entries_expired_; }
 
  private:
   void FindSurvivor();
   bool Survives();
   bool StartKey();
+  bool HasExpired(const Entry& entry, size_t stretch) const;
   bool GatherMerges();
   void ShowMerged();
   bool PassCancelCheck();
@@ -117,6 +100,7 @@ class CompactionIterator {
   const RangeFragments::Fragment* covering_ = nullptr;  // key_; null: none does
   uint64_t entries_in_ = 0;
   uint64_t entries_dropped_ = 0;
+  uint64_t entries_expired_ = 0;
 };
 
 }  // namespace logwood

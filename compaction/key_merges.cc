@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "compaction/compaction_iterator.h"
 #include "util/status_macros.h"
 
 namespace logwood {
 
 size_t KeyMerges::StretchOf(LogPos position) const {
-  return logwood::StretchOf(snapshots_, position);
+  return logwood::StretchOf(rules_.snapshots, position);
 }
 
 bool KeyMerges::IsDeletedBetween(LogPos older, LogPos newer) const {
@@ -26,7 +25,7 @@ void KeyMerges::TakeIn(const Entry& entry, Chain* chain) {
     return;
   }
   chain->is_ended = true;
-  chain->base.kind = entry.kind() == EntryKind::kPut ? MergeBase::kValue : MergeBase::kNothing;
+  chain->base_kind = entry.kind();
   chain->base_value = entry.value;
 }
 
@@ -42,8 +41,8 @@ void KeyMerges::Add(const Entry& entry) {
     const bool is_own = chain.newest.stretch == stretch;
     if (IsDeletedBetween(position, chain.newest.position)) {
       chain.is_ended = true;
-      chain.base.kind = MergeBase::kNothing;
-    } else if (is_own && chain.bytes + entry.value.size() > bytes_max_) {
+      chain.base_kind = EntryKind::kDelete;
+    } else if (is_own && chain.bytes + entry.value.size() > rules_.merged_bytes_max) {
       // What is older survives by itself.
       chain.is_full = survives = true;
     } else {
@@ -51,10 +50,10 @@ void KeyMerges::Add(const Entry& entry) {
     }
   }
   LogPos newest_of_stretch = kPositionMax;
-  if (stretch < snapshots_.size()) newest_of_stretch = snapshots_[stretch];
+  if (stretch < rules_.snapshots.size()) newest_of_stretch = rules_.snapshots[stretch];
   if (!survives || IsDeletedBetween(position, newest_of_stretch)) return;
   stretch_ = stretch;
-  if (bottom_ && stretch == 0 && entry.kind() == EntryKind::kDelete) return;
+  if (rules_.bottom && stretch == 0 && entry.kind() == EntryKind::kDelete) return;
   Chain& chain = chains_.emplace_back();
   chain.newest = {position, stretch, entry.kind(), {}};
   if (entry.kind() == EntryKind::kMerge) {
@@ -64,17 +63,19 @@ void KeyMerges::Add(const Entry& entry) {
   }
 }
 
-Status KeyMerges::Fold(const MergeOperator* merge_operator, Chain* chain) const {
-  if (!chain->is_ended && !chain->is_full && bottom_ && StretchOf(chain->first()) == 0) {
-    chain->base.kind = MergeBase::kNothing;
+Status KeyMerges::Fold(const MergeOperator* merge_operator, Chain* chain) {
+  if (!chain->is_ended && !chain->is_full && rules_.bottom && StretchOf(chain->first()) == 0) {
+    chain->base_kind = EntryKind::kDelete;
   }
-  if (chain->base.kind == MergeBase::kValue) chain->base.value = chain->base_value;
+  MergedOnto base;
+  if (chain->base_kind != EntryKind::kMerge) base = BaseOf(chain->base_kind, chain->base_value);
   const size_t stretch = chain->newest.stretch;
-  const bool reaches_back = stretch > 0 && chain->first() <= snapshots_[stretch - 1];
+  const bool reaches_back = stretch > 0 && chain->first() <= rules_.snapshots[stretch - 1];
   const std::vector<std::string_view> merges(chain->merges.begin(), chain->merges.end());
   FoldedMerge folded;
-  RETURN_IF_ERROR(FoldMerges(merge_operator, chain->base, merges, reaches_back ? chain->first() : 0,
-                             0, &folded));
+  RETURN_IF_ERROR(FoldMerges(merge_operator, base, merges, reaches_back ? chain->first() : 0,
+                             rules_.ExpiredBy(stretch), &folded));
+  expired_ += folded.base_expired;
   chain->newest.kind = folded.kind;
   chain->newest.value = std::move(folded.value);
   return Status::Ok();

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "compaction/survival_rules.h"
 #include "util/internal_iterator.h"
 #include "util/merge_value.h"
 
@@ -20,12 +21,10 @@ namespace logwood {
 
 class KeyMerges {
  public:
-  // Ascending snapshots; `bottom`: nothing older is left elsewhere. `deleted_at`: where a range
-  // that holds the key was deleted, descending.
-  // A chain of more than `bytes_max` stays several entries of its stretch.
-  KeyMerges(std::span<const LogPos> snapshots, bool bottom, std::span<const LogPos> deleted_at,
-            size_t bytes_max)
-      : snapshots_(snapshots), bottom_(bottom), deleted_at_(deleted_at), bytes_max_(bytes_max) {}
+  // `deleted_at`: where a range that holds the key was deleted, descending. A chain of more than
+  // rules.merged_bytes_max stays several entries of its stretch. Both outlive this.
+  KeyMerges(const SurvivalRules& rules, std::span<const LogPos> deleted_at)
+      : rules_(rules), deleted_at_(deleted_at) {}
 
   void Add(const Entry& entry);
 
@@ -35,6 +34,8 @@ class KeyMerges {
     EntryKind kind = EntryKind::kDelete;
     std::string value;
   };
+  // How many of what merges were onto had expired; once it is finished.
+  uint64_t expired() const { return expired_; }
   // Newest first. `merge_operator`: null: it is not known. kCorruption: a value is none.
   Status Finish(const MergeOperator* merge_operator, std::vector<Survivor>* survivors);
 
@@ -47,7 +48,7 @@ class KeyMerges {
     uint64_t below = 0;               // of what it may take in, the largest trailer
     std::vector<std::string> merges;  // the newest first
     size_t bytes = 0;
-    MergedOnto base;
+    EntryKind base_kind = EntryKind::kMerge;  // of base_value; else it has none
     std::string base_value;
     LogPos first() const { return TrailerPosition(below + 1); }
   };
@@ -55,13 +56,12 @@ class KeyMerges {
   size_t StretchOf(LogPos position) const;
   bool IsDeletedBetween(LogPos older, LogPos newer) const;
   static void TakeIn(const Entry& entry, Chain* chain);
-  Status Fold(const MergeOperator* merge_operator, Chain* chain) const;
+  Status Fold(const MergeOperator* merge_operator, Chain* chain);
 
-  const std::span<const LogPos> snapshots_;
-  const bool bottom_;
+  const SurvivalRules& rules_;
   const std::span<const LogPos> deleted_at_;
-  const size_t bytes_max_;
   std::vector<Chain> chains_;
+  uint64_t expired_ = 0;
   size_t stretch_ = ~size_t{0};  // of the newest version that counts, looked at last
 };
 

@@ -56,6 +56,8 @@ struct CompactionSettings {
   // The oldest position somebody still reads at; kPositionMax when there is none. Tombstones of the
   // last level are only worth a rewrite when no snapshot keeps them: 0 leaves them alone.
   LogPos oldest_snapshot = 0;
+  // What expired by then has done so for all who read.
+  uint64_t expired_us = 0;
   // Numbers of keyspaces that no reader can reach any more: what they hold is waste.
   std::vector<uint32_t> dropped_keyspaces;
   // Of the shape, with the snapshots there are: what range deletes cover.

@@ -71,11 +71,23 @@ bool PlanBuilder::IsBottom(int output_level, std::string_view begin, std::string
   return true;
 }
 
+std::optional<uint64_t> ExpiryDue(const TableMeta& table, double tombstone_ratio, uint64_t now_us) {
+  if (table.expiry.entries == 0) return std::nullopt;
+  const double bar = tombstone_ratio * static_cast<double>(table.entries);
+  for (const uint64_t time_us : table.expiry.times_us) {
+    const uint64_t weight = table.tombstones + table.expiry.ExpiredBy(time_us);
+    if (static_cast<double>(weight) <= bar) continue;
+    return time_us > now_us ? std::optional(time_us) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 uint64_t PlanBuilder::TombstoneWeight(const TableMeta& table) const {
-  if (table.range_deletes == 0) return table.tombstones;
+  const uint64_t points = table.tombstones + table.expiry.ExpiredBy(settings_.expired_us);
+  if (table.range_deletes == 0) return points;
   const auto covered = settings_.covered.entries.find(table.number);
   const uint64_t entries = covered == settings_.covered.entries.end() ? 0 : covered->second;
-  return table.tombstones + std::max(kTombstonesPerRangeDelete * table.range_deletes, entries);
+  return points + std::max(kTombstonesPerRangeDelete * table.range_deletes, entries);
 }
 
 bool PlanBuilder::ManyTombstones(const TableMeta& table) const {

@@ -28,6 +28,10 @@ uint64_t BytesOf(const std::vector<TableMetaPtr>& tables);
 // (CompactionSettings::covered).
 inline constexpr uint64_t kTombstonesPerRangeDelete = 1000;
 
+// When so much of the table will have expired that it is compacted for that sake; nullopt: never,
+// or by `now_us` already.
+std::optional<uint64_t> ExpiryDue(const TableMeta& table, double tombstone_ratio, uint64_t now_us);
+
 class PlanBuilder {
  public:
   PlanBuilder(const LevelShape& shape, const CompactionSettings& settings, const BusyTables& busy)

@@ -213,7 +213,9 @@ Result<SinkResult> WriteTables(CompactionIterator* input, const SinkOptions& opt
     sink.RemoveAll();
     return status;
   }
-  return sink.TakeResult();
+  SinkResult result = sink.TakeResult();
+  result.expired = input->entries_expired();
+  return result;
 }
 
 void RemoveTables(const std::vector<TableMeta>& tables, const SinkOptions& options) {

@@ -41,6 +41,7 @@ struct SinkResult {
   std::vector<TableMeta> tables;  // in key order; empty tables are never made
   uint64_t bytes_written = 0;
   uint64_t entries = 0;
+  uint64_t expired = 0;  // of the input
   // Beside those, what stands in tables that have range deletes alone (TableBuilder).
   uint64_t markers = 0;
 };

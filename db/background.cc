@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compaction/plan_builder.h"
 #include "db/file_names.h"
 #include "db/flush_job.h"
 #include "util/status_macros.h"
@@ -12,6 +13,9 @@ namespace {
 
 constexpr uint64_t kTendDelayUs = 20'000;
 constexpr uint64_t kTrimDelayUs = 1'000'000;
+// Between two looks at what has expired, where something will: at least, and at most.
+constexpr uint64_t kExpiryLookMinUs = 1'000'000;
+constexpr uint64_t kExpiryLookMaxUs = 60'000'000;
 // The log is synced behind the writers about every so many bytes, so that a flush or a durable
 // write never finds much to sync.
 constexpr uint64_t kUnsyncedBytesMax = 32 << 20;
@@ -30,6 +34,7 @@ void Background::Start() {
   CollectLog();
   // Most opens find nothing to do: then no thread is made for it.
   if (SomethingDue()) Wake();
+  WatchExpiry();
 }
 
 // Beside what runs.
@@ -95,8 +100,14 @@ SurvivalRules Background::MakeRules() const {
   rules.dropped_keyspaces = parts_.core->catalogue.Dropped();
   std::erase_if(rules.dropped_keyspaces,
                 [certain](const auto& dropped) { return dropped.second > certain; });
-  rules.snapshots = parts_.core->snapshots.Positions();
+  // The time first: a snapshot that is taken without being seen here is of a later one.
+  rules.now_us = parts_.core->clock.Now();
+  parts_.core->clock.Reach(rules.now_us);
+  SnapshotList::Seen snapshots = parts_.core->snapshots.All();
+  rules.snapshots = std::move(snapshots.positions);
+  rules.snapshot_times = std::move(snapshots.times_us);
   rules.operators = &parts_.core->catalogue.operators();
+  rules.merged_bytes_max = parts_.core->settings.batch_bytes_max;
   return rules;
 }
 
@@ -137,12 +148,14 @@ Status Background::FlushOnce() {
     return synced;
   }
   MemoryAccount account(&core.cache, MemoryAccount::Of::kJob);
-  Result<SinkResult> flushed = RunFlush(sealed, MakeRules(), MakeSink(end.time_us, &account));
+  const SurvivalRules rules = MakeRules();
+  Result<SinkResult> flushed = RunFlush(sealed, rules, MakeSink(end.time_us, &account));
   // Memory that changed by itself stays as it is. The log has what was written; an open reads it.
   if (flushed.status().Is(StatusCode::kCorruption)) parts_.errors->StopWrites(flushed.status());
   ASSIGN_OR_RETURN(SinkResult result, std::move(flushed));
   Edit edit;
   edit.tables = end;
+  if (result.expired != 0) edit.expired_us = rules.now_us;
   edit.first_segment = first_segment;
   edit.durable_segment = parts_.log->durable_segment();
   for (TableMeta& meta : result.tables) edit.added.emplace_back(0, std::move(meta));
@@ -151,6 +164,7 @@ Status Background::FlushOnce() {
   event.position = end.position;
   event.tables_out = static_cast<uint32_t>(result.tables.size());
   event.bytes_out = result.bytes_written;
+  core.statistics.expired.fetch_add(result.expired, std::memory_order_relaxed);
   event.entries_out = result.entries;
   event.level_out = 0;
   for (const auto& s : sealed) {
@@ -315,6 +329,7 @@ CompactionSettings Background::MakeSettings() const {
   CompactionSettings settings = parts_.core->settings.compaction();
   const SurvivalRules rules = MakeRules();
   settings.oldest_snapshot = rules.snapshots.empty() ? kPositionMax : rules.snapshots.front();
+  settings.expired_us = rules.ExpiredBy(0);
   for (const auto& [number, dropped] : rules.dropped_keyspaces) {
     if (dropped <= settings.oldest_snapshot) settings.dropped_keyspaces.push_back(number);
   }
@@ -335,7 +350,7 @@ CompactionSettings Background::SettingsFor(const LevelShape& shape) const {
     return reader.ok() ? (*reader)->ApproximateEntries(begin, end) : 0;
   };
   CompactionSettings settings = MakeSettings();
-  settings.covered = FindCoveredTables(shape, parts_.core->snapshots.Positions(), questions);
+  settings.covered = FindCoveredTables(shape, parts_.core->snapshots.All().positions, questions);
   return settings;
 }
 
@@ -361,6 +376,7 @@ Status Background::CommitEdit(Edit edit, size_t flushed) {
   RETURN_IF_ERROR(std::move(synced));
   Status status = parts_.tree->Commit(std::move(edit), flushed);
   if (status.Is(StatusCode::kIoError)) StopWrites(status, "commit of an edit");
+  WatchExpiry();
   const Status shortened = parts_.tree->versions().TakeShorteningFailure();
   if (shortened.Is(StatusCode::kIoError)) StopWrites(shortened, "shortening of the manifest");
   return status;
@@ -483,6 +499,31 @@ void Background::WarnOldSnapshots() {
     parts_.core->events->Emit(std::move(event));
   }
   WatchSnapshots();
+}
+
+// No write may come that wakes a compaction. A look that is due far from now is made earlier: what
+// comes meanwhile may be due before.
+void Background::WatchExpiry() {
+  const CompactionSettings settings = parts_.core->settings.compaction();
+  const uint64_t now = parts_.core->clock.Now();
+  std::optional<uint64_t> due;
+  const std::shared_ptr<const Version> version = parts_.tree->version();
+  for (const std::vector<TableMetaPtr>& tables : version->shape().levels) {
+    for (const TableMetaPtr& table : tables) {
+      const std::optional<uint64_t> at = ExpiryDue(*table, settings.tombstone_ratio, now);
+      if (at && (!due || *at < *due)) due = at;
+    }
+  }
+  if (!due) return;
+  Arm(&expiry_watched_, std::clamp(*due - now, kExpiryLookMinUs, kExpiryLookMaxUs),
+      &Background::LookForExpired);
+}
+
+void Background::LookForExpired() {
+  expiry_watched_.store(false, std::memory_order_release);
+  if (stopping()) return;
+  if (SomethingDue()) Wake();
+  WatchExpiry();
 }
 
 }  // namespace logwood

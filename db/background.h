@@ -128,6 +128,8 @@ class Background {
   Status RecordDurableSegment();
   void WatchSnapshots();
   void WarnOldSnapshots();
+  void WatchExpiry();
+  void LookForExpired();
   void UpdateBacklog();
   bool stopping() const { return stopping_.load(std::memory_order_acquire); }
   SinkOptions MakeSink(uint64_t created_us, MemoryAccount* account);
@@ -146,6 +148,7 @@ class Background {
   std::atomic<bool> idle_armed_{false};
   std::atomic<bool> trim_armed_{false};
   std::atomic<bool> snapshots_watched_{false};
+  std::atomic<bool> expiry_watched_{false};
   LogPos idle_seen_ = 0;  // only touched by the tending job
   LogPos idle_marked_ = 0;
 

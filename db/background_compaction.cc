@@ -123,6 +123,7 @@ Result<Edit> Background::Execute(const CompactionPlan& plan, ManualProgress* pro
   for (TableMeta& meta : result->output.tables) {
     edit.added.emplace_back(plan.output_level, std::move(meta));
   }
+  if (result->output.expired != 0) edit.expired_us = job.survival.now_us;
   return edit;
 }
 
@@ -203,6 +204,7 @@ void Background::ReportCompaction(const CompactionPlan& plan, const JobResult& r
   level.bytes_read.fetch_add(result.bytes_read, std::memory_order_relaxed);
   level.bytes_written.fetch_add(result.output.bytes_written, std::memory_order_relaxed);
   statistics.compactions.fetch_add(1, std::memory_order_relaxed);
+  statistics.expired.fetch_add(result.output.expired, std::memory_order_relaxed);
   statistics.compaction_bytes_written.fetch_add(result.output.bytes_written,
                                                 std::memory_order_relaxed);
   Event event;

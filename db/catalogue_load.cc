@@ -2,6 +2,7 @@
 
 #include "db/damage.h"
 #include "db/file_names.h"
+#include "util/batch_codec.h"
 #include "util/file_header.h"
 #include "util/status_macros.h"
 #include "wal/segment_reader.h"
@@ -96,6 +97,9 @@ Status CheckKeyspaceOptions(const std::map<std::string, KeyspaceOptions>& keyspa
     if (name.empty() || name.size() > kKeyspaceNameBytesMax) {
       return Status::InvalidArgument(what + "a name has 1 to " +
                                      std::to_string(kKeyspaceNameBytesMax) + " bytes");
+    }
+    if (options.ttl != std::chrono::microseconds(0)) {
+      RETURN_IF_ERROR(CheckTtl(options.ttl).WithContext("keyspaces: \"" + name + "\""));
     }
     if (options.merge_operator != nullptr &&
         !MergeOperator::IsName(options.merge_operator->name())) {

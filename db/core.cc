@@ -36,6 +36,7 @@ Core::Core(FileSystem* file_system, std::string directory, Settings values,
       path(std::move(directory)),
       settings(std::move(values)),
       executor(std::move(threads)),
+      clock(executor.get()),
       events(std::move(event_log)),
       memtable_pages(std::make_shared<PagePool>(settings.memtable_block_bytes(),
                                                 settings.memtable_bytes / 2 * 3)),
@@ -148,13 +149,14 @@ Status NoKeyspace(std::string_view name) {
 }
 
 Status Core::ResolveMerges(std::string_view stored_key, const MergedOnto& base,
-                           std::span<const std::string_view> merges, std::string* value) const {
+                           std::span<const std::string_view> merges, uint64_t now_us,
+                           std::string* value) const {
   uint32_t keyspace = 0;
   std::string_view key;
   SplitStoredKey(stored_key, &keyspace, &key);
   const MergeOperator* merge_operator = catalogue.operators().Find(keyspace);
   if (merge_operator == nullptr) return catalogue.operators().Missing(keyspace);
-  return logwood::ResolveMerges(*merge_operator, base, merges, 0, value);
+  return logwood::ResolveMerges(*merge_operator, base, merges, now_us, value);
 }
 
 }  // namespace logwood

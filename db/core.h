@@ -13,6 +13,7 @@
 #include "db/catalogue.h"
 #include "db/event_log.h"
 #include "db/held_memtables.h"
+#include "db/record_clock.h"
 #include "db/settings.h"
 #include "db/snapshots.h"
 #include "db/statistics.h"
@@ -42,6 +43,7 @@ struct Core {
   const std::string path;
   const Settings settings;
   const std::unique_ptr<Executor> executor;  // shut down by Close; still tells the time
+  RecordClock clock;
   const std::unique_ptr<EventLog> events;
   Statistics statistics;
   const std::shared_ptr<PagePool> memtable_pages;
@@ -68,9 +70,11 @@ struct Core {
   Status WaitVisible(LogPos position, Deadline deadline);
 
   // The value of a key that has these merges, the newest first, over this base
-  // (util/merge_value.h). kInvalidArgument: its keyspace's operator was not given, or refuses.
+  // (util/merge_value.h), at that time. kInvalidArgument: its keyspace's operator was not given, or
+  // refuses.
   Status ResolveMerges(std::string_view stored_key, const MergedOnto& base,
-                       std::span<const std::string_view> merges, std::string* value) const;
+                       std::span<const std::string_view> merges, uint64_t now_us,
+                       std::string* value) const;
 
   // Tells of damage that a read met, once for each place, with the keys of the table where it lies.
   // Not from inside a view's Guard.

@@ -145,9 +145,9 @@ void DbIterator::FindForward(bool skipping) {
     }
     if (entry.kind() == EntryKind::kMerge) [[unlikely]]
       return GatherMerges();
-    if (entry.kind() != EntryKind::kDelete) {
+    if (IsThere(entry)) {
       key_ = entry.key;
-      value_ = entry.value;
+      value_ = ValueOf(entry);
       valid_ = true;
       return;
     }
@@ -180,12 +180,12 @@ void DbIterator::ShowMerged() {
   for (const Piece& piece : pieces_) {
     if (piece.kind == EntryKind::kMerge) {
       merges.emplace_back(piece.value);
-    } else if (piece.kind == EntryKind::kPut) {
-      base = {.kind = MergeBase::kValue, .value = piece.value};
+    } else {
+      base = BaseOf(piece.kind, piece.value);
     }
   }
   DropValue();
-  refusal_ = source_.core->ResolveMerges(key_copy_, base, merges, &value_copy_);
+  refusal_ = source_.core->ResolveMerges(key_copy_, base, merges, source_.time_us, &value_copy_);
   pieces_.clear();
   if (!refusal_.ok()) return;
   key_ = key_copy_;
@@ -234,15 +234,16 @@ void DbIterator::Prev() {
 
 void DbIterator::KeepValue(const Entry& entry) {
   DropValue();
-  if (entry.value.size() >= kPinnedBytesMin) pin_ = inner_->value_owner();
+  const std::string_view value = ValueOf(entry);
+  if (value.size() >= kPinnedBytesMin) pin_ = inner_->value_owner();
   if (pin_ != nullptr) {
-    value_ = entry.value;
+    value_ = value;
     // Nothing is owned where a memtable has it, which the view holds anyway.
-    if (pin_.use_count() != 0) kept_bytes_ = entry.value.size();
+    if (pin_.use_count() != 0) kept_bytes_ = value.size();
     account_->Replace(0, kept_bytes_);
     return;
   }
-  value_copy_.assign(entry.value);
+  value_copy_.assign(value);
   value_ = value_copy_;
 }
 
@@ -296,7 +297,7 @@ void DbIterator::FindBackward() {
       have_key = true;
       if (entry.kind() == EntryKind::kMerge || !pieces_.empty()) [[unlikely]]
         AddNewerPiece(entry, have_value);
-      have_value = entry.kind() != EntryKind::kDelete;
+      have_value = IsThere(entry);
       if (!have_value) {
         passed_->Note(entry.key);
       } else if (pieces_.empty()) {

@@ -21,6 +21,7 @@
 #include "db/stepped_over.h"
 #include "logwood/iterator.h"
 #include "table/memory_account.h"
+#include "util/expiring_value.h"
 #include "util/internal_iterator.h"
 
 namespace logwood {
@@ -35,6 +36,7 @@ class DbIterator final : public Iterator {
     std::unique_ptr<SteppedOver> passed = std::make_unique<SteppedOver>();
     std::unique_ptr<InternalIterator> inner;
     LogPos position = 0;
+    uint64_t time_us = 0;      // what has expired by then is not there
     size_t prefix_bytes = 0;   // of the keyspace, cut off the front of stored keys
     std::string lower, upper;  // stored keys: lower <= key < upper
   };
@@ -69,6 +71,17 @@ class DbIterator final : public Iterator {
     const LogPos position = entry.position();
     return position > source_.position &&
            (position < kOwnPositionMin || position > source_.view->own_position);
+  }
+  // Whether the entry is a value, or a merge, at the view's time.
+  bool IsThere(const Entry& entry) const {
+    if (entry.kind() == EntryKind::kPutExpiring) [[unlikely]]
+      return ExpiryOf(entry.value) > source_.time_us;
+    return entry.kind() != EntryKind::kDelete;
+  }
+  static std::string_view ValueOf(const Entry& entry) {
+    if (entry.kind() == EntryKind::kPutExpiring) [[unlikely]]
+      return WithoutExpiry(entry.value);
+    return entry.value;
   }
   // From which entry of a key on some may be seen.
   uint64_t SeenTrailer() const {

@@ -22,6 +22,8 @@ enum Tag : uint64_t {
   kDurable = 21,
   kDurableSegment = 23,
   kAddedWithRanges = 25,  // as kAdded, the number of range deletes before it
+  kExpiry = 26,           // of the table added last
+  kExpired = 28,
 };
 
 void PutField(std::string* to, Tag tag, std::string_view body) {
@@ -115,6 +117,12 @@ bool DecodeField(uint64_t tag, Decoder* in, Edit* edit) {
     case kDurableSegment:
       edit->durable_segment = in->Varint64();
       return true;
+    case kExpiry:
+      return !edit->added.empty() &&
+             DecodeExpiry(in->Bytes(in->remaining()), &edit->added.back().second.expiry);
+    case kExpired:
+      edit->expired_us = in->Varint64();
+      return true;
     default:
       in->Bytes(in->remaining());
       return tag % 2 == 0;
@@ -147,6 +155,11 @@ std::string Edit::Encode() const {
     PutVarint(&body, static_cast<uint64_t>(level));
     EncodeTableMeta(meta, &body);
     PutField(&to, meta.range_deletes == 0 ? kAdded : kAddedWithRanges, body);
+    if (meta.expiry.entries != 0) {
+      body.clear();
+      EncodeExpiry(meta.expiry, &body);
+      PutField(&to, kExpiry, body);
+    }
   }
   for (const auto& [level, number] : removed) {
     PutField(&to, kRemoved, EncodeVarints(static_cast<uint64_t>(level), number));
@@ -157,6 +170,7 @@ std::string Edit::Encode() const {
   }
   if (durable) PutField(&to, kDurable, EncodeVarints(*durable));
   if (durable_segment) PutField(&to, kDurableSegment, EncodeVarints(*durable_segment));
+  if (expired_us) PutField(&to, kExpired, EncodeVarints(*expired_us));
   return to;
 }
 

@@ -48,6 +48,7 @@ struct Edit {
   std::optional<LogEnd> clean_close;              // the log ended here, everything is durable
   std::optional<LogPos> durable;                  // the log was durable up to here
   std::optional<uint64_t> durable_segment;        // this segment's name and header are durable
+  std::optional<uint64_t> expired_us;             // what expired by then may be gone from tables
 
   // Whether the edit brings this table; one that it only moves was there before.
   bool Brings(uint64_t number) const {

@@ -69,6 +69,7 @@ class Engine::Call {
 Engine::Engine(Parts parts)
     : core_(std::move(parts.core)),
       keyspaces_(std::move(parts.keyspaces)),
+      ttls_(&core_->catalogue, keyspaces_),
       lock_(std::move(parts.lock)),
       tree_(std::move(parts.tree)),
       log_(std::move(parts.log)),
@@ -124,6 +125,24 @@ Status Engine::Close() {
 }
 
 Result<LogPos> Engine::Commit(const WriteOptions& options, PendingWrite* write) {
+  const bool may_give = options.ttl.count() != 0 || ttls_.any();
+  return may_give ? CommitWithTtls(options, write) : CommitAsItIs(options, write);
+}
+
+Result<LogPos> Engine::CommitWithTtls(const WriteOptions& options, PendingWrite* write) {
+  if (options.ttl.count() != 0) RETURN_IF_ERROR(CheckTtl(options.ttl));
+  if (write->flags & kFlagCatalogue) return CommitAsItIs(options, write);
+  const std::string operations = ttls_.Give(write->operations, options.ttl);
+  if (operations.size() + write->note.size() > kBatchBytesMax) {
+    return Status::InvalidArgument("batch: with the times to live its " +
+                                   std::to_string(operations.size() + write->note.size()) +
+                                   " bytes are more than kBatchBytesMax");
+  }
+  write->operations = operations;
+  return CommitAsItIs(options, write);
+}
+
+Result<LogPos> Engine::CommitAsItIs(const WriteOptions& options, PendingWrite* write) {
   Call call(this);
   if (!call.is_open()) return ClosedError(*core_);
   RETURN_IF_ERROR(CheckDurability(options.durability));

@@ -14,6 +14,7 @@
 #include "db/background.h"
 #include "db/commit_log.h"
 #include "db/core.h"
+#include "db/default_ttls.h"
 #include "db/error_state.h"
 #include "db/reads.h"
 #include "db/tree.h"
@@ -101,6 +102,8 @@ class Engine final : public DB {
   class Call;
 
   Status TooLarge(const WriteBatch& batch) const;
+  Result<LogPos> CommitAsItIs(const WriteOptions& options, PendingWrite* write);
+  Result<LogPos> CommitWithTtls(const WriteOptions& options, PendingWrite* write);
   // The row of a keyspace's operator; none: it is to have none, or has it.
   std::string OperatorRow(std::string_view name, uint32_t number) const;
   // Not yet durable.
@@ -113,6 +116,7 @@ class Engine final : public DB {
 
   const std::shared_ptr<Core> core_;
   const std::map<std::string, KeyspaceOptions, std::less<>> keyspaces_;
+  const DefaultTtls ttls_;
   std::unique_ptr<FileLock> lock_;
   const std::unique_ptr<Tree> tree_;
   const std::unique_ptr<CommitLog> log_;

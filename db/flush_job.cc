@@ -58,7 +58,7 @@ class FlushInput final : public InternalIterator {
       entry_ = merged_->entry();
       // None was inserted of another kind: what reads on must not take it for one of a later
       // version.
-      if (static_cast<uint8_t>(entry_.kind()) > kEntryKindMax) [[unlikely]]
+      if (!IsEntryKind(entry_.kind())) [[unlikely]]
         return Changed();
       read_ += EntryChecksum(entry_.key, entry_.trailer, entry_.value);
       return;

@@ -7,6 +7,7 @@
 
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 #include "util/merge_value.h"
 #include "util/range_fragments.h"
 #include "util/thread_scratch.h"
@@ -25,13 +26,32 @@ constexpr size_t kMergedBytesMax = 128;
 // Where the operations go.
 struct FoldTarget {
   LogPos position = 0;
+  uint64_t time_us = 0;
   Memtable* memtable = nullptr;
   const KeyspaceOperators* operators = nullptr;
 };
 
+// With the time at which it expires in place of how long it lasts; where that is for ever, a put.
+EntryKind MakeExpiring(std::string_view value, uint64_t time_us, std::string* entry) {
+  const uint64_t ttl_us = ExpiryOf(value);
+  if (ttl_us == 0) {
+    entry->assign(WithoutExpiry(value));
+    return EntryKind::kPut;
+  }
+  entry->clear();
+  AppendExpiring(entry, ExpiryAfter(time_us, ttl_us), WithoutExpiry(value));
+  return EntryKind::kPutExpiring;
+}
+
 void Insert(const BatchOperation& operation, const FoldTarget& target) {
-  target.memtable->Insert(operation.stored_key, PackTrailer(target.position, operation.kind),
-                          operation.value);
+  EntryKind kind = operation.kind;
+  std::string_view value = operation.value;
+  std::string expiring;
+  if (kind == EntryKind::kPutExpiring) [[unlikely]] {
+    kind = MakeExpiring(operation.value, target.time_us, &expiring);
+    value = expiring;
+  }
+  target.memtable->Insert(operation.stored_key, PackTrailer(target.position, kind), value);
 }
 
 // What the operands become together with the key's newest version in the memtable. False: they are
@@ -49,8 +69,7 @@ bool MergeOntoNewest(const MergeOperator& merge_operator, std::string_view store
     if (!ReadMergeValue(newest->value, &value).ok()) return false;
     since = value.since != 0 ? value.since : TrailerPosition(newest->trailer);
   } else {
-    below.kind = kind == EntryKind::kPut ? MergeBase::kValue : MergeBase::kNothing;
-    below.value = newest->value;
+    below = BaseOf(kind, newest->value);
   }
   const size_t count = kind == EntryKind::kMerge ? 2 : 1;
   return FoldMerges(&merge_operator, below, std::span(entries, count), since, 0, folded).ok() &&
@@ -61,9 +80,12 @@ bool MergeOntoNewest(const MergeOperator& merge_operator, std::string_view store
 void InsertMerges(const BatchOperation* base, std::span<const BatchOperation> merges,
                   const FoldTarget& target) {
   MergedOnto onto;
-  if (base != nullptr) {
-    onto.kind = base->kind == EntryKind::kPut ? MergeBase::kValue : MergeBase::kNothing;
-    onto.value = base->value;
+  std::string expiring;
+  if (base != nullptr && base->kind == EntryKind::kPutExpiring) {
+    const EntryKind kind = MakeExpiring(base->value, target.time_us, &expiring);
+    onto = BaseOf(kind, expiring);
+  } else if (base != nullptr) {
+    onto = BaseOf(base->kind, base->value);
   }
   std::string value;
   AppendMergeBase(&value, onto);
@@ -185,9 +207,9 @@ Status InsertMany(std::string_view operations, const FoldTarget& target) {
 
 }  // namespace
 
-Status InsertFolded(std::string_view operations, LogPos position, Memtable* memtable,
+Status InsertFolded(std::string_view operations, const CommitStamp& stamp, Memtable* memtable,
                     const KeyspaceOperators* operators) {
-  const FoldTarget target{position, memtable, operators};
+  const FoldTarget target{stamp.position, stamp.time_us, memtable, operators};
   // Reused, so that a batch costs no allocation after the first ones of a thread.
   auto& collected = ThreadScratch<std::vector<BatchOperation>, struct CollectedOperations>();
   collected.clear();

@@ -212,6 +212,7 @@ void InventoryTaker::AddUp(const Edit& edit) {
   if (edit.tables) tree.tables = *edit.tables;
   if (edit.first_segment) tree.first_segment = *edit.first_segment;
   if (edit.durable) tree.durable = std::max(tree.durable, *edit.durable);
+  if (edit.expired_us) tree.expired_us = std::max(tree.expired_us, *edit.expired_us);
   if (edit.durable_segment) {
     tree.durable_segment = std::max(tree.durable_segment, *edit.durable_segment);
   }

@@ -354,6 +354,7 @@ Status Opener::StartEpochAndManifest() {
   start.version = tree_.version;
   start.next_file_number = next_number_;
   start.durable = last;  // SecureLog saw to it
+  start.expired_us = tree_.expired_us;
   // The oldest segment with a commit that is not in tables; none: the one about to be made.
   start.first_segment = 0;
   for (const SegmentSummary& segment : log_state_.replay.segments) {
@@ -370,6 +371,8 @@ Status Opener::StartEpochAndManifest() {
   }
   live_tree_ = std::make_unique<Tree>(core_.get(), std::move(*versions),
                                       std::move(log_state_.sealed), log_state_.active);
+  core_->clock.Reach(log_state_.replay.last_time_us);
+  core_->clock.Reach(std::max(tree_.tables.time_us, tree_.expired_us));
   core_->visible.store(last, std::memory_order_release);
   return Status::Ok();
 }

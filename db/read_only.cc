@@ -46,6 +46,8 @@ Status ShowLog(Core* core, const TreeState& tree, LogState* log, Status* catalog
   }
   view->version = tree.version;
   core->views.Install(view);
+  core->clock.Reach(log->replay.last_time_us);
+  core->clock.Reach(std::max(tree.tables.time_us, tree.expired_us));
   core->visible.store(log->replay.last_position, std::memory_order_release);
   core->grows = false;
   core->recovery = DescribeRecovery(tree, *log);

@@ -45,6 +45,14 @@ LogPos ReadPosition(const Core& core, const ReadOptions& options) {
   return core.visible.load(std::memory_order_acquire);
 }
 
+// What has expired by then is not there. A lookup's view was made when it began: any moment since
+// will do, so the clock is asked only where something expires.
+uint64_t ViewTime(const Core& core, const ReadOptions& options, std::optional<uint64_t>* now) {
+  if (options.snapshot != nullptr) return Impl(options.snapshot)->time_us();
+  if (!now->has_value()) *now = core.clock.Now();
+  return **now;
+}
+
 TableScanOptions ScanOptions(const ReadOptions& options) {
   TableScanOptions scan;
   scan.fill_cache = options.fill_cache;
@@ -171,17 +179,30 @@ Status Reads::CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) con
   return CheckKeyspace(keyspace, options.snapshot ? options.snapshot->position() : kPositionMax);
 }
 
-Status Reads::EndLookup(std::string_view stored_key, LookupResult* result, bool* found) const {
-  const bool is_put = result->finished && TrailerKind(result->trailer) == EntryKind::kPut;
-  *found = is_put || !result->merges.empty();
-  if (result->merges.empty() || result->value == nullptr) [[likely]]
+Status Reads::EndLookup(const ReadOptions& options, std::string_view stored_key,
+                        LookupResult* result, std::optional<uint64_t>* now, bool* found) const {
+  const EntryKind kind = result->finished ? TrailerKind(result->trailer) : EntryKind::kDelete;
+  if (result->merges.empty()) [[likely]] {
+    *found = kind == EntryKind::kPut;
+    if (kind != EntryKind::kPutExpiring) [[likely]]
+      return Status::Ok();
+    *found = result->expires_us > ViewTime(*core_, options, now);
+    if (!*found && result->value != nullptr) result->value->Reset();
     return Status::Ok();
+  }
+  *found = true;
+  if (result->value == nullptr) return Status::Ok();
   MergedOnto base;
-  if (is_put) base = {.kind = MergeBase::kValue, .value = result->value->view()};
+  if (kind == EntryKind::kPut || kind == EntryKind::kPutExpiring) {
+    base.kind = kind == EntryKind::kPut ? MergeBase::kValue : MergeBase::kExpiring;
+    base.value = result->value->view();
+    base.expires_us = result->expires_us;
+  }
   std::vector<std::string_view> entries;
   for (const LookupResult::Merge& merge : result->merges) entries.push_back(merge.value);
   std::string merged;
-  RETURN_IF_ERROR(core_->ResolveMerges(stored_key, base, entries, &merged));
+  RETURN_IF_ERROR(
+      core_->ResolveMerges(stored_key, base, entries, ViewTime(*core_, options, now), &merged));
   if (merged.size() < kPinnedBytesMin) {
     result->value->Assign(merged);
   } else {
@@ -205,17 +226,20 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   LookupKey lookup{stored.view(), Hash64(stored.view()), 0};
   LookupResult result;
   result.value = value;
+  std::optional<uint64_t> now;
   // The view first, the position second: everything at or below the position that the view could
   // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
   RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
   if (own != nullptr) {
     lookup.position = own->position;
-    if (own->memtable->Get(lookup, &result)) return EndLookup(lookup.stored, &result, found);
+    if (own->memtable->Get(lookup, &result)) {
+      return EndLookup(options, lookup.stored, &result, &now, found);
+    }
   }
   lookup.position = ReadPosition(*core_, options);
   RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
-  RETURN_IF_ERROR(EndLookup(lookup.stored, &result, found));
+  RETURN_IF_ERROR(EndLookup(options, lookup.stored, &result, &now, found));
   CopyWherePinsExceedBudget(*core_, value);
   if (sampled) {
     core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLookupSample);
@@ -276,6 +300,7 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
     begun = CheckKeyspaceOf(options, keyspace);
     if (!begun.ok()) return fail(begun);
     LogPos position = ReadPosition(*core_, options);
+    std::optional<uint64_t> now;
     for (uint32_t i : order) {
       values[i].Reset();
       if (keys[i].size() > kKeyBytesMax) {
@@ -290,7 +315,7 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
       result.value = &values[i];
       statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
       bool found = false;
-      if (statuses[i].ok()) statuses[i] = EndLookup(stored, &result, &found);
+      if (statuses[i].ok()) statuses[i] = EndLookup(options, stored, &result, &now, &found);
       if (statuses[i].ok() && !found) statuses[i] = NotFoundStatus();
       CopyWherePinsExceedBudget(*core_, &values[i]);
     }
@@ -328,6 +353,8 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options, Key
   } while (core_->views.Share() != source.view);
   begun = CheckKeyspaceOf(reading, keyspace);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
+  std::optional<uint64_t> now;
+  source.time_us = ViewTime(*core_, reading, &now);
   if (own != nullptr) {
     auto with_own = std::make_shared<View>(*source.view);
     with_own->sealed.insert(with_own->sealed.begin(), with_own->active);

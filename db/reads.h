@@ -44,8 +44,10 @@ class Reads {
   Status CheckKeyspaceOf(const ReadOptions& options, Keyspace keyspace) const;
   // Open, right owner, right snapshot, waited for at_least.
   Status Begin(const ReadOptions& options) const;
-  // What a lookup that has ended found; with merges, what they make of it.
-  Status EndLookup(std::string_view stored_key, LookupResult* result, bool* found) const;
+  // What a lookup that has ended found: nothing where it has expired; with merges, what they make
+  // of it. `now`: of the view, once it was asked for.
+  Status EndLookup(const ReadOptions& options, std::string_view stored_key, LookupResult* result,
+                   std::optional<uint64_t>* now, bool* found) const;
   // kNotFound without allocating a message.
   Status Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                 PinnedValue* value, const OwnWrites* own, bool* found) const;

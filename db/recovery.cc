@@ -78,6 +78,7 @@ Status AddUp(const Edit& edit, TreeState* tree,
   if (edit.tables) tree->tables = *edit.tables;
   if (edit.first_segment) tree->first_segment = *edit.first_segment;
   if (edit.durable) tree->durable = std::max(tree->durable, *edit.durable);
+  if (edit.expired_us) tree->expired_us = std::max(tree->expired_us, *edit.expired_us);
   if (edit.durable_segment) {
     tree->durable_segment = std::max(tree->durable_segment, *edit.durable_segment);
   }
@@ -221,8 +222,8 @@ class Replayer {
     if (operators != nullptr && (record.flags & kFlagCatalogue) != 0) {
       Catalogue::RecordOperators(record.operations, operators);
     }
-    RETURN_IF_ERROR(
-        InsertFolded(record.operations, record.position, state_->active.get(), operators));
+    RETURN_IF_ERROR(InsertFolded(record.operations, {record.position, record.time_us},
+                                 state_->active.get(), operators));
     if (state_->active->bytes_used() < options_.memtable_bytes) return Status::Ok();
     TablesState end{record.position, record.time_us, record.history_hash};
     state_->sealed.push_back({std::move(state_->active), end});

@@ -46,6 +46,7 @@ struct TreeState {
   uint64_t first_segment = 0;
   uint64_t next_file_number = 1;
   LogPos durable = 0;
+  uint64_t expired_us = 0;            // what expired by then may be gone
   uint64_t durable_segment = 0;       // its header is durable; 0: none is known to be
   std::optional<LogEnd> clean_close;  // the very last edit says so
   std::vector<ManifestState> states;  // after each edit

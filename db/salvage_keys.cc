@@ -34,12 +34,9 @@ class KeyInTheMaking {
       return Status::Ok();
     }
     is_done_ = true;
-    base_.kind = entry.kind() == EntryKind::kPut ? MergeBase::kValue : MergeBase::kNothing;
-    base_.value = entry.value;
-    if (merges_.empty()) return Show();
     base_value_ = entry.value;
-    base_.value = base_value_;
-    return Status::Ok();
+    base_ = BaseOf(entry.kind(), base_value_);
+    return merges_.empty() ? Show() : Status::Ok();
   }
   // Of the last key.
   Status End() { return merges_.empty() ? Status::Ok() : Show(); }
@@ -73,7 +70,7 @@ class KeyInTheMaking {
     is_done_ = MergeEndsLookup(entry.value);
   }
   Status Show() {
-    const bool has_value = !merges_.empty() || base_.kind == MergeBase::kValue;
+    const bool has_value = !merges_.empty() || base_.kind >= MergeBase::kValue;
     if (!has_value) return Status::Ok();
     const std::vector<std::string_view> merges(merges_.begin(), merges_.end());
     return visit_({key_, base_, merges});

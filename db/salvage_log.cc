@@ -363,7 +363,7 @@ void SalvageLog::KeepOfRange(const BatchOperation& range, LogPos position,
 // whose positions were dropped, and over tombstones that are not there any more.
 Status SalvageLog::Insert(const CommitRecord& record, const std::vector<LostKeys>& lost) {
   if (record.position > in_tables_) {
-    return InsertFolded(record.operations, record.position, memtable_.get());
+    return InsertFolded(record.operations, {record.position, record.time_us}, memtable_.get());
   }
   if (lost.empty()) return Status::Ok();
   std::string kept;
@@ -383,7 +383,8 @@ Status SalvageLog::Insert(const CommitRecord& record, const std::vector<LostKeys
     SplitStoredKey(operation.stored_key, &keyspace, &key);  // the reader saw that it splits
     AppendOperation(&kept, operation.kind, keyspace, key, operation.value);
   }
-  return kept.empty() ? Status::Ok() : InsertFolded(kept, record.position, memtable_.get());
+  return kept.empty() ? Status::Ok()
+                      : InsertFolded(kept, {record.position, record.time_us}, memtable_.get());
 }
 
 Status SalvageLog::Spill(const std::string& directory) {

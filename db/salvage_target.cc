@@ -121,20 +121,12 @@ Status SalvageTarget::Add(const SalvagedKey& found) {
   if (number == kCatalogueKeyspace || number >= kKeyspacesMax) return Status::Ok();
   if (dropped_.contains(number)) return Status::Ok();
   ASSIGN_OR_RETURN(const Keyspace keyspace, KeyspaceOf(number));
-  if (found.merges.empty()) return PutOut(keyspace, key, found.base.value);
+  if (found.merges.empty()) return PutOut(keyspace, key, found.base);
   return AddMerged(found, number, keyspace, key);
 }
 
 Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keyspace keyspace,
                                 std::string_view key) {
-  // One that is built in, since this was given none.
-  if (const MergeOperator* const built_in = catalogue_.operators().Find(number)) {
-    std::string value;
-    const Status resolved = ResolveMerges(*built_in, found.base, found.merges, 0, &value);
-    if (resolved.ok() && key.size() + value.size() <= record_bytes_max_) {
-      return PutOut(keyspace, key, value);
-    }
-  }
   const bool has_operator = catalogue_.operators().RecordedOf(number).has_value();
   MergedOnto base = found.base;
   std::vector<MergeOperands> newest_first;
@@ -154,9 +146,19 @@ Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keysp
     left_out.has_operator = has_operator;
     newest_first.clear();
   }
-  const bool has_value = base.kind == MergeBase::kValue || base.kind == MergeBase::kExpiring;
-  if (has_value) {
-    RETURN_IF_ERROR(PutOut(keyspace, key, base.value));
+  // What they become of a value that expires depends on when that is asked.
+  const bool may_expire = base.kind == MergeBase::kExpiring && base.expires_us > time_us_;
+  // One that is built in, since this was given none.
+  const MergeOperator* const built_in = catalogue_.operators().Find(number);
+  if (built_in != nullptr && readable.ok() && !may_expire) {
+    std::string value;
+    const Status resolved = ResolveMerges(*built_in, found.base, found.merges, time_us_, &value);
+    if (resolved.ok() && key.size() + value.size() <= record_bytes_max_) {
+      return PutOut(keyspace, key, {.kind = MergeBase::kValue, .value = value});
+    }
+  }
+  if (base.kind == MergeBase::kValue || may_expire) {
+    RETURN_IF_ERROR(PutOut(keyspace, key, base));
   } else if (!newest_first.empty()) {
     ++records_;
     bytes_ += key.size();
@@ -171,11 +173,21 @@ Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keysp
   return Status::Ok();
 }
 
-Status SalvageTarget::PutOut(Keyspace keyspace, std::string_view key, std::string_view value) {
-  RETURN_IF_ERROR(MakeRoom(key, value));
-  batch_.Put(keyspace, key, value);
+Status SalvageTarget::PutOut(Keyspace keyspace, std::string_view key, const MergedOnto& base) {
+  std::chrono::microseconds ttl = kNoExpiry;
+  if (base.kind == MergeBase::kExpiring) {
+    if (base.expires_us <= time_us_) return Status::Ok();
+    const uint64_t left_us = base.expires_us - time_us_;
+    if (left_us <= static_cast<uint64_t>(kTtlMax.count())) ttl = std::chrono::microseconds(left_us);
+  }
+  RETURN_IF_ERROR(MakeRoom(key, base.value));
+  if (ttl == kNoExpiry) {
+    batch_.Put(keyspace, key, base.value);
+  } else {
+    batch_.PutExpiring(keyspace, key, base.value, ttl);
+  }
   ++records_;
-  bytes_ += key.size() + value.size();
+  bytes_ += key.size() + base.value.size();
   return Status::Ok();
 }
 

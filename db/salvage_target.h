@@ -16,9 +16,14 @@ namespace logwood {
 class SalvageTarget {
  public:
   // `settings` as stored with the source (what cannot be read of them is left at its default);
-  // `catalogue` says which keyspaces there were.
-  SalvageTarget(const SalvageOptions& options, std::string settings, const Catalogue& catalogue)
-      : options_(options), settings_(std::move(settings)), catalogue_(catalogue) {}
+  // `catalogue` says which keyspaces there were. What has expired by `time_us` is left out, and
+  // what expires later lasts as long as it still had from then on.
+  SalvageTarget(const SalvageOptions& options, std::string settings, const Catalogue& catalogue,
+                uint64_t time_us)
+      : options_(options),
+        settings_(std::move(settings)),
+        catalogue_(catalogue),
+        time_us_(time_us) {}
 
   // Creates it, with all keyspaces, in a place where nobody takes it for a database before Close
   // moves it into its own. The budget is at least what a record of that size takes.
@@ -48,7 +53,7 @@ class SalvageTarget {
   Result<Keyspace> KeyspaceOf(uint32_t number);
   Status AddMerged(const SalvagedKey& found, uint32_t number, Keyspace keyspace,
                    std::string_view key);
-  Status PutOut(Keyspace keyspace, std::string_view key, std::string_view value);
+  Status PutOut(Keyspace keyspace, std::string_view key, const MergedOnto& base);
   Status MakeRoom(std::string_view key, std::string_view value);
   Status WriteBatchOut();
   Status MoveIntoPlace();
@@ -56,6 +61,7 @@ class SalvageTarget {
   const SalvageOptions& options_;
   const std::string settings_;
   const Catalogue& catalogue_;
+  const uint64_t time_us_;
   std::unique_ptr<DB> db_;
   std::map<uint32_t, Keyspace> keyspaces_;  // by the source's number
   std::map<uint32_t, std::string> renamed_;

@@ -22,6 +22,9 @@ std::shared_ptr<const Snapshot> SnapshotList::Take(std::shared_ptr<Core> core,
   snapshot->made_ = snapshot->core_->executor->Now();
   MutexLock lock(mutex_);
   snapshot->position_ = snapshot->core_->visible.load(std::memory_order_acquire);
+  // A later one never sees what has expired for this one.
+  last_time_us_ = std::max(last_time_us_, snapshot->core_->clock.Now());
+  snapshot->time_us_ = last_time_us_;
   snapshot->number_ = ++taken_;
   live_[{snapshot->position_, snapshot->number_}] = snapshot.get();
   return snapshot;
@@ -34,13 +37,15 @@ void SnapshotList::Release(SnapshotImpl* snapshot) {
 
 Deadline SnapshotList::NowLocked() const { return live_.begin()->second->core_->executor->Now(); }
 
-std::vector<LogPos> SnapshotList::Positions() const {
+SnapshotList::Seen SnapshotList::All() const {
   MutexLock lock(mutex_);
-  std::vector<LogPos> positions;
+  Seen seen;
   for (const auto& [place, snapshot] : live_) {
-    if (positions.empty() || positions.back() != place.first) positions.push_back(place.first);
+    if (!seen.positions.empty() && seen.positions.back() == place.first) continue;
+    seen.positions.push_back(place.first);
+    seen.times_us.push_back(snapshot->time_us_);
   }
-  return positions;
+  return seen;
 }
 
 size_t SnapshotList::count() const {

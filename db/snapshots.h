@@ -1,4 +1,5 @@
-// Snapshots: which positions must stay readable. The list is small; a lock guards it.
+// Snapshots: which positions must stay readable, and at which time each sees its own. The list is
+// small; a lock guards it.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,8 @@ class SnapshotImpl final : public Snapshot {
   std::string_view owner() const override { return owner_; }
   std::chrono::microseconds age() const override;
   const Core* core() const { return core_.get(); }
+  // What has expired by then is not there.
+  uint64_t time_us() const { return time_us_; }
 
  private:
   friend class SnapshotList;
@@ -34,6 +37,7 @@ class SnapshotImpl final : public Snapshot {
 
   std::shared_ptr<Core> core_;  // alive as long as its snapshots
   LogPos position_ = 0;
+  uint64_t time_us_ = 0;
   uint64_t number_ = 0;  // in the order in which they were taken
   std::string owner_;
   Deadline made_;
@@ -46,7 +50,12 @@ class SnapshotList {
   // snapshot can drop what it sees: such a job only read entries at or below this position.
   std::shared_ptr<const Snapshot> Take(std::shared_ptr<Core> core, std::string_view owner);
 
-  std::vector<LogPos> Positions() const;  // ascending, without repetition
+  // Ascending, without repetition; of several at one position the time of the first.
+  struct Seen {
+    std::vector<LogPos> positions;
+    std::vector<uint64_t> times_us;
+  };
+  Seen All() const;
   size_t count() const;
   LogPos oldest() const;  // 0: none
   // "position 17, owner backup, age 1.2 h" of each snapshot that became older than `age`.
@@ -64,6 +73,7 @@ class SnapshotList {
   // By position and number: an order by addresses would be another one each time.
   std::map<std::pair<LogPos, uint64_t>, SnapshotImpl*> live_ GUARDED_BY(mutex_);
   uint64_t taken_ GUARDED_BY(mutex_) = 0;
+  uint64_t last_time_us_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace logwood

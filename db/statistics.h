@@ -53,6 +53,7 @@ struct Statistics {
   Counter flush_bytes{0}, flushes{0};
   Counter compaction_bytes_read{0}, compaction_bytes_written{0}, compactions{0};
   Counter stall_us{0};
+  Counter expired{0};
   std::array<LevelCounters, kLevels> levels;
   TableCounters tables;
   Histogram get_latency, write_latency, sync_latency, flush_time, compaction_time;

@@ -134,12 +134,16 @@ std::unique_ptr<Iterator> TransactionImpl::NewIterator(const IteratorOptions& op
                                         KeyspacePrefix(keyspace.number()).size());
 }
 
+uint64_t TransactionImpl::Time() const {
+  return static_cast<const SnapshotImpl*>(snapshot_.get())->time_us();
+}
+
 void TransactionImpl::Show(std::string_view operations) {
   if (own_.memtable == nullptr) own_.memtable = std::make_shared<Memtable>();
   // These bytes were encoded a moment ago.
-  CHECK(
-      InsertFolded(operations, ++own_.position, own_.memtable.get(), &core_->catalogue.operators())
-          .ok());
+  CHECK(InsertFolded(operations, {++own_.position, Time()}, own_.memtable.get(),
+                     &core_->catalogue.operators())
+            .ok());
 }
 
 Status TransactionImpl::Add(const WriteBatch& one) {
@@ -172,6 +176,13 @@ Status TransactionImpl::Add(const WriteBatch& one) {
 Status TransactionImpl::Put(Keyspace keyspace, std::string_view key, std::string_view value) {
   WriteBatch one;
   one.Put(keyspace, key, value);
+  return Add(one);
+}
+
+Status TransactionImpl::PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                                    std::chrono::microseconds ttl) {
+  WriteBatch one;
+  one.PutExpiring(keyspace, key, value, ttl);
   return Add(one);
 }
 

@@ -26,6 +26,8 @@ class TransactionImpl final : public Transaction {
   std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options, Keyspace keyspace) override;
   Status Expect(Keyspace keyspace, std::string_view key) override;
   Status Put(Keyspace keyspace, std::string_view key, std::string_view value) override;
+  Status PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                     std::chrono::microseconds ttl) override;
   Status Delete(Keyspace keyspace, std::string_view key) override;
   Status DeleteRange(Keyspace keyspace, std::string_view begin,
                      std::optional<std::string_view> end) override;
@@ -46,6 +48,8 @@ class TransactionImpl final : public Transaction {
   Status CheckLive() const;
   Status CheckReadsFit() const;
   ReadOptions reading() const { return {.snapshot = snapshot_.get()}; }
+  // What the transaction sees is of it.
+  uint64_t Time() const;
   // Of one operation.
   Status Add(const WriteBatch& one);
   // Into the memtable of its own.

@@ -46,6 +46,7 @@ Edit VersionSet::WholeState() const {
   edit.first_segment = first_segment_;
   edit.durable_segment = durable_segment_;
   if (start_.durable != 0) edit.durable = start_.durable;
+  if (start_.expired_us != 0) edit.expired_us = start_.expired_us;
   for (int level = 0; level < kLevels; ++level) {
     for (const auto& table : current_->level(level)) edit.added.emplace_back(level, *table->meta());
   }
@@ -133,6 +134,7 @@ Status VersionSet::Commit(
     MutexLock lock(mutex_);
     current_ = next;
     if (edit.durable) start_.durable = std::max(start_.durable, *edit.durable);
+    if (edit.expired_us) start_.expired_us = std::max(start_.expired_us, *edit.expired_us);
     if (edit.tables) tables_ = *edit.tables;
     if (edit.first_segment) first_segment_ = *edit.first_segment;
     durable_segment_ = std::max(durable_segment_, edit.durable_segment);

@@ -30,7 +30,8 @@ class VersionSet {
     uint64_t first_segment = 0;
     std::optional<uint64_t> durable_segment;
     uint64_t next_file_number = 1;
-    LogPos durable = 0;  // the log is durable up to here
+    LogPos durable = 0;       // the log is durable up to here
+    uint64_t expired_us = 0;  // what expired by then may be gone
     std::shared_ptr<const Version> version;
   };
   // Writes a new manifest with the whole state and switches ROOT to it.

@@ -108,8 +108,8 @@ Status Writer::PrepareRoom(uint64_t bytes) {
 }
 
 void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
-  uint64_t now = parts_.core->executor->WallMicros();
-  uint64_t time_us = std::max(now, parts_.log->last_time_us());
+  time_us_ = parts_.core->clock.Now();
+  parts_.core->clock.Reach(time_us_);
   LogPos position = parts_.log->stored();
   accepted_.clear();
   for (PendingWrite* write : group) {
@@ -118,7 +118,7 @@ void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
     if (!write->status.ok()) continue;
     CommitRecord record;
     record.position = write->position = ++position;
-    record.time_us = time_us;
+    record.time_us = time_us_;
     record.flags = write->flags;
     record.operation_count = write->operation_count;
     record.operations = write->operations;
@@ -130,7 +130,7 @@ void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
 
 void Writer::Apply(const PendingWrite& write) {
   // These bytes were encoded by this process a moment ago: that they decode is our own promise.
-  CHECK(InsertFolded(write.operations, write.position, parts_.tree->active(),
+  CHECK(InsertFolded(write.operations, {write.position, time_us_}, parts_.tree->active(),
                      &parts_.core->catalogue.operators())
             .ok());
   if (write.flags & kFlagCatalogue) {

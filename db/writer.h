@@ -53,6 +53,7 @@ class Writer {
   uint64_t delay_untold_us_ = 0;  // since the last event told of it
   uint64_t delay_told_at_ns_ = 0;
   std::vector<PendingWrite*> accepted_;  // the leader's; reused
+  uint64_t time_us_ = 0;                 // of the group being written
   bool out_of_space_ = false;            // the leader's: the last group found the disk full
   WriteQueue queue_;
 };

@@ -8,6 +8,7 @@
 #include "memtable/record.h"
 #include "util/arena.h"
 #include "util/check.h"
+#include "util/expiring_value.h"
 #include "util/merge_value.h"
 
 namespace logwood {
@@ -145,9 +146,13 @@ bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
     }
     result->finished = true;
     result->trailer = trailer;
-    if (TrailerKind(trailer) != EntryKind::kPut) return true;
+    std::string_view value = RecordValue(record);
+    if (TrailerKind(trailer) != EntryKind::kPut) {
+      if (TrailerKind(trailer) != EntryKind::kPutExpiring) return true;
+      result->expires_us = ExpiryOf(value);
+      value = WithoutExpiry(value);
+    }
     if (result->value == nullptr) return true;
-    const std::string_view value = RecordValue(record);
     if (value.size() >= kPinnedBytesMin) {
       result->value->Pin(value, shared_from_this());
     } else {

@@ -56,7 +56,7 @@ class Block {
   explicit Block(std::string_view payload);
 
   // What is wrong with the bytes, or null: then *kind_max is the largest kind of an entry. One
-  // above kEntryKindMax can be walked over, but its value means what this build does not know.
+  // above kPutExpiring can be walked over, but its value means what this build does not know.
   static const char* Validate(std::string_view payload, uint8_t* kind_max);
 
   uint32_t count() const { return count_; }

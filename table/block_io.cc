@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "util/expiring_value.h"
 #include "util/hash.h"
 #include "util/merge_value.h"
 #include "util/status_macros.h"
@@ -41,12 +42,21 @@ Status NewerFormat(const BlockSource& source, uint64_t offset, const std::string
                     source.writer);
 }
 
-// Of a block that has merges.
-Status CheckMergeValues(const BlockSource& source, uint64_t offset, const CachedBlock& block) {
+Status UnknownKind(const BlockSource& source, uint64_t offset, uint8_t kind) {
+  return NewerFormat(source, offset, "entry kind " + std::to_string(kind) + " is unknown");
+}
+
+// Of a block that has others than puts and deletes.
+Status CheckValues(const BlockSource& source, uint64_t offset, const CachedBlock& block) {
   const Block entries(BlockPayload(block));
   for (uint32_t i = 0; i < entries.count(); ++i) {
     const BlockEntry entry = entries.entry(i);
-    if (TrailerKind(entry.trailer) != EntryKind::kMerge) continue;
+    const EntryKind kind = TrailerKind(entry.trailer);
+    if (!IsEntryKind(kind)) return UnknownKind(source, offset, static_cast<uint8_t>(kind));
+    if (kind == EntryKind::kPutExpiring && entry.value_bytes < kExpiryBytes) {
+      return TableDamage(source.path, offset, "a put that expires is too short for its time");
+    }
+    if (kind != EntryKind::kMerge) continue;
     MergeValue value;
     const Status read = ReadMergeValue(entry.value(), &value);
     if (read.ok()) continue;
@@ -67,8 +77,10 @@ Status CheckEntries(const BlockSource& source, uint64_t offset, const CachedBloc
   if (use == BlockUse::kIndex || use == BlockUse::kRanges) return {};
   if (kind_max < static_cast<uint8_t>(EntryKind::kMerge)) [[likely]]
     return {};
-  if (kind_max <= kEntryKindMax) return CheckMergeValues(source, offset, block);
-  return NewerFormat(source, offset, "entry kind " + std::to_string(kind_max) + " is unknown");
+  if (kind_max <= static_cast<uint8_t>(EntryKind::kPutExpiring)) {
+    return CheckValues(source, offset, block);
+  }
+  return UnknownKind(source, offset, kind_max);
 }
 
 Result<BlockRef> Copy(const BlockSource& source, uint64_t offset, std::string_view payload) {

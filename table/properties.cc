@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "table/table_meta.h"
 #include "util/coding.h"
 #include "util/internal_key.h"
 
@@ -31,8 +32,9 @@ enum Tag : uint64_t {
   kCompression = 17,
   kWrittenBy = 18,
   kRangeDeletes = 19,  // absent: none
+  kExpiry = 20,        // absent: nothing expires
 };
-constexpr uint64_t kTagMax = kRangeDeletes;
+constexpr uint64_t kTagMax = kExpiry;
 constexpr uint64_t kRequiredTags = (uint64_t{1} << kKeyspaceEntries) - 2;  // 1 to 15
 
 struct NumberField {
@@ -111,6 +113,8 @@ bool TakeField(uint64_t tag, std::string_view bytes, TableProperties* properties
       return true;
     case kRangeDeletes:
       return TakeNumber(bytes, &properties->range_deletes);
+    case kExpiry:
+      return DecodeExpiry(bytes, &properties->expiry);
     default:
       return true;  // a newer writer's
   }
@@ -133,6 +137,11 @@ void EncodeTableProperties(const TableProperties& properties, std::string* to) {
   PutBytes(to, kCompression, properties.compression);
   PutBytes(to, kWrittenBy, properties.written_by);
   if (properties.range_deletes != 0) PutNumber(to, kRangeDeletes, properties.range_deletes);
+  if (properties.expiry.entries != 0) {
+    std::string expiry;
+    EncodeExpiry(properties.expiry, &expiry);
+    PutBytes(to, kExpiry, expiry);
+  }
 }
 
 bool DecodeTableProperties(std::string_view bytes, TableProperties* properties) {

@@ -9,6 +9,7 @@
 #include "table/range_block.h"
 #include "util/check.h"
 #include "util/escape.h"
+#include "util/expiring_value.h"
 #include "util/hash.h"
 #include "util/internal_key.h"
 #include "util/range_fragments.h"
@@ -67,6 +68,7 @@ struct TableBuilder::State {
   BlockBuilder index;
   FilterBuilder filter;
   RangeFragmentsBuilder range_deletes;
+  ExpirySampler expiries;
   std::string range_begin;  // of the first
   LogPos range_position = 0;
   RangeFragmentsPtr written_ranges;
@@ -111,6 +113,8 @@ void TableBuilder::State::CountEntry(std::string_view key, uint64_t trailer,
   properties.max_position = std::max(properties.max_position, position);
   ++properties.entries;
   if (TrailerKind(trailer) == EntryKind::kDelete) ++properties.tombstones;
+  if (TrailerKind(trailer) == EntryKind::kPutExpiring) [[unlikely]]
+    expiries.Add(ExpiryOf(value));
   properties.raw_key_bytes += key.size();
   properties.raw_value_bytes += value.size();
 }
@@ -194,6 +198,7 @@ TableMeta TableBuilder::State::MakeMeta() const {
   meta.entries = properties.entries;
   meta.tombstones = properties.tombstones;
   meta.raw_bytes = properties.raw_key_bytes + properties.raw_value_bytes;
+  meta.expiry = properties.expiry;
   if (written_ranges == nullptr) return meta;
   meta.range_deletes = written_ranges->positions();
   meta.min_position = std::min(meta.min_position, written_ranges->min_position());
@@ -273,6 +278,7 @@ Result<TableMeta> TableBuilder::Finish() {
   RETURN_IF_ERROR(s.status);
   if (s.properties.entries == 0) return Status::InvalidArgument("a table needs an entry");
   s.properties.largest_key = s.last_key;
+  s.properties.expiry = s.expiries.Finish();
   if (!s.block.empty()) s.CutBlock();
   s.AddIndexEntry(s.last_key, 0);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "util/escape.h"
+#include "util/expiring_value.h"
 #include "util/internal_key.h"
 #include "util/json_writer.h"
 #include "util/merge_value.h"
@@ -19,6 +20,7 @@ std::string EntryKindName(EntryKind kind) {
   if (kind == EntryKind::kDelete) return "delete";
   if (kind == EntryKind::kPut) return "put";
   if (kind == EntryKind::kMerge) return "merge";
+  if (kind == EntryKind::kPutExpiring) return "put expiring";
   return "kind " + std::to_string(static_cast<unsigned>(kind));
 }
 
@@ -30,6 +32,7 @@ Numbers NumbersOf(const TableReader& table) {
           {"entries", p.entries},
           {"tombstones", p.tombstones},
           {"range_deletes", p.range_deletes},
+          {"expiring", p.expiry.entries},
           {"raw_key_bytes", p.raw_key_bytes},
           {"raw_value_bytes", p.raw_value_bytes},
           {"data_blocks", p.data_blocks},
@@ -122,8 +125,13 @@ std::string EntryAsText(const Entry& entry, uint32_t value_bytes_max) {
   std::string text = key.known ? std::to_string(key.keyspace) : "?";
   text += '\t' + Escape(key.user_key) + '\t' + std::to_string(entry.position()) + '\t' +
           EntryKindName(entry.kind()) + '\t';
-  return text + (entry.kind() == EntryKind::kMerge ? MergeAsText(entry.value, value_bytes_max)
-                                                   : CutText(entry.value, value_bytes_max));
+  if (entry.kind() == EntryKind::kMerge) return text + MergeAsText(entry.value, value_bytes_max);
+  std::string_view value = entry.value;
+  if (entry.kind() == EntryKind::kPutExpiring) {
+    text += "until " + std::to_string(ExpiryOf(value)) + ": ";
+    value = WithoutExpiry(value);
+  }
+  return text + CutText(value, value_bytes_max);
 }
 
 void AddJsonValue(std::string_view name, std::string_view bytes, uint32_t bytes_max,
@@ -161,6 +169,9 @@ std::string EntryAsJson(const Entry& entry, uint32_t value_bytes_max) {
       .Field("kind", EntryKindName(entry.kind()));
   if (entry.kind() == EntryKind::kMerge) {
     AddJsonMerge(entry.value, value_bytes_max, &json);
+  } else if (entry.kind() == EntryKind::kPutExpiring) {
+    json.Field("expires_us", ExpiryOf(entry.value));
+    AddJsonValue("value", WithoutExpiry(entry.value), value_bytes_max, &json);
   } else {
     AddJsonValue("value", entry.value, value_bytes_max, &json);
   }

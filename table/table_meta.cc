@@ -1,5 +1,6 @@
 #include "table/table_meta.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 
@@ -45,6 +46,19 @@ bool DecodeTableMeta(std::string_view bytes, TableMeta* meta) {
          meta->begin.size() <= kStoredKeyBytesMax && meta->end.size() <= kStoredKeyBytesMax + 1 &&
          meta->min_position <= meta->max_position && meta->max_position <= kPositionMax &&
          meta->position_override <= kPositionMax && meta->tombstones <= meta->entries;
+}
+
+void EncodeExpiry(const ExpiryProfile& expiry, std::string* to) {
+  PutVarint(to, expiry.entries);
+  for (const uint64_t time_us : expiry.times_us) PutVarint(to, time_us);
+}
+
+bool DecodeExpiry(std::string_view bytes, ExpiryProfile* expiry) {
+  Decoder from(bytes);
+  expiry->entries = from.Varint64();
+  for (uint64_t& time_us : expiry->times_us) time_us = from.Varint64();
+  return from.ok() && from.empty() && expiry->entries != 0 &&
+         std::is_sorted(expiry->times_us.begin(), expiry->times_us.end());
 }
 
 std::string TableFileName(uint64_t number) {

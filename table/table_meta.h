@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "logwood/types.h"
+#include "table/expiry_profile.h"
 
 namespace logwood {
 
@@ -25,7 +26,9 @@ struct TableMeta {
   uint64_t created_us = 0;  // record time of its newest data
   // Positions of all entries are this one (ingestion); 0: as stored.
   LogPos position_override = 0;
-  uint64_t range_deletes = 0;  // as its properties have it; not part of EncodeTableMeta
+  // As its properties have them; not part of EncodeTableMeta.
+  uint64_t range_deletes = 0;
+  ExpiryProfile expiry{};
 
   // Not smaller than the largest stored key in it: where the end is a range delete's, the end.
   std::string last_key() const { return end.ends_with('\0') ? end.substr(0, end.size() - 1) : end; }
@@ -42,6 +45,10 @@ using TableMetaPtr = std::shared_ptr<const TableMeta>;
 // For the manifest. Decoding checks that begin < end and all fields are there.
 void EncodeTableMeta(const TableMeta& meta, std::string* to);
 bool DecodeTableMeta(std::string_view bytes, TableMeta* meta);
+
+// The same of what expires, for the manifest and for a table's properties.
+void EncodeExpiry(const ExpiryProfile& expiry, std::string* to);
+bool DecodeExpiry(std::string_view bytes, ExpiryProfile* expiry);
 
 std::string TableFileName(uint64_t number);
 

@@ -2,6 +2,7 @@
 
 #include "table/table_iterator.h"
 #include "table/table_state.h"
+#include "util/expiring_value.h"
 #include "util/merge_value.h"
 #include "util/status_macros.h"
 
@@ -103,11 +104,16 @@ Status TableReader::Get(const LookupKey& key, bool fill_cache, LookupResult* res
         result->trailer = s.position_override == 0
                               ? entry.trailer
                               : PackTrailer(s.position_override, TrailerKind(entry.trailer));
+        std::string_view value = entry.value();
+        if (TrailerKind(entry.trailer) == EntryKind::kPutExpiring) [[unlikely]] {
+          result->expires_us = ExpiryOf(value);
+          value = WithoutExpiry(value);
+        }
         if (result->value == nullptr) return {};
-        if (entry.value_bytes < kPinnedBytesMin) {
-          result->value->Assign(entry.value());
+        if (value.size() < kPinnedBytesMin) {
+          result->value->Assign(value);
         } else {
-          result->value->Pin(entry.value(), s.Hold(std::move(loaded).value()));
+          result->value->Pin(value, s.Hold(std::move(loaded).value()));
         }
         return {};
       }
@@ -141,8 +147,11 @@ Status TableReader::GetMerges(const LookupKey& key, LogPos deleted_at, bool fill
     }
     result->finished = true;
     result->trailer = entry.trailer;
-    if (entry.kind() == EntryKind::kPut && result->value != nullptr) {
-      result->value->Assign(entry.value);
+    if (entry.kind() == EntryKind::kMerge) return {};
+    const MergedOnto base = BaseOf(entry.kind(), entry.value);
+    result->expires_us = base.expires_us;
+    if (base.kind != MergeBase::kNothing && result->value != nullptr) {
+      result->value->Assign(base.value);
     }
     return {};
   }

@@ -32,6 +32,7 @@ struct TableProperties {
   LogPos min_position = 0, max_position = 0;
   std::string smallest_key, largest_key;  // stored keys
   uint64_t range_deletes = 0;             // of each fragment all positions
+  ExpiryProfile expiry{};
   std::map<uint32_t, uint64_t> keyspace_entries;
   uint32_t block_bytes = 0, filter_bits_per_key = 0;
   std::string compression, written_by;

@@ -24,6 +24,7 @@ class EntryChecker {
   // The same counts as in the properties?
   bool Agrees(const TableProperties& expected) const {
     return seen_.entries == expected.entries && seen_.tombstones == expected.tombstones &&
+           seen_.expiry.entries == expected.expiry.entries &&
            seen_.raw_key_bytes == expected.raw_key_bytes &&
            seen_.raw_value_bytes == expected.raw_value_bytes &&
            seen_.min_position == expected.min_position &&
@@ -60,6 +61,7 @@ const char* EntryChecker::CheckEntry(std::string_view key, const BlockEntry& ent
   }
   ++seen_.entries;
   if (TrailerKind(entry.trailer) == EntryKind::kDelete) ++seen_.tombstones;
+  if (TrailerKind(entry.trailer) == EntryKind::kPutExpiring) ++seen_.expiry.entries;
   seen_.raw_key_bytes += key.size();
   seen_.raw_value_bytes += entry.value_bytes;
   seen_.min_position = std::min(seen_.min_position, position);

@@ -2,17 +2,17 @@
 
 #include "util/check.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 
 namespace logwood {
 
-void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
-                     std::string_view key, std::string_view value) {
-  CHECK(kind == EntryKind::kPut || kind == EntryKind::kMerge || kind == EntryKind::kDelete);
-  CHECK(kind != EntryKind::kDelete || value.empty());
+namespace {
+
+// All but key and value in one append each: this is the hot path of every write.
+void AppendHead(std::string* operations, EntryKind kind, uint32_t keyspace, std::string_view key) {
   CHECK(key.size() <= kKeyBytesMax);
   char prefix[kKeyspacePrefixBytesMax];
   const size_t prefix_bytes = EncodeKeyspacePrefix(keyspace, prefix);
-  // All but key and value in one append each: this is the hot path of every write.
   char head[1 + kVarint32BytesMax + kKeyspacePrefixBytesMax];
   head[0] = static_cast<char>(kind);
   char* at = EncodeVarint(head + 1, prefix_bytes + key.size());
@@ -20,7 +20,23 @@ void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
   at += prefix_bytes;
   operations->append(head, static_cast<size_t>(at - head));
   operations->append(key);
+}
+
+}  // namespace
+
+void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
+                     std::string_view key, std::string_view value) {
+  CHECK(kind != EntryKind::kRangeDelete && IsOperationKind(static_cast<uint8_t>(kind)));
+  CHECK(kind != EntryKind::kDelete || value.empty());
+  AppendHead(operations, kind, keyspace, key);
   if (kind != EntryKind::kDelete) PutLengthPrefixed(operations, value);
+}
+
+void AppendPutExpiring(std::string* operations, uint32_t keyspace, std::string_view key,
+                       std::string_view value, uint64_t ttl_us) {
+  AppendHead(operations, EntryKind::kPutExpiring, keyspace, key);
+  PutVarint(operations, kExpiryBytes + value.size());
+  AppendExpiring(operations, ttl_us, value);
 }
 
 void AppendRangeDelete(std::string* operations, std::string_view begin, std::string_view end) {
@@ -33,8 +49,10 @@ void AppendRangeDelete(std::string* operations, std::string_view begin, std::str
 namespace {
 
 // Not in the keyspace of keyspaces: nobody writes one there.
-bool IsForUsers(EntryKind kind) {
-  return kind == EntryKind::kRangeDelete || kind == EntryKind::kMerge;
+bool IsForUsers(EntryKind kind) { return kind != EntryKind::kPut && kind != EntryKind::kDelete; }
+
+bool HasTtl(std::string_view value) {
+  return value.size() >= kExpiryBytes && ExpiryOf(value) <= static_cast<uint64_t>(kTtlMax.count());
 }
 
 bool IsRangeOf(uint32_t keyspace, std::string_view begin, std::string_view end) {
@@ -63,6 +81,8 @@ bool BatchReader::Next(BatchOperation* operation) {
     ok_ = ok_ && keyspace != kCatalogueKeyspace;
   if (kind == EntryKind::kRangeDelete) [[unlikely]]
     ok_ = ok_ && IsRangeOf(keyspace, stored_key, value);
+  if (kind == EntryKind::kPutExpiring) [[unlikely]]
+    ok_ = ok_ && HasTtl(value);
   if (!ok_) return false;
   at_ = end_ - in.remaining();
   *operation = {.kind = kind, .stored_key = stored_key, .value = value};
@@ -84,6 +104,13 @@ Status BatchReader::status() const {
   }
   if (IsOperationKind(kind)) return Status::Corruption("batch: its operations cannot be read");
   return Status::NotSupported("operation kind " + std::to_string(kind) + " is unknown");
+}
+
+Status CheckTtl(std::chrono::microseconds ttl) {
+  using std::chrono::microseconds;
+  if (ttl == kNoExpiry || (ttl > microseconds(0) && ttl <= kTtlMax)) return Status::Ok();
+  return Status::InvalidArgument("ttl: " + std::to_string(ttl.count()) +
+                                 " microseconds; it is more than 0, at most kTtlMax, or kNoExpiry");
 }
 
 Status CheckOperations(std::string_view operations) {

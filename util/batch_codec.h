@@ -1,11 +1,12 @@
 // The bytes of a batch's operations, as they lie in a WriteBatch and in the body of a log record
 // (docs/format/log.md). One operation:
 //
-//   kind        1 byte, EntryKind: kDelete, kPut, kMerge or kRangeDelete
+//   kind        1 byte, EntryKind: kDelete, kPut, kMerge, kRangeDelete or kPutExpiring
 //   key length  varint
 //   stored key  keyspace prefix and user's key, contiguous; of a range its begin
 //   but for kDelete: value length, varint; value; of a merge the operand, of a range its exclusive
-//               end, a stored key
+//               end, a stored key; of a put that expires how long it lasts, then the value
+//               (util/expiring_value.h)
 //
 //   BatchReader in(batch.operations());
 //   BatchOperation operation;
@@ -13,6 +14,7 @@
 //   RETURN_IF_ERROR(in.status());
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -30,13 +32,18 @@ struct BatchOperation {
 };
 
 // The most bytes an operation takes beyond the user's key and the value.
-inline constexpr size_t kOperationOverheadBytesMax = 1 + 5 + kKeyspacePrefixBytesMax + 10;
+inline constexpr size_t kOperationOverheadBytesMax = 1 + 5 + kKeyspacePrefixBytesMax + 5 + 8;
 
 // Appends one operation, of any keyspace; the engine writes the catalogue with it.
-// REQUIRES: kind is kPut, kMerge or kDelete; a delete's value is empty; the key is within
-// kKeyBytesMax.
+// REQUIRES: kind is kPut, kMerge, kPutExpiring or kDelete; a delete's value is empty; the key is
+// within kKeyBytesMax.
 void AppendOperation(std::string* operations, EntryKind kind, uint32_t keyspace,
                      std::string_view key, std::string_view value);
+
+// The same for a put that expires so long after its commit; 0: never.
+// REQUIRES: at most kTtlMax.
+void AppendPutExpiring(std::string* operations, uint32_t keyspace, std::string_view key,
+                       std::string_view value, uint64_t ttl_us);
 
 // The same for a range delete of the stored keys in [begin, end).
 // REQUIRES: begin < end, both of one keyspace and within kStoredKeyBytesMax.
@@ -44,8 +51,8 @@ void AppendRangeDelete(std::string* operations, std::string_view begin, std::str
 
 // Walks over operations. The bytes may be hostile: an unknown kind, a length beyond the end, a
 // stored key that does not split or is too long, a range that is empty or leaves its keyspace, a
-// range or a merge in that of the keyspaces, ends the walk with ok() false. Copy it freely: a copy
-// walks on from the same place.
+// time to live that is cut off or too long, anything but puts and deletes in the keyspace of
+// keyspaces, ends the walk with ok() false. Copy it freely: a copy walks on from the same place.
 class BatchReader {
  public:
   explicit BatchReader(std::string_view operations)
@@ -69,5 +76,8 @@ class BatchReader {
 
 // Whether BatchReader reads all of them.
 Status CheckOperations(std::string_view operations);
+
+// kInvalidArgument: no put can last so long (logwood/write_batch.h, PutExpiring).
+Status CheckTtl(std::chrono::microseconds ttl);
 
 }  // namespace logwood

@@ -21,15 +21,17 @@ enum class EntryKind : uint8_t {
   kPut = 1,
   kMerge = 2,         // value: operands and what they merge with (util/merge_value.h)
   kRangeDelete = 3,   // value: the range's exclusive end, a stored key; in a table in its own block
-  kPutExpiring = 4,   // value: expiry time + value (reserved)
+  kPutExpiring = 4,   // value: expiry time + value (util/expiring_value.h)
   kValuePointer = 5,  // value: where the value is stored (reserved)
 };
-// The largest that this build reads among the entries of a memtable or a table's data. Whoever
-// meets a larger one in a file says kNotSupported: its value is none.
-inline constexpr uint8_t kEntryKindMax = 2;
 // Those that an operation of a batch may have.
 inline constexpr bool IsOperationKind(uint8_t kind) {
-  return kind <= kEntryKindMax || kind == static_cast<uint8_t>(EntryKind::kRangeDelete);
+  return kind <= static_cast<uint8_t>(EntryKind::kPutExpiring);
+}
+// Those that this build reads among the entries of a memtable or a table's data. Whoever meets
+// another in a file says kNotSupported: its value is none.
+inline constexpr bool IsEntryKind(EntryKind kind) {
+  return kind <= EntryKind::kPutExpiring && kind != EntryKind::kRangeDelete;
 }
 inline constexpr LogPos kPositionMax = (uint64_t{1} << 56) - 1;
 // Never reached: a thousand years at a million commits a second. What says more was not written by

@@ -33,6 +33,7 @@ struct LookupResult {
   PinnedValue* value = nullptr;  // in: where to put the value; null when only existence matters
   bool finished = false;
   uint64_t trailer = 0;         // of what finished it; the value is set if that is a put
+  uint64_t expires_us = 0;      // where that is a put that expires: when
   std::vector<Merge> merges{};  // those met, the newest first; none is in another
 };
 

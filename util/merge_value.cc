@@ -5,6 +5,7 @@
 
 #include "util/check.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -72,6 +73,7 @@ class MergePile {
 // What of them counts.
 struct MergeChain {
   MergedOnto base;
+  bool base_expired = false;
   std::vector<MergeOperands> oldest_first;
 };
 
@@ -92,6 +94,7 @@ Status ReadMergeChain(const MergedOnto& below, std::span<const std::string_view>
   if (chain->base.kind == MergeBase::kExpiring && chain->base.expires_us <= now_us) {
     chain->base = {};
     chain->base.kind = MergeBase::kNothing;
+    chain->base_expired = true;
   }
   return Status::Ok();
 }
@@ -120,6 +123,13 @@ bool FinishMerge(const MergeOperator& merge_operator, const MergedOnto& base,
 }
 
 }  // namespace
+
+MergedOnto BaseOf(EntryKind kind, std::string_view value) {
+  if (kind == EntryKind::kPut) return {.kind = MergeBase::kValue, .value = value};
+  if (kind != EntryKind::kPutExpiring) return {.kind = MergeBase::kNothing, .value = {}};
+  return {
+      .kind = MergeBase::kExpiring, .value = WithoutExpiry(value), .expires_us = ExpiryOf(value)};
+}
 
 void AppendMergeBase(std::string* to, const MergedOnto& base, LogPos since) {
   const bool has_since = base.kind == MergeBase::kBelow && since != 0;
@@ -179,6 +189,7 @@ Status FoldMerges(const MergeOperator* merge_operator, const MergedOnto& base,
                   FoldedMerge* folded) {
   MergeChain chain;
   RETURN_IF_ERROR(ReadMergeChain(base, entries, expired_us, &chain));
+  folded->base_expired = chain.base_expired;
   const std::vector<MergePart> parts = MergedOperands(chain, merge_operator);
   const bool is_settled =
       chain.base.kind == MergeBase::kNothing || chain.base.kind == MergeBase::kValue;

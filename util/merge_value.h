@@ -38,6 +38,9 @@ struct MergedOnto {
   friend bool operator==(const MergedOnto&, const MergedOnto&) = default;
 };
 
+// What a version of the key that is no merge is to the merges above it. Its value is an entry's.
+MergedOnto BaseOf(EntryKind kind, std::string_view value);
+
 // Makes such a value: first the base, then each operand.
 // `since` only with kBelow; 0: there is none.
 void AppendMergeBase(std::string* to, const MergedOnto& base, LogPos since = 0);
@@ -93,6 +96,7 @@ uint64_t MergeBelow(std::string_view bytes, LogPos position);
 struct FoldedMerge {
   EntryKind kind = EntryKind::kMerge;  // or kPut
   std::string value;
+  bool base_expired = false;
 };
 Status FoldMerges(const MergeOperator* merge_operator, const MergedOnto& base,
                   std::span<const std::string_view> entries, LogPos since, uint64_t expired_us,

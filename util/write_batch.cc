@@ -67,6 +67,20 @@ void WriteBatch::Put(Keyspace keyspace, std::string_view key, std::string_view v
   });
 }
 
+void WriteBatch::PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                             std::chrono::microseconds ttl) {
+  if (!status_.ok()) return;
+  if (Status fits = CheckTtl(ttl); !fits.ok()) {
+    status_ = std::move(fits);
+    return;
+  }
+  if (!Begin(keyspace, key, value)) return;
+  const uint64_t ttl_us = ttl == kNoExpiry ? 0 : static_cast<uint64_t>(ttl.count());
+  AppendWhole(key.size() + value.size(), [&](std::string* to) {
+    AppendPutExpiring(to, keyspace.number(), key, value, ttl_us);
+  });
+}
+
 void WriteBatch::Delete(Keyspace keyspace, std::string_view key) {
   if (!Begin(keyspace, key, {})) return;
   AppendWhole(key.size(), [&](std::string* to) {

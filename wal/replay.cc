@@ -556,11 +556,12 @@ void Replay::ConcludeDamage() {
   std::string what;
   if (stop_.has_value()) {
     segment = chain_[stop_->link].number;
+    what = stop_->reason;
     // Where a segment cannot be read, the one before may as well have lost its end.
     if (stop_->offset == 0 && !result_.segments.empty() && !result_.segments.back().sealed) {
-      what = Where(end_segment_, end_offset_) + "the log ends here; ";
+      what += "; before it the log ends at " + LogFileName(end_segment_) + ":" +
+              std::to_string(end_offset_);
     }
-    what += stop_->reason;
   } else if (const uint64_t missing = MissingNewest()) {
     segment = missing;
     what = Where(missing, 0) + "the file is missing";

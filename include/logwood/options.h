@@ -62,6 +62,10 @@ struct KeyspaceOptions {
   // an open finds those that are built in by itself; a keyspace whose operator it does not have
   // opens, too, but merges into it, and reads of keys with merges, are kInvalidArgument.
   std::shared_ptr<const MergeOperator> merge_operator = {};
+  // How long what this open puts there lasts where the write does not say (WriteOptions); 0: for
+  // ever. It is not stored: each put is, with its own. Merges do not expire, but what they merge
+  // with may.
+  std::chrono::microseconds ttl{0};
 };
 
 struct LOGWOOD_EXPORT Options {
@@ -126,6 +130,10 @@ class Snapshot;
 
 struct WriteOptions {
   Durability durability = Durability::kDefault;
+  // How long what is put lasts, from the commit on: then it is not there any more
+  // (WriteBatch::PutExpiring, whose puts say so themselves). 0: as the keyspace says
+  // (KeyspaceOptions). kNoExpiry: for ever.
+  std::chrono::microseconds ttl{0};
 };
 
 struct ReadOptions {

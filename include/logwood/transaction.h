@@ -77,11 +77,16 @@ class LOGWOOD_EXPORT Transaction {
   // the transaction gets too large: its writes are limited as a batch is, and what it must remember
   // of its reads to as much.
   virtual Status Put(Keyspace keyspace, std::string_view key, std::string_view value) = 0;
+  virtual Status PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                             std::chrono::microseconds ttl) = 0;
   virtual Status Delete(Keyspace keyspace, std::string_view key) = 0;
   virtual Status DeleteRange(Keyspace keyspace, std::string_view begin,
                              std::optional<std::string_view> end) = 0;
   virtual Status Merge(Keyspace keyspace, std::string_view key, std::string_view operand) = 0;
   Status Put(std::string_view key, std::string_view value) { return Put(Keyspace(), key, value); }
+  Status PutExpiring(std::string_view key, std::string_view value, std::chrono::microseconds ttl) {
+    return PutExpiring(Keyspace(), key, value, ttl);
+  }
   Status Delete(std::string_view key) { return Delete(Keyspace(), key); }
   Status DeleteRange(std::string_view begin, std::optional<std::string_view> end) {
     return DeleteRange(Keyspace(), begin, end);

@@ -42,6 +42,10 @@ Deadline DeadlineAfter(std::chrono::duration<Rep, Period> duration) {
   return DeadlineAfter(nanoseconds(static_cast<nanoseconds::rep>(count)));
 }
 
+// How long a put lasts, where one is given (WriteOptions, KeyspaceOptions, WriteBatch).
+inline constexpr std::chrono::microseconds kNoExpiry = std::chrono::microseconds::max();
+inline constexpr std::chrono::microseconds kTtlMax = std::chrono::hours(24 * 365'250);
+
 // Limits. Exceeding one is kInvalidArgument and the message names it.
 inline constexpr size_t kKeyBytesMax = 64 * 1024;  // a user's key
 inline constexpr size_t kBatchBytesMax =

@@ -4,6 +4,7 @@
 //   batch.Put("balance/anna", "70");
 //   batch.Put(audit, "0001", "anna paid 30");    // another keyspace, the same commit
 //   batch.Delete("pending/17");
+//   batch.PutExpiring("session/17", "anna", std::chrono::minutes(20));
 //   batch.Merge(visits, "anna", logwood::EncodeInt64(1));  // what it adds to: no read
 //   batch.DeleteRange("session/17/", "session/170");  // keys from the one to before the other
 //   logwood::Result<logwood::LogPos> position = db->Write({}, batch);
@@ -14,6 +15,7 @@
 // (docs/format/log.md). One thread at a time.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -41,6 +43,14 @@ class LOGWOOD_EXPORT WriteBatch {
 
   void Put(std::string_view key, std::string_view value) { Put(Keyspace(), key, value); }
   void Put(Keyspace keyspace, std::string_view key, std::string_view value);
+  // The same, for so long from the commit on: then the key is not there any more, for views that
+  // are made later, nor what this put replaced. `ttl`: more than nothing, at most kTtlMax; or
+  // kNoExpiry: for ever, also where WriteOptions or the keyspace say how long puts last.
+  void PutExpiring(std::string_view key, std::string_view value, std::chrono::microseconds ttl) {
+    PutExpiring(Keyspace(), key, value, ttl);
+  }
+  void PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                   std::chrono::microseconds ttl);
   void Delete(std::string_view key) { Delete(Keyspace(), key); }
   void Delete(Keyspace keyspace, std::string_view key);
   // What the keyspace's merge operator (Options::keyspaces) makes of the key's value, or of none,

@@ -174,7 +174,7 @@ class KeyMergesRandomly : public KeyMergesTest {
       if (TrailerKind(static_cast<uint64_t>(operations[0])) == EntryKind::kRangeDelete)
         part.deleted_at.insert(position);
       const KeyspaceOperators* operators = random->OneIn(5) ? nullptr : &operators_;
-      ASSERT_OK(InsertFolded(operations, position, memtable.get(), operators));
+      ASSERT_OK(InsertFolded(operations, {position, 0}, memtable.get(), operators));
       if (!random->OneIn(8) && shown_.size() <= positions) continue;
       Take(*memtable, &part);
       memtable = std::make_shared<Memtable>();

@@ -122,7 +122,7 @@ TEST(Catalogue, RowsThatAreUnknownOrCannotBeRightAreToldAndTheOthersApplied) {
         << status.ToString();
     EXPECT_EQ(Show(catalogue), "after=9@5 default=1@0 | next 10");
     Memtable tree;
-    ASSERT_OK(InsertFolded(operations, 5, &tree));
+    ASSERT_OK(InsertFolded(operations, {5, 0}, &tree));
     Catalogue loaded;
     EXPECT_EQ(loaded.Load(tree.NewIterator().get(), 5).code(), code);
     EXPECT_EQ(Show(loaded), Show(catalogue));
@@ -168,7 +168,7 @@ TEST(Catalogue, ApplyLoadAndEncodeAgreeOnRandomHistories) {
         operations = Catalogue::CreateOperations(name, *applied.NextNumber());
       }
       EXPECT_OK(applied.Apply(operations, position));
-      ASSERT_OK(InsertFolded(operations, position, &tree));
+      ASSERT_OK(InsertFolded(operations, {position, 0}, &tree));
       shown.push_back(Show(applied));
     }
     for (LogPos at : {LogPos{0}, LogPos{1}, commits / 2, commits}) {

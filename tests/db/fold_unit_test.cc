@@ -45,7 +45,7 @@ TEST(Fold, RandomBatchesFoldAsAMapWould) {
                       put ? value : "");
       model[KeyspacePrefix(keyspace) + key] = put ? std::optional(value) : std::nullopt;
     }
-    ASSERT_OK(InsertFolded(operations, position, &memtable));
+    ASSERT_OK(InsertFolded(operations, {position, 0}, &memtable));
     ASSERT_EQ(EntriesAt(memtable, position), model) << "position " << position;
   }
 }
@@ -80,7 +80,7 @@ TEST(Fold, ARangeDeleteTakesAwayWhatCameBeforeItInTheBatch) {
         model[stored] = put ? std::optional(value) : std::nullopt;
       }
     }
-    ASSERT_OK(InsertFolded(operations, position, &memtable));
+    ASSERT_OK(InsertFolded(operations, {position, 0}, &memtable));
     ASSERT_EQ(EntriesAt(memtable, position), model) << "position " << position;
     const RangeFragmentsPtr fragments = ranges.Finish();
     for (int n = 0; n < 60; ++n) {
@@ -99,7 +99,7 @@ TEST(Fold, TheLaterOperationWinsInBothDirections) {
   AppendOperation(&operations, EntryKind::kPut, 1, "b", "2");
   AppendOperation(&operations, EntryKind::kPut, 1, "b", "3");
   Memtable memtable;
-  ASSERT_OK(InsertFolded(operations, 9, &memtable));
+  ASSERT_OK(InsertFolded(operations, {9, 0}, &memtable));
   EXPECT_EQ(EntriesAt(memtable, 9), (Entries{{"\x01"
                                               "a",
                                               std::nullopt},
@@ -114,13 +114,13 @@ TEST(Fold, AscendingBatchesWithRepetitionsFoldToo) {
     AppendOperation(&operations, EntryKind::kPut, 1, key, std::to_string(operations.size()));
   }
   Memtable memtable;
-  ASSERT_OK(InsertFolded(operations, 1, &memtable));
+  ASSERT_OK(InsertFolded(operations, {1, 0}, &memtable));
   EXPECT_EQ(memtable.entries(), 3u);
 }
 
 TEST(Fold, AnEmptyBatchInsertsNothing) {
   Memtable memtable;
-  ASSERT_OK(InsertFolded("", 1, &memtable));
+  ASSERT_OK(InsertFolded("", {1, 0}, &memtable));
   EXPECT_TRUE(memtable.empty());
 }
 
@@ -131,7 +131,7 @@ TEST(Fold, BytesThatAreNoOperationsInsertNothing) {
   const std::string one = operations.substr(0, 12);
   for (size_t length = 1; length < operations.size(); ++length) {
     Memtable memtable;
-    const Status status = InsertFolded(operations.substr(0, length), 1, &memtable);
+    const Status status = InsertFolded(operations.substr(0, length), {1, 0}, &memtable);
     if (status.ok()) {
       EXPECT_EQ(memtable.entries(), 1u);  // cut between the two
     } else {
@@ -160,11 +160,12 @@ TEST(Fold, LargeRandomBatchesFoldAsAMapWould) {
       model[KeyspacePrefix(1) + key] = put ? std::optional(value) : std::nullopt;
     }
     Memtable memtable;
-    ASSERT_OK(InsertFolded(operations, 1, &memtable));
+    ASSERT_OK(InsertFolded(operations, {1, 0}, &memtable));
     ASSERT_EQ(EntriesAt(memtable, 1), model);
     // Cut within the last operation.
     Memtable none;
-    EXPECT_STATUS(kCorruption, InsertFolded(operations.substr(0, operations.size() - 1), 1, &none));
+    EXPECT_STATUS(kCorruption,
+                  InsertFolded(operations.substr(0, operations.size() - 1), {1, 0}, &none));
     EXPECT_TRUE(none.empty());
   }
 }
@@ -175,7 +176,7 @@ TEST(Fold, AHugeBatchFolds) {
     AppendOperation(&operations, EntryKind::kPut, 1, std::to_string(i % 10'000), std::to_string(i));
   }
   Memtable memtable;
-  ASSERT_OK(InsertFolded(operations, 1, &memtable));
+  ASSERT_OK(InsertFolded(operations, {1, 0}, &memtable));
   EXPECT_EQ(memtable.entries(), 10'000u);
   EXPECT_EQ(EntriesAt(memtable, 1)
                 .at("\x01"

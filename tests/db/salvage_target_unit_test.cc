@@ -5,10 +5,13 @@
 #include "db/recovery.h"
 #include "db/settings.h"
 #include "tests/db/handmade_database.h"
+#include "tests/support/wall_clock.h"
 #include "util/faulty_file_system.h"
 
 namespace logwood {
 namespace {
+
+constexpr uint64_t kNow = 1'700'000'000'000'000;
 
 class SalvageTargetTest : public testing::Test {
  protected:
@@ -24,7 +27,7 @@ class SalvageTargetTest : public testing::Test {
     EXPECT_OK(source_.Apply(Catalogue::DropOperations("gone", 6), 4));
   }
   void Begin(const std::string& settings = "", uint64_t record_bytes_max = 100) {
-    target_ = std::make_unique<SalvageTarget>(options_, settings, source_);
+    target_ = std::make_unique<SalvageTarget>(options_, settings, source_, kNow);
     ASSERT_OK(target_->Open(record_bytes_max));
   }
   static MergedOnto Value(std::string_view value) {
@@ -77,6 +80,35 @@ TEST_F(SalvageTargetTest, EntriesLieInTheKeyspacesOfTheirNamesAndEmptyOnesAreThe
   EXPECT_EQ(Written(),
             (std::map<std::string, std::map<std::string, std::string>>{
                 {"default", {{"", "no key"}, {"a", "1"}}}, {"logs", {{"a", "2"}}}, {"users", {}}}));
+}
+
+// What has expired is no loss; the rest lasts as long as it had left.
+TEST_F(SalvageTargetTest, WhatExpiresGoesOnToDoSo) {
+  source_.operators().Record(5, {"append.2c", 1});
+  test::WallClock clock(kNow);
+  Begin();
+  const auto expiring = [](std::string_view value, uint64_t expires_us) {
+    return MergedOnto{.kind = MergeBase::kExpiring, .value = value, .expires_us = expires_us};
+  };
+  std::string merge;
+  AppendMergeBase(&merge, {});
+  AppendMergeOperand(&merge, "y");
+  const std::string_view merges = merge;
+  const std::string prefix = KeyspacePrefix(5);
+  ASSERT_OK(target_->Add({prefix + "gone", expiring("1", kNow), {}}));
+  ASSERT_OK(target_->Add({prefix + "later", expiring("2", kNow + 1000), {}}));
+  ASSERT_OK(target_->Add({prefix + "merged", expiring("x", kNow + 1000), {&merges, 1}}));
+  ASSERT_OK(target_->Add({prefix + "merged after", expiring("x", kNow), {&merges, 1}}));
+  ASSERT_OK(target_->Add({prefix + "never", expiring("3", ~uint64_t{0}), {}}));
+  EXPECT_EQ(target_->records(), 4u);
+  ASSERT_OK(target_->Close());
+  std::map<std::string, std::string> rows = {
+      {"later", "2"}, {"merged", "x,y"}, {"merged after", "y"}, {"never", "3"}};
+  EXPECT_EQ(Written()["users"], rows);
+  clock.Set(kNow + 1000);
+  rows.erase("later");
+  rows["merged"] = "y";
+  EXPECT_EQ(Written()["users"], rows);
 }
 
 TEST_F(SalvageTargetTest, TombstonesDroppedKeyspacesAndTheCatalogueAreLeftOut) {
@@ -133,7 +165,7 @@ TEST_F(SalvageTargetTest, AFailureAnywhereLeavesTheWholeDatabaseOrNone) {
     ASSERT_LT(n, 2'000u);
     SCOPED_TRACE(n);
     options_.target = "saved" + std::to_string(n);
-    target_ = std::make_unique<SalvageTarget>(options_, "", source_);
+    target_ = std::make_unique<SalvageTarget>(options_, "", source_, kNow);
     fs_.FailFromOperation(n);
     Status status = target_->Open(100);
     if (status.ok()) status = TryAdd(kDefaultKeyspace, "a", "1");
@@ -206,7 +238,7 @@ TEST_F(SalvageTargetTest, SoDoAnyNumberOfTinyOnes) {
 TEST_F(SalvageTargetTest, WhatAnUnfinishedOneLeftIsNotWrittenOver) {
   Begin();
   target_.reset();
-  SalvageTarget again(options_, "", source_);
+  SalvageTarget again(options_, "", source_, kNow);
   EXPECT_STATUS(kAlreadyExists, again.Open(100));
 }
 

@@ -25,22 +25,22 @@ class SnapshotsTest : public testing::Test {
 
 TEST_F(SnapshotsTest, PositionsAreAscendingAndWithoutRepetition) {
   auto a = TakeAt(7), b = TakeAt(7), c = TakeAt(9);
-  EXPECT_EQ(list().Positions(), (std::vector<LogPos>{7, 9}));
+  EXPECT_EQ(list().All().positions, (std::vector<LogPos>{7, 9}));
   EXPECT_EQ(list().count(), 3u);
   EXPECT_EQ(list().oldest(), 7u);
   a.reset();
-  EXPECT_EQ(list().Positions(), (std::vector<LogPos>{7, 9}));
+  EXPECT_EQ(list().All().positions, (std::vector<LogPos>{7, 9}));
   b.reset();
-  EXPECT_EQ(list().Positions(), (std::vector<LogPos>{9}));
+  EXPECT_EQ(list().All().positions, (std::vector<LogPos>{9}));
   c.reset();
-  EXPECT_TRUE(list().Positions().empty());
+  EXPECT_TRUE(list().All().positions.empty());
   EXPECT_EQ(list().oldest(), 0u);
 }
 
 TEST_F(SnapshotsTest, OneOfAnEmptyDatabaseCounts) {
   auto empty = TakeAt(0);
   EXPECT_EQ(list().count(), 1u);
-  EXPECT_EQ(list().Positions(), std::vector<LogPos>{0});
+  EXPECT_EQ(list().All().positions, std::vector<LogPos>{0});
 }
 
 TEST_F(SnapshotsTest, TheOwnerAndAgeAreKept) {
@@ -81,14 +81,14 @@ TEST_F(SnapshotsTest, ConcurrentTakingAndReleasingLosesNone) {
     threads.emplace_back([&] {
       for (int i = 0; i < 2000; ++i) {
         auto snapshot = core_->snapshots.Take(core_, "x");
-        const std::vector<LogPos> positions = list().Positions();
+        const std::vector<LogPos> positions = list().All().positions;
         ASSERT_TRUE(std::binary_search(positions.begin(), positions.end(), snapshot->position()));
       }
     });
   }
   for (LogPos p = 2; p < 500; ++p) core_->visible.store(p);
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(list().Positions(), std::vector<LogPos>{1});
+  EXPECT_EQ(list().All().positions, std::vector<LogPos>{1});
 }
 
 }  // namespace

@@ -108,8 +108,8 @@ void LookAtEntries(const Memtable& memtable) {
 void InsertTwice(std::string_view bytes, const Left& once, const Left& twice,
                  const KeyspaceOperators* operators) {
   const auto memtable = std::make_shared<Memtable>();
-  test::Demand(InsertFolded(bytes, kPosition, memtable.get(), operators).ok());
-  test::Demand(InsertFolded(bytes, kPosition + 1, memtable.get(), operators).ok());
+  test::Demand(InsertFolded(bytes, {kPosition, 0}, memtable.get(), operators).ok());
+  test::Demand(InsertFolded(bytes, {kPosition + 1, 0}, memtable.get(), operators).ok());
   LookAtEntries(*memtable);
   std::optional<std::string> value;
   for (const auto& [key, expected] : twice) {
@@ -140,7 +140,7 @@ FUZZ_TARGET(batch, bytes) {
   }
   test::Note(in.status());
   const auto memtable = std::make_shared<Memtable>();
-  const Status inserted = InsertFolded(bytes, kPosition, memtable.get());
+  const Status inserted = InsertFolded(bytes, {kPosition, 0}, memtable.get());
   test::Note(inserted);
   test::Demand(inserted.ok() == in.ok());
   LookAtEntries(*memtable);

@@ -41,7 +41,7 @@ void LookAtOperations(std::string_view operations) {
   const bool is_applied = test::Note(applied.Apply(operations, 5));
   LookAtCatalogue(applied);
   const auto memtable = std::make_shared<Memtable>();
-  if (!InsertFolded(operations, 5, memtable.get()).ok()) return;
+  if (!InsertFolded(operations, {5, 0}, memtable.get()).ok()) return;
   Catalogue loaded;
   const Status status = loaded.Load(memtable->NewIterator().get(), kPositionMax);
   test::Note(status);

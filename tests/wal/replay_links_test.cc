@@ -194,8 +194,11 @@ TEST_F(ReplayLinksTest, WhereASegmentIsCutBehindACommitAndTheNextIsBlankBothAreN
   options.durable_at_least = 2;
   const ReplayResult result = Replay(options);
   EXPECT_EQ(result.last_position, 1u);
-  EXPECT_TRUE(result.damage.message().starts_with(
-      "000001.log:" + std::to_string(cut) + ": the log ends here; 000002.log:0: the file is empty"))
+  EXPECT_TRUE(result.damage.message().starts_with("000002.log:0: the file is empty"))
+      << result.damage.ToString();
+  EXPECT_NE(
+      result.damage.message().find("; before it the log ends at 000001.log:" + std::to_string(cut)),
+      std::string_view::npos)
       << result.damage.ToString();
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/wall_clock.h"
 #include "util/executor.h"
 #include "util/fork_watch.h"
 #include "util/sync.h"
@@ -121,7 +122,7 @@ class LentPool final : public Executor {
 
   Deadline Now() override { return clock().Now(); }
   uint64_t NowNanos() override { return clock().NowNanos(); }
-  uint64_t WallMicros() override { return clock().WallMicros(); }
+  uint64_t WallMicros() override { return test::WallClock::Or(clock().WallMicros()); }
   void SleepMicros(uint64_t micros) override { clock().SleepMicros(micros); }
 
  private:
