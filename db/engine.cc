@@ -335,9 +335,10 @@ Result<std::unique_ptr<Transaction>> Engine::BeginTransaction(const TransactionO
 
 namespace {
 
-// Again for as long as another write comes in between.
+// Again for as long as another write comes in between. kConflict: the condition does not hold.
 Result<LogPos> CommitIf(
-    Engine* engine, const WriteOptions& options, Keyspace keyspace, std::string_view key,
+    Engine* engine, Statistics::Counter* refused, const WriteOptions& options, Keyspace keyspace,
+    std::string_view key,
     const std::function<Status(const Status& found, std::string_view value)>& condition,
     const std::function<Status(Transaction*)>& write) {
   PinnedValue value;
@@ -345,7 +346,11 @@ Result<LogPos> CommitIf(
     ASSIGN_OR_RETURN(const auto transaction, engine->BeginTransaction({}));
     const Status found = transaction->Get(keyspace, key, &value);
     if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
-    RETURN_IF_ERROR(condition(found, value.view()));
+    Status holds = condition(found, value.view());
+    if (!holds.ok()) {
+      refused->fetch_add(1, std::memory_order_relaxed);
+      return holds;
+    }
     RETURN_IF_ERROR(write(transaction.get()));
     Result<LogPos> committed = transaction->Commit(options);
     if (!committed.status().Is(StatusCode::kConflict)) return committed;
@@ -366,20 +371,22 @@ Result<LogPos> Engine::PutIfAbsent(const WriteOptions& options, Keyspace keyspac
   const auto is_absent = [](const Status& found, std::string_view) {
     return found.ok() ? Status::Conflict("the key is there") : Status::Ok();
   };
-  return CommitIf(this, options, keyspace, key, is_absent,
+  return CommitIf(this, &core_->statistics.conditions_refused, options, keyspace, key, is_absent,
                   [&](Transaction* transaction) { return transaction->Put(keyspace, key, value); });
 }
 
 Result<LogPos> Engine::CompareAndPut(const WriteOptions& options, Keyspace keyspace,
                                      std::string_view key, std::string_view expected,
                                      std::string_view value) {
-  return CommitIf(this, options, keyspace, key, IsStill(expected),
+  return CommitIf(this, &core_->statistics.conditions_refused, options, keyspace, key,
+                  IsStill(expected),
                   [&](Transaction* transaction) { return transaction->Put(keyspace, key, value); });
 }
 
 Result<LogPos> Engine::DeleteIf(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key, std::string_view expected) {
-  return CommitIf(this, options, keyspace, key, IsStill(expected),
+  return CommitIf(this, &core_->statistics.conditions_refused, options, keyspace, key,
+                  IsStill(expected),
                   [&](Transaction* transaction) { return transaction->Delete(keyspace, key); });
 }
 

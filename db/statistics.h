@@ -49,6 +49,7 @@ struct Statistics {
   using Counter = std::atomic<uint64_t>;
   StripedCounter gets, seeks, tombstones_skipped;
   Counter user_bytes{0}, commits{0}, write_groups{0};
+  Counter transaction_commits{0}, transaction_conflicts{0}, conditions_refused{0};
   Counter log_bytes{0}, log_syncs{0};
   Counter flush_bytes{0}, flushes{0};
   Counter compaction_bytes_read{0}, compaction_bytes_written{0}, compactions{0};

@@ -59,6 +59,9 @@ void ReportCounters(const Statistics& s, Stats* stats) {
   stats->filter_false_positives = get(s.tables.filter_false_positives);
   stats->commits = get(s.commits);
   stats->write_groups = get(s.write_groups);
+  stats->transaction_commits = get(s.transaction_commits);
+  stats->transaction_conflicts = get(s.transaction_conflicts);
+  stats->conditions_refused = get(s.conditions_refused);
   stats->log_syncs = get(s.log_syncs);
   stats->flushes = get(s.flushes);
   stats->compactions = get(s.compactions);

@@ -252,6 +252,14 @@ Result<LogPos> TransactionImpl::Commit(const WriteOptions& options) {
   RETURN_IF_ERROR(std::move(fits));
   if (size_.count == 0 && note_.empty()) return snapshot_->position();
   if (isolation_ == Isolation::kSnapshot) RelyOnWrites();
+  Result<LogPos> committed = CommitWrites(options);
+  if (committed.status().Is(StatusCode::kConflict)) {
+    core_->statistics.transaction_conflicts.fetch_add(1, std::memory_order_relaxed);
+  }
+  return committed;
+}
+
+Result<LogPos> TransactionImpl::CommitWrites(const WriteOptions& options) {
   // What is in the way already is told without stopping other writers.
   RETURN_IF_ERROR(Conflicts());
   const std::function<Status()> condition = [this] { return Conflicts(); };
@@ -264,7 +272,12 @@ Result<LogPos> TransactionImpl::Commit(const WriteOptions& options) {
   write.check_keyspaces = names_keyspaces_;
   write.joins_no_group = true;
   write.condition = &condition;
-  return engine_->Commit(options, &write);
+  Result<LogPos> committed = engine_->Commit(options, &write);
+  // Counts where it is in the history, as Stats::commits does, also where its sync failed.
+  if (write.position != 0) {
+    core_->statistics.transaction_commits.fetch_add(1, std::memory_order_relaxed);
+  }
+  return committed;
 }
 
 void TransactionImpl::RelyOnWrites() {

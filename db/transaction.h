@@ -56,6 +56,7 @@ class TransactionImpl final : public Transaction {
   void Show(std::string_view operations);
   Status Conflicts();
   void RelyOnWrites();
+  Result<LogPos> CommitWrites(const WriteOptions& options);
 
   Engine* const engine_;
   const std::shared_ptr<Core> core_;

@@ -100,6 +100,11 @@ void AddCounters(const Stats& stats, Page* page) {
                 stats.filter_false_positives);
   page->Counter("commits_total", "Commits.", stats.commits);
   page->Counter("write_groups_total", "Groups of commits written together.", stats.write_groups);
+  page->Counter("transaction_commits_total", "Commits of transactions.", stats.transaction_commits);
+  page->Counter("transaction_conflicts_total", "Commits of transactions that were refused.",
+                stats.transaction_conflicts);
+  page->Counter("conditions_refused_total", "Writes of a key under a condition that did not hold.",
+                stats.conditions_refused);
   page->Counter("log_syncs_total", "Syncs of the log.", stats.log_syncs);
   page->Counter("flushes_total", "Memtables that became tables.", stats.flushes);
   page->Counter("compactions_total", "Compactions.", stats.compactions);

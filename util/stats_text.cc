@@ -105,6 +105,10 @@ void AddWork(const Stats& stats, std::string* to) {
                WithCommas(stats.commits).c_str(), WithCommas(stats.write_groups).c_str(),
                WithCommas(stats.log_syncs).c_str(), WithCommas(stats.flushes).c_str(),
                WithCommas(stats.compactions).c_str());
+  AppendFormat(to, "transactions   %s commits, %s, %s refused\n",
+               WithCommas(stats.transaction_commits).c_str(),
+               Counted(stats.transaction_conflicts, "conflict").c_str(),
+               Counted(stats.conditions_refused, "condition").c_str());
   AppendFormat(to, "reads          %s gets, %s seeks, %s tombstones skipped\n",
                WithCommas(stats.gets).c_str(), WithCommas(stats.seeks).c_str(),
                WithCommas(stats.tombstones_skipped).c_str());

@@ -86,6 +86,11 @@ struct LOGWOOD_EXPORT Stats {
   uint64_t filter_negatives = 0;        // of those, spared
   uint64_t filter_false_positives = 0;  // passed the filter, key not there
   uint64_t commits = 0, write_groups = 0, log_syncs = 0;
+  // Of the commits those of transactions, and commits of transactions that were kConflict; also of
+  // those that PutIfAbsent, CompareAndPut and DeleteIf run, which try again by themselves. One that
+  // wrote nothing is neither.
+  uint64_t transaction_commits = 0, transaction_conflicts = 0;
+  uint64_t conditions_refused = 0;  // those three calls where they answered kConflict
   uint64_t flushes = 0, compactions = 0;
   uint64_t gets = 0, seeks = 0;
   // What iterators stepped over, one by one: tombstones, and entries that range deletes hide.

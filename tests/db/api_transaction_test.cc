@@ -1,7 +1,9 @@
 // Transactions: what they see, what is refused, and what they leave.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -267,6 +269,82 @@ TEST_F(Transactions, OneCallForms) {
   ASSERT_OK(db_->DeleteIf({}, Keyspace(), "a", "3"));
   EXPECT_EQ(Value("a"), "<NotFound>");
   EXPECT_EQ(db_->LastPosition(), 3u);
+}
+
+TEST_F(Transactions, AreCounted) {
+  Open();
+  const auto counts = [this] {
+    const Stats stats = db_->GetStats();
+    return std::vector<uint64_t>{stats.transaction_commits, stats.transaction_conflicts,
+                                 stats.conditions_refused};
+  };
+  using Counts = std::vector<uint64_t>;
+  ASSERT_OK(db_->Put({}, "a", "1"));
+  EXPECT_EQ(counts(), (Counts{0, 0, 0})) << "a write by itself is none";
+  {
+    const auto first = Begin(), second = Begin(), reader = Begin(), undone = Begin();
+    for (Transaction* transaction : {first.get(), second.get(), reader.get(), undone.get()}) {
+      EXPECT_EQ(Seen(transaction, "a"), "1");
+    }
+    for (Transaction* transaction : {first.get(), second.get(), undone.get()}) {
+      ASSERT_OK(transaction->Put("a", "2"));
+    }
+    ASSERT_OK(first->Commit({}));
+    EXPECT_STATUS(kConflict, second->Commit({}).status());
+    EXPECT_STATUS(kInvalidArgument, second->Commit({}).status());
+    ASSERT_OK(reader->Commit({}));
+    undone->Rollback();
+  }
+  EXPECT_EQ(counts(), (Counts{1, 1, 0})) << "neither what wrote nothing nor what was rolled back";
+  const auto skewed = Begin(Isolation::kSnapshot);
+  ASSERT_OK(skewed->Put("a", "3"));
+  ASSERT_OK(db_->Delete({}, "a"));
+  EXPECT_STATUS(kConflict, skewed->Commit({}).status());
+  EXPECT_EQ(counts(), (Counts{1, 2, 0}));
+
+  ASSERT_OK(db_->PutIfAbsent({}, Keyspace(), "b", "1"));
+  ASSERT_OK(db_->CompareAndPut({}, Keyspace(), "b", "1", "2"));
+  EXPECT_STATUS(kConflict, db_->PutIfAbsent({}, Keyspace(), "b", "1").status());
+  EXPECT_STATUS(kConflict, db_->CompareAndPut({}, Keyspace(), "b", "1", "2").status());
+  EXPECT_STATUS(kConflict, db_->DeleteIf({}, Keyspace(), "b", "1").status());
+  EXPECT_STATUS(kConflict, db_->DeleteIf({}, Keyspace(), "c", "1").status());
+  ASSERT_OK(db_->DeleteIf({}, Keyspace(), "b", "2"));
+  EXPECT_EQ(counts(), (Counts{4, 2, 4}));
+  const Stats stats = db_->GetStats();
+  EXPECT_EQ(stats.commits, 6u);
+  EXPECT_EQ(stats.commits, stats.last_position);
+}
+
+// While it is asked for a value, somebody else writes to the key.
+class Disturbed : public MergeOperator {
+ public:
+  std::string_view name() const override { return "test.disturbed"; }
+  uint32_t version() const override { return 1; }
+  bool Merge(std::string_view older, std::string_view, std::string* result) const override {
+    result->assign(older);
+    return true;
+  }
+  bool Finish(std::string*) const override {
+    if (disturbances-- > 0) std::thread(disturb).join();
+    return true;
+  }
+  mutable int disturbances = 0;
+  std::function<void()> disturb;
+};
+
+TEST_F(Transactions, ThatOneCallTriesAgainCountAsConflicts) {
+  const auto disturbed = std::make_shared<Disturbed>();
+  options_.keyspaces["k"].merge_operator = disturbed;
+  Open();
+  ASSERT_OK_AND_ASSIGN(const Keyspace keyspace, db_->CreateKeyspace({}, "k"));
+  ASSERT_OK(db_->Merge({}, keyspace, "a", "1"));
+  disturbed->disturb = [&] { EXPECT_OK(db_->Merge({}, keyspace, "a", "x")); };
+  disturbed->disturbances = 3;
+  ASSERT_OK(db_->CompareAndPut({}, keyspace, "a", "1", "2"));
+  const Stats stats = db_->GetStats();
+  EXPECT_EQ(stats.transaction_commits, 1u);
+  EXPECT_EQ(stats.transaction_conflicts, 3u);
+  EXPECT_EQ(stats.conditions_refused, 0u);
 }
 
 TEST_F(Transactions, ConcurrentCountersLoseNothing) {

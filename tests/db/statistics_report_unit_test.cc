@@ -109,17 +109,30 @@ TEST_F(StatisticsReportTest, EachCounterGoesToItsOwnFigure) {
   from.tables.filter_checks = 10;
   from.tables.filter_negatives = 11;
   from.tables.filter_false_positives = 12;
+  from.transaction_commits = 13;
+  from.transaction_conflicts = 14;
+  from.conditions_refused = 15;
   from.write_latency.Add(13);
   from.sync_latency.Add(14, 2);
   from.flush_time.Add(15, 3);
   from.compaction_time.Add(16, 4);
   const Stats stats = Report();
-  const std::vector<uint64_t> told = {
-      stats.commits,       stats.write_groups,       stats.log_syncs,
-      stats.flushes,       stats.compactions,        stats.gets,
-      stats.seeks,         stats.tombstones_skipped, stats.stall_us,
-      stats.filter_checks, stats.filter_negatives,   stats.filter_false_positives};
-  EXPECT_EQ(told, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  const std::vector<uint64_t> told = {stats.commits,
+                                      stats.write_groups,
+                                      stats.log_syncs,
+                                      stats.flushes,
+                                      stats.compactions,
+                                      stats.gets,
+                                      stats.seeks,
+                                      stats.tombstones_skipped,
+                                      stats.stall_us,
+                                      stats.filter_checks,
+                                      stats.filter_negatives,
+                                      stats.filter_false_positives,
+                                      stats.transaction_commits,
+                                      stats.transaction_conflicts,
+                                      stats.conditions_refused};
+  EXPECT_EQ(told, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}));
   EXPECT_EQ(stats.write_latency.total_ns, 13u);
   EXPECT_EQ(stats.sync_latency.total_ns, 28u);
   EXPECT_EQ(stats.flush_time.total_ns, 45u);

@@ -142,9 +142,10 @@ Stats NumberedStats(uint64_t* end) {
          snapshots, oldest_snapshot, levels, log_segments, log_bytes, table_bytes, obsolete_bytes,
          user_bytes, log_written, flush_written, compaction_read, compaction_written, write_amp,
          space_amp, read_amp, cache_hits, cache_misses, filter_checks, filter_negatives,
-         filter_false_positives, commits, write_groups, log_syncs, flushes, compactions, gets,
-         seeks, tombstones_skipped, stall_us, debt_bytes, writes_stopped, background_error, memory,
-         get_latency, write_latency, sync_latency, flush_time, compaction_time, settings] = stats;
+         filter_false_positives, commits, write_groups, transaction_commits, transaction_conflicts,
+         conditions_refused, log_syncs, flushes, compactions, gets, seeks, tombstones_skipped,
+         stall_us, debt_bytes, writes_stopped, background_error, memory, get_latency, write_latency,
+         sync_latency, flush_time, compaction_time, settings] = stats;
   path = "the/path";
   history_id = {0x11, 0x12};
   instance_id = {0x21, 0x22};
@@ -170,6 +171,9 @@ Stats NumberedStats(uint64_t* end) {
                           &filter_false_positives,
                           &commits,
                           &write_groups,
+                          &transaction_commits,
+                          &transaction_conflicts,
+                          &conditions_refused,
                           &log_syncs,
                           &flushes,
                           &compactions,
