@@ -9,6 +9,7 @@
 #include "tools/command.h"
 #include "tools/command_open.h"
 #include "tools/command_options.h"
+#include "tools/numbers.h"
 #include "tools/output.h"
 #include "tools/record_format.h"
 #include "tools/report.h"
@@ -21,10 +22,13 @@ constexpr const char* kGetExamples = R"(  logwood get /tmp/db planet/3
   logwood get /tmp/db --keyspace photos 0001 --format raw > a.jpg   the bytes, nothing else
   logwood get /tmp/db planet/3 --json
   logwood get /tmp/db --key-format hex 00ff --format hex
+  logwood get /tmp/db -k counters visits                a number; --format hex shows its bytes
   logwood get /tmp/db planet/9; [ $? = 1 ] && echo "not there"
 
 Formats: auto is text with backslash escapes for what is not printable; escape is the same in ASCII
-only; raw is the value without a newline at its end.
+only; raw is the value without a newline at its end. In a keyspace whose merge operator is
+add_int64, add_int64_wrapping, min_int64 or max_int64 auto shows a value as the number it is, and
+--json has that in "number" beside "value".
 Exit status 1 when the key is not there, 3 when it could not be read: where another process writes
 to DIR, say.)";
 
@@ -37,9 +41,14 @@ struct GetArguments {
 };
 
 void PrintFound(const GetArguments& arguments, std::string_view key, std::string_view value,
-                Output* out) {
+                bool numbers, Output* out) {
   if (arguments.json) {
-    AppendRecord(RecordFormat::kJsonLines, {.key = key, .value = value}, out->buffer());
+    numbers ? AppendJsonNumberRecord(key, value, out->buffer())
+            : AppendJsonRecord(key, value, true, out->buffer());
+    out->Append("\n");
+  } else if (numbers && arguments.format == TextFormat::kAuto) {
+    AppendNumber(value, out->buffer());
+    out->Append("\n");
   } else {
     AppendEncoded(arguments.format, value, out->buffer());
     if (arguments.format != TextFormat::kRaw) out->Append("\n");
@@ -72,7 +81,7 @@ ExitCode RunGet(const GetArguments& arguments) {
   PinnedValue value;
   const Status status = opened.db->Get({}, opened.keyspace, *key, &value);
   if (status.ok()) {
-    PrintFound(arguments, *key, value.view(), &out);
+    PrintFound(arguments, *key, value.view(), HoldsNumbers(*opened.db, opened.keyspace), &out);
   } else if (status.Is(StatusCode::kNotFound)) {
     PrintAbsent(arguments, *key, *opened.db, &out);
     code = ExitCode::kProblem;

@@ -36,7 +36,8 @@ constexpr const char* kLineExamples = R"(Examples:
 
 `logwood COMMAND --help` explains a command and shows examples of it.
 Exit status: 0 ok; 1 found nothing, or a problem; 2 wrong usage; 3 I/O error, damage, a
-directory that another process has open, or no memory; 130 interrupted.
+directory that another process has open, or no memory; 4 the condition of a write does not hold;
+130 interrupted.
 )";
 
 // How far a name may be from the one that is meant.

@@ -1,7 +1,6 @@
 // logwood merge: changes the value of a key without reading it, in one commit.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include "tools/command.h"
 #include "tools/command_open.h"
 #include "tools/command_options.h"
+#include "tools/numbers.h"
 #include "tools/report.h"
 
 namespace logwood::tools {
@@ -42,31 +42,18 @@ struct MergeArguments {
   bool json = false;
 };
 
-bool IsOfNumbers(std::string_view name) {
-  return name.starts_with("add_int64") || name.ends_with("_int64");
-}
-
-std::optional<std::string> NumberOperand(const std::string& text) {
-  int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error == std::errc() && rest == end) return EncodeInt64(number);
-  PrintError("bad OPERAND", text, "a whole number of 64 bits, such as 5 or -3");
-  return std::nullopt;
-}
-
 // As the operator wants them. Prints what cannot be read and returns nullopt.
 std::optional<std::vector<std::string>> OperandsFor(const MergeOperator& merge_operator,
                                                     const MergeArguments& arguments) {
   std::vector<std::string> operands;
-  const bool are_numbers = IsOfNumbers(merge_operator.name());
+  const bool are_numbers = IsOfNumbers(merge_operator);
   if (are_numbers && arguments.operand_format != TextFormat::kAuto) {
     PrintError("usage", "--operand-format is of bytes; the operands are numbers", "leave it out");
     return std::nullopt;
   }
   for (const std::string& text : arguments.operands) {
     std::optional<std::string> operand =
-        are_numbers ? NumberOperand(text)
+        are_numbers ? EncodeNumber("OPERAND", text)
                     : DecodeArgument("OPERAND", arguments.operand_format, text);
     if (!operand) return std::nullopt;
     operands.push_back(std::move(*operand));

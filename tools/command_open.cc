@@ -345,13 +345,18 @@ ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet) {
 }
 
 ExitCode CommitAndClose(const Target& target, const WriteBatch& batch, DB& db, bool json) {
-  const Result<LogPos> position = db.Write({.durability = target.durability}, batch);
+  return CloseAndTell(target, db.Write({.durability = target.durability}, batch), batch.count(), db,
+                      json);
+}
+
+ExitCode CloseAndTell(const Target& target, const Result<LogPos>& position, uint64_t operations,
+                      DB& db, bool json) {
   if (!position.ok()) return CloseAfter(db, FailAt(target, "cannot write", position.status()));
   const ExitCode code = CloseAfterWriting(db, ExitCode::kOk);
   if (code != ExitCode::kOk) return code;
   if (json) {
     JsonObject report;
-    report.Field("position", *position).Field("operations", batch.count());
+    report.Field("position", *position).Field("operations", operations);
     return Print(report.Finish() + "\n");
   }
   return Print("position " + std::to_string(*position) + "\n");

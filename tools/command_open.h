@@ -60,6 +60,9 @@ ExitCode CloseAfter(DB& db, ExitCode code);
 // The same for a command that may be one of many short ones: where compaction never got to its end
 // between them, this one waits for it, and shows how far that is unless it is to be `quiet`.
 ExitCode CloseAfterWriting(DB& db, ExitCode code, bool quiet = false);
+// Closes, prints the position of a commit of so many operations, or why there is none.
+ExitCode CloseAndTell(const Target& target, const Result<LogPos>& position, uint64_t operations,
+                      DB& db, bool json);
 // Writes the batch, closes, prints the position.
 ExitCode CommitAndClose(const Target& target, const WriteBatch& batch, DB& db, bool json);
 

@@ -9,6 +9,7 @@
 #include "tools/command.h"
 #include "tools/command_open.h"
 #include "tools/command_options.h"
+#include "tools/numbers.h"
 #include "tools/output.h"
 #include "tools/record_format.h"
 #include "tools/record_walk.h"
@@ -28,7 +29,9 @@ constexpr const char* kScanExamples = R"(  logwood scan /tmp/db
   logwood scan /tmp/db | head
 
 A record a line: key, tab, value. In format auto and escape tabs, newlines, backslashes and what is
-not printable are backslash escapes, so that lines can be loaded again.
+not printable are backslash escapes, so that lines can be loaded again; but auto shows the values of
+a keyspace whose merge operator is one of numbers (add_int64, say) as numbers, which `logwood load`
+takes for text: --format escape, or `logwood export`, gives the bytes. --json has both.
 Scans one keyspace; where none is given and there are others, a note on standard error names them.
 While scan runs, in a pager say, no other process can open DIR for writing; with --ignore-writer it
 can.
@@ -64,15 +67,19 @@ struct CountArguments {
 };
 
 void PrintScanned(const ScanArguments& arguments, std::string_view key, std::string_view value,
-                  Output* out) {
+                  bool numbers, Output* out) {
   std::string* line = out->buffer();
-  if (arguments.json) {
+  if (arguments.json && numbers && !arguments.keys_only) {
+    AppendJsonNumberRecord(key, value, line);
+  } else if (arguments.json) {
     AppendJsonRecord(key, value, !arguments.keys_only, line);
   } else {
     AppendEncoded(arguments.format, key, line);
     if (!arguments.keys_only) {
       line->push_back('\t');
-      AppendEncoded(arguments.format, value, line);
+      numbers&& arguments.format == TextFormat::kAuto
+          ? AppendNumber(value, line)
+          : AppendEncoded(arguments.format, value, line);
     }
   }
   line->push_back('\n');
@@ -91,12 +98,13 @@ ExitCode RunScan(const ScanArguments& arguments) {
   // Lines that scroll by are progress enough; a bar helps only when they go elsewhere.
   Progress progress =
       WalkProgress(*opened.db, {&info, 1}, walk, "scan", isatty(STDOUT_FILENO) == 0);
+  const bool numbers = HoldsNumbers(*opened.db, opened.keyspace);
   Output out(STDOUT_FILENO);
   uint64_t records = 0;
   const Status status = WalkRecords(
       *opened.db, opened.keyspace, walk, &progress,
       [&](std::string_view key, std::string_view value) {
-        PrintScanned(arguments, key, value, &out);
+        PrintScanned(arguments, key, value, numbers, &out);
         return out.open();
       },
       &records);

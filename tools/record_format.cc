@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "logwood/merge_operator.h"
 #include "tools/text_codec.h"
 #include "util/escape.h"
 
@@ -43,6 +44,14 @@ void AppendJsonRecord(std::string_view key, std::string_view value, bool with_va
     AppendJsonBytes("value", value, to);
   }
   to->push_back('}');
+}
+
+void AppendJsonNumberRecord(std::string_view key, std::string_view value, std::string* to) {
+  AppendJsonRecord(key, value, true, to);
+  const std::optional<int64_t> number = DecodeInt64(value);
+  if (!number.has_value()) return;
+  to->pop_back();
+  to->append(",\"number\":").append(std::to_string(*number)).push_back('}');
 }
 
 void AppendRecord(RecordFormat format, const RecordFields& record, std::string* to) {

@@ -35,6 +35,8 @@ void AppendRecord(RecordFormat format, const RecordFields& record, std::string* 
 // Appends {"key":...,"value":...} without a newline, value left out when `with_value` is false.
 void AppendJsonRecord(std::string_view key, std::string_view value, bool with_value,
                       std::string* to);
+// The same with "number":... behind the value, where that is one (tools/numbers.h).
+void AppendJsonNumberRecord(std::string_view key, std::string_view value, std::string* to);
 // Appends "name":"text" or "name_base64":"...".
 void AppendJsonBytes(std::string_view name, std::string_view bytes, std::string* to);
 // "name":["default","photos"] as a field of a report; those that are not UTF-8 are in

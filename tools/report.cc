@@ -62,6 +62,8 @@ ExitCode ExitCodeFor(StatusCode code) {
       return ExitCode::kOk;
     case StatusCode::kInvalidArgument:
       return ExitCode::kUsage;
+    case StatusCode::kConflict:
+      return ExitCode::kConflict;
     case StatusCode::kCorruption:
     case StatusCode::kIoError:
     case StatusCode::kNoSpace:

@@ -59,6 +59,7 @@ class Examples : public testing::Test {
         "echo '{\"key\":\"a\",\"value\":\"1\"}' | tee records.jsonl > crawl\n"
         "printf 'photos\\t0001\\t1\\n' > all.tsv\n"
         "logwood put tmp/db planet/3 earth; logwood put tmp/db '\\x00\\xff' v\n"
+        "logwood merge tmp/db -k counters --operator add_int64 visits 3\n"
         "logwood put tmp/db -k photos 0001 v; logwood put tmp/db ab v; cp -r tmp/db tmp/a\n"
         "cp -r tmp kept");
     EXPECT_EQ(ran.status, 0) << ran.err;

@@ -53,6 +53,9 @@ const OptionRow kOptionRows[] = {
 
     {"put", "--value-file", "file", Found::kRecords,
      "printf bytes > file; logwood put db k @ > said; logwood get db k", "bytes\n"},
+    {"put", "--if-absent", "", Found::kRecords, "logwood put db a 9 @ > said; logwood get db a",
+     "1\n"},
+    {"put", "--if", "0", Found::kRecords, "logwood put db a 9 @ > said; logwood get db a", "1\n"},
     {"put", "--keyspace", "notes", Found::kRecords,
      "logwood put db n 7 @ > said; logwood get db n -k notes", "7\n"},
     {"put", "--key-format", "hex", Found::kRecords,
@@ -90,6 +93,10 @@ const OptionRow kOptionRows[] = {
     {"get", "--json", "", Found::kRecords, "logwood get db a @",
      "{\"key\":\"a\",\"value\":\"1\"}\n"},
 
+    {"delete", "--if", "0", Found::kRecords, "logwood delete db a @ > said; logwood get db a",
+     "1\n"},
+    {"delete", "--value-format", "hex", Found::kRecords,
+     "logwood delete db a --if 31 @ > said; logwood count db", "3\n"},
     {"delete", "--keyspace", "notes", Found::kRecords,
      "logwood delete db n @ > said; logwood count db -k notes", "1\n"},
     {"delete", "--key-format", "hex", Found::kRecords,

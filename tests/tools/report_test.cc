@@ -37,7 +37,7 @@ TEST(Report, EachStatusHasItsExitStatus) {
       {StatusCode::kClosed, 1},
       {StatusCode::kReadOnly, 3},
       {StatusCode::kNotSupported, 3},
-      {StatusCode::kConflict, 1},
+      {StatusCode::kConflict, 4},
       {StatusCode::kAlreadyExists, 1},
       {StatusCode::kTrimmed, 1},
       {StatusCode::kWrongHistory, 1},

@@ -1,0 +1,53 @@
+#include "tools/numbers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "tools/report.h"
+
+namespace logwood::tools {
+
+bool IsOfNumbers(const MergeOperator& built_in) {
+  constexpr std::string_view kNames[] = {"add_int64", "add_int64_wrapping", "min_int64",
+                                         "max_int64"};
+  return std::find(std::begin(kNames), std::end(kNames), built_in.name()) != std::end(kNames);
+}
+
+bool HoldsNumbers(DB& db, Keyspace keyspace) {
+  const Result<std::vector<KeyspaceInfo>> all = db.ListKeyspaces();
+  if (!all.ok()) return false;
+  const auto info = std::find_if(all->begin(), all->end(), [keyspace](const KeyspaceInfo& one) {
+    return one.keyspace.number() == keyspace.number();
+  });
+  if (info == all->end()) return false;
+  const auto built_in = MergeOperator::BuiltIn(info->merge_operator);
+  return built_in != nullptr && built_in->version() == info->merge_operator_version &&
+         IsOfNumbers(*built_in);
+}
+
+std::optional<std::string> EncodeNumber(std::string_view name, std::string_view text,
+                                        std::string_view advice) {
+  int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && rest == end) return EncodeInt64(number);
+  PrintError("bad " + std::string(name), text, advice);
+  return std::nullopt;
+}
+
+void AppendNumber(std::string_view value, std::string* to) {
+  if (const std::optional<int64_t> number = DecodeInt64(value)) {
+    to->append(std::to_string(*number));
+    return;
+  }
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    to->append("\\x").append({kDigits[byte >> 4], kDigits[byte & 15]});
+  }
+}
+
+}  // namespace logwood::tools

@@ -1,0 +1,29 @@
+// Values that are numbers: those of a keyspace whose merge operator is a built-in one of numbers.
+// They are 8 bytes each (EncodeInt64); people type and read them in decimal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "logwood/db.h"
+#include "logwood/merge_operator.h"
+
+namespace logwood::tools {
+
+// add_int64, add_int64_wrapping, min_int64, max_int64.
+bool IsOfNumbers(const MergeOperator& built_in);
+// As it is recorded. False, too, where the keyspaces cannot be listed.
+bool HoldsNumbers(DB& db, Keyspace keyspace);
+
+// Decimal -> the 8 bytes. Prints that the text is a bad `name`, with what would be right, and
+// returns nullopt.
+std::optional<std::string> EncodeNumber(
+    std::string_view name, std::string_view text,
+    std::string_view advice = "a whole number of 64 bits, such as 5 or -3");
+// The 8 bytes -> decimal. Other bytes, which somebody put, are \xNN each: nobody takes them for a
+// number.
+void AppendNumber(std::string_view value, std::string* to);
+
+}  // namespace logwood::tools
