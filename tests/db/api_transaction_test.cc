@@ -1,6 +1,7 @@
 // Transactions: what they see, what is refused, and what they leave.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "logwood/simulated_file_system.h"
 #include "tests/support/database_fixture.h"
 #include "util/random.h"
 
@@ -347,29 +349,60 @@ TEST_F(Transactions, ThatOneCallTriesAgainCountAsConflicts) {
   EXPECT_EQ(stats.conditions_refused, 0u);
 }
 
+TEST_F(Transactions, AreCountedWhereTheyAreInTheHistory) {
+  SimulatedFileSystem disk;
+  options_.file_system = &disk;
+  Open();
+  FileOp failing = FileOp::kStore;
+  disk.SetFault([&failing](FileOp op, const std::string& path) {
+    return op == failing && path.ends_with(".log") ? Status::NoSpace("full") : Status::Ok();
+  });
+  const auto commit = [this] {
+    const auto transaction = Begin();
+    EXPECT_OK(transaction->Put("a", "1"));
+    return transaction->Commit({.durability = Durability::kPower}).status();
+  };
+  EXPECT_STATUS(kNoSpace, commit());
+  EXPECT_EQ(db_->GetStats().transaction_commits, 0u) << "it could not be stored";
+  failing = FileOp::kSync;
+  EXPECT_FALSE(commit().ok());
+  const Stats stats = db_->GetStats();
+  EXPECT_EQ(stats.transaction_commits, 1u) << "it was, and is not known to be durable";
+  EXPECT_EQ(stats.commits, 1u);
+  EXPECT_EQ(stats.transaction_conflicts, 0u);
+  disk.SetFault({});
+  db_.reset();
+}
+
 TEST_F(Transactions, ConcurrentCountersLoseNothing) {
   Open();
   ASSERT_OK(db_->Put({}, "n", EncodeInt64(0)));
   constexpr int kThreads = 4, kEach = 300;
+  std::atomic<uint64_t> refused{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([this] {
+    threads.emplace_back([this, &refused] {
       for (int i = 0; i < kEach;) {
         const auto transaction = Begin();
         std::string value;
         ASSERT_OK(transaction->Get("n", &value));
         ASSERT_OK(transaction->Put("n", EncodeInt64(*DecodeInt64(value) + 1)));
         const Status committed = transaction->Commit({}).status();
-        if (committed.ok())
+        if (committed.ok()) {
           ++i;
-        else
+        } else {
           ASSERT_TRUE(committed.Is(StatusCode::kConflict)) << committed.ToString();
+          ++refused;
+        }
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(DecodeInt64(Value("n")), kThreads * kEach);
   EXPECT_EQ(db_->LastPosition(), 1u + kThreads * kEach);
+  const Stats stats = db_->GetStats();
+  EXPECT_EQ(stats.transaction_commits, uint64_t{kThreads * kEach});
+  EXPECT_EQ(stats.transaction_conflicts, refused.load());
 }
 
 }  // namespace
