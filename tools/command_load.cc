@@ -116,6 +116,12 @@ void WarnOfLines(const LoadArguments& arguments, const std::string& file,
                file + ":" + std::to_string(report.first_crlf_line) + ": lines end with CRLF",
                "the \\r is part of the value");
   }
+  if (report.first_no_number_line != 0 && !arguments.target.quiet) {
+    PrintError("warning",
+               file + ":" + std::to_string(report.first_no_number_line) +
+                   ": no number, and the keyspace's values are",
+               "`logwood export` writes what load reads, `logwood scan` shows it");
+  }
   if (report.last_newline_missing) {
     PrintError("warning", file + ": the last line has no newline: the input may be cut off");
   }

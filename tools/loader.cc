@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tools/interrupt.h"
+#include "tools/numbers.h"
 #include "tools/report.h"
 #include "util/escape.h"
 
@@ -46,6 +47,7 @@ LoadMemory ShareLoadMemory(RecordFormat format, uint64_t memory_bytes) {
 Loader::Loader(DB& db, Keyspace keyspace, Input& input, const LoadOptions& options)
     : db_(db),
       keyspace_(keyspace),
+      holds_numbers_(HoldsNumbers(db, keyspace)),
       input_(input),
       options_(options),
       reader_([this](char* buffer, size_t size) { return input_.Read(buffer, size); },
@@ -125,7 +127,8 @@ bool Loader::TakeKeyspace(std::string_view name) {
   if (!options_.all_keyspaces) return true;
   const auto known = named_.find(name);
   if (known != named_.end()) {
-    keyspace_ = known->second;
+    keyspace_ = known->second.keyspace;
+    holds_numbers_ = known->second.holds_numbers;
     return true;
   }
   const Result<Keyspace> keyspace = db_.OpenOrCreateKeyspace(options_.write, name);
@@ -134,9 +137,10 @@ bool Loader::TakeKeyspace(std::string_view name) {
     if (Commit()) Fail(keyspace.status().WithContext("keyspace " + Escape(name)));
     return false;
   }
-  named_.emplace(name, *keyspace);
-  report_.keyspaces = named_.size();
   keyspace_ = *keyspace;
+  holds_numbers_ = HoldsNumbers(db_, *keyspace);
+  named_.emplace(name, Named{keyspace_, holds_numbers_});
+  report_.keyspaces = named_.size();
   return true;
 }
 
@@ -159,6 +163,9 @@ bool Loader::AddRecord(std::string_view key, std::string_view value) {
   if (!batch_.status().ok()) {
     Fail(batch_.status());
     return false;
+  }
+  if (holds_numbers_ && !DecodeInt64(value) && report_.first_no_number_line == 0) {
+    report_.first_no_number_line = reader_.line_number();
   }
   batch_data_bytes_ += bytes;
   taken_line_ = reader_.line_number();

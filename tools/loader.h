@@ -56,6 +56,8 @@ struct LoadReport {
   bool last_newline_missing = false;
   // The first record of which a carriage return before the newline became a part; 0: none.
   uint64_t first_crlf_line = 0;
+  // The first record that is no number and went where values are (tools/numbers.h); 0: none.
+  uint64_t first_no_number_line = 0;
   LogPos position = 0;  // the database's, after the last commit
 };
 
@@ -84,9 +86,14 @@ class Loader {
 
   DB& db_;
   Keyspace keyspace_;
+  bool holds_numbers_ = false;  // keyspace_ does
   Input& input_;
   LoadOptions options_;
-  std::map<std::string, Keyspace, std::less<>> named_;
+  struct Named {
+    Keyspace keyspace;
+    bool holds_numbers = false;
+  };
+  std::map<std::string, Named, std::less<>> named_;
   LineReader reader_;
   RecordParser parser_;
   WriteBatch batch_;

@@ -95,6 +95,23 @@ TEST_F(Numbers, OtherBytesAreShownAsBytes) {
   EXPECT_EQ(Out("get db other -k n --json"), "{\"key\":\"other\",\"value\":\"17\"}\n");
 }
 
+TEST_F(Numbers, OfAScanAreNotLoadedWithoutAWarning) {
+  runner_.Run("merge db -k n k 5 --operator add_int64");
+  const std::string said =
+      ": no number, and the keyspace's values are; `logwood export` writes what load reads, "
+      "`logwood scan` shows it\n";
+  const Ran whole = runner_.Shell("logwood export db -k n | logwood load db -k n");
+  EXPECT_EQ(whole.status, 0);
+  EXPECT_EQ(whole.err, "");
+  EXPECT_EQ(Out("get db k -k n"), "5\n");
+  runner_.Write("in", "a\t12345678\nb\t5\nc\t6\n");
+  EXPECT_EQ(runner_.Run("load db in -k n").err, "logwood: warning: in:2" + said);
+  EXPECT_EQ(runner_.Run("load db in -k n -q").err, "");
+  EXPECT_EQ(runner_.Run("load db in").err, "") << "of default anything is";
+  runner_.Write("all", "n\ta\t12345678\ndefault\tc\t5\nn\td\t5\n");
+  EXPECT_EQ(runner_.Run("load db all --all-keyspaces").err, "logwood: warning: all:3" + said);
+}
+
 TEST_F(Numbers, GoFromDecimalToBytesAndBack) {
   for (const std::string text : {"0", "-1", "9223372036854775807", "-9223372036854775808"}) {
     const auto bytes = EncodeNumber("VALUE", text);
