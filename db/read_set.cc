@@ -23,6 +23,22 @@ Status ConflictAt(std::string_view stored_key, LogPos written, LogPos position) 
                           "; the transaction reads at position " + std::to_string(position));
 }
 
+// A drop takes away all that was read of a keyspace.
+Status CheckKeyspaceOf(std::string_view stored_key, LogPos position, const Catalogue& catalogue) {
+  uint32_t keyspace = 0;
+  std::string_view key;
+  SplitStoredKey(stored_key, &keyspace, &key);
+  if (catalogue.Live(keyspace)) [[likely]]
+    return Status::Ok();
+  for (const auto& [number, dropped] : catalogue.Dropped()) {
+    if (number != keyspace || dropped <= position) continue;
+    return Status::Conflict("keyspace number " + std::to_string(keyspace) +
+                            " was dropped at position " + std::to_string(dropped) +
+                            "; the transaction reads at position " + std::to_string(position));
+  }
+  return Status::Ok();
+}
+
 // Of the entries in [begin, end).
 Status CheckEntries(InternalIterator* it, std::string_view begin, std::string_view end,
                     LogPos position) {
@@ -106,6 +122,10 @@ Status ReadSet::CheckTable(const TableMeta& table, LogPos position, TableCache* 
 }
 
 Status ReadSet::CheckUnchangedSince(LogPos position, Core* core) const {
+  for (const std::string& key : keys_)
+    RETURN_IF_ERROR(CheckKeyspaceOf(key, position, core->catalogue));
+  for (const auto& [begin, end] : ranges_)
+    RETURN_IF_ERROR(CheckKeyspaceOf(begin, position, core->catalogue));
   const std::shared_ptr<const View> view = core->views.Share();
   RETURN_IF_ERROR(CheckMemtable(*view->active, position));
   for (const auto& sealed : view->sealed) RETURN_IF_ERROR(CheckMemtable(*sealed, position));

@@ -23,9 +23,10 @@ class ReadSet {
   uint64_t memory_bytes() const { return bytes_; }
 
   // kConflict, with key and position, where a commit newer than `position` wrote to it: put, merged
-  // or deleted. Other errors: that cannot be known. Cost: a lookup in each memtable for each key, a
-  // walk over what memtables hold of each range, and in the few tables that are newer the same.
-  // REQUIRES: a snapshot of `position` or an older one is held, or positions may be dropped.
+  // or deleted, or dropped its keyspace. Other errors: that cannot be known. Cost: a lookup in each
+  // memtable for each key, a walk over what memtables hold of each range, and in the few tables
+  // that are newer the same. REQUIRES: a snapshot of `position` or an older one is held, or
+  // positions may be dropped.
   Status CheckUnchangedSince(LogPos position, Core* core) const;
 
  private:

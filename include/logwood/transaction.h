@@ -38,10 +38,8 @@ namespace logwood {
 
 enum class Isolation : uint8_t {
   // As if transactions ran one after the other, in the order of their positions: a commit is
-  // refused
-  // if a key that was read, or a range that an iterator went over, was written since the snapshot.
-  // What
-  // was written without reading it is no conflict.
+  // refused if a key that was read, or a range that an iterator went over, was written since the
+  // snapshot, or its keyspace dropped. What was written without reading it is no conflict.
   kSerializable,
   // Reads are not held against later writes; a commit is refused if a key that it puts or deletes,
   // or a range that it deletes, was written since the snapshot. Two transactions that read what the
@@ -104,8 +102,9 @@ class LOGWOOD_EXPORT Transaction {
   virtual Status RollbackTo(Savepoint savepoint) = 0;
 
   // One commit, one record; its position. Without writes nothing is committed: the position that
-  // was read at. kConflict: the message names the key and the position of the write that is in the
-  // way. Ends the transaction, whatever it returns: later calls are kInvalidArgument.
+  // was read at. kConflict: the message names the key, or the keyspace that was dropped, and the
+  // position of the write that is in the way. Ends the transaction, whatever it returns: later
+  // calls are kInvalidArgument.
   virtual Result<LogPos> Commit(const WriteOptions& options) = 0;
   // Ends it without a trace.
   virtual void Rollback() = 0;

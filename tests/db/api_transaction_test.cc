@@ -201,6 +201,40 @@ TEST_F(Transactions, OfSnapshotIsolationMaySkewButNotOverwrite) {
   EXPECT_STATUS(kConflict, expects->Commit({}).status());
 }
 
+// Though it writes elsewhere: what was read would not be there any more.
+TEST_F(Transactions, AreRefusedWhenAKeyspaceThatTheyReadIsDropped) {
+  Open();
+  for (int read = 0; read < 3; ++read) {
+    ASSERT_OK_AND_ASSIGN(const Keyspace side, db_->CreateKeyspace({}, "side"));
+    ASSERT_OK(db_->Put({}, side, "a", "1"));
+    const auto transaction = Begin(read == 2 ? Isolation::kSnapshot : Isolation::kSerializable);
+    const auto it = transaction->NewIterator({}, side);
+    std::string value;
+    if (read == 1) {
+      it->SeekToFirst();
+    } else {
+      EXPECT_OK(transaction->Get(side, "a", &value));
+    }
+    ASSERT_OK(transaction->Put("b", "1"));
+    ASSERT_OK_AND_ASSIGN(const LogPos dropped, db_->DropKeyspace({}, "side"));
+    const Status answer = transaction->Commit({}).status();
+    // The other level holds no reads.
+    if (read == 2) {
+      EXPECT_OK(answer);
+      continue;
+    }
+    EXPECT_STATUS(kConflict, answer);
+    EXPECT_NE(answer.message().find("dropped at position " + std::to_string(dropped)),
+              std::string_view::npos)
+        << answer.ToString();
+    // One that begins later reads that there is none.
+    const auto later = Begin();
+    EXPECT_STATUS(kInvalidArgument, later->Get(side, "a", &value));
+    ASSERT_OK(later->Put("b", "2"));
+    EXPECT_OK(later->Commit({}).status());
+  }
+}
+
 TEST_F(Transactions, GoBackToASavepoint) {
   Open();
   const auto transaction = Begin();

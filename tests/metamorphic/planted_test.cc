@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,17 +12,12 @@
 #include <vector>
 
 #include "tests/metamorphic/forwarding_db.h"
-#include "tests/metamorphic/reducer.h"
-#include "tests/metamorphic/runner.h"
+#include "tests/metamorphic/planted.h"
 #include "util/batch_codec.h"
 #include "util/internal_key.h"
 
 namespace logwood::test {
 namespace {
-
-constexpr uint64_t kLists = 12;
-constexpr size_t kLength = 600;
-constexpr size_t kReducedMax = 8;
 
 struct ReadsNowInsteadOfASnapshot final : ForwardingDb {
   using DB::Get;
@@ -444,38 +438,9 @@ struct MergesOntoWhatARangeTook final : ForwardingDb {
 
 using To = MovesRangesOfABatch::To;
 
-template <typename Faulty>
-WrapDb Planted() {
-  return [](std::unique_ptr<DB> db) { return std::make_unique<Faulty>(std::move(db)); };
-}
-
-struct PlantedFault {
-  std::string name;
-  WrapDb wrap;
-};
-void PrintTo(const PlantedFault& fault, std::ostream* out) { *out << fault.name; }
-
 class PlantedFaults : public testing::TestWithParam<PlantedFault> {};
 
-const OptionSet& Set() { return OptionSetNamed("tiny_everything"); }
-
-TEST_P(PlantedFaults, AreFoundAndTheirListsMadeShort) {
-  const Fails fails = [](const OperationList& list) {
-    return RunOperations(Set(), list, GetParam().wrap).failure.has_value();
-  };
-  for (uint64_t seed = 1; seed <= kLists; ++seed) {
-    OperationList list = GenerateOperations(seed, kLength);
-    const RunResult result = RunOperations(Set(), list, GetParam().wrap);
-    if (!result.failure) continue;
-    list.resize(std::min(list.size(), result.failure->index + 1));
-    const OperationList repro = Reduce(std::move(list), fails, 200);
-    EXPECT_LE(repro.size(), kReducedMax) << ToText(repro);
-    std::cout << "    found by list " << seed << ": " << result.failure->what << "; reduced to "
-              << repro.size() << "\n";
-    return;
-  }
-  FAIL() << "nothing noticed it";
-}
+TEST_P(PlantedFaults, AreFoundAndTheirListsMadeShort) { ExpectFound(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(
     Each, PlantedFaults,
@@ -510,13 +475,7 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedFault{"AMergeFindsWhatARangeTook", Planted<MergesOntoWhatARangeTook>()}),
     [](const auto& fault) { return fault.param.name; });
 
-TEST(PlantedFault, NoneIsFoundWhereNoneIs) {
-  for (uint64_t seed = 1; seed <= kLists; ++seed) {
-    const OperationList list = GenerateOperations(seed, kLength);
-    const RunResult result = RunOperations(Set(), list, Planted<ForwardingDb>());
-    EXPECT_FALSE(result.failure.has_value()) << seed << ": " << result.failure->what;
-  }
-}
+TEST(PlantedFault, NoneIsFoundWhereNoneIs) { ExpectNoneFound(Planted<ForwardingDb>()); }
 
 }  // namespace
 }  // namespace logwood::test

@@ -49,6 +49,7 @@ void Session::Run(const Operation& operation) {
   using K = OperationKind;
   ++operations_run_;
   const auto slot = static_cast<size_t>(operation.slot);
+  if (operation.transaction >= 0) return InTransaction(operation);
   switch (operation.kind) {
     case K::kPut:
       return Put(operation);
@@ -60,6 +61,11 @@ void Session::Run(const Operation& operation) {
       return Merge(operation);
     case K::kBatch:
       return Batch(operation);
+    case K::kPutIfAbsent:
+      return PutIfAbsent(operation);
+    case K::kCompareAndPut:
+    case K::kDeleteIf:
+      return CompareAndPut(operation);
     case K::kGet:
       return Get(operation);
     case K::kMultiGet:
@@ -94,6 +100,13 @@ void Session::Run(const Operation& operation) {
       return CheckReadOnlyCopy();
     case K::kCheckAll:
       return CheckAll();
+    case K::kBegin:
+    case K::kCommit:
+    case K::kRollback:
+    case K::kSetSavepoint:
+    case K::kRollbackTo:
+    case K::kExpect:
+      return;  // of no transaction
     default:
       return Maintain(operation);
   }

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "logwood/db.h"
+#include "logwood/transaction.h"
 #include "tests/metamorphic/runner.h"
 #include "tests/support/model.h"
+#include "tests/support/model_transaction.h"
 #include "tests/support/operation.h"
 #include "tests/support/option_sets.h"
 
@@ -40,6 +42,13 @@ class Session {
     std::unique_ptr<Iterator> iterator;
     std::optional<ModelCursor> model;
     LogPos position = 0;
+    // Of which transaction, and the number of its keyspace; -1: of none.
+    int transaction = -1;
+    uint32_t keyspace = 0;
+  };
+  struct HeldTransaction {
+    std::unique_ptr<Transaction> transaction;
+    std::optional<ModelTransaction> model;
   };
   struct HeldValue {
     PinnedValue pinned;
@@ -62,6 +71,10 @@ class Session {
   void CheckDurableUpTo(LogPos position, Durability durability);
   void CheckRefused(std::string_view what, const Result<LogPos>& result);
   void CheckMisused(const Result<LogPos>& result);
+  void PutIfAbsent(const Operation& operation);
+  void CompareAndPut(const Operation& operation);
+  // Refused with kConflict, without a position.
+  void CheckConflict(std::string_view what, const Status& refused);
   // What a batch may hold now: known keyspaces and handles of dropped ones.
   std::vector<BatchItem> WritableItems(const std::vector<BatchItem>& items, bool* has_dropped);
 
@@ -77,6 +90,8 @@ class Session {
   void CheckAll();
   void CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position);
   void CompareScan(std::string_view what, Iterator* iterator, ModelCursor model, bool forward);
+  // A new one, to be read into.
+  PinnedValue* HoldValue(const std::string& expected);
   void CheckHeldValues();
   // Around both ends of a range that was deleted, now and in the snapshots.
   void CheckEnds(const BatchItem& range);
@@ -87,6 +102,23 @@ class Session {
   ReadOptions ReadingAs(const Operation& operation) const;
   // Reads of a keyspace that was dropped: whatever a snapshot says, never a value of now.
   bool IsLive(int slot) const { return model_->current(slot) != nullptr; }
+
+  // session_transaction.cc
+  void InTransaction(const Operation& operation);
+  void Begin(const Operation& operation);
+  void WriteInTransaction(const Operation& operation, HeldTransaction* held);
+  void GetInTransaction(const Operation& operation, HeldTransaction* held);
+  void ExpectInTransaction(const Operation& operation, HeldTransaction* held);
+  void OpenIteratorInTransaction(const Operation& operation, HeldTransaction* held);
+  void TakeStepInTransaction(HeldIterator* held, const Step& step);
+  // What the step that led from `before` to where the iterator is now went over.
+  void NoteWalked(const HeldIterator& held, const Step& step, const std::string& before);
+  void RollbackTo(const Operation& operation, HeldTransaction* held);
+  void Commit(const Operation& operation, HeldTransaction* held);
+  void CheckCommitRefused(const Status& refused,
+                          const std::vector<ModelTransaction::Conflict>& conflicts, LogPos read_at);
+  void CheckEnded(Transaction* transaction, StatusCode code);
+  void EndTransaction(int slot);
 
   // session_life.cc
   void Open(bool with_stored_options);
@@ -125,6 +157,7 @@ class Session {
   std::array<std::optional<Keyspace>, kKeyspaceSlots> handles_;  // kept after a drop
   std::array<HeldSnapshot, kSnapshotSlots> snapshots_;
   std::array<HeldIterator, kIteratorSlots> iterators_;
+  std::array<HeldTransaction, kTransactionSlots> transactions_;
   std::deque<HeldValue> values_;
   uint64_t operations_run_ = 0;
   std::string difference_;

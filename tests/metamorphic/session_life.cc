@@ -44,6 +44,7 @@ void Session::OpenKeyspaces() {
 
 void Session::ReleaseHandles() {
   for (HeldIterator& held : iterators_) held = {};
+  for (HeldTransaction& held : transactions_) held = {};
   for (HeldSnapshot& held : snapshots_) held = {};
 }
 
@@ -57,6 +58,8 @@ void Session::CheckClosedHandles() {
   }
   for (const HeldSnapshot& held : snapshots_)
     if (held.snapshot) Expect(held.snapshot->position() == held.position, "a snapshot after Close");
+  for (const HeldTransaction& held : transactions_)
+    if (held.transaction) CheckEnded(held.transaction.get(), StatusCode::kClosed);
   CheckHeldValues();
 }
 
@@ -211,15 +214,16 @@ void Session::CheckStats() {
   uint32_t keyspaces = 0;
   for (int slot = 0; slot < kKeyspaceSlots; ++slot) keyspaces += IsLive(slot) ? 1 : 0;
   Expect(stats.keyspaces == keyspaces, "Stats::keyspaces is " + std::to_string(stats.keyspaces));
-  LogPos oldest = 0;
-  uint32_t held_snapshots = 0;
-  for (const HeldSnapshot& held : snapshots_) {
-    if (!held.snapshot) continue;
-    oldest = oldest == 0 ? held.position : std::min(oldest, held.position);
-    ++held_snapshots;
-  }
-  Expect(stats.snapshots == held_snapshots, "Stats::snapshots");
-  Expect(stats.oldest_snapshot == oldest, "Stats::oldest_snapshot");
+  // A transaction holds one, too.
+  std::vector<LogPos> held_at;
+  for (const HeldSnapshot& held : snapshots_)
+    if (held.snapshot) held_at.push_back(held.position);
+  for (const HeldTransaction& held : transactions_)
+    if (held.transaction) held_at.push_back(held.model->position());
+  Expect(stats.snapshots == held_at.size(), "Stats::snapshots");
+  Expect(stats.oldest_snapshot ==
+             (held_at.empty() ? 0 : *std::min_element(held_at.begin(), held_at.end())),
+         "Stats::oldest_snapshot");
   Expect(stats.write_amplification >= 0 && stats.space_amplification >= 0 &&
              stats.read_amplification >= 0,
          "a negative amplification");

@@ -60,10 +60,14 @@ void Session::Get(const Operation& operation) {
   Expect(again.code() == status.code() && (!again.ok() || copied == *expected),
          Compared("Get into a string", key, again, expected));
   if (expected == nullptr || operations_run_ % 4 != 0) return;
+  Expect(db_->Get(options, *handle, key, HoldValue(*expected)).ok(), "the same Get again");
+}
+
+PinnedValue* Session::HoldValue(const std::string& expected) {
+  if (values_.size() == kHeldValuesMax) values_.pop_front();
   values_.emplace_back();
-  values_.back().expected = *expected;
-  Expect(db_->Get(options, *handle, key, &values_.back().pinned).ok(), "the same Get again");
-  if (values_.size() > kHeldValuesMax) values_.pop_front();
+  values_.back().expected = expected;
+  return &values_.back().pinned;
 }
 
 void Session::CheckHeldValues() {
@@ -137,7 +141,7 @@ void Session::Walk(HeldIterator* held, const std::vector<Step>& steps) {
   if (!held->iterator) return;
   for (const Step& step : steps) {
     if (failed()) return;
-    TakeStep(held, step);
+    held->transaction < 0 ? TakeStep(held, step) : TakeStepInTransaction(held, step);
   }
 }
 

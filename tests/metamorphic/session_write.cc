@@ -84,6 +84,46 @@ void Session::Merge(const Operation& operation) {
   CheckWritten(result, {item}, operation.durability);
 }
 
+void Session::CheckConflict(std::string_view what, const Status& refused) {
+  Expect(refused.Is(StatusCode::kConflict),
+         std::string(what) + " is " + refused.ToString() + ", expected a conflict");
+  Expect(db_->LastPosition() == model_->last(), "a write with a conflict took a position");
+  Observe(static_cast<uint64_t>(refused.code()));
+}
+
+void Session::PutIfAbsent(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  const BatchItem item = ItemOf(operation);
+  const std::string key = operation.key.bytes();
+  const Result<LogPos> result =
+      db_->PutIfAbsent({.durability = operation.durability}, *handle, key, WrittenBytes(item));
+  if (!IsLive(operation.keyspace)) return CheckRefused("PutIfAbsent", result);
+  if (Expected(operation, key) != nullptr)
+    return CheckConflict("PutIfAbsent of what is there", result.status());
+  CheckWritten(result, {item}, operation.durability);
+}
+
+void Session::CompareAndPut(const Operation& operation) {
+  const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
+  if (!handle) return;
+  const BatchItem item = ItemOf(operation);
+  const std::string key = operation.key.bytes();
+  const std::string* const there = IsLive(operation.keyspace) ? Expected(operation, key) : nullptr;
+  // Where nothing is there, the value to be put; else what is there, or with another last byte.
+  std::string expected = item.has_value() ? WrittenBytes(item) : "";
+  if (there != nullptr && !there->empty()) expected = *there;
+  if (!operation.flag && !expected.empty()) expected.back() ^= 1;
+  const WriteOptions options{.durability = operation.durability};
+  const Result<LogPos> result =
+      item.has_value() ? db_->CompareAndPut(options, *handle, key, expected, WrittenBytes(item))
+                       : db_->DeleteIf(options, *handle, key, expected);
+  if (!IsLive(operation.keyspace)) return CheckRefused("CompareAndPut", result);
+  if (there == nullptr || *there != expected)
+    return CheckConflict("CompareAndPut or DeleteIf of another value", result.status());
+  CheckWritten(result, {item}, operation.durability);
+}
+
 std::vector<BatchItem> Session::WritableItems(const std::vector<BatchItem>& items,
                                               bool* has_dropped) {
   std::vector<BatchItem> writable;

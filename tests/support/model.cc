@@ -30,8 +30,9 @@ LogPos Model::Create(int slot) {
 
 LogPos Model::Drop(int slot) {
   CHECK(current(slot) != nullptr);
+  writes_.push_back({++last_, current(slot), "", std::nullopt, true});
   current_[static_cast<size_t>(slot)] = nullptr;
-  return ++last_;
+  return last_;
 }
 
 LogPos Model::Apply(const std::vector<BatchItem>& items) {
@@ -40,10 +41,14 @@ LogPos Model::Apply(const std::vector<BatchItem>& items) {
     ModelKeyspace* keyspace = current(item.keyspace);
     CHECK(keyspace != nullptr);
     if (item.is_range()) {
-      DeleteRange(item.bounds(), keyspace);
+      const KeyBounds bounds = item.bounds();
+      writes_.push_back({last_, keyspace, bounds.begin, bounds.end});
+      DeleteRange(bounds, keyspace);
       continue;
     }
-    std::vector<ModelVersion>& versions = keyspace->keys[item.key.bytes()];
+    const std::string key = item.key.bytes();
+    writes_.push_back({last_, keyspace, key, key + '\0'});
+    std::vector<ModelVersion>& versions = keyspace->keys[key];
     std::optional<std::string> value;
     if (item.has_value()) value = WrittenBytes(item);
     if (item.kind == BatchItem::Kind::kMerge) {
@@ -72,8 +77,11 @@ void Model::DeleteRange(const KeyBounds& bounds, ModelKeyspace* keyspace) {
   }
 }
 
-ModelCursor::ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds)
-    : keyspace_(&keyspace), position_(position) {
+ModelCursor::ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds,
+                         std::shared_ptr<const ModelOwnWrites> own)
+    : keyspace_(&keyspace), position_(position), own_(std::move(own)) {
+  static const auto kNone = std::make_shared<const ModelOwnWrites>();
+  if (own_ == nullptr) own_ = kNone;
   lower_ = std::max(bounds.lower.value_or(""), bounds.prefix);
   upper_ = bounds.upper;
   if (!bounds.prefix.empty()) {
@@ -82,54 +90,71 @@ ModelCursor::ModelCursor(const ModelKeyspace& keyspace, LogPos position, const B
   }
 }
 
-void ModelCursor::Forward(Place from) {
-  while (from != keyspace_->keys.end() && (!upper_ || from->first < *upper_)) {
-    if (Visible(from)) {
-      at_ = from;
-      valid_ = true;
-      return;
-    }
-    ++from;
+const std::string* ModelCursor::Visible(std::string_view key) const {
+  const auto own = own_->find(key);
+  if (own == own_->end()) return keyspace_->Get(key, position_);
+  return own->second ? &*own->second : nullptr;
+}
+
+void ModelCursor::Forward(std::string_view from, bool behind) {
+  const auto first = [&](const auto& keys) {
+    return behind ? keys.upper_bound(from) : keys.lower_bound(from);
+  };
+  auto below = first(keyspace_->keys);
+  auto own = first(*own_);
+  for (;;) {
+    const bool is_below = below != keyspace_->keys.end(), is_own = own != own_->end();
+    valid_ = is_below || is_own;
+    if (!valid_) return;
+    // The smaller one next, both where they are the same key.
+    key_ = is_below && (!is_own || below->first <= own->first) ? below->first : own->first;
+    valid_ = !upper_ || key_ < *upper_;
+    if (!valid_ || Visible(key_) != nullptr) return;
+    if (is_below && below->first == key_) ++below;
+    if (is_own && own->first == key_) ++own;
   }
-  valid_ = false;
 }
 
-void ModelCursor::Backward(Place end) {
-  valid_ = false;
-  while (end != keyspace_->keys.begin()) {
-    --end;
-    if (end->first < lower_) return;
-    if ((!upper_ || end->first < *upper_) && Visible(end)) {
-      at_ = end;
-      valid_ = true;
-      return;
-    }
+void ModelCursor::Backward(std::optional<std::string_view> end) {
+  const auto last = [&](const auto& keys) { return end ? keys.lower_bound(*end) : keys.end(); };
+  auto below = last(keyspace_->keys);
+  auto own = last(*own_);
+  for (;;) {
+    const bool is_below = below != keyspace_->keys.begin(), is_own = own != own_->begin();
+    valid_ = is_below || is_own;
+    if (!valid_) return;
+    const std::string_view below_key = is_below ? std::prev(below)->first : std::string_view();
+    const std::string_view own_key = is_own ? std::prev(own)->first : std::string_view();
+    key_ = is_below && (!is_own || below_key >= own_key) ? below_key : own_key;
+    valid_ = key_ >= lower_;
+    if (!valid_ || ((!upper_ || key_ < *upper_) && Visible(key_) != nullptr)) return;
+    const std::string_view passed = key_;
+    if (is_below && below_key == passed) --below;
+    if (is_own && own_key == passed) --own;
   }
 }
 
-void ModelCursor::SeekToFirst() { Forward(keyspace_->keys.lower_bound(lower_)); }
+void ModelCursor::SeekToFirst() { Forward(lower_, false); }
 
-void ModelCursor::SeekToLast() {
-  Backward(upper_ ? keyspace_->keys.lower_bound(*upper_) : keyspace_->keys.end());
-}
+void ModelCursor::SeekToLast() { Backward(upper_); }
 
 void ModelCursor::Seek(std::string_view target) {
-  Forward(keyspace_->keys.lower_bound(std::max(target, std::string_view(lower_))));
+  Forward(std::max(target, std::string_view(lower_)), false);
 }
 
 void ModelCursor::SeekForPrev(std::string_view target) {
   if (upper_ && target >= *upper_) return SeekToLast();
-  Backward(keyspace_->keys.upper_bound(target));
+  Backward(std::string(target) + '\0');
 }
 
 void ModelCursor::Next() {
   CHECK(valid_);
-  Forward(std::next(at_));
+  Forward(key_, true);
 }
 
 void ModelCursor::Prev() {
   CHECK(valid_);
-  Backward(at_);
+  Backward(key_);
 }
 
 }  // namespace logwood::test

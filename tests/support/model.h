@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,15 @@ struct ModelKeyspace {
   const std::string* Get(std::string_view key, LogPos position) const;
 };
 
+// What one operation of a commit wrote to: a key, a range, or, with a drop, all of a keyspace.
+struct ModelWrite {
+  LogPos position = 0;
+  const ModelKeyspace* keyspace = nullptr;
+  std::string begin;
+  std::optional<std::string> end;
+  bool is_drop = false;
+};
+
 class Model {
  public:
   // A database whose last position is `last` and that holds only the empty keyspace "default".
@@ -49,6 +59,8 @@ class Model {
   LogPos Apply(const std::vector<BatchItem>& items);
 
   uint64_t versions() const { return versions_; }
+  // Of all commits, oldest first.
+  const std::vector<ModelWrite>& writes() const { return writes_; }
 
  private:
   void AddVersion(std::optional<std::string> value, std::vector<ModelVersion>* versions);
@@ -56,22 +68,31 @@ class Model {
 
   LogPos last_;
   uint64_t versions_ = 0;
+  std::vector<ModelWrite> writes_;
   std::deque<ModelKeyspace> lives_;  // never removed: iterators of dropped ones go on
   std::array<ModelKeyspace*, kKeyspaceSlots> current_{};
 };
 
-// What an iterator must do: the entries of one keyspace visible at one position, within bounds.
+// Writes of a transaction to one keyspace; nullopt: deleted.
+using ModelOwnWrites = std::map<std::string, std::optional<std::string>, std::less<>>;
+
+// What an iterator must do: the entries of one keyspace visible at one position, within bounds, and
+// on top of them those of a transaction.
 class ModelCursor {
  public:
   struct Bounds {
     std::optional<std::string> lower = {}, upper = {};
     std::string prefix = {};
   };
-  ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds);
+  ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds,
+              std::shared_ptr<const ModelOwnWrites> own = nullptr);
 
   bool Valid() const { return valid_; }
-  std::string_view key() const { return at_->first; }
-  const std::string& value() const { return *keyspace_->Get(at_->first, position_); }
+  std::string_view key() const { return key_; }
+  const std::string& value() const { return *Visible(key_); }
+  const ModelKeyspace& keyspace() const { return *keyspace_; }
+  const std::string& lower() const { return lower_; }
+  const std::optional<std::string>& upper() const { return upper_; }
   void SeekToFirst();
   void SeekToLast();
   void Seek(std::string_view target);
@@ -80,18 +101,19 @@ class ModelCursor {
   void Prev();
 
  private:
-  using Place = decltype(ModelKeyspace::keys)::const_iterator;
-
-  bool Visible(Place place) const { return keyspace_->Get(place->first, position_) != nullptr; }
-  // The first visible entry at or after `from`, the last visible one before `end`.
-  void Forward(Place from);
-  void Backward(Place end);
+  // Null: not there.
+  const std::string* Visible(std::string_view key) const;
+  // The first visible entry from `from` on, or behind it; the last one before `end`, nullopt: of
+  // all.
+  void Forward(std::string_view from, bool behind);
+  void Backward(std::optional<std::string_view> end);
 
   const ModelKeyspace* keyspace_;
   LogPos position_;
   std::string lower_;
   std::optional<std::string> upper_;
-  Place at_;
+  std::shared_ptr<const ModelOwnWrites> own_;
+  std::string_view key_;  // of a map that loses nothing
   bool valid_ = false;
 };
 

@@ -23,6 +23,7 @@ namespace logwood::test {
 inline constexpr int kKeyspaceSlots = 6;  // slot 0 is "default"
 inline constexpr int kSnapshotSlots = 4;
 inline constexpr int kIteratorSlots = 3;
+inline constexpr int kTransactionSlots = 3;
 
 // The name of the keyspace in a slot: plain, long and odd ones.
 std::string KeyspaceNameOf(int slot);
@@ -50,6 +51,15 @@ enum class OperationKind : uint8_t {
   kDeleteRange,
   kMerge,
   kBatch,
+  kPutIfAbsent,
+  kCompareAndPut,
+  kDeleteIf,
+  kBegin,
+  kCommit,
+  kRollback,
+  kSetSavepoint,
+  kRollbackTo,
+  kExpect,
   kGet,
   kMultiGet,
   kContains,
@@ -75,7 +85,7 @@ enum class OperationKind : uint8_t {
   kReadOnly,  // copies the directory while open and compares all of the copy, read-only
   kCheckAll,  // compares every key of every keyspace, both ways
 };
-inline constexpr int kOperationKinds = 29;
+inline constexpr int kOperationKinds = 38;
 
 // The keys from `begin` on and before `end`.
 struct KeyBounds {
@@ -114,6 +124,9 @@ struct Operation {
   int keyspace = 0;
   int slot = 0;       // iterator or snapshot
   int snapshot = -1;  // read at this slot; -1: now
+  // As part of the transaction in this slot; -1: by itself. Of kPut, kDelete, kDeleteRange, kMerge,
+  // kGet, kOpenIterator and what only a transaction does.
+  int transaction = -1;
   Durability durability = Durability::kDefault;
   KeyRef key = {};
   ValueRef value = {};
@@ -122,13 +135,16 @@ struct Operation {
   std::vector<BatchItem> items = {};
   std::vector<Step> steps = {};
   uint32_t note_bytes = 0;
-  bool flag = false;  // CompactOptions::force_last_level, ReadOptions::fill_cache off
+  uint32_t savepoint = 0;  // its number
+  // CompactOptions::force_last_level, ReadOptions::fill_cache off, of kBegin: Isolation::kSnapshot,
+  // of kCompareAndPut and kDeleteIf: expects what is there.
+  bool flag = false;
   friend bool operator==(const Operation&, const Operation&) = default;
 };
 
 using OperationList = std::vector<Operation>;
 
-// A kPut, kDelete, kDeleteRange or kMerge as part of a batch.
+// A kPut, kDelete, kDeleteRange, kMerge or one of the one-call forms as part of a batch.
 BatchItem ItemOf(const Operation& operation);
 
 // The smallest string above all that begin with `prefix`; nullopt: there is none.

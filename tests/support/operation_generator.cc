@@ -1,5 +1,6 @@
 // Random operation lists. Each list has a temper of its own (how many keys, how big values, how
 // much is deleted, how often it is reopened), because a uniform mixture never reaches the corners.
+#include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
@@ -35,6 +36,8 @@ class Generator {
     wide_one_in_ = random_.OneIn(4) ? 4 : 60;
     constexpr std::array<uint32_t, 4> kMerges = {0, 40, 160, 500};
     merges_ = kMerges[random_.Uniform(kMerges.size())];
+    constexpr std::array<uint32_t, 4> kTransactions = {0, 20, 60, 200};
+    transactions_ = kTransactions[random_.Uniform(kTransactions.size())];
     SetWeights();
   }
 
@@ -67,6 +70,15 @@ class Generator {
                 {K::kCloseIterator, 12},
                 {K::kTakeSnapshot, 12},
                 {K::kReleaseSnapshot, 9},
+                {K::kPutIfAbsent, 8},
+                {K::kCompareAndPut, 12},
+                {K::kDeleteIf, 8},
+                {K::kBegin, transactions_},
+                {K::kCommit, transactions_},
+                {K::kRollback, transactions_ / 10},
+                {K::kSetSavepoint, transactions_ / 2},
+                {K::kRollbackTo, transactions_ / 4},
+                {K::kExpect, transactions_ / 4},
                 {K::kWaitDurable, 2}};
     // Rare ones in some lists more often than in others; reopening costs most.
     const auto some = [this](uint32_t weight) {
@@ -82,7 +94,7 @@ class Generator {
                                           {K::kWaitForCompaction, 1},
                                           {K::kEstimate, 1},
                                           {K::kStats, 1},
-                                          {K::kVerify, random_.OneIn(4) ? 1u : 0u},
+                                          {K::kVerify, random_.OneIn(4) ? 2u : 0u},
                                           {K::kReopen, random_.OneIn(2) ? 2u : 0u},
                                           {K::kCrash, random_.OneIn(2) ? 1u : 0u},
                                           {K::kReadOnly, random_.OneIn(4) ? 1u : 0u},
@@ -179,6 +191,40 @@ class Generator {
     return random_.OneIn(4) ? Durability::kProcess : Durability::kDefault;
   }
 
+  // Mostly one that is likely to have begun; -1: none.
+  int TransactionSlot() {
+    if (transactions_ == 0) return -1;
+    const auto slot = static_cast<int>(random_.Uniform(kTransactionSlots));
+    for (int i = 0; i < kTransactionSlots; ++i) {
+      const int next = (slot + i) % kTransactionSlots;
+      if (begun_[static_cast<size_t>(next)]) return next;
+    }
+    return random_.OneIn(20) ? slot : -1;
+  }
+  bool MayBeInTransaction(OperationKind kind) {
+    using K = OperationKind;
+    const bool may = kind == K::kPut || kind == K::kDelete || kind == K::kDeleteRange ||
+                     kind == K::kMerge || kind == K::kGet || kind == K::kOpenIterator;
+    return may && random_.OneIn(2);
+  }
+  void FillTransaction(Operation* operation) {
+    using K = OperationKind;
+    if (operation->kind == K::kBegin) {
+      operation->transaction = static_cast<int>(random_.Uniform(kTransactionSlots));
+      operation->flag = random_.OneIn(3);
+    } else {
+      operation->transaction = std::max(TransactionSlot(), 0);
+    }
+    begun_[static_cast<size_t>(operation->transaction)] =
+        operation->kind != K::kCommit && operation->kind != K::kRollback;
+    if (operation->kind == K::kRollbackTo)
+      operation->savepoint = static_cast<uint32_t>(random_.Uniform(5));
+    if (operation->kind == K::kExpect) operation->key = Key();
+    if (operation->kind != K::kCommit) return;
+    operation->durability = SomeDurability();
+    if (random_.OneIn(6)) operation->note_bytes = static_cast<uint32_t>(random_.Uniform(300));
+  }
+
   void FillBatch(Operation* operation) {
     size_t count = 1 + random_.Uniform(12);
     if (random_.OneIn(30)) count = 100;
@@ -234,10 +280,14 @@ class Generator {
     }
   }
 
+  static bool Expects(OperationKind kind) {
+    return kind == OperationKind::kCompareAndPut || kind == OperationKind::kDeleteIf;
+  }
   static bool UsesKeyspace(OperationKind kind) {
     using K = OperationKind;
     return kind == K::kPut || kind == K::kDelete || kind == K::kDeleteRange || kind == K::kMerge ||
-           kind == K::kGet || kind == K::kMultiGet || kind == K::kContains ||
+           kind == K::kPutIfAbsent || kind == K::kCompareAndPut || kind == K::kDeleteIf ||
+           kind == K::kExpect || kind == K::kGet || kind == K::kMultiGet || kind == K::kContains ||
            kind == K::kOpenIterator || kind == K::kCompactRange || kind == K::kEstimate;
   }
 
@@ -256,17 +306,30 @@ class Generator {
     using K = OperationKind;
     Operation operation{.kind = Kind()};
     if (UsesKeyspace(operation.kind)) operation.keyspace = KeyspaceSlot();
+    if (MayBeInTransaction(operation.kind)) operation.transaction = TransactionSlot();
     switch (operation.kind) {
       case K::kPut:
+      case K::kPutIfAbsent:
+      case K::kCompareAndPut:
       case K::kMerge:
-        operation.value = operation.kind == K::kPut ? Value() : Operand();
+        operation.value = operation.kind == K::kMerge ? Operand() : Value();
         [[fallthrough]];
       case K::kDelete:
+      case K::kDeleteIf:
+        operation.flag = Expects(operation.kind) && !random_.OneIn(3);
         operation.durability = SomeDurability();
         operation.key = Key();
         break;
       case K::kDeleteRange:
         FillDeleteRange(&operation);
+        break;
+      case K::kBegin:
+      case K::kCommit:
+      case K::kRollback:
+      case K::kSetSavepoint:
+      case K::kRollbackTo:
+      case K::kExpect:
+        FillTransaction(&operation);
         break;
       case K::kBatch:
         operation.durability = SomeDurability();
@@ -312,6 +375,10 @@ class Generator {
       case K::kCompactAll:
         operation.flag = random_.OneIn(3);
         break;
+      case K::kReopen:
+      case K::kCrash:
+        begun_ = {};
+        break;
       default:
         break;
     }
@@ -322,7 +389,9 @@ class Generator {
   size_t count_;
   uint32_t key_count_ = 0, key_first_ = 0, value_bytes_ = 0, deletes_ = 0;
   uint32_t range_deletes_ = 0, wide_one_in_ = 1, merges_ = 0;
+  uint32_t transactions_ = 0;
   bool skewed_ = false;
+  std::array<bool, kTransactionSlots> begun_{};
   std::vector<Weight> weights_;
   uint64_t weight_sum_ = 0;
 };

@@ -18,6 +18,15 @@ constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
                                                                       "delete_range",
                                                                       "merge",
                                                                       "batch",
+                                                                      "put_if_absent",
+                                                                      "compare_and_put",
+                                                                      "delete_if",
+                                                                      "begin",
+                                                                      "commit",
+                                                                      "rollback",
+                                                                      "set_savepoint",
+                                                                      "rollback_to",
+                                                                      "expect",
                                                                       "get",
                                                                       "multiget",
                                                                       "contains",
@@ -181,6 +190,7 @@ bool ParseField(std::string_view name, std::string_view text, Operation* operati
   if (name == "slot")
     return ParseSlot(text, 0, std::max(kSnapshotSlots, kIteratorSlots), &operation->slot);
   if (name == "at") return ParseSlot(text, -1, kSnapshotSlots, &operation->snapshot);
+  if (name == "in") return ParseSlot(text, -1, kTransactionSlots, &operation->transaction);
   if (name == "key") return ParseKey(text, &operation->key);
   if (name == "lower") return ParseBound(text, &operation->lower);
   if (name == "upper") return ParseBound(text, &operation->upper);
@@ -191,6 +201,7 @@ bool ParseField(std::string_view name, std::string_view text, Operation* operati
   Scanner in(text);
   if (name == "value") return in.Value(&operation->value) && in.empty();
   if (name == "note") return in.Number(&operation->note_bytes) && in.empty();
+  if (name == "savepoint") return in.Number(&operation->savepoint) && in.empty();
   if (name == "flag") return operation->flag = in.Eat('1'), in.empty();
   if (name != "durability") return false;
   int level = 0;
@@ -256,12 +267,14 @@ KeyBounds BatchItem::bounds() const {
 
 BatchItem ItemOf(const Operation& operation) {
   BatchItem item{.keyspace = operation.keyspace, .key = operation.key};
-  if (operation.kind == OperationKind::kPut) {
+  if (operation.kind == OperationKind::kPut || operation.kind == OperationKind::kPutIfAbsent ||
+      operation.kind == OperationKind::kCompareAndPut) {
     item.value = operation.value;
   } else if (operation.kind == OperationKind::kMerge) {
     item.kind = BatchItem::Kind::kMerge;
     item.value = operation.value;
-  } else if (operation.kind == OperationKind::kDelete) {
+  } else if (operation.kind == OperationKind::kDelete ||
+             operation.kind == OperationKind::kDeleteIf) {
     item.kind = BatchItem::Kind::kDelete;
   } else if (operation.prefix) {
     item.kind = BatchItem::Kind::kDeletePrefix;
@@ -285,6 +298,7 @@ std::string ToText(const Operation& operation) {
   if (operation.keyspace != 0) add("ks", std::to_string(operation.keyspace));
   if (operation.slot != 0) add("slot", std::to_string(operation.slot));
   if (operation.snapshot != -1) add("at", std::to_string(operation.snapshot));
+  if (operation.transaction != -1) add("in", std::to_string(operation.transaction));
   if (operation.key != none.key) add("key", Text(operation.key));
   if (operation.value != none.value) add("value", Text(operation.value));
   if (operation.lower) add("lower", Text(*operation.lower));
@@ -294,6 +308,7 @@ std::string ToText(const Operation& operation) {
   if (!operation.items.empty()) add("items", Joined(operation.items));
   if (!operation.steps.empty()) add("steps", Joined(operation.steps));
   if (operation.note_bytes != 0) add("note", std::to_string(operation.note_bytes));
+  if (operation.savepoint != 0) add("savepoint", std::to_string(operation.savepoint));
   if (operation.flag) add("flag", "1");
   if (operation.durability != Durability::kDefault)
     add("durability", std::to_string(static_cast<int>(operation.durability)));
