@@ -315,6 +315,19 @@ TEST_F(PowerLoss, StoriesOfMerges) {
   }
 }
 
+// A transaction is one record: all of it or nothing, and nothing of one that was refused.
+TEST_F(PowerLoss, StoriesOfTransactions) {
+  LimitStates(3);
+  LimitNests(200);
+  for (const char* story :
+       {"put power-transaction kill transaction", "keyspace transaction flush write-if reopen",
+        "transaction-writers kill transaction-writers", "write-if kill-spill power-transaction",
+        "@tiny-memtables transaction fill transaction compact",
+        "transaction failed-sync power-transaction hold write-if"}) {
+    if (!IsSkipped() && !ExploreText(story)) return;
+  }
+}
+
 TEST_F(PowerLoss, ManySegmentsWithoutASync) {
   LimitStates(2);
   options_.nests_one_in = 0;

@@ -50,6 +50,11 @@ EngineTemper::EngineTemper(uint64_t seed) {
   operation_us_max = AnyOf(&random, {0, 10, 100});
   sync_us_max = AnyOf(&random, {0, 500, 8000});
   failed_sync = static_cast<SimulatedFileSystem::FailedSync>(random.Uniform(3));
+  transaction_percent = static_cast<uint32_t>(AnyOf(&random, {0, 5, 20, 50}));
+  merge_percent = static_cast<uint32_t>(AnyOf(&random, {0, 20, 60}));
+  // Not the default one: a commit of the open would record it.
+  for (const char* name : kNames)
+    options.keyspaces[name].merge_operator = MergeOperator::Append(",");
   options.memory_budget_bytes = AnyOf(&random, {2 << 20, 4 << 20});
   options.compression = random.OneIn(2) ? Compression::kNone : Compression::kSnappy;
   options.tuning.memtable_bytes = AnyOf(&random, {4 << 10, 12 << 10, 40 << 10});
@@ -84,6 +89,7 @@ void EngineClient::Run() {
 
 void EngineClient::Step() {
   if (random_.Uniform(100) < temper_.maintenance_percent) return Maintain();
+  if (random_.Uniform(100) < temper_.transaction_percent) return Transact();
   const uint64_t what = random_.Uniform(100);
   if (what < 30) return WriteBatches();
   if (what < 55) return WriteOne();
@@ -182,6 +188,10 @@ void EngineClient::WriteBatches() {
     if (random_.Uniform(100) < temper_.range_percent) {
       commit.changes.push_back(AnyRange(keyspace));
       batch.DeleteRange(keyspace, commit.changes.back().key, commit.changes.back().end);
+    } else if (Merges(keyspace)) {
+      const std::string operand = NewValue();
+      batch.Merge(keyspace, key, operand);
+      commit.changes.push_back({keyspace.number(), key, operand, false, {}, true});
     } else if (random_.OneIn(3)) {
       batch.Delete(keyspace, key);
       commit.changes.push_back({keyspace.number(), key, {}});
@@ -208,6 +218,11 @@ void EngineClient::WriteOne() {
     const size_t id = history_->Issue({.changes = {range}}, Visible());
     return Finish(id, db_->DeleteRange(options, keyspace, range.key, range.end), power,
                   of_keyspaces);
+  }
+  if (Merges(keyspace)) {
+    const History::Change merge{keyspace.number(), key, NewValue(), false, {}, true};
+    const size_t id = history_->Issue({.changes = {merge}}, Visible());
+    return Finish(id, db_->Merge(options, keyspace, key, *merge.value), power, of_keyspaces);
   }
   if (random_.OneIn(4)) {
     const size_t id = history_->Issue({.changes = {{keyspace.number(), key, {}}}}, Visible());

@@ -11,6 +11,7 @@
 
 #include "logwood/db.h"
 #include "logwood/simulated_file_system.h"
+#include "logwood/transaction.h"
 #include "tests/simulation/history.h"
 #include "util/random.h"
 #include "util/sync.h"
@@ -26,8 +27,10 @@ struct EngineTemper {
   uint32_t lives = 0;
   uint64_t keys = 0;
   uint64_t value_bytes_max = 0;
-  uint32_t power_percent = 0;        // of the writes
-  uint32_t range_percent = 0;        // of the writes delete a range
+  uint32_t power_percent = 0;  // of the writes
+  uint32_t range_percent = 0;  // of the writes delete a range
+  uint32_t transaction_percent = 0;
+  uint32_t merge_percent = 0;        // of the writes, where there is an operator
   uint32_t maintenance_percent = 0;  // flushes, compactions, verification
   uint64_t pause_us_max = 0;         // of a client between operations
   // What the disk takes.
@@ -66,6 +69,11 @@ class EngineClient {
   void Step();
   void WriteBatches();
   void WriteOne();
+  // Until it commits, or was refused a few times.
+  void Transact();
+  bool TransactOnce();
+  bool ReadInTransaction(Transaction* transaction, History::Commit* commit);
+  Status WriteInTransaction(Transaction* transaction, History::Commit* commit, bool* of_keyspaces);
   void ReadOne();
   void ReadMany();
   void ReadAll();
@@ -84,6 +92,9 @@ class EngineClient {
   Keyspace AnyKeyspace();
   std::string AnyKey() { return "k" + std::to_string(random_.Uniform(temper_.keys)); }
   History::Change AnyRange(Keyspace keyspace);
+  bool Merges(Keyspace keyspace) {
+    return keyspace.number() != Keyspace().number() && random_.Uniform(100) < temper_.merge_percent;
+  }
   std::string NewValue();
   void Digest(uint64_t value) { digest_ = (digest_ ^ value) * 0x9E3779B97F4A7C15ULL; }
 

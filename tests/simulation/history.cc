@@ -73,6 +73,12 @@ void History::Refuse(size_t id) {
   entries_[id].refused = true;
 }
 
+void History::RefuseFor(size_t id, LogPos position) {
+  MutexLock lock(mutex_);
+  entries_[id].refused = true;
+  entries_[id].refused_for = position;
+}
+
 void History::NoteDurable(LogPos position) {
   MutexLock lock(mutex_);
   durable_ = std::max(durable_, position);
@@ -100,6 +106,8 @@ std::string History::NextLife(State state, LogPos at_least) {
   }
   if (wrong.empty()) wrong = ResolveCommits(state, &order);
   if (wrong.empty()) wrong = CheckObservations(AllVersions(order));
+  if (wrong.empty()) wrong = CheckTransactions(order);
+  if (wrong.empty()) wrong = CheckCounters(order);
   observations_ += observed_.size();
   commits_ += order.size();
   start_ = std::move(state);
@@ -180,6 +188,61 @@ bool History::Assign(std::span<const LogPos> holes, std::span<Entry* const> unsu
   return false;
 }
 
+bool History::Overwrites(const Entry& entry, const Change& relied) {
+  if (entry.commit.drops && entry.number == relied.keyspace) return true;
+  return std::any_of(
+      entry.commit.changes.begin(), entry.commit.changes.end(), [&](const Change& change) {
+        // Two ranges meet where one of them holds the other one's first key.
+        return change.keyspace == relied.keyspace && (change.Covers(relied.keyspace, relied.key) ||
+                                                      relied.Covers(relied.keyspace, change.key));
+      });
+}
+
+std::string History::CheckTransactions(const Order& order) const {
+  for (const auto& [position, entry] : order) {
+    for (const Change& relied : entry->commit.relies) {
+      for (auto at = order.upper_bound(entry->commit.read_at); at->first != position; ++at) {
+        if (!Overwrites(*at->second, relied)) continue;
+        return "the transaction at position " + std::to_string(position) + " read " + relied.key +
+               " of keyspace " + std::to_string(relied.keyspace) + " at " +
+               std::to_string(entry->commit.read_at) + ", which was written at " +
+               std::to_string(at->first);
+      }
+    }
+  }
+  for (const Entry& entry : entries_) {
+    if (entry.refused_for == 0) continue;
+    const std::string what = "a transaction that read at " + std::to_string(entry.commit.read_at) +
+                             " was refused for position " + std::to_string(entry.refused_for);
+    if (entry.refused_for <= entry.commit.read_at) return what;
+    // Who wrote there was not told, perhaps, and it is gone.
+    const auto at = order.find(entry.refused_for);
+    if (at == order.end()) continue;
+    if (!std::any_of(entry.commit.relies.begin(), entry.commit.relies.end(),
+                     [&](const Change& relied) { return Overwrites(*at->second, relied); }))
+      return what + ", which wrote nothing that it relied on";
+  }
+  return "";
+}
+
+std::string History::CheckCounters(const Order& order) const {
+  std::map<std::string, uint64_t> counters;
+  const auto rows = start_.content.find(1);
+  if (rows != start_.content.end()) {
+    for (const auto& [key, value] : rows->second)
+      if (key.front() == kCounter) counters[key] = std::stoull(value);
+  }
+  for (const auto& [position, entry] : order) {
+    for (const Change& change : entry->commit.changes) {
+      if (change.keyspace != 1 || change.is_range || change.key.front() != kCounter) continue;
+      if (std::stoull(*change.value) == ++counters[change.key]) continue;
+      return "counter " + change.key + " became " + *change.value + " at position " +
+             std::to_string(position) + ", expected " + std::to_string(counters[change.key]);
+    }
+  }
+  return "";
+}
+
 History::Content History::ContentAt(LogPos position, const Order& order) const {
   Content content = start_.content;
   for (const auto& [at, entry] : order) {
@@ -191,6 +254,8 @@ History::Content History::ContentAt(LogPos position, const Order& order) const {
       if (change.is_range) {
         std::erase_if(rows,
                       [&](const auto& row) { return change.Covers(change.keyspace, row.first); });
+      } else if (change.is_merge && rows.contains(change.key)) {
+        rows[change.key] += "," + *change.value;
       } else if (change.value) {
         rows[change.key] = *change.value;
       } else {
@@ -224,9 +289,12 @@ History::Versions History::AllVersions(const Order& order) const {
 
 void History::Versions::Add(const Change& change, LogPos position) {
   const auto add = [&](OfKey* versions) {
+    std::optional<std::string> value = change.value;
+    if (change.is_merge && !versions->empty() && versions->back().second)
+      value = *versions->back().second + "," + *change.value;
     // Of two changes in one commit the later one counts.
     if (!versions->empty() && versions->back().first == position) versions->pop_back();
-    versions->emplace_back(position, change.value);
+    versions->emplace_back(position, std::move(value));
   };
   auto& rows = keys[change.keyspace];
   if (!change.is_range) return add(&rows[change.key]);

@@ -38,13 +38,21 @@ class History {
     // Deletes all keys from `key` on and before `end`, where there is one.
     bool is_range = false;
     std::optional<std::string> end = {};
+    // The value is an operand, which comes behind what is there and a comma.
+    bool is_merge = false;
     bool Covers(uint32_t number, const std::string& of) const;
   };
   struct Commit {
     std::vector<Change> changes = {};
     // Of a keyspace, instead of changes.
     std::optional<std::string> creates = {}, drops = {};
+    // Of a transaction: the keys and ranges that nobody may have written between `read_at` and its
+    // own position.
+    std::vector<Change> relies = {};
+    LogPos read_at = 0;
   };
+  // Keys of the default keyspace that begin so are counters: each commit that writes one adds one.
+  static constexpr char kCounter = 'n';
   using Rows = std::map<std::string, std::string>;
   // By number of the keyspace; those that are there.
   using Content = std::map<uint32_t, Rows>;
@@ -69,6 +77,8 @@ class History {
   void NoteKeyspaceEvent(bool created, const std::string& name, LogPos position);
   // It was refused and has no position. Not called: it may be there.
   void Refuse(size_t id);
+  // A transaction, for what the commit at that position wrote.
+  void RefuseFor(size_t id, LogPos position);
   // Up to here it survives the loss of power.
   void NoteDurable(LogPos position);
   void Observe(Observation observation);
@@ -102,6 +112,7 @@ class History {
     uint32_t number = 0;  // of the keyspace it creates or drops
     bool acknowledged = false;
     bool refused = false;
+    LogPos refused_for = 0;
   };
   using Order = std::map<LogPos, const Entry*>;
   struct KeyspaceEvent {
@@ -130,6 +141,9 @@ class History {
   std::string ResolveCommits(const State& found, Order* order) REQUIRES(mutex_);
   bool Assign(std::span<const LogPos> holes, std::span<Entry* const> unsure, const State& found,
               Order* order) const REQUIRES(mutex_);
+  static bool Overwrites(const Entry& entry, const Change& relied);
+  std::string CheckTransactions(const Order& order) const REQUIRES(mutex_);
+  std::string CheckCounters(const Order& order) const REQUIRES(mutex_);
   Content ContentAt(LogPos position, const Order& order) const REQUIRES(mutex_);
   Versions AllVersions(const Order& order) const REQUIRES(mutex_);
   std::string CheckObservations(const Versions& versions) const REQUIRES(mutex_);

@@ -43,6 +43,8 @@ struct CrashCommit {
   std::vector<Change> changes = {};
   std::string creates = {}, drops = {};  // a keyspace; then there are no changes
   std::string note = {};
+  // Of a transaction that read before it wrote, and began again where it was refused.
+  bool in_transaction = false;
 
   void ApplyTo(CrashContent* content) const;
 };

@@ -29,8 +29,9 @@ Status DeleteOne(CrashStory* story) {
 }
 
 // Puts and a delete in all keyspaces, with a note.
-Status WriteBatchOf(CrashStory* story, Durability durability) {
+Status WriteBatchOf(CrashStory* story, Durability durability, bool in_transaction = false) {
   CrashCommit commit;
+  commit.in_transaction = in_transaction;
   for (size_t n = 0; n < 3; ++n) commit.changes.push_back(story->Put(30, n));
   commit.changes.push_back({"", story->Key(1), std::nullopt});
   if (story->HasKeyspace(kSide)) {
@@ -124,6 +125,60 @@ Status MergeConcurrently(CrashStory* story) {
       CrashCommit::Change shared = story->Merge(kSide, 20);
       shared.value = story->Value(20, 10 * writer + n);
       writers[writer].push_back({.changes = {shared, {"", "writer", shared.value}}});
+    }
+  }
+  return story->CommitConcurrently(writers, [](size_t writer, size_t n) {
+    return writer == 1 || (writer == 2 && n == 1) ? kPower : kProcess;
+  });
+}
+
+Status IsRefused(CrashStory* story, const Status& answer) {
+  if (answer.Is(StatusCode::kConflict) && story->db()->LastPosition() == story->expected().last())
+    return Status::Ok();
+  return Status::Corruption("a write that must be refused says " + answer.ToString());
+}
+
+// One is refused, since what it read was written meanwhile; the next one commits.
+Status Transact(CrashStory* story, Durability durability) {
+  ASSIGN_OR_RETURN(const auto refused, story->db()->BeginTransaction({}));
+  PinnedValue read;
+  const Status found = refused->Get(Keyspace(), story->Key(), &read);
+  if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
+  RETURN_IF_ERROR(refused->Put("never", "written"));
+  RETURN_IF_ERROR(PutOne(story, 30, kProcess));
+  RETURN_IF_ERROR(IsRefused(story, refused->Commit({.durability = durability}).status()));
+  return WriteBatchOf(story, durability, true);
+}
+
+// Each form of one call, as it commits and as it is refused.
+Status WriteIf(CrashStory* story) {
+  DB* const db = story->db();
+  const std::string key = story->Key(), first = story->Value(30), second = story->Value(30, 1);
+  RETURN_IF_ERROR(story->Commit({.changes = {{"", key, first}}}, kProcess));
+  RETURN_IF_ERROR(IsRefused(story, db->PutIfAbsent({}, {}, key, second).status()));
+  RETURN_IF_ERROR(IsRefused(story, db->CompareAndPut({}, {}, key, second, second).status()));
+  RETURN_IF_ERROR(IsRefused(story, db->DeleteIf({}, {}, key, second).status()));
+  RETURN_IF_ERROR(
+      story->CommitBy({.changes = {{"", key, second}}}, kProcess, [&](const WriteOptions& options) {
+        return db->CompareAndPut(options, {}, key, first, second);
+      }));
+  RETURN_IF_ERROR(story->CommitBy(
+      {.changes = {{"", key, std::nullopt}}}, kProcess,
+      [&](const WriteOptions& options) { return db->DeleteIf(options, {}, key, second); }));
+  return story->CommitBy({.changes = {{"", key, first}}}, kPower, [&](const WriteOptions& options) {
+    return db->PutIfAbsent(options, {}, key, first);
+  });
+}
+
+// Two threads write the same key in transactions, one without.
+Status TransactConcurrently(CrashStory* story) {
+  CrashOracle::Writers writers(3);
+  for (size_t writer = 0; writer < writers.size(); ++writer) {
+    for (size_t n = 0; n < 2; ++n) {
+      const std::string value = story->Value(20, 10 * writer + n);
+      writers[writer].push_back(
+          {.changes = {{"", "shared", value}, {"", "writer" + std::to_string(writer), value}}});
+      writers[writer].back().in_transaction = writer != 0;
     }
   }
   return story->CommitConcurrently(writers, [](size_t writer, size_t n) {
@@ -377,6 +432,10 @@ constexpr auto kSteps = std::to_array<CrashStep>({
     {"merge", [](CrashStory* s) { return MergeSome(s); }, Told::kInPairs},
     {"range-kill-spill", DeleteRangeAndSpill, Told::kAlone},
     {"range-snapshot", DeleteRangeAtSnapshot, Told::kAlone},
+    {"transaction", [](CrashStory* s) { return Transact(s, kProcess); }, Told::kAlone},
+    {"power-transaction", [](CrashStory* s) { return Transact(s, kPower); }, Told::kWhereAsked},
+    {"write-if", WriteIf, Told::kWhereAsked},
+    {"transaction-writers", TransactConcurrently, Told::kWhereAsked},
     {"merge-kill-spill", MergeAndSpill, Told::kWhereAsked},
     {"merge-snapshot", MergeAtSnapshot, Told::kWhereAsked},
     {"merge-operator", MergeOntoWhatWas, Told::kWhereAsked},

@@ -256,6 +256,7 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
     return position;
   }
   if (!commit.drops.empty()) return db_->DropKeyspace({.durability = durability}, commit.drops);
+  if (commit.in_transaction) return WriteInTransaction(commit, durability);
   WriteBatch batch;
   for (const CrashCommit::Change& change : commit.changes) {
     Keyspace keyspace;
@@ -276,10 +277,50 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
   return db_->Write({.durability = durability}, batch);
 }
 
+namespace {
+
+Status WriteChange(Transaction* transaction, Keyspace keyspace, const CrashCommit::Change& change) {
+  PinnedValue read;
+  const Status found = transaction->Get(keyspace, change.key, &read);
+  if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
+  if (change.is_range) return transaction->DeleteRange(keyspace, change.key, change.end);
+  if (change.is_merge) return transaction->Merge(keyspace, change.key, *change.value);
+  if (change.value) return transaction->Put(keyspace, change.key, *change.value);
+  return transaction->Delete(keyspace, change.key);
+}
+
+}  // namespace
+
+Result<LogPos> CrashStory::WriteInTransaction(const CrashCommit& commit, Durability durability) {
+  for (;;) {
+    ASSIGN_OR_RETURN(const auto transaction, db_->BeginTransaction({}));
+    for (const CrashCommit::Change& change : commit.changes) {
+      Keyspace keyspace;
+      if (!change.keyspace.empty()) {
+        ASSIGN_OR_RETURN(keyspace, db_->OpenKeyspace(change.keyspace));
+      }
+      RETURN_IF_ERROR(WriteChange(transaction.get(), keyspace, change));
+    }
+    // What it goes back from is in no record.
+    const Transaction::Savepoint savepoint = transaction->SetSavepoint();
+    RETURN_IF_ERROR(transaction->Put("never", "written"));
+    RETURN_IF_ERROR(transaction->RollbackTo(savepoint));
+    if (!commit.note.empty()) RETURN_IF_ERROR(transaction->Note(commit.note));
+    Result<LogPos> position = transaction->Commit({.durability = durability});
+    if (!position.status().Is(StatusCode::kConflict)) return position;
+  }
+}
+
 Status CrashStory::Commit(const CrashCommit& commit, Durability durability) {
+  return CommitBy(commit, durability,
+                  [&](const WriteOptions& /*options*/) { return Write(commit, durability); });
+}
+
+Status CrashStory::CommitBy(const CrashCommit& commit, Durability durability,
+                            const WriteCall& write) {
   const LogPos expected = oracle_.Issue(commit);
   const LogPos durable_before = db_->DurablePosition();
-  ASSIGN_OR_RETURN(const LogPos position, Write(commit, durability));
+  ASSIGN_OR_RETURN(const LogPos position, write({.durability = durability}));
   if (position != expected) return Broken("got position " + std::to_string(position));
   NoteAcknowledged(position, durability == Durability::kPower);
   // A record says what was durable when it was written, and this one is durable.

@@ -24,6 +24,7 @@
 
 #include "logwood/db.h"
 #include "logwood/simulated_file_system.h"
+#include "logwood/transaction.h"
 #include "tests/support/crash_oracle.h"
 
 namespace logwood::test {
@@ -148,6 +149,9 @@ class CrashStory {
   bool HasKeyspace(const std::string& name) const { return oracle_.content()->contains(name); }
 
   Status Commit(const CrashCommit& commit, Durability durability);
+  // The same with another call than Write.
+  using WriteCall = std::function<Result<LogPos>(const WriteOptions& options)>;
+  Status CommitBy(const CrashCommit& commit, Durability durability, const WriteCall& write);
   // A thread a writer; `durability` of each commit by (writer, which).
   Status CommitConcurrently(const CrashOracle::Writers& writers,
                             Durability (*durability)(size_t writer, size_t n));
@@ -194,6 +198,7 @@ class CrashStory {
   Status OpenDatabase(size_t profile, bool with_operator = false);
   void DropDatabase();
   Result<LogPos> Write(const CrashCommit& commit, Durability durability);
+  Result<LogPos> WriteInTransaction(const CrashCommit& commit, Durability durability);
   void NoteAcknowledged(LogPos position, bool durable);
 
   const CrashScript script_;

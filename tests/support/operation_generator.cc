@@ -65,7 +65,7 @@ class Generator {
                 {K::kMerge, merges_},
                 {K::kMultiGet, 30},
                 {K::kContains, 40},
-                {K::kOpenIterator, 25},
+                {K::kOpenIterator, 25 + transactions_ / 4},
                 {K::kWalk, 90},
                 {K::kCloseIterator, 12},
                 {K::kTakeSnapshot, 12},
@@ -76,8 +76,8 @@ class Generator {
                 {K::kBegin, transactions_},
                 {K::kCommit, transactions_},
                 {K::kRollback, transactions_ / 10},
-                {K::kSetSavepoint, transactions_ / 2},
-                {K::kRollbackTo, transactions_ / 4},
+                {K::kSetSavepoint, transactions_},
+                {K::kRollbackTo, transactions_ / 2},
                 {K::kExpect, transactions_ / 4},
                 {K::kWaitDurable, 2}};
     // Rare ones in some lists more often than in others; reopening costs most.
@@ -205,7 +205,7 @@ class Generator {
     using K = OperationKind;
     const bool may = kind == K::kPut || kind == K::kDelete || kind == K::kDeleteRange ||
                      kind == K::kMerge || kind == K::kGet || kind == K::kOpenIterator;
-    return may && random_.OneIn(2);
+    return may && (random_.OneIn(2) || kind == K::kOpenIterator);
   }
   void FillTransaction(Operation* operation) {
     using K = OperationKind;
@@ -218,7 +218,7 @@ class Generator {
     begun_[static_cast<size_t>(operation->transaction)] =
         operation->kind != K::kCommit && operation->kind != K::kRollback;
     if (operation->kind == K::kRollbackTo)
-      operation->savepoint = static_cast<uint32_t>(random_.Uniform(5));
+      operation->savepoint = static_cast<uint32_t>(random_.Uniform(4));
     if (operation->kind == K::kExpect) operation->key = Key();
     if (operation->kind != K::kCommit) return;
     operation->durability = SomeDurability();
