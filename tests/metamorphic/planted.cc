@@ -11,7 +11,7 @@ namespace logwood::test {
 
 namespace {
 
-constexpr uint64_t kPlantedLists = 24;  // until one finds it
+constexpr uint64_t kPlantedLists = 48;  // until one finds it
 constexpr uint64_t kSoundLists = 12;
 constexpr size_t kPlantedLength = 600;
 constexpr size_t kReducedMax = 8;

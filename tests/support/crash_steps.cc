@@ -145,7 +145,8 @@ Status Transact(CrashStory* story, Durability durability) {
   const Status found = refused->Get(Keyspace(), story->Key(), &read);
   if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
   RETURN_IF_ERROR(refused->Put("never", "written"));
-  RETURN_IF_ERROR(PutOne(story, 30, kProcess));
+  // The same key, and a value that the batch below does not write.
+  RETURN_IF_ERROR(story->Commit({.changes = {story->Put(30, 5)}}, kProcess));
   RETURN_IF_ERROR(IsRefused(story, refused->Commit({.durability = durability}).status()));
   return WriteBatchOf(story, durability, true);
 }
@@ -153,7 +154,8 @@ Status Transact(CrashStory* story, Durability durability) {
 // Each form of one call, as it commits and as it is refused.
 Status WriteIf(CrashStory* story) {
   DB* const db = story->db();
-  const std::string key = story->Key(), first = story->Value(30), second = story->Value(30, 1);
+  const std::string key = story->Key(), first = story->Value(30), second = story->Value(30, 1),
+                    third = story->Value(30, 2);
   RETURN_IF_ERROR(story->Commit({.changes = {{"", key, first}}}, kProcess));
   RETURN_IF_ERROR(IsRefused(story, db->PutIfAbsent({}, {}, key, second).status()));
   RETURN_IF_ERROR(IsRefused(story, db->CompareAndPut({}, {}, key, second, second).status()));
@@ -165,8 +167,8 @@ Status WriteIf(CrashStory* story) {
   RETURN_IF_ERROR(story->CommitBy(
       {.changes = {{"", key, std::nullopt}}}, kProcess,
       [&](const WriteOptions& options) { return db->DeleteIf(options, {}, key, second); }));
-  return story->CommitBy({.changes = {{"", key, first}}}, kPower, [&](const WriteOptions& options) {
-    return db->PutIfAbsent(options, {}, key, first);
+  return story->CommitBy({.changes = {{"", key, third}}}, kPower, [&](const WriteOptions& options) {
+    return db->PutIfAbsent(options, {}, key, third);
   });
 }
 
