@@ -302,6 +302,34 @@ class Generator {
     }
   }
 
+  // Of keyspaces and of what costs most.
+  void FillRest(Operation* operation) {
+    using K = OperationKind;
+    switch (operation->kind) {
+      case K::kOpenOrCreateKeyspace:
+        operation->durability = SomeDurability();
+        [[fallthrough]];
+      case K::kCreateKeyspace:
+      case K::kDropKeyspace:
+        operation->keyspace = static_cast<int>(random_.Uniform(kKeyspaceSlots));
+        break;
+      case K::kCompactRange:
+      case K::kEstimate:
+        if (random_.OneIn(2)) operation->lower = Bound();
+        if (random_.OneIn(2)) operation->upper = Bound();
+        [[fallthrough]];
+      case K::kCompactAll:
+        operation->flag = random_.OneIn(3);
+        break;
+      case K::kReopen:
+      case K::kCrash:
+        begun_ = {};
+        break;
+      default:
+        break;
+    }
+  }
+
   Operation Next() {
     using K = OperationKind;
     Operation operation{.kind = Kind()};
@@ -360,26 +388,8 @@ class Generator {
       case K::kReleaseSnapshot:
         operation.slot = static_cast<int>(random_.Uniform(kSnapshotSlots));
         break;
-      case K::kOpenOrCreateKeyspace:
-        operation.durability = SomeDurability();
-        [[fallthrough]];
-      case K::kCreateKeyspace:
-      case K::kDropKeyspace:
-        operation.keyspace = static_cast<int>(random_.Uniform(kKeyspaceSlots));
-        break;
-      case K::kCompactRange:
-      case K::kEstimate:
-        if (random_.OneIn(2)) operation.lower = Bound();
-        if (random_.OneIn(2)) operation.upper = Bound();
-        [[fallthrough]];
-      case K::kCompactAll:
-        operation.flag = random_.OneIn(3);
-        break;
-      case K::kReopen:
-      case K::kCrash:
-        begun_ = {};
-        break;
       default:
+        FillRest(&operation);
         break;
     }
     return operation;
