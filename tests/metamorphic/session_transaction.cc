@@ -118,7 +118,8 @@ void Session::WriteInTransaction(const Operation& operation, HeldTransaction* he
     return;
   }
   if (!ExpectOk(status, "a write in a transaction") || is_nothing) return;
-  held->model->Write(model_->current(operation.keyspace), handle->number(), item);
+  // The handle may be that of one that was dropped.
+  held->model->Write(model_->newest(operation.keyspace), handle->number(), item);
 }
 
 void Session::GetInTransaction(const Operation& operation, HeldTransaction* held) {

@@ -19,11 +19,11 @@ const std::string* ModelKeyspace::Get(std::string_view key, LogPos position) con
   return nullptr;
 }
 
-Model::Model(LogPos last) : last_(last) { current_[0] = &lives_.emplace_back(); }
+Model::Model(LogPos last) : last_(last) { current_[0] = newest_[0] = &lives_.emplace_back(); }
 
 LogPos Model::Create(int slot) {
   CHECK(current(slot) == nullptr);
-  current_[static_cast<size_t>(slot)] = &lives_.emplace_back();
+  current_[static_cast<size_t>(slot)] = newest_[static_cast<size_t>(slot)] = &lives_.emplace_back();
   lives_.back().created = ++last_;
   return last_;
 }

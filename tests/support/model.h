@@ -51,6 +51,9 @@ class Model {
   ModelKeyspace* current(int slot) { return current_[static_cast<size_t>(slot)]; }
   const ModelKeyspace* current(int slot) const { return current_[static_cast<size_t>(slot)]; }
 
+  // The same, or the last one that was dropped.
+  const ModelKeyspace* newest(int slot) const { return newest_[static_cast<size_t>(slot)]; }
+
   // Each takes one position and returns it.
   LogPos Create(int slot);
   LogPos Drop(int slot);
@@ -70,7 +73,7 @@ class Model {
   uint64_t versions_ = 0;
   std::vector<ModelWrite> writes_;
   std::deque<ModelKeyspace> lives_;  // never removed: iterators of dropped ones go on
-  std::array<ModelKeyspace*, kKeyspaceSlots> current_{};
+  std::array<ModelKeyspace*, kKeyspaceSlots> current_{}, newest_{};
 };
 
 // Writes of a transaction to one keyspace; nullopt: deleted.
