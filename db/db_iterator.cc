@@ -143,11 +143,16 @@ void DbIterator::FindForward(bool skipping) {
       inner_->Next();
       continue;
     }
-    if (entry.kind() == EntryKind::kMerge) [[unlikely]]
-      return GatherMerges();
+    if (entry.kind() == EntryKind::kPut) [[likely]] {
+      key_ = entry.key;
+      value_ = entry.value;
+      valid_ = true;
+      return;
+    }
+    if (entry.kind() == EntryKind::kMerge) return GatherMerges();
     if (IsThere(entry)) {
       key_ = entry.key;
-      value_ = ValueOf(entry);
+      value_ = WithoutExpiry(entry.value);
       valid_ = true;
       return;
     }
