@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "logwood/write_batch.h"
 #include "tools/command.h"
@@ -39,12 +40,18 @@ ExitCode RunDeleteRange(const DeleteRangeArguments& arguments) {
   }
   const std::optional<Range> range = DecodeRange(texts, /*may_note=*/!arguments.json);
   if (!range.has_value()) return ExitCode::kUsage;
+  const KeyRange& keys = range->keys;
+  const std::string begin = keys.begin.value_or("");
+  // A prefix that is empty, as a variable of a script that was never set.
+  if (!arguments.all && begin.empty() && !keys.end) {
+    PrintError("usage", "this range is every key of the keyspace",
+               "say --all instead if that is meant");
+    return ExitCode::kUsage;
+  }
   Opened opened;
   const ExitCode code = OpenForWriting(arguments.target, Missing::kFail, &opened);
   if (code != ExitCode::kOk) return code;
   WriteBatch batch;
-  const KeyRange& keys = range->keys;
-  const std::string begin = keys.begin.value_or("");
   // Two ends that cross hold no key.
   if (!keys.end || begin < *keys.end) batch.DeleteRange(opened.keyspace, begin, keys.end);
   return CommitAndClose(arguments.target, batch, *opened.db, arguments.json);

@@ -392,6 +392,11 @@ TEST(LogwoodCommand, ARangeIsDeletedInOneOperation) {
   // Neither nothing nor everything by an oversight.
   EXPECT_EQ(runner.Run("delete-range db").status, 2);
   EXPECT_EQ(runner.Run("delete-range db --all --prefix 1").status, 2);
+  for (const std::string all : {"--prefix ''", "--from ''", "--prefix '' --from ''"}) {
+    const Ran refused = runner.Run("delete-range db " + all);
+    EXPECT_EQ(refused.status, 2) << all;
+    EXPECT_NE(refused.err.find("every key of the keyspace"), std::string::npos) << refused.err;
+  }
   EXPECT_EQ(runner.Run("count db").out, "200\n");
   // A range that holds no key is a commit all the same.
   EXPECT_EQ(JsonLinesOf(runner.Run("delete-range db --from 5 --to 4 --json").out)[0]["operations"],
