@@ -194,6 +194,25 @@ std::optional<std::string> Catalogue::NameOf(uint32_t number) const {
   return it->second.second + " (dropped)";
 }
 
+std::string Catalogue::TextOf(uint32_t number) const {
+  const auto quoted = [](std::string_view name) { return "keyspace \"" + Escape(name) + "\""; };
+  if (number == kDefaultKeyspace) return quoted("default");
+  MutexLock lock(mutex_);
+  for (const auto& [name, info] : names_) {
+    if (info.keyspace.number() == number) return quoted(name);
+  }
+  const auto dropped = dropped_.find(number);
+  return dropped != dropped_.end() ? quoted(dropped->second.second)
+                                   : "keyspace number " + std::to_string(number);
+}
+
+std::string Catalogue::KeyTextOf(std::string_view stored_key) const {
+  uint32_t number = 0;
+  std::string_view key;
+  SplitStoredKey(stored_key, &number, &key);
+  return "key \"" + Escape(key) + "\" of " + TextOf(number);
+}
+
 std::optional<uint32_t> Catalogue::NextNumber() const {
   MutexLock lock(mutex_);
   if (next_number_ >= kKeyspacesMax) return std::nullopt;

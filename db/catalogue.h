@@ -53,6 +53,10 @@ class Catalogue {
   std::vector<KeyspaceInfo> List() const;
   // Also of a dropped one, with "(dropped)" behind it; nullopt: there never was one.
   std::optional<std::string> NameOf(uint32_t number) const;
+  // For a message: `keyspace "photos"`, escaped; `keyspace number 17` where there never was one.
+  std::string TextOf(uint32_t number) const;
+  // The same of a stored key: `key "0001" of keyspace "photos"`.
+  std::string KeyTextOf(std::string_view stored_key) const;
   // A number no keyspace ever had; nullopt: kKeyspacesMax are used up.
   std::optional<uint32_t> NextNumber() const;
   bool Live(uint32_t number) const {

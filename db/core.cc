@@ -155,8 +155,14 @@ Status Core::ResolveMerges(std::string_view stored_key, const MergedOnto& base,
   std::string_view key;
   SplitStoredKey(stored_key, &keyspace, &key);
   const MergeOperator* merge_operator = catalogue.operators().Find(keyspace);
-  if (merge_operator == nullptr) return catalogue.operators().Missing(keyspace);
-  return logwood::ResolveMerges(*merge_operator, base, merges, now_us, value);
+  if (merge_operator == nullptr) {
+    return catalogue.operators().Missing(keyspace,
+                                         catalogue.KeyTextOf(stored_key) + ": its keyspace");
+  }
+  Status resolved = logwood::ResolveMerges(*merge_operator, base, merges, now_us, value);
+  if (!resolved.Is(StatusCode::kInvalidArgument)) [[likely]]
+    return resolved;
+  return resolved.WithContext(catalogue.KeyTextOf(stored_key));
 }
 
 }  // namespace logwood

@@ -70,7 +70,8 @@ struct Core {
   Status WaitVisible(LogPos position, Deadline deadline);
 
   // The value of a key that has these merges, the newest first, over this base
-  // (util/merge_value.h), at that time. kInvalidArgument: its keyspace's operator was not given, or
+  // (util/merge_value.h), at that time. kInvalidArgument, with key and keyspace: its operator was
+  // not given, or
   // refuses.
   Status ResolveMerges(std::string_view stored_key, const MergedOnto& base,
                        std::span<const std::string_view> merges, uint64_t now_us,

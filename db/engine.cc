@@ -9,6 +9,7 @@
 #include "db/transaction.h"
 #include "db/verify.h"
 #include "util/batch_codec.h"
+#include "util/escape.h"
 #include "util/status_macros.h"
 #include "util/thread_scratch.h"
 #include "wal/log_format.h"
@@ -192,8 +193,13 @@ Status CheckMerges(const Core& core, const WriteBatch& batch) {
     std::string_view key;
     SplitStoredKey(operation.stored_key, &keyspace, &key);
     const MergeOperator* merge_operator = core.catalogue.operators().Find(keyspace);
-    if (merge_operator == nullptr) return core.catalogue.operators().Missing(keyspace);
-    RETURN_IF_ERROR(merge_operator->Check(operation.value));
+    if (merge_operator == nullptr) {
+      return core.catalogue.operators().Missing(keyspace, core.catalogue.TextOf(keyspace));
+    }
+    const Status checked = merge_operator->Check(operation.value);
+    if (!checked.ok()) {
+      return checked.WithContext(core.catalogue.KeyTextOf(operation.stored_key));
+    }
   }
   return Status::Ok();
 }
@@ -337,7 +343,7 @@ namespace {
 
 // Again for as long as another write comes in between. kConflict: the condition does not hold.
 Result<LogPos> CommitIf(
-    Engine* engine, Statistics::Counter* refused, const WriteOptions& options, Keyspace keyspace,
+    Engine* engine, Core* core, const WriteOptions& options, Keyspace keyspace,
     std::string_view key,
     const std::function<Status(const Status& found, std::string_view value)>& condition,
     const std::function<Status(Transaction*)>& write) {
@@ -346,10 +352,11 @@ Result<LogPos> CommitIf(
     ASSIGN_OR_RETURN(const auto transaction, engine->BeginTransaction({}));
     const Status found = transaction->Get(keyspace, key, &value);
     if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
-    Status holds = condition(found, value.view());
+    const Status holds = condition(found, value.view());
     if (!holds.ok()) {
-      refused->fetch_add(1, std::memory_order_relaxed);
-      return holds;
+      core->statistics.conditions_refused.fetch_add(1, std::memory_order_relaxed);
+      return holds.WithContext(
+          core->catalogue.KeyTextOf(StoredKeyBuffer(keyspace.number(), key).view()));
     }
     RETURN_IF_ERROR(write(transaction.get()));
     Result<LogPos> committed = transaction->Commit(options);
@@ -359,8 +366,8 @@ Result<LogPos> CommitIf(
 
 std::function<Status(const Status&, std::string_view)> IsStill(std::string_view expected) {
   return [expected](const Status& found, std::string_view value) {
-    if (!found.ok()) return Status::Conflict("the key is not there");
-    return value == expected ? Status::Ok() : Status::Conflict("the key has another value");
+    if (!found.ok()) return Status::Conflict("it is not there");
+    return value == expected ? Status::Ok() : Status::Conflict("it has another value");
   };
 }
 
@@ -369,24 +376,22 @@ std::function<Status(const Status&, std::string_view)> IsStill(std::string_view 
 Result<LogPos> Engine::PutIfAbsent(const WriteOptions& options, Keyspace keyspace,
                                    std::string_view key, std::string_view value) {
   const auto is_absent = [](const Status& found, std::string_view) {
-    return found.ok() ? Status::Conflict("the key is there") : Status::Ok();
+    return found.ok() ? Status::Conflict("it is there") : Status::Ok();
   };
-  return CommitIf(this, &core_->statistics.conditions_refused, options, keyspace, key, is_absent,
+  return CommitIf(this, core_.get(), options, keyspace, key, is_absent,
                   [&](Transaction* transaction) { return transaction->Put(keyspace, key, value); });
 }
 
 Result<LogPos> Engine::CompareAndPut(const WriteOptions& options, Keyspace keyspace,
                                      std::string_view key, std::string_view expected,
                                      std::string_view value) {
-  return CommitIf(this, &core_->statistics.conditions_refused, options, keyspace, key,
-                  IsStill(expected),
+  return CommitIf(this, core_.get(), options, keyspace, key, IsStill(expected),
                   [&](Transaction* transaction) { return transaction->Put(keyspace, key, value); });
 }
 
 Result<LogPos> Engine::DeleteIf(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key, std::string_view expected) {
-  return CommitIf(this, &core_->statistics.conditions_refused, options, keyspace, key,
-                  IsStill(expected),
+  return CommitIf(this, core_.get(), options, keyspace, key, IsStill(expected),
                   [&](Transaction* transaction) { return transaction->Delete(keyspace, key); });
 }
 
@@ -435,7 +440,7 @@ Result<Keyspace> Engine::CreateKeyspace(const WriteOptions& options, std::string
   {
     MutexLock lock(catalogue_mutex_);
     if (core_->catalogue.Find(name)) {
-      return Status::AlreadyExists("keyspace: there is one with this name");
+      return Status::AlreadyExists("keyspace " + Escape(name) + ": there is one with this name");
     }
     number = core_->catalogue.NextNumber();
     if (!number) {

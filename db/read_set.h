@@ -30,8 +30,8 @@ class ReadSet {
   Status CheckUnchangedSince(LogPos position, Core* core) const;
 
  private:
-  Status CheckMemtable(const Memtable& memtable, LogPos position) const;
-  Status CheckTable(const TableMeta& table, LogPos position, TableCache* tables) const;
+  Status CheckMemtable(const Memtable& memtable, LogPos position, const Catalogue& names) const;
+  Status CheckTable(const TableMeta& table, LogPos position, Core* core) const;
 
   std::set<std::string, std::less<>> keys_;
   std::map<std::string, std::string, std::less<>> ranges_;  // begin, end

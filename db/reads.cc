@@ -145,8 +145,8 @@ Status Reads::CheckKeyspace(Keyspace keyspace, LogPos at) const {
   for (const auto& [number, dropped] : core_->catalogue.Dropped()) {
     if (number != keyspace.number()) continue;
     if (at < dropped) return Status::Ok();  // a snapshot from before the drop
-    return Status::InvalidArgument("keyspace: number " + std::to_string(number) +
-                                   " was dropped at position " + std::to_string(dropped));
+    return Status::InvalidArgument(core_->catalogue.TextOf(number) + " was dropped at position " +
+                                   std::to_string(dropped));
   }
   return Status::InvalidArgument("keyspace: there is none with number " +
                                  std::to_string(keyspace.number()));

@@ -31,7 +31,7 @@ Status Writer::CheckKeyspaces(const PendingWrite& write) const {
     std::string_view key;
     if (!SplitStoredKey(operation.stored_key, &keyspace, &key) ||
         !parts_.core->catalogue.Live(keyspace)) {
-      return Status::InvalidArgument("batch: keyspace number " + std::to_string(keyspace) +
+      return Status::InvalidArgument("batch: " + parts_.core->catalogue.TextOf(keyspace) +
                                      " was dropped or never created");
     }
   }

@@ -1,6 +1,7 @@
 #include "util/keyspace_operators.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "util/internal_key.h"
 
@@ -53,15 +54,14 @@ const MergeOperator* KeyspaceOperators::FindFor(std::string_view stored_key) con
   return SplitStoredKey(stored_key, &keyspace, &key) ? Find(keyspace) : nullptr;
 }
 
-Status KeyspaceOperators::Missing(uint32_t keyspace) const {
+Status KeyspaceOperators::Missing(uint32_t keyspace, std::string what) const {
   const std::optional<Recorded> recorded = RecordedOf(keyspace);
   if (!recorded) {
-    return Status::InvalidArgument("keyspace number " + std::to_string(keyspace) +
+    return Status::InvalidArgument(std::move(what) +
                                    " has no merge operator: name one in Options::keyspaces");
   }
-  return Status::InvalidArgument("keyspace number " + std::to_string(keyspace) +
-                                 " has the merge operator " + recorded->name + ", version " +
-                                 std::to_string(recorded->version) +
+  return Status::InvalidArgument(std::move(what) + " has the merge operator " + recorded->name +
+                                 ", version " + std::to_string(recorded->version) +
                                  ", which this open was not given: name it in Options::keyspaces");
 }
 

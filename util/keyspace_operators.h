@@ -42,8 +42,8 @@ class KeyspaceOperators {
   // Null: it has none, or one that nobody gave.
   const MergeOperator* Find(uint32_t keyspace) const;
   const MergeOperator* FindFor(std::string_view stored_key) const;
-  // kInvalidArgument: why Find finds none.
-  Status Missing(uint32_t keyspace) const;
+  // kInvalidArgument: why Find finds none. `what` names the keyspace.
+  Status Missing(uint32_t keyspace, std::string what) const;
   std::optional<Recorded> RecordedOf(uint32_t keyspace) const;
   std::map<uint32_t, Recorded> All() const;
 
