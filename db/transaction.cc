@@ -146,9 +146,21 @@ void TransactionImpl::Show(std::string_view operations) {
             .ok());
 }
 
+// Of several writes that are one, none is made without the other.
+Status TransactionImpl::Refuse(Status why) {
+  if (refused_.ok()) refused_ = why;
+  return why;
+}
+
 Status TransactionImpl::Add(const WriteBatch& one) {
   RETURN_IF_ERROR(CheckLive());
+  Status added = TryAdd(one);
+  return added.ok() ? added : Refuse(std::move(added));
+}
+
+Status TransactionImpl::TryAdd(const WriteBatch& one) {
   RETURN_IF_ERROR(Status(one.status()));
+  if (one.merge_count() != 0) RETURN_IF_ERROR(CheckMerges(*core_, one));
   if (one.empty()) return Status::Ok();
   if (one.owner() != 0 && one.owner() != core_->catalogue.owner()) {
     return Status::InvalidArgument("keyspace: the handle belongs to another database");
@@ -202,7 +214,6 @@ Status TransactionImpl::DeleteRange(Keyspace keyspace, std::string_view begin,
 Status TransactionImpl::Merge(Keyspace keyspace, std::string_view key, std::string_view operand) {
   WriteBatch one;
   one.Merge(keyspace, key, operand);
-  RETURN_IF_ERROR(CheckMerges(*core_, one));
   return Add(one);
 }
 
@@ -210,13 +221,13 @@ Status TransactionImpl::Note(std::string_view note) {
   RETURN_IF_ERROR(CheckLive());
   WriteBatch one;
   one.Note(note);
-  RETURN_IF_ERROR(Status(one.status()));
+  if (!one.status().ok()) return Refuse(one.status());
   note_ = note;
   return Status::Ok();
 }
 
 Transaction::Savepoint TransactionImpl::SetSavepoint() {
-  savepoints_.push_back(size_);
+  savepoints_.push_back({size_, refused_});
   return savepoints_.size();
 }
 
@@ -226,7 +237,8 @@ Status TransactionImpl::RollbackTo(Savepoint savepoint) {
     return Status::InvalidArgument("savepoint: this transaction has none of this number");
   }
   savepoints_.resize(savepoint);
-  size_ = savepoints_.back();
+  size_ = savepoints_.back().size;
+  refused_ = savepoints_.back().refused;
   operations_.resize(size_.operations_bytes);
   // Iterators keep the memtable that they show. Each operation has a position again.
   own_ = {nullptr, kOwnPositionMin};
@@ -249,6 +261,7 @@ Result<LogPos> TransactionImpl::Commit(const WriteOptions& options) {
   RETURN_IF_ERROR(CheckLive());
   Status fits = CheckReadsFit();
   ended_ = true;
+  RETURN_IF_ERROR(std::move(refused_));
   RETURN_IF_ERROR(std::move(fits));
   if (size_.count == 0 && note_.empty()) return snapshot_->position();
   if (isolation_ == Isolation::kSnapshot) RelyOnWrites();

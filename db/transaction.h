@@ -50,8 +50,10 @@ class TransactionImpl final : public Transaction {
   ReadOptions reading() const { return {.snapshot = snapshot_.get()}; }
   // What the transaction sees is of it.
   uint64_t Time() const;
-  // Of one operation.
+  // Of one operation. What refuses it Commit answers, too.
   Status Add(const WriteBatch& one);
+  Status TryAdd(const WriteBatch& one);
+  Status Refuse(Status why);
   // Into the memtable of its own.
   void Show(std::string_view operations);
   Status Conflicts();
@@ -68,7 +70,12 @@ class TransactionImpl final : public Transaction {
   bool names_keyspaces_ = false;  // beyond "default"
   std::string note_;
   OwnWrites own_;
-  std::vector<Size> savepoints_;
+  struct Point {
+    Size size;
+    Status refused;
+  };
+  std::vector<Point> savepoints_;
+  Status refused_;  // the first write that was not taken
   ReadSet reads_;
 };
 

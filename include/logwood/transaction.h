@@ -1,16 +1,23 @@
 // Transaction: reads at one position and writes that become one commit, if nothing that it relies
 // on has changed meanwhile. Optimistic: it locks nothing, and is refused at its end instead.
 //
-//   for (;;) {
-//     auto transaction = db->BeginTransaction({});
-//     std::string from, to;
-//     RETURN_IF_ERROR((*transaction)->Get("balance/anna", &from));
-//     RETURN_IF_ERROR((*transaction)->Get("balance/ben", &to));
-//     (*transaction)->Put("balance/anna", Less(from, 30));
-//     (*transaction)->Put("balance/ben", More(to, 30));
-//     auto position = (*transaction)->Commit({});
-//     if (!position.status().Is(logwood::StatusCode::kConflict)) break;   // else: read again
+//   logwood::Result<logwood::LogPos> Transfer(logwood::DB& db) {
+//     for (;;) {
+//       auto begun = db.BeginTransaction({});
+//       if (!begun.ok()) return begun.status();
+//       logwood::Transaction& transaction = **begun;
+//       std::string from, to;
+//       logwood::Status status = transaction.Get("balance/anna", &from);
+//       if (status.ok()) status = transaction.Get("balance/ben", &to);
+//       if (status.ok()) status = transaction.Put("balance/anna", Less(from, 30));
+//       if (status.ok()) status = transaction.Put("balance/ben", More(to, 30));
+//       if (!status.ok()) return status;
+//       auto position = transaction.Commit({});
+//       if (!position.status().Is(logwood::StatusCode::kConflict)) return position;
+//     }  // somebody was quicker: read again
 //   }
+//
+// A write that was refused refuses the commit, too: half of what was meant is never committed.
 //
 // A refused transaction has no position: history has no holes. A transaction holds a snapshot for
 // as long as it lives: keep it short. It may outlive DB::Close; its calls then answer kClosed. One
@@ -73,7 +80,8 @@ class LOGWOOD_EXPORT Transaction {
 
   // As those of WriteBatch; what that remembers is told at once here. kInvalidArgument, too, where
   // the transaction gets too large: its writes are limited as a batch is, and what it must remember
-  // of its reads to as much.
+  // of its reads to as much. The first that is not Ok is remembered: Commit answers it and writes
+  // nothing, unless RollbackTo goes back before it. Note, too.
   virtual Status Put(Keyspace keyspace, std::string_view key, std::string_view value) = 0;
   virtual Status PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
                              std::chrono::microseconds ttl) = 0;
@@ -95,7 +103,8 @@ class LOGWOOD_EXPORT Transaction {
   // Travels with the commit; the last call wins (WriteBatch::Note).
   virtual Status Note(std::string_view note) = 0;
 
-  // The writes up to now, to go back to. Reads that came later still count.
+  // The writes up to now, to go back to; one that was refused later is forgotten. Reads that came
+  // later still count.
   using Savepoint = uint64_t;
   virtual Savepoint SetSavepoint() = 0;
   // kInvalidArgument: none of this transaction, or one behind a point it went back to.
@@ -103,8 +112,8 @@ class LOGWOOD_EXPORT Transaction {
 
   // One commit, one record; its position. Without writes nothing is committed: the position that
   // was read at. kConflict: the message names the key, or the keyspace that was dropped, and the
-  // position of the write that is in the way. Ends the transaction, whatever it returns: later
-  // calls are kInvalidArgument.
+  // position of the write that is in the way. Where a write was refused, its status, and nothing is
+  // committed. Ends the transaction, whatever it returns: later calls are kInvalidArgument.
   virtual Result<LogPos> Commit(const WriteOptions& options) = 0;
   // Ends it without a trace.
   virtual void Rollback() = 0;

@@ -85,7 +85,7 @@ TEST_F(Transactions, AreOneCommitOrNone) {
   ASSERT_OK(db_->Put({}, "a", "4"));
   const Status refused = transaction->Commit({}).status();
   EXPECT_STATUS(kConflict, refused);
-  EXPECT_NE(refused.message().find("key a "), std::string_view::npos) << refused.ToString();
+  EXPECT_NE(refused.message().find("key \"a\" "), std::string_view::npos) << refused.ToString();
   EXPECT_NE(refused.message().find("position " + std::to_string(position + 1)),
             std::string_view::npos);
   EXPECT_EQ(db_->LastPosition(), position + 1);
@@ -272,7 +272,15 @@ TEST_F(Transactions, AreRefusedWhenTheyGetTooLarge) {
   for (; puts < 1000 && status.ok(); ++puts) status = writer->Put(std::to_string(puts), value);
   EXPECT_STATUS(kInvalidArgument, status);
   EXPECT_GT(puts, 10);
-  ASSERT_OK(writer->Commit({}).status());  // without the one that was refused
+  EXPECT_EQ(writer->Commit({}).status().ToString(), status.ToString());
+  EXPECT_EQ(Value("0"), "<NotFound>");
+  // Who goes back before the write that did not fit commits the others.
+  const auto again = Begin();
+  for (int i = 0; i < puts - 1; ++i) ASSERT_OK(again->Put(std::to_string(i), value));
+  const Transaction::Savepoint fits = again->SetSavepoint();
+  EXPECT_STATUS(kInvalidArgument, again->Put(std::to_string(puts - 1), value));
+  ASSERT_OK(again->RollbackTo(fits));
+  ASSERT_OK(again->Commit({}).status());
   EXPECT_EQ(Value(std::to_string(puts - 1)), "<NotFound>");
   EXPECT_EQ(Value(std::to_string(puts - 2)), value);
   const auto reader = Begin();
@@ -282,6 +290,86 @@ TEST_F(Transactions, AreRefusedWhenTheyGetTooLarge) {
        ++reads)
     status = reader->Get("key that is long enough " + std::to_string(reads), &found);
   EXPECT_STATUS(kInvalidArgument, status);
+}
+
+// Half of what was meant is not what was meant.
+TEST_F(Transactions, WithARefusedWriteCommitNothing) {
+  options_.keyspaces["default"].merge_operator = MergeOperator::AddInt64();
+  Open();
+  const std::string too_long(kKeyBytesMax + 1, 'k');
+  const std::string long_note(kNoteBytesMax + 1, 'n');
+  const auto refused = [&](int write, Transaction* transaction) {
+    switch (write) {
+      case 0:
+        return transaction->Put(too_long, "1");
+      case 1:
+        return transaction->Delete(too_long);
+      case 2:
+        return transaction->DeleteRange("b", "a");
+      case 3:
+        return transaction->Merge("n", "no number");
+      default:
+        return transaction->Note(long_note);
+    }
+  };
+  const LogPos last = db_->LastPosition();
+  for (int write = 0; write < 5; ++write) {
+    SCOPED_TRACE(write);
+    auto transaction = Begin();
+    ASSERT_OK(transaction->Put("a", "1"));
+    const Status first = refused(write, transaction.get());
+    EXPECT_STATUS(kInvalidArgument, first);
+    ASSERT_OK(transaction->Put("b", "1"));
+    EXPECT_STATUS(kInvalidArgument, refused((write + 1) % 5, transaction.get()));
+    EXPECT_EQ(transaction->Commit({}).status().ToString(), first.ToString());
+    EXPECT_EQ(db_->LastPosition(), last);
+    EXPECT_STATUS(kInvalidArgument, transaction->Put("a", "1"));
+    // Without another write, too.
+    transaction = Begin();
+    EXPECT_STATUS(kInvalidArgument, refused(write, transaction.get()));
+    EXPECT_STATUS(kInvalidArgument, transaction->Commit({}).status());
+  }
+}
+
+TEST_F(Transactions, ASavepointFromBeforeARefusedWriteForgetsIt) {
+  Open();
+  const std::string too_long(kKeyBytesMax + 1, 'k');
+  auto transaction = Begin();
+  ASSERT_OK(transaction->Put("a", "1"));
+  const Transaction::Savepoint before = transaction->SetSavepoint();
+  EXPECT_STATUS(kInvalidArgument, transaction->Put(too_long, "1"));
+  const Transaction::Savepoint behind = transaction->SetSavepoint();
+  ASSERT_OK(transaction->Put("b", "1"));
+  ASSERT_OK(transaction->RollbackTo(behind));
+  ASSERT_OK(transaction->RollbackTo(before));
+  ASSERT_OK(transaction->Commit({}));
+  EXPECT_EQ(Value("a"), "1");
+  transaction = Begin();
+  EXPECT_STATUS(kInvalidArgument, transaction->Put(too_long, "1"));
+  const Transaction::Savepoint later = transaction->SetSavepoint();
+  ASSERT_OK(transaction->RollbackTo(later));
+  EXPECT_STATUS(kInvalidArgument, transaction->Commit({}).status());
+}
+
+TEST_F(Transactions, ConflictsNameKeyspaceAndKey) {
+  Open();
+  ASSERT_OK_AND_ASSIGN(const Keyspace other, db_->CreateKeyspace({}, "ot\ther"));
+  const auto said = [](const Result<LogPos>& refused) {
+    EXPECT_STATUS(kConflict, refused.status());
+    return std::string(refused.status().message());
+  };
+  ASSERT_OK(db_->Put({}, other, "", "1"));
+  const std::string key = "key \"\" of keyspace \"ot\\ther\"";
+  EXPECT_EQ(said(db_->PutIfAbsent({}, other, "", "2")), key + ": it is there");
+  EXPECT_EQ(said(db_->CompareAndPut({}, other, "", "2", "3")), key + ": it has another value");
+  EXPECT_EQ(said(db_->DeleteIf({}, Keyspace(), "none", "2")),
+            "key \"none\" of keyspace \"default\": it is not there");
+  const auto transaction = Begin();
+  ASSERT_OK(transaction->Expect(other, ""));
+  ASSERT_OK(transaction->Put("a", "1"));
+  ASSERT_OK(db_->Put({}, other, "", "2"));
+  EXPECT_EQ(said(transaction->Commit({})),
+            key + " was written at position 3; the transaction reads at position 2");
 }
 
 TEST_F(Transactions, OutliveTheirDatabase) {
