@@ -4,6 +4,7 @@
 #include "db/file_names.h"
 #include "util/batch_codec.h"
 #include "util/file_header.h"
+#include "util/reserved_operator.h"
 #include "util/status_macros.h"
 #include "wal/segment_reader.h"
 #include "wal/segments.h"
@@ -106,6 +107,13 @@ Status CheckKeyspaceOptions(const std::map<std::string, KeyspaceOptions>& keyspa
       return Status::InvalidArgument(what + "its merge operator's name has 1 to " +
                                      std::to_string(kMergeOperatorNameBytesMax) +
                                      " bytes of [a-z0-9_.-]");
+    }
+    if (options.merge_operator != nullptr && !MayHaveItsName(*options.merge_operator)) {
+      const std::string given(options.merge_operator->name());
+      return Status::InvalidArgument(what + "its merge operator's name \"" + given +
+                                     "\" is kept for built-in ones: begin it with a word of your "
+                                     "own and a dot, as in \"acme." +
+                                     given + "\"");
     }
   }
   return Status::Ok();

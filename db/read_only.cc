@@ -176,6 +176,7 @@ Result<std::unique_ptr<DB>> DB::OpenReadOnly(const ReadOnlyOptions& options,
                                              const std::string& path) {
   FileSystem* fs = options.file_system != nullptr ? options.file_system : FileSystem::Posix();
   RETURN_IF_ERROR(CheckDatabasePath(path));
+  RETURN_IF_ERROR(CheckKeyspaceOptions(options.keyspaces));
   ASSIGN_OR_RETURN(std::string absolute, fs->AbsolutePath(path));
   absolute = WithoutLastSlashes(std::move(absolute));
   bool no_database = false;

@@ -5,6 +5,7 @@
 #include "logwood/merge_operator.h"
 #include "util/coding.h"
 #include "util/escape.h"
+#include "util/reserved_operator.h"
 
 namespace logwood {
 
@@ -17,7 +18,7 @@ constexpr int64_t kInt64Max = std::numeric_limits<int64_t>::max();
 __extension__ using Int128 = __int128;
 
 // All but what they do.
-class BuiltInOperator : public MergeOperator {
+class BuiltInOperator : public ReservedOperator {
  public:
   explicit BuiltInOperator(std::string name) : name_(std::move(name)) {}
   std::string_view name() const override { return name_; }

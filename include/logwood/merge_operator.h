@@ -48,8 +48,9 @@ class LOGWOOD_EXPORT MergeOperator {
   virtual ~MergeOperator();
 
   // Stored with the keyspace, as is the version; with another operator it is not opened. Both the
-  // same at every call. Names without a dot are for built-in operators: begin yours with your own
-  // word and a dot. The view is valid as long as the operator.
+  // same at every call. Names without a dot, and those that begin with "append.", are for
+  // built-in operators: begin yours with your own word and a dot, or the open refuses it. The view
+  // is valid as long as the operator.
   virtual std::string_view name() const = 0;
   // Of what its bytes mean. A new one for each change after which the same operands would become
   // another value: those that are stored are not written anew.
