@@ -192,8 +192,8 @@ void DbIterator::ShowMerged() {
   DropValue();
   refusal_ = source_.core->ResolveMerges(key_copy_, base, merges, source_.time_us, &value_copy_);
   pieces_.clear();
+  key_ = key_copy_;  // also where it has no value: who walks may go on behind it
   if (!refusal_.ok()) return;
-  key_ = key_copy_;
   value_ = value_copy_;
   valid_ = true;
 }

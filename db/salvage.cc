@@ -16,6 +16,7 @@
 #include "db/salvage_merge.h"
 #include "db/salvage_tables.h"
 #include "db/salvage_target.h"
+#include "util/escape.h"
 #include "util/executor.h"
 #include "util/file_header.h"
 #include "util/path.h"
@@ -67,6 +68,7 @@ class Salvager {
   bool MayHaveMerges(const LostKeys& keys) const;
   bool OnlyLogCounts(std::string_view stored_key) const;
   void TellLeftOut(const SalvageTarget& target);
+  void TellRefused(const SalvageTarget& target);
   Status Write();
   void RemoveSpilled();
   // Of one place at most one note.
@@ -380,6 +382,7 @@ Status Salvager::Write() {
   RETURN_IF_ERROR(MergeKeys(streams, rules, advance,
                             [&](const SalvagedKey& found) { return target.Add(found); }));
   TellLeftOut(target);
+  TellRefused(target);
   for (const auto& [number, name] : target.renamed()) {
     SalvageLoss loss;
     loss.damage.file = "keyspace " + std::to_string(number);
@@ -404,6 +407,21 @@ void Salvager::TellLeftOut(const SalvageTarget& target) {
                        std::string("; merges of ") + std::to_string(left_out.keys) +
                        " keys are left out, which have the value that lay below, or are missing";
     SetDamagedKeys(left_out.first, left_out.last, &catalogue_, &loss.damage);
+    Tell(loss);
+  }
+}
+
+// Not lost, but nothing that could be read either.
+void Salvager::TellRefused(const SalvageTarget& target) {
+  for (const auto& [number, refused] : target.refused()) {
+    SalvageLoss loss;
+    loss.damage.file = catalogue_.TextOf(number);
+    loss.damage.what = "its merge operator refuses what is stored for " +
+                       Counted(refused.keys, "key") +
+                       ", which cannot be read, there as here, until put or deleted";
+    loss.lost = false;
+    summary_.refused += refused.keys;
+    SetDamagedKeys(refused.first, refused.last, &catalogue_, &loss.damage);
     Tell(loss);
   }
 }

@@ -52,6 +52,8 @@ struct SalvageSummary {
   uint64_t keyspaces = 0;
   uint64_t tables = 0, segments = 0, commits = 0;  // read
   uint64_t losses = 0;                             // with lost == true
+  // Of the records, those that cannot be read, there as here: their merge operator refuses them.
+  uint64_t refused = 0;
   LogPos last_position = 0;  // the newest commit of the source that is known of
 };
 

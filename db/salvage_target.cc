@@ -9,6 +9,7 @@
 #include "util/batch_codec.h"
 #include "util/internal_key.h"
 #include "util/merge_value.h"
+#include "util/reserved_operator.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -23,7 +24,7 @@ constexpr WriteOptions kUnsynced{.durability = Durability::kProcess};
 
 // In the place of an operator that the source's keyspaces have, for as long as this writes: takes
 // whatever its operands are, and keeps them as they are.
-class KeptOperands final : public MergeOperator {
+class KeptOperands final : public ReservedOperator {
  public:
   explicit KeptOperands(KeyspaceOperators::Recorded of) : of_(std::move(of)) {}
   std::string_view name() const override { return of_.name; }
@@ -125,6 +126,11 @@ Status SalvageTarget::Add(const SalvagedKey& found) {
   return AddMerged(found, number, keyspace, key);
 }
 
+void SalvageTarget::LeftOut::Add(std::string_view stored_key) {
+  if (keys++ == 0) first = stored_key;
+  last = stored_key;
+}
+
 Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keyspace keyspace,
                                 std::string_view key) {
   const bool has_operator = catalogue_.operators().RecordedOf(number).has_value();
@@ -141,8 +147,7 @@ Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keysp
   if (readable.Is(StatusCode::kNotSupported)) return readable;
   if (!readable.ok() || !has_operator) {
     LeftOut& left_out = left_out_[number];
-    if (left_out.keys++ == 0) left_out.first = found.key;
-    left_out.last = found.key;
+    left_out.Add(found.key);
     left_out.has_operator = has_operator;
     newest_first.clear();
   }
@@ -150,12 +155,13 @@ Status SalvageTarget::AddMerged(const SalvagedKey& found, uint32_t number, Keysp
   const bool may_expire = base.kind == MergeBase::kExpiring && base.expires_us > time_us_;
   // One that is built in, since this was given none.
   const MergeOperator* const built_in = catalogue_.operators().Find(number);
-  if (built_in != nullptr && readable.ok() && !may_expire) {
+  if (built_in != nullptr && readable.ok()) {
     std::string value;
     const Status resolved = ResolveMerges(*built_in, found.base, found.merges, time_us_, &value);
-    if (resolved.ok() && key.size() + value.size() <= record_bytes_max_) {
+    if (resolved.ok() && !may_expire && key.size() + value.size() <= record_bytes_max_) {
       return PutOut(keyspace, key, {.kind = MergeBase::kValue, .value = value});
     }
+    if (resolved.Is(StatusCode::kInvalidArgument)) refused_[number].Add(found.key);
   }
   if (base.kind == MergeBase::kValue || may_expire) {
     RETURN_IF_ERROR(PutOut(keyspace, key, base));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "db/catalogue.h"
 #include "db/salvage.h"
@@ -41,11 +42,15 @@ class SalvageTarget {
   const std::map<uint32_t, std::string>& renamed() const { return renamed_; }
   // Keys whose merges could not be written, by the source's number of their keyspace.
   struct LeftOut {
+    void Add(std::string_view stored_key);
     std::string first, last;  // stored keys
     uint64_t keys = 0;
     bool has_operator = false;  // then bytes of a merge were none
   };
   const std::map<uint32_t, LeftOut>& left_out() const { return left_out_; }
+  // The same of keys that the built-in operator refuses to work out: as in the source, their
+  // operands are there and reading them is an error.
+  const std::map<uint32_t, LeftOut>& refused() const { return refused_; }
 
  private:
   void GiveOperators(Options* options) const;
@@ -65,7 +70,7 @@ class SalvageTarget {
   std::unique_ptr<DB> db_;
   std::map<uint32_t, Keyspace> keyspaces_;  // by the source's number
   std::map<uint32_t, std::string> renamed_;
-  std::map<uint32_t, LeftOut> left_out_;
+  std::map<uint32_t, LeftOut> left_out_, refused_;
   std::set<uint32_t> dropped_;
   WriteBatch batch_;
   uint64_t batch_bytes_max_ = 0;

@@ -130,7 +130,7 @@ ExitCode RunExport(const ExportArguments& arguments) {
       ExportKeyspaces(arguments, *opened.db, keyspaces, walk, out->get(), &exported);
   const bool read_to_the_end = (*out)->open();
   if (!status.ok()) {
-    code = FailAt(arguments.target, "cannot export all of it to " + arguments.file, status);
+    code = FailReadingAt(arguments.target, "cannot export all of it to " + arguments.file, status);
   } else if (Interrupted()) {
     PrintError("interrupted", "nothing is written to " + arguments.file);
     code = ExitCode::kInterrupted;

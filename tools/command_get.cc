@@ -86,7 +86,7 @@ ExitCode RunGet(const GetArguments& arguments) {
     PrintAbsent(arguments, *key, *opened.db, &out);
     code = ExitCode::kProblem;
   } else {
-    code = FailAt(arguments.target, "cannot read", status);
+    code = FailReadingAt(arguments.target, "cannot read", status);
   }
   value.Reset();
   return CloseAfter(*opened.db, out.Finish(code));

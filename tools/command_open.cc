@@ -153,6 +153,17 @@ ExitCode FailAt(const Target& target, std::string_view what, const Status& statu
   return Fail(what, status, AdviceFor(status.code(), target.directory));
 }
 
+ExitCode FailReadingAt(const Target& target, std::string_view what, const Status& status) {
+  const bool is_of_merges = status.Is(StatusCode::kInvalidArgument) &&
+                            status.message().find("merge operator ") != std::string_view::npos;
+  if (!is_of_merges) return FailAt(target, what, status);
+  const bool is_refused = status.message().find(" refuses ") != std::string_view::npos;
+  Fail(what, status,
+       is_refused ? "put it anew, or delete it; the keys before and behind it can be read"
+                  : "only a program that has the operator can read it");
+  return ExitCode::kIo;
+}
+
 ExitCode CheckMayBeMade(const std::string& directory) {
   if (IsThere(directory)) return ExitCode::kOk;
   const std::string what = "cannot create " + directory;

@@ -46,6 +46,8 @@ void NoteOtherKeyspaces(const Target& target, DB& db, std::string_view advice);
 
 // Fail (report.h) for what an open database answered: the advice names its directory.
 ExitCode FailAt(const Target& target, std::string_view what, const Status& status);
+// The same for a read: that a key's merges cannot be worked out is not wrong usage.
+ExitCode FailReadingAt(const Target& target, std::string_view what, const Status& status);
 // Prints that the directory holds no database to `verb` ("check").
 ExitCode FailWithoutDatabase(const Target& target, std::string_view verb);
 // Prints why the directory cannot be opened, and what to do. An empty `advice`: what is usual.

@@ -5,8 +5,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "logwood/db.h"
+#include "logwood/merge_operator.h"
 #include "tools/command.h"
 #include "tools/command_open.h"
 #include "tools/command_options.h"
@@ -117,13 +119,32 @@ ExitCode CloseAfterCondition(const Target& target, std::string_view key,
   if (code != ExitCode::kConflict) return code;
   const std::string_view why = position.status().message();
   if (!json) {
-    PrintError(why, Encode(TextFormat::kAuto, key), "nothing is changed");
+    PrintError("the condition does not hold", why, "nothing is changed");
     return code;
   }
   JsonObject report;
   report.Bytes("key", key);
   report.Field("changed", false).Field("conflict", why);
   return Print(report.Finish() + "\n", code);
+}
+
+// Once it is merged with, no read could make anything of it.
+ExitCode CheckIsOfKeyspace(const Target& target, const std::string& value, DB& db) {
+  const Result<std::vector<KeyspaceInfo>> all = db.ListKeyspaces();
+  if (!all.ok()) return FailAt(target, "cannot list keyspaces", all.status());
+  for (const KeyspaceInfo& info : *all) {
+    if (info.name != target.keyspace_name()) continue;
+    const std::shared_ptr<const MergeOperator> built_in =
+        MergeOperator::BuiltIn(info.merge_operator);
+    const Status checked = built_in == nullptr ? Status::Ok() : built_in->Check(value);
+    if (checked.ok()) continue;
+    PrintError("bad VALUE",
+               "keyspace " + Encode(TextFormat::kAuto, info.name) + " has the merge operator " +
+                   info.merge_operator + ": " + std::string(checked.message()),
+               "`logwood merge` takes what it is to change by");
+    return ExitCode::kUsage;
+  }
+  return ExitCode::kOk;
 }
 
 ExitCode CommitPut(const PutArguments& arguments, const std::string& key, std::string value,
@@ -141,6 +162,8 @@ ExitCode CommitPut(const PutArguments& arguments, const std::string& key, std::s
     }
     if (code != ExitCode::kOk) return CloseAfter(db, code);
   }
+  code = CheckIsOfKeyspace(arguments.target, value, db);
+  if (code != ExitCode::kOk) return CloseAfter(db, code);
   const WriteOptions options = {.durability = arguments.target.durability};
   const auto end = [&](const Result<LogPos>& position) {
     return CloseAfterCondition(arguments.target, key, position, db, arguments.json);

@@ -64,13 +64,19 @@ std::string Summary(const SalvageArguments& arguments, const SalvageSummary& sav
     json.Field("records", saved.records).Field("bytes", saved.bytes);
     json.Field("keyspaces", saved.keyspaces).Field("tables", saved.tables);
     json.Field("segments", saved.segments).Field("commits", saved.commits);
+    json.Field("unreadable_records", saved.refused);
     json.Field("position", saved.last_position).Field("micros", micros);
     return json.Finish() + "\n";
   }
   if (arguments.quiet) return "";
-  const std::string losses = saved.losses == 0   ? "nothing is lost\n"
-                             : saved.losses == 1 ? "1 loss\n"
-                                                 : std::to_string(saved.losses) + " losses\n";
+  std::string losses = saved.losses == 0   ? "nothing is lost"
+                       : saved.losses == 1 ? "1 loss"
+                                           : std::to_string(saved.losses) + " losses";
+  if (saved.refused != 0) {
+    losses += saved.losses == 0 ? ", but " : "; ";
+    losses += Counted(saved.refused, "record") + " cannot be read, as before";
+  }
+  losses += "\n";
   if (saved.records == 0 && saved.losses > 0) {
     return "nothing could be saved: " + arguments.new_directory +
            " is a database without records; " + losses;

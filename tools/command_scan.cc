@@ -111,7 +111,8 @@ ExitCode RunScan(const ScanArguments& arguments) {
   progress.Finish();
   const bool read_to_the_end = out.open() && (arguments.limit == 0 || records < arguments.limit);
   const ExitCode printed = out.Finish(records == 0 ? ExitCode::kProblem : ExitCode::kOk);
-  if (!status.ok()) return CloseAfter(*opened.db, FailAt(arguments.target, "cannot scan", status));
+  if (!status.ok())
+    return CloseAfter(*opened.db, FailReadingAt(arguments.target, "cannot scan", status));
   if (read_to_the_end) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--keyspace NAME scans one of them");
   }
@@ -166,7 +167,8 @@ ExitCode RunCount(const CountArguments& arguments) {
     } else {
       Progress progress = WalkProgress(db, {&info, 1}, walk, "count", !arguments.target.quiet);
       const Status status = CountExactly(db, info.keyspace, walk, &progress, &found);
-      if (!status.ok()) return CloseAfter(db, FailAt(arguments.target, "cannot count", status));
+      if (!status.ok())
+        return CloseAfter(db, FailReadingAt(arguments.target, "cannot count", status));
     }
     lines += CountLine(arguments, info.name, found, left_out);
   }

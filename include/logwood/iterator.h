@@ -4,6 +4,11 @@
 //   for (it->SeekToFirst(); it->Valid(); it->Next()) Use(it->key(), it->value());
 //   if (!it->status().ok()) Report(it->status());   // an error ends the walk, look at it
 //
+// A key whose value cannot be worked out (its merge operator refuses what is stored, or was not
+// given) ends the walk, too: kInvalidArgument, and key() is that key although Valid() is false. So
+// Seek(std::string(it->key()) + '\0') goes on behind it; backward, an iterator with that key as its
+// `upper` does.
+//
 // An iterator pins the tables and memtables it reads: keep it short-lived. It may outlive
 // DB::Close; it is then not valid and its status is kClosed. One thread at a time.
 #pragma once
@@ -32,7 +37,8 @@ class LOGWOOD_EXPORT Iterator {
   virtual void Next() = 0;
   virtual void Prev() = 0;
 
-  // REQUIRES: Valid(). The bytes stay until the iterator moves or dies.
+  // REQUIRES: Valid(), or (key() alone) the case above. The bytes stay until the iterator moves or
+  // dies.
   virtual std::string_view key() const = 0;
   virtual std::string_view value() const = 0;
 

@@ -75,6 +75,93 @@ TEST_F(Merging, ACounterCounts) {
   EXPECT_EQ(Number("n"), "3");
 }
 
+// Each way to read says which key it is, and goes on behind it.
+TEST_F(Merging, ARefusedKeyIsNamedAndCanBePassed) {
+  options_.keyspaces["coun\nters"].merge_operator = MergeOperator::AddInt64();
+  Open();
+  ASSERT_OK_AND_ASSIGN(const Keyspace counters, db_->CreateKeyspace({}, "coun\nters"));
+  const std::string bad("b\0d", 3);
+  for (const std::string& key : {std::string("a"), bad, std::string("c")}) {
+    ASSERT_OK(db_->Put({}, counters, key, key == bad ? "no number" : EncodeInt64(1)));
+    ASSERT_OK(db_->Merge({}, counters, key, EncodeInt64(1)));
+  }
+  const std::string said =
+      "InvalidArgument: key \"b\\x00d\" of keyspace \"coun\\nters\": merge operator add_int64 "
+      "refuses what is stored for the key";
+  for (const bool is_flushed : {false, true}) {
+    if (is_flushed) {
+      ASSERT_OK(db_->CompactAll({}));
+    }
+    ASSERT_OK_AND_ASSIGN(const auto transaction, db_->BeginTransaction({}));
+    std::string value;
+    EXPECT_EQ(db_->Get({}, counters, bad, &value).ToString(), said);
+    EXPECT_EQ(transaction->Get(counters, bad, &value).ToString(), said);
+    EXPECT_TRUE(*db_->Contains({}, counters, bad));
+    const std::vector<std::string_view> keys = {"a", bad, "c"};
+    std::vector<PinnedValue> values(keys.size());
+    const std::vector<Status> statuses = db_->MultiGet({}, counters, keys, values);
+    EXPECT_OK(statuses[0]);
+    EXPECT_EQ(statuses[1].ToString(), said);
+    EXPECT_OK(statuses[2]);
+    for (const auto& it : {db_->NewIterator({}, counters).release(),
+                           transaction->NewIterator({}, counters).release()}) {
+      const std::unique_ptr<Iterator> owned(it);
+      it->SeekToFirst();
+      ASSERT_TRUE(it->Valid());
+      it->Next();
+      EXPECT_FALSE(it->Valid());
+      EXPECT_EQ(it->status().ToString(), said);
+      EXPECT_EQ(it->key(), bad);
+      it->Next();
+      EXPECT_EQ(it->status().ToString(), said);
+      it->Seek(std::string(it->key()) + '\0');
+      ASSERT_TRUE(it->Valid());
+      EXPECT_OK(it->status());
+      EXPECT_EQ(it->key(), "c");
+      it->Prev();
+      EXPECT_FALSE(it->Valid());
+      EXPECT_EQ(it->status().ToString(), said);
+      EXPECT_EQ(it->key(), bad);
+    }
+    IteratorOptions before;
+    before.upper = bad;
+    const auto it = db_->NewIterator(before, counters);
+    it->SeekToLast();
+    ASSERT_TRUE(it->Valid());
+    EXPECT_EQ(it->key(), "a");
+  }
+}
+
+// What is built in, now or later, would be taken for it where it is not given.
+TEST_F(Merging, ANameOfBuiltInOperatorsIsForThose) {
+  class Named : public Longest {
+   public:
+    explicit Named(std::string name) : name_(std::move(name)) {}
+    std::string_view name() const override { return name_; }
+
+   private:
+    const std::string name_;
+  };
+  for (const std::string name : {"longest", "add_int64", "append", "append.2c", "append.own"}) {
+    options_.keyspaces["other"].merge_operator = std::make_shared<Named>(name);
+    const Status refused = DB::Open(options_, path_).status();
+    EXPECT_STATUS(kInvalidArgument, refused);
+    EXPECT_NE(refused.message().find("\"acme." + name + "\""), std::string_view::npos)
+        << refused.ToString();
+    ReadOnlyOptions read_only = ReadOnly();
+    read_only.keyspaces = options_.keyspaces;
+    EXPECT_STATUS(kInvalidArgument, DB::OpenReadOnly(read_only, path_).status());
+  }
+  options_.keyspaces["other"].merge_operator = std::make_shared<Named>("acme.append");
+  Open();
+  Close();
+  for (const std::string name : {"add_int64", "append", "append.2c"}) {
+    options_.keyspaces["other"].merge_operator = MergeOperator::BuiltIn(name);
+    Open();
+    Close();
+  }
+}
+
 TEST_F(Merging, AHotCounterIsOneEntryAwayWhateverLiesBelow) {
   options_.tuning.memtable_bytes = 8 << 20;
   OpenWith(MergeOperator::AddInt64());

@@ -312,8 +312,14 @@ TEST_F(SalvageChainsTest, NumbersThatWentUpAndDownAreWhatTheyAre) {
   salvage.fs = fs_;
   salvage.source = "db";
   salvage.target = "saved";
-  salvage.report = [](const SalvageLoss& loss) { ADD_FAILURE() << loss.damage.what; };
-  ASSERT_OK(Salvage(salvage));
+  std::vector<std::string> noted;
+  salvage.report = [&noted](const SalvageLoss& loss) {
+    EXPECT_FALSE(loss.lost) << loss.damage.what;
+    noted.push_back(loss.damage.first_key);
+  };
+  ASSERT_OK_AND_ASSIGN(const SalvageSummary summary, Salvage(salvage));
+  EXPECT_EQ(noted, std::vector<std::string>{"o"});
+  EXPECT_EQ(summary.refused, 1U);
   ASSERT_OK_AND_ASSIGN(const auto saved, DB::Open(options, "saved"));
   std::string value;
   ASSERT_OK(saved->Get({}, "n", &value));
