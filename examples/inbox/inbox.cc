@@ -1,4 +1,4 @@
-#include "examples/inbox/inbox.h"
+#include "inbox.h"
 
 #include <utility>
 

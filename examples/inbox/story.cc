@@ -1,4 +1,4 @@
-#include "examples/inbox/story.h"
+#include "story.h"
 
 #include <algorithm>
 #include <cstdio>

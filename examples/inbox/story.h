@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "examples/inbox/inbox.h"
+#include "inbox.h"
 
 // An error: at some step the inbox does not hold what it must.
 logwood::Status Story(Inbox& inbox, size_t messages_each);

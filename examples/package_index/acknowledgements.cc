@@ -1,4 +1,4 @@
-#include "examples/package_index/acknowledgements.h"
+#include "acknowledgements.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "examples/package_index/data.h"
+#include "data.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "examples/package_index/data.h"
+#include "data.h"
 
 namespace package_index {
 

@@ -12,13 +12,13 @@
 #include <cstdlib>
 #include <string>
 
-#include "examples/package_index/acknowledgements.h"
-#include "examples/package_index/data.h"
-#include "examples/package_index/query.h"
-#include "examples/package_index/run.h"
-#include "examples/package_index/store.h"
-#include "examples/package_index/text.h"
-#include "examples/package_index/verify.h"
+#include "acknowledgements.h"
+#include "data.h"
+#include "query.h"
+#include "run.h"
+#include "store.h"
+#include "text.h"
+#include "verify.h"
 
 namespace package_index {
 

@@ -1,4 +1,4 @@
-#include "examples/package_index/query.h"
+#include "query.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "examples/package_index/text.h"
+#include "text.h"
 
 namespace package_index {
 

@@ -1,7 +1,7 @@
 // Lookups, scans and statistics of the finished database, with timings.
 #pragma once
 
-#include "examples/package_index/store.h"
+#include "store.h"
 
 namespace package_index {
 

@@ -1,4 +1,4 @@
-#include "examples/package_index/run.h"
+#include "run.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,11 +9,11 @@
 #include <filesystem>
 #include <vector>
 
-#include "examples/package_index/acknowledgements.h"
-#include "examples/package_index/query.h"
-#include "examples/package_index/store.h"
-#include "examples/package_index/text.h"
-#include "examples/package_index/verify.h"
+#include "acknowledgements.h"
+#include "query.h"
+#include "store.h"
+#include "text.h"
+#include "verify.h"
 
 namespace package_index {
 

@@ -1,10 +1,10 @@
-#include "examples/package_index/store.h"
+#include "store.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "examples/package_index/acknowledgements.h"
-#include "examples/package_index/text.h"
+#include "acknowledgements.h"
+#include "text.h"
 
 namespace package_index {
 

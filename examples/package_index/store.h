@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "examples/package_index/data.h"
+#include "data.h"
 #include "logwood/db.h"
 
 namespace package_index {

@@ -1,4 +1,4 @@
-#include "examples/package_index/text.h"
+#include "text.h"
 
 #include <chrono>
 #include <cstdio>

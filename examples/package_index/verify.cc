@@ -1,10 +1,10 @@
-#include "examples/package_index/verify.h"
+#include "verify.h"
 
 #include <memory>
 #include <string_view>
 #include <unordered_map>
 
-#include "examples/package_index/text.h"
+#include "text.h"
 
 namespace package_index {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "examples/package_index/store.h"
+#include "store.h"
 
 namespace package_index {
 

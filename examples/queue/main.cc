@@ -3,7 +3,7 @@
 // fails if an item is lost, comes twice or out of order.
 //
 //   ./queue [--items N] [--producers N] [--stride N] [--backlog N] [--power] [--dir DIR]
-#include "examples/queue/queue.h"
+#include "queue.h"
 
 #include <getopt.h>
 
@@ -83,7 +83,11 @@ class Progress {
   }
   uint64_t taken() const { return taken_; }
   void PrintSpread() const {
-    if (tenths_.empty()) return;
+    constexpr double kMeasuredSecondsMin = 0.001;  // less measures the clock and the scheduler
+    if (shortest_ < kMeasuredSecondsMin) {
+      std::printf("too few items to say how even it went; see --items\n");
+      return;
+    }
     const auto [slowest, fastest] = std::minmax_element(tenths_.begin(), tenths_.end());
     std::printf("the slowest tenth went at %.0f %% of the fastest\n", 100 * *slowest / *fastest);
   }
@@ -93,6 +97,7 @@ class Progress {
   void EndTenth() {
     const auto now = Clock::now();
     const double seconds = std::chrono::duration<double>(now - since_).count();
+    shortest_ = tenths_.empty() ? seconds : std::min(shortest_, seconds);
     tenths_.push_back(static_cast<double>(taken_ - taken_before_) / std::max(seconds, 1e-9));
     std::printf("%10lu items: %.0f/s\n", taken_, tenths_.back());
     std::fflush(stdout);
@@ -105,6 +110,7 @@ class Progress {
   uint64_t taken_ = 0, taken_before_ = 0;
   Clock::time_point since_ = Clock::now();
   std::vector<double> tenths_;  // items a second
+  double shortest_ = 0;         // of them, in seconds
 };
 
 // Takes until so many have been taken in all.

@@ -1,4 +1,4 @@
-#include "examples/queue/queue.h"
+#include "queue.h"
 
 #include <utility>
 
