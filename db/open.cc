@@ -136,7 +136,12 @@ Status Opener::PrepareDirectory() {
     if (!options_.create_if_missing) return CheckFresh();
     RETURN_IF_ERROR(CheckNotInDatabase(fs_, path_));
   }
-  if (!exists) RETURN_IF_ERROR(fs_->CreateDirectory(path_));
+  if (!exists) {
+    const Status made = fs_->CreateDirectory(path_);
+    // That would say that there is no database: here none can be made (a link to nowhere above).
+    if (made.Is(StatusCode::kNotFound)) return Status::IoError(made.message());
+    RETURN_IF_ERROR(Status(made));
+  }
   ASSIGN_OR_RETURN(lock_, fs_->Lock(JoinPath(path_, kLockFileName), LockMode::kExclusive));
   // Behind the lock: before it, another process might put another directory in this one's place.
   RETURN_IF_ERROR(guard_->Guard(path_));

@@ -119,12 +119,12 @@ struct CompactOptions {
 class LOGWOOD_EXPORT DB {
  public:
   // Opens for reading and writing; where there is no database, makes one (not in the directory of
-  // another: kInvalidArgument), with the directory and its parents where they are missing
-  // (unless create_if_missing is false). kBusy: another open holds the directory, or the system has
-  // no thread to give. kCorruption: proven damage; see docs/recovery.md. A directory with data
-  // files and no root is kCorruption, never a fresh database. The directory should be the
-  // database's alone: the event log is written into EVENTS whoever made that; files with other
-  // names than a database's are never touched.
+  // another: kInvalidArgument), with the directory and its parents where they are missing (unless
+  // create_if_missing is false; only then kNotFound: there is no database). kBusy: another open
+  // holds the directory, or the system has no thread to give. kCorruption: proven damage; see
+  // docs/recovery.md. A directory with data files and no root is kCorruption, never a fresh
+  // database. The directory should be the database's alone: the event log is written into EVENTS
+  // whoever made that; files with other names than a database's are never touched.
   static Result<std::unique_ptr<DB>> Open(const Options& options, const std::string& path);
   // Never writes a byte. Writes to it are kReadOnly.
   static Result<std::unique_ptr<DB>> OpenReadOnly(const ReadOnlyOptions& options,

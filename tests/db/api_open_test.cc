@@ -71,6 +71,19 @@ TEST_F(Opening, MissingParentsAreMade) {
   EXPECT_OK(db->Put({}, "k", "v"));
 }
 
+// kNotFound is an answer to who asks whether there is a database, not to who asks for one.
+TEST_F(Opening, WhereNoDirectoryCanBeMadeIsAnError) {
+  ASSERT_EQ(symlink(place_.Join("nowhere").c_str(), place_.Join("link").c_str()), 0);
+  for (const std::string& path : {place_.Join("link/db"), place_.Join("link")}) {
+    const Status refused = DB::Open(options_, path).status();
+    EXPECT_STATUS(kIoError, refused);
+    EXPECT_NE(refused.message().find("link"), std::string_view::npos) << refused.ToString();
+    Options existing = options_;
+    existing.create_if_missing = false;
+    EXPECT_STATUS(kNotFound, DB::Open(existing, path).status());
+  }
+}
+
 TEST_F(Opening, NoDatabaseIsMadeWithinAnother) {
   Open();
   ASSERT_OK(files()->CreateDirectory(path_ + "/made"));
