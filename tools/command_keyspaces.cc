@@ -28,8 +28,8 @@ constexpr const char* kKeyspacesExamples =
 
 The list shows name, number, position of the commit that made it, estimates of the entries and
 bytes it holds (old versions and deletions count, too; `logwood count` is exact), and its merge
-operator. Names are text with
-backslash escapes, here and behind --keyspace. create and drop print the position of their commit.
+operator. Names are text with backslash escapes, here and behind --keyspace. create and drop print
+the position of their commit.
 A database can have 65,000 keyspaces in all its life: a dropped one's number is not given again.)";
 
 struct KeyspacesArguments {
@@ -115,9 +115,16 @@ ExitCode RunKeyspaces(const KeyspacesArguments& arguments) {
                "see `logwood keyspaces --help`");
     return ExitCode::kUsage;
   }
-  if (!list && arguments.target.ignore_writer) {
-    PrintError("usage", "--ignore-writer reads only, " + arguments.action + " writes",
-               "leave it out");
+  const Target& target = arguments.target;
+  std::string misplaced;
+  if (!list && target.ignore_writer) misplaced = "--ignore-writer";
+  if (!list && target.allow_damaged_log) misplaced = "--allow-damaged-log";
+  if (!misplaced.empty()) misplaced += " reads only, " + arguments.action + " writes";
+  if (list && target.durability != Durability::kDefault) {
+    misplaced = "--durability is of writes, list reads only";
+  }
+  if (!misplaced.empty()) {
+    PrintError("usage", misplaced, "leave it out");
     return ExitCode::kUsage;
   }
   return list ? RunList(arguments) : RunChange(arguments);

@@ -60,6 +60,11 @@ void OnRun(CLI::App* command, ExitCode* exit_code, std::function<ExitCode()> run
 void AddDirectory(CLI::App* command, Target* target) {
   command->add_option("DIR", target->directory, "The database's directory")
       ->required()
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.empty() ? std::string("it is empty, and no directory") : std::string();
+          },
+          "", ""))
       ->option_text(" ");
 }
 

@@ -88,8 +88,11 @@ bool IsInUse(const Status& status) {
 ExitCode Fail(std::string_view what, const Status& status, std::string_view advice) {
   const std::string_view message =
       status.message().empty() ? StatusCodeName(status.code()) : status.message();
-  PrintError(what, InCommandWords(message),
-             advice.empty() ? AdviceFor(status.code()) : std::string(advice));
+  std::string hint = advice.empty() ? AdviceFor(status.code()) : std::string(advice);
+  if (hint.empty() && message.find("Permission denied") != std::string_view::npos) {
+    hint = "give this user the right to it, or be another one";
+  }
+  PrintError(what, InCommandWords(message), hint);
   return ExitCodeFor(status.code());
 }
 

@@ -180,6 +180,17 @@ TEST_F(Keyspaces, CreateAndDropTellThePositionsOfTheirCommits) {
   EXPECT_EQ(runner_.Run("put db k v").out, "position 5\n");
 }
 
+TEST_F(Keyspaces, OptionsOfReadersAndOfWritersAreNotTakenByTheOther) {
+  for (const std::string command :
+       {"keyspaces db create x --allow-damaged-log", "keyspaces db create x --ignore-writer",
+        "keyspaces db drop x --allow-damaged-log", "keyspaces db --durability power",
+        "keyspaces db list --durability process"}) {
+    const Ran ran = runner_.Run(command);
+    EXPECT_EQ(ran.status, 2) << command;
+    EXPECT_TRUE(Holds(ran.err, "; leave it out")) << ran.err;
+  }
+}
+
 TEST_F(Keyspaces, NamesAreTypedAsTheyArePrinted) {
   const std::string typed = "'a\\tb\\x00\\\\'";
   ASSERT_EQ(runner_.Run("put db k v -k " + typed).status, 0);

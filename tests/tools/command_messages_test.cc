@@ -74,6 +74,14 @@ TEST_F(CommandMessages, WhereADatabaseMustHaveBeenNobodyIsToldToMakeOne) {
             "load` create a database\n");
 }
 
+TEST_F(CommandMessages, ADirectoryWithoutANameIsWrongUsage) {
+  for (const std::string command : {"get '' k", "put '' k v", "check ''", "salvage '' new"}) {
+    const Ran ran = runner_.Run(command);
+    EXPECT_EQ(ran.status, 2) << command;
+    EXPECT_NE(ran.err.find("DIR: it is empty"), std::string::npos) << ran.err;
+  }
+}
+
 TEST_F(CommandMessages, AFileIsNotTakenForADirectory) {
   runner_.Write("file.tsv", "k\tv\n");
   for (const std::string command :

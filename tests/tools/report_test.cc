@@ -72,6 +72,15 @@ TEST(Report, AdviceOfTheCallerReplacesThatOfTheCode) {
   EXPECT_EQ(said, "logwood: a: b; do this\n");
 }
 
+TEST(Report, WhoMayNotIsToldSo) {
+  const std::string said = ErrorsOf([] {
+    static_cast<void>(Fail("cannot open db", Status::IoError("open db/LOCK: Permission denied")));
+  });
+  EXPECT_EQ(said,
+            "logwood: cannot open db: open db/LOCK: Permission denied; give this user the "
+            "right to it, or be another one\n");
+}
+
 TEST(Report, AdviceOnDamageNamesTheDirectoryAsAShellTakesIt) {
   EXPECT_EQ(AdviceFor(StatusCode::kCorruption, "db"), "`logwood check db` lists every damage");
   EXPECT_EQ(AdviceFor(StatusCode::kCorruption, "my db"),
