@@ -90,8 +90,9 @@ class PowerLoss : public testing::Test {
     EXPECT_TRUE(HasFailure() || !all_.contents.empty() || one_in_ > 1) << "no state was looked at";
     // A story by itself is told again by the command of its failure, which has the steps.
     if (!HasFailure() || std::string_view(test->name()) == "OneStory") return;
-    std::cout << "all of it again: LOGWOOD_SEED=" << seed_ << " crash_tests --gtest_filter='"
-              << test->test_suite_name() << "." << test->name() << "'" << std::endl;
+    std::cout << "all of it again: LOGWOOD_SEED=" << seed_ << ChosenExtent()
+              << " crash_tests --gtest_filter='" << test->test_suite_name() << "." << test->name()
+              << "'" << std::endl;
   }
 
   const ExploreResult& all() const { return all_; }
@@ -99,6 +100,19 @@ class PowerLoss : public testing::Test {
   ExploreOptions options_;
 
  private:
+  // What else was asked for: with another number of stories, steps or states it is another run.
+  static std::string ChosenExtent() {
+    std::string text;
+    for (const char* name :
+         {"LOGWOOD_STORIES", "LOGWOOD_STORY_STEPS", "LOGWOOD_LENGTH", "LOGWOOD_DEPTH",
+          "LOGWOOD_STATES", "LOGWOOD_NESTED_STATES", "LOGWOOD_NESTS_ONE_IN", "LOGWOOD_ONE_IN",
+          "LOGWOOD_ONE_IN_PAIRS", "LOGWOOD_ONLY_EXTREMES", "LOGWOOD_FAILED_SYNC_SEED"}) {
+      const std::string chosen = EnvironmentText(name, "");
+      if (!chosen.empty()) text += std::string(" ") + name + "=" + chosen;
+    }
+    return text;
+  }
+
   ExploreResult all_;
   uint64_t told_ = 0;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
