@@ -1,4 +1,4 @@
-#include "examples/counter/load_time.h"
+#include "load_time.h"
 
 #include <algorithm>
 

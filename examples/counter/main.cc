@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "examples/counter/page_views.h"
+#include "page_views.h"
 
 using logwood::Status;
 

@@ -1,4 +1,4 @@
-#include "examples/counter/page_views.h"
+#include "page_views.h"
 
 #include <algorithm>
 #include <cstddef>

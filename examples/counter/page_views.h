@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "examples/counter/load_time.h"
+#include "load_time.h"
 #include "logwood/db.h"
 
 struct PageCount {
