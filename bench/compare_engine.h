@@ -17,6 +17,7 @@ struct CompareSettings {
   size_t write_buffer_bytes = 64 << 20;
   size_t cache_bytes = 256 << 20;  // Logwood: the whole memory budget
   int filter_bits_per_key = 10;
+  bool transactions = false;  // as a database with transactions, where that is one of its own
 };
 
 // One open database. A failure ends the program with a message: a benchmark of errors is none.
@@ -29,6 +30,11 @@ class CompareEngine {
   // Adds to a counter of 8 bytes, as EncodeInt64 has it: a merge where the engine has them, else a
   // get and a put.
   virtual void Add(std::string_view key, int64_t number);
+  // Whether AddInTransaction can be called.
+  virtual bool has_transactions() const { return false; }
+  // Adds to such a counter in an optimistic transaction: reads it, writes it and commits. False: it
+  // is in conflict with another thread's, and nothing was changed. By several threads at once.
+  virtual bool AddInTransaction(std::string_view key, int64_t number);
   // Every entry, first to last or back.
   virtual void Scan(bool forward,
                     const std::function<void(std::string_view, std::string_view)>& use) = 0;

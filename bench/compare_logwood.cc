@@ -38,6 +38,20 @@ class Logwood final : public CompareEngine {
   void Add(std::string_view key, int64_t number) override {
     Check(db_->Merge({.durability = Durability::kProcess}, key, EncodeInt64(number)).status());
   }
+  bool has_transactions() const override { return true; }
+  bool AddInTransaction(std::string_view key, int64_t number) override {
+    Result<std::unique_ptr<Transaction>> begun = db_->BeginTransaction({});
+    Check(begun.status());
+    PinnedValue value;
+    const Status got = (*begun)->Get(key, &value);
+    if (!got.Is(StatusCode::kNotFound)) Check(got);
+    const int64_t before = got.ok() ? DecodeInt64(value.view()).value_or(0) : 0;
+    Check((*begun)->Put(key, EncodeInt64(before + number)));
+    const Status committed = (*begun)->Commit({.durability = Durability::kProcess}).status();
+    if (committed.Is(StatusCode::kConflict)) return false;
+    Check(committed);
+    return true;
+  }
   void Scan(bool forward,
             const std::function<void(std::string_view, std::string_view)>& use) override {
     const std::unique_ptr<Iterator> it = db_->NewIterator({});

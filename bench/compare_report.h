@@ -9,7 +9,8 @@
 
 namespace logwood::bench {
 
-// rates[workload][engine] is one number a run, in the order of the runs.
+// rates[workload][engine] is one number a run, in the order of the runs; none where the engine
+// cannot do it. conflicts likewise, where there were transactions.
 class CompareReport {
  public:
   void Add(const std::string& engine, const std::vector<CompareResult>& results);
@@ -24,12 +25,15 @@ class CompareReport {
   struct Spread {
     double median = 0, min = 0, max = 0;
   };
+  using Numbers = std::map<std::string, std::map<std::string, std::vector<double>>>;
   static Spread SpreadOf(std::vector<double> numbers);
+  static std::vector<double> Of(const Numbers& numbers, const std::string& workload,
+                                const std::string& engine);
   // first / other, run by run.
   Spread RatioOf(const std::string& workload, const std::string& other) const;
 
   std::vector<std::string> workloads_, engines_;  // in the order first seen
-  std::map<std::string, std::map<std::string, std::vector<double>>> rates_;
+  Numbers rates_, conflicts_;
 };
 
 }  // namespace logwood::bench

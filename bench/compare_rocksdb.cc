@@ -5,6 +5,8 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/optimistic_transaction_db.h>
+#include <rocksdb/utilities/transaction.h>
 
 #include <memory>
 #include <string>
@@ -47,6 +49,11 @@ class RocksDb final : public CompareEngine {
     options.merge_operator = std::make_shared<Sum>();
     options.compression = rocksdb::kSnappyCompression;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    if (settings.transactions) {
+      Check(rocksdb::OptimisticTransactionDB::Open(options, path, &transactions_));
+      db_.reset(transactions_);
+      return;
+    }
     rocksdb::DB* db = nullptr;
     Check(rocksdb::DB::Open(options, path, &db));
     db_.reset(db);
@@ -69,6 +76,27 @@ class RocksDb final : public CompareEngine {
   void Add(std::string_view key, int64_t number) override {
     Check(db_->Merge({}, ToSlice(key), EncodeInt64(number)));
   }
+  bool has_transactions() const override { return true; }
+  // GetForUpdate, with a snapshot, is what makes the read count.
+  bool AddInTransaction(std::string_view key, int64_t number) override {
+    rocksdb::OptimisticTransactionOptions with_snapshot;
+    with_snapshot.set_snapshot = true;
+    const std::unique_ptr<rocksdb::Transaction> transaction(
+        transactions_->BeginTransaction({}, with_snapshot));
+    rocksdb::ReadOptions at_snapshot;
+    at_snapshot.snapshot = transaction->GetSnapshot();
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status got = transaction->GetForUpdate(
+        at_snapshot, transactions_->DefaultColumnFamily(), ToSlice(key), &value);
+    if (!got.IsNotFound()) Check(got);
+    const int64_t before = got.ok() ? DecodeInt64(value.ToStringView()).value_or(0) : 0;
+    Check(transaction->Put(ToSlice(key), EncodeInt64(before + number)));
+    const rocksdb::Status committed = transaction->Commit();
+    // Busy: a conflict. TryAgain: what would tell is not in memtables any more.
+    if (committed.IsBusy() || committed.IsTryAgain()) return false;
+    Check(committed);
+    return true;
+  }
   void Scan(bool forward,
             const std::function<void(std::string_view, std::string_view)>& use) override {
     const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read_options_));
@@ -86,6 +114,7 @@ class RocksDb final : public CompareEngine {
  private:
   const rocksdb::ReadOptions read_options_;
   std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::OptimisticTransactionDB* transactions_ = nullptr;  // db_, where it is one
   rocksdb::PinnableSlice value_;
 };
 

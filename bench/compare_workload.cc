@@ -1,8 +1,10 @@
 #include "bench/compare_workload.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "logwood/merge_operator.h"
@@ -58,6 +60,7 @@ class Workloads {
     CheckContent(CompareData::RandomKey);
     ReadAll();
     Counters();
+    Transactions();
     engine_.reset();
     return std::move(results_);
   }
@@ -75,7 +78,7 @@ class Workloads {
     const auto begin = std::chrono::steady_clock::now();
     run();
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-    results_.push_back({workload, operations, taken.count()});
+    results_.push_back({workload, operations, taken.count(), {}});
   }
 
   void Check(bool right, const char* what) { CompareCheck(right, kind_.name, what); }
@@ -137,6 +140,40 @@ class Workloads {
     });
     Check(sum == 3 * data_.count(), "counters lost or gained");
   }
+  // Two threads that add to counters in transactions, again where that is a conflict: those of the
+  // data, where they rarely meet, and a hundred, where they often do.
+  void Transactions() {
+    for (const auto& [name, keys] : {std::pair<const char*, uint64_t>{"txnlow", data_.count()},
+                                     std::pair<const char*, uint64_t>{"txnhigh", 100}}) {
+      settings_.transactions = true;
+      Open(name);
+      if (!engine_->has_transactions()) return;
+      const uint64_t count = data_.count() / 2;
+      std::atomic<uint64_t> conflicts{0};
+      Time(name, 2 * count, [&, keys = keys] {
+        std::thread other([&] { conflicts += AddInTransactions(6, count, keys); });
+        conflicts += AddInTransactions(7, count, keys);
+        other.join();
+      });
+      results_.back().conflicts = conflicts.load();
+      uint64_t sum = 0;
+      engine_->Scan(true, [&](std::string_view, std::string_view value) {
+        sum += static_cast<uint64_t>(DecodeInt64(value).value_or(0));
+      });
+      Check(sum == 2 * count, "transactions lost or gained");
+    }
+  }
+  // How often one was refused.
+  uint64_t AddInTransactions(uint64_t seed, uint64_t count, uint64_t keys) {
+    Random random(seed);
+    uint64_t conflicts = 0;
+    for (uint64_t n = 0; n < count; ++n) {
+      const std::string key = CompareData::RandomKey(random.Uniform(keys));
+      while (!engine_->AddInTransaction(key, 1)) ++conflicts;
+    }
+    return conflicts;
+  }
+
   uint64_t Counter(const std::string& key) {
     int64_t number = 0;
     engine_->Get(key, [&](std::string_view value) { number = DecodeInt64(value).value_or(0); });
@@ -170,7 +207,7 @@ class Workloads {
   }
 
   const CompareEngineKind& kind_;
-  const CompareSettings settings_;
+  CompareSettings settings_;
   const std::string directory_;
   CompareData& data_;
   std::unique_ptr<CompareEngine> engine_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ struct CompareResult {
   std::string workload;
   uint64_t operations = 0;
   double seconds = 0;
+  std::optional<uint64_t> conflicts;  // transactions that were refused and begun again
   double rate() const { return seconds > 0 ? static_cast<double>(operations) / seconds : 0; }
 };
 

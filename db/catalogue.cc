@@ -226,6 +226,12 @@ std::vector<std::pair<uint32_t, LogPos>> Catalogue::Dropped() const {
   return list;
 }
 
+std::optional<std::pair<LogPos, std::string>> Catalogue::FindDropped(uint32_t number) const {
+  MutexLock lock(mutex_);
+  const auto it = dropped_.find(number);
+  return it == dropped_.end() ? std::nullopt : std::optional(it->second);
+}
+
 LogPos Catalogue::position() const {
   MutexLock lock(mutex_);
   return position_;

@@ -65,6 +65,8 @@ class Catalogue {
   }
   // (number, position of the drop), ascending by number.
   std::vector<std::pair<uint32_t, LogPos>> Dropped() const;
+  // Position and name of that one; nullopt: it was not.
+  std::optional<std::pair<LogPos, std::string>> FindDropped(uint32_t number) const;
   // Which merge operators the keyspaces have.
   KeyspaceOperators& operators() { return operators_; }
   const KeyspaceOperators& operators() const { return operators_; }

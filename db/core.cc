@@ -63,12 +63,13 @@ void Core::BecomeChild() {
   closed.store(true, std::memory_order_release);
 }
 
-bool Core::PinsExceedBudget() {
-  const auto exceeds = [this] {
+bool Core::PinsExceedBudget(uint64_t own_bytes) {
+  const auto exceeds = [this, own_bytes] {
     if (cache.PinsFull()) return true;
     // Memtables, open tables and jobs may be over it, too; but they are nobody's to let go of.
     const uint64_t pins = cache.held_bytes() + held.bytes();
-    return std::min(pins, cache.bytes_over_capacity()) > settings.pins_bytes_over_max;
+    return std::min(pins - std::min(pins, own_bytes), cache.bytes_over_capacity()) >
+           settings.pins_bytes_over_max;
   };
   if (!exceeds()) return false;
   views.Reclaim();

@@ -85,8 +85,9 @@ struct Core {
   std::atomic<uint64_t> stepped_over_told_from{0};
 
   // Whether readers hold more memory than the budget has for them: then no new iterator, and values
-  // are copied instead of pinned.
-  bool PinsExceedBudget();
+  // are copied instead of pinned. Of what lies outside of the cache, `own_bytes` are the caller's
+  // and count for nothing: nobody is refused because of itself.
+  bool PinsExceedBudget(uint64_t own_bytes = 0);
 
   ViewHolder views;  // behind `cache`: its tables let go of that first
 

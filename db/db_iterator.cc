@@ -45,7 +45,8 @@ Status TooManyPins(const Core& core) {
   return Status::Busy(
       "readers hold too much of the memory budget: open iterators and pinned values " +
       std::to_string(core.cache.pinned_bytes()) + " bytes, of " +
-      std::to_string(core.settings.pins_bytes_max) + " that they may; outside of the cache " +
+      std::to_string(core.settings.pins_bytes_max) +
+      " that they may; these and transactions outside of the cache " +
       std::to_string(core.cache.held_bytes() + core.held.bytes()) +
       ", flushed memtables included: let go of some, or raise memory_budget_bytes");
 }

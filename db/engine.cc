@@ -160,6 +160,19 @@ Result<LogPos> Engine::CommitAsItIs(const WriteOptions& options, PendingWrite* w
   return write->position;
 }
 
+Result<LogPos> Engine::CommitWatched(const WriteOptions& options, PendingWrite* write,
+                                     CommitWatch* watch, const std::function<Status()>& check) {
+  Call call(this);
+  if (!call.is_open()) return ClosedError(*core_);
+  RETURN_IF_ERROR(core_->events->CheckNotTelling());  // it may be the leader that tells
+  writer_.Watch(watch);
+  // Also where there is no memory in between: the watch is the caller's.
+  const std::unique_ptr<CommitWatch, std::function<void(CommitWatch*)>> ends(
+      watch, [this](CommitWatch* ended) { writer_.Unwatch(ended); });
+  RETURN_IF_ERROR(check());
+  return Commit(options, write);
+}
+
 Status Engine::MakeDurable(Durability durability, LogPos position) {
   if (durability == Durability::kDefault) durability = core_->settings.durability;
   if (durability != Durability::kPower) return Status::Ok();

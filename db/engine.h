@@ -41,6 +41,9 @@ class Engine final : public DB {
   // In a child made by fork it does nothing: threads, locks and files belong to the parent.
   static void operator delete(Engine* engine, std::destroying_delete_t);
   Result<LogPos> Commit(const WriteOptions& options, PendingWrite* write);
+  // The same once `check` is ok; from before that on `watch` is told of what others commit.
+  Result<LogPos> CommitWatched(const WriteOptions& options, PendingWrite* write, CommitWatch* watch,
+                               const std::function<Status()>& check);
   // Commits which merge operators keyspaces have from now on; the last step of an open.
   Status RecordOperators();
   Status Close() override;

@@ -142,11 +142,10 @@ Status Reads::CheckKeyspace(Keyspace keyspace, LogPos at) const {
     return Status::InvalidArgument("keyspace: the handle belongs to another database");
   }
   if (core_->catalogue.Live(keyspace.number())) return Status::Ok();
-  for (const auto& [number, dropped] : core_->catalogue.Dropped()) {
-    if (number != keyspace.number()) continue;
-    if (at < dropped) return Status::Ok();  // a snapshot from before the drop
-    return Status::InvalidArgument(core_->catalogue.TextOf(number) + " was dropped at position " +
-                                   std::to_string(dropped));
+  if (const auto dropped = core_->catalogue.FindDropped(keyspace.number())) {
+    if (at < dropped->first) return Status::Ok();  // a snapshot from before the drop
+    return Status::InvalidArgument(core_->catalogue.TextOf(keyspace.number()) +
+                                   " was dropped at position " + std::to_string(dropped->first));
   }
   return Status::InvalidArgument("keyspace: there is none with number " +
                                  std::to_string(keyspace.number()));
@@ -231,7 +230,7 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
   RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
-  if (own != nullptr) {
+  if (own != nullptr && own->memtable != nullptr) {
     lookup.position = own->position;
     if (own->memtable->Get(lookup, &result)) {
       return EndLookup(options, lookup.stored, &result, &now, found);
@@ -340,7 +339,8 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options, Key
                                              const OwnWrites* own) const {
   const ReadOptions reading = options.read_options();
   Status begun = Begin(reading);
-  if (begun.ok() && core_->PinsExceedBudget()) begun = TooManyPins(*core_);
+  if (begun.ok() && core_->PinsExceedBudget(own == nullptr ? 0 : own->held_bytes))
+    begun = TooManyPins(*core_);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   DbIterator::Source source;
   source.core = core_;
@@ -355,7 +355,7 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options, Key
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   std::optional<uint64_t> now;
   source.time_us = ViewTime(*core_, reading, &now);
-  if (own != nullptr) {
+  if (own != nullptr && own->memtable != nullptr) {
     auto with_own = std::make_shared<View>(*source.view);
     with_own->sealed.insert(with_own->sealed.begin(), with_own->active);
     with_own->active = own->memtable;

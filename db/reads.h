@@ -15,8 +15,9 @@ namespace logwood {
 
 // What a transaction wrote: seen on top of all else, up to a position.
 struct OwnWrites {
-  std::shared_ptr<Memtable> memtable;
+  std::shared_ptr<Memtable> memtable;  // null: nothing
   LogPos position = 0;
+  uint64_t held_bytes = 0;  // what the transaction takes, as the cache knows it
 };
 
 class Reads {

@@ -1,5 +1,6 @@
 #include "db/transaction.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -11,14 +12,28 @@
 
 namespace logwood {
 
+namespace {
+
+// What a commit looks at while others wait is no more: who relies on more is told of what is
+// committed meanwhile.
+constexpr uint64_t kLooksMax = 256;
+// As much a transaction may hold whatever others do: what is small is not refused for their sake.
+constexpr uint64_t kSmallBytes = 16 << 10;
+
+}  // namespace
+
 // Remembers what was gone over: from where a seek looked to where the iterator came, with all
 // between.
 class ReadRecorder final : public Iterator {
  public:
-  ReadRecorder(std::unique_ptr<Iterator> shown, ReadSet* reads, StoredBounds bounds, size_t prefix)
-      : shown_(std::move(shown)), reads_(reads), bounds_(std::move(bounds)), prefix_(prefix) {}
+  ReadRecorder(std::unique_ptr<Iterator> shown, TransactionImpl* transaction, StoredBounds bounds,
+               size_t prefix)
+      : shown_(std::move(shown)),
+        transaction_(transaction),
+        bounds_(std::move(bounds)),
+        prefix_(prefix) {}
 
-  bool Valid() const override { return shown_->Valid(); }
+  bool Valid() const override { return refusal_.ok() && shown_->Valid(); }
   void SeekToFirst() override {
     shown_->SeekToFirst();
     WentUp(bounds_.lower);
@@ -49,9 +64,9 @@ class ReadRecorder final : public Iterator {
     shown_->Prev();
     WentDown(from);
   }
-  std::string_view key() const override { return shown_->key(); }
-  std::string_view value() const override { return shown_->value(); }
-  Status status() const override { return shown_->status(); }
+  std::string_view key() const override { return Valid() ? shown_->key() : std::string_view(); }
+  std::string_view value() const override { return Valid() ? shown_->value() : std::string_view(); }
+  Status status() const override { return refusal_.ok() ? shown_->status() : Status(refusal_); }
   LogPos position() const override { return shown_->position(); }
 
  private:
@@ -59,16 +74,19 @@ class ReadRecorder final : public Iterator {
     return bounds_.lower.substr(0, prefix_).append(key);
   }
   void WentUp(const std::string& from) {
-    reads_->AddRange(from, Valid() ? Stored(key()) + '\0' : bounds_.upper);
+    const bool valid = shown_->Valid();
+    refusal_ = transaction_->AddRead(from, valid ? Stored(shown_->key()) + '\0' : bounds_.upper);
   }
   void WentDown(const std::string& from) {
-    reads_->AddRange(Valid() ? Stored(key()) : bounds_.lower, from);
+    refusal_ = transaction_->AddRead(
+        shown_->Valid() ? Stored(shown_->key()) : std::string(bounds_.lower), from);
   }
 
   const std::unique_ptr<Iterator> shown_;
-  ReadSet* const reads_;
+  TransactionImpl* const transaction_;
   const StoredBounds bounds_;
   const size_t prefix_;
+  Status refusal_;  // what was gone over could not be remembered
 };
 
 Status Transaction::Get(Keyspace keyspace, std::string_view key, std::string* value) {
@@ -85,7 +103,8 @@ TransactionImpl::TransactionImpl(Engine* engine, std::shared_ptr<Core> core,
     : engine_(engine),
       core_(std::move(core)),
       snapshot_(std::move(snapshot)),
-      isolation_(options.isolation) {
+      isolation_(options.isolation),
+      held_(core_) {
   own_.position = kOwnPositionMin;
 }
 
@@ -103,10 +122,21 @@ Status TransactionImpl::CheckReadsFit() const {
                                  std::to_string(limit));
 }
 
+Status TransactionImpl::CheckRoom() const {
+  if (own_.held_bytes <= kSmallBytes || !core_->PinsExceedBudget(own_.held_bytes)) return {};
+  return TooManyPins(*core_);
+}
+
+void TransactionImpl::Recount() {
+  held_.Set(operations_.capacity() + note_.size() + savepoint_bytes_ + reads_.memory_bytes());
+  if (own_memtable_ != nullptr) own_memtable_->Recount();
+  own_.held_bytes =
+      held_.told_bytes() + (own_memtable_ == nullptr ? 0 : own_memtable_->held_bytes());
+}
+
 Status TransactionImpl::Get(Keyspace keyspace, std::string_view key, PinnedValue* value) {
   RETURN_IF_ERROR(tracks_reads() ? Expect(keyspace, key) : CheckLive());
-  return Reads(core_).Get(reading(), keyspace, key, value,
-                          own_.memtable == nullptr ? nullptr : &own_);
+  return Reads(core_).Get(reading(), keyspace, key, value, &own_);
 }
 
 Status TransactionImpl::Expect(Keyspace keyspace, std::string_view key) {
@@ -114,7 +144,18 @@ Status TransactionImpl::Expect(Keyspace keyspace, std::string_view key) {
   if (key.size() > kKeyBytesMax) {
     return Status::InvalidArgument("key: longer than " + std::to_string(kKeyBytesMax));
   }
+  RETURN_IF_ERROR(CheckReadsFit());
+  RETURN_IF_ERROR(CheckRoom());
   reads_.AddKey(StoredKeyBuffer(keyspace.number(), key).view());
+  Recount();
+  return CheckReadsFit();
+}
+
+Status TransactionImpl::AddRead(std::string_view begin, std::string_view end) {
+  RETURN_IF_ERROR(CheckReadsFit());
+  RETURN_IF_ERROR(CheckRoom());
+  reads_.AddRange(begin, end);
+  Recount();
   return CheckReadsFit();
 }
 
@@ -126,10 +167,9 @@ std::unique_ptr<Iterator> TransactionImpl::NewIterator(const IteratorOptions& op
   IteratorOptions within = options;
   within.snapshot = snapshot_.get();
   within.at_least = 0;
-  auto shown =
-      Reads(core_).NewIterator(within, keyspace, own_.memtable == nullptr ? nullptr : &own_);
+  auto shown = Reads(core_).NewIterator(within, keyspace, &own_);
   if (!tracks_reads()) return shown;
-  return std::make_unique<ReadRecorder>(std::move(shown), &reads_,
+  return std::make_unique<ReadRecorder>(std::move(shown), this,
                                         ResolveBounds(within, keyspace.number()),
                                         KeyspacePrefix(keyspace.number()).size());
 }
@@ -139,7 +179,8 @@ uint64_t TransactionImpl::Time() const {
 }
 
 void TransactionImpl::Show(std::string_view operations) {
-  if (own_.memtable == nullptr) own_.memtable = std::make_shared<Memtable>();
+  if (own_.memtable == nullptr)
+    own_.memtable = own_memtable_ = std::make_shared<OwnMemtable>(core_);
   // These bytes were encoded a moment ago.
   CHECK(InsertFolded(operations, {++own_.position, Time()}, own_.memtable.get(),
                      &core_->catalogue.operators())
@@ -150,6 +191,20 @@ void TransactionImpl::Show(std::string_view operations) {
 Status TransactionImpl::Refuse(Status why) {
   if (refused_.ok()) refused_ = why;
   return why;
+}
+
+uint64_t TransactionImpl::MemoryOf(const Size& size, size_t note_bytes) const {
+  return size.operations_bytes + note_bytes + uint64_t{size.count} * kOperationMemoryBytes +
+         uint64_t{size.range_count} * kRangeDeleteMemoryBytes + savepoint_bytes_;
+}
+
+Status TransactionImpl::CheckWritesFit(uint64_t memory_bytes) const {
+  const uint64_t limit = core_->settings.batch_bytes_max;
+  if (memory_bytes <= limit) [[likely]]
+    return Status::Ok();
+  return Status::InvalidArgument("transaction: what it writes takes " +
+                                 std::to_string(memory_bytes) + " bytes of memory; the limit is " +
+                                 std::to_string(limit));
 }
 
 Status TransactionImpl::Add(const WriteBatch& one) {
@@ -170,18 +225,13 @@ Status TransactionImpl::TryAdd(const WriteBatch& one) {
   size.data_bytes += one.data_bytes();
   size.count += one.count();
   size.range_count += one.range_count();
-  const uint64_t memory = size.operations_bytes + note_.size() +
-                          uint64_t{size.count} * kOperationMemoryBytes +
-                          uint64_t{size.range_count} * kRangeDeleteMemoryBytes;
-  if (memory > core_->settings.batch_bytes_max) {
-    return Status::InvalidArgument("transaction: what it writes takes " + std::to_string(memory) +
-                                   " bytes of memory; the limit is " +
-                                   std::to_string(core_->settings.batch_bytes_max));
-  }
+  RETURN_IF_ERROR(CheckWritesFit(MemoryOf(size, note_.size())));
+  RETURN_IF_ERROR(CheckRoom());
   size_ = size;
   operations_ += one.operations();
   names_keyspaces_ |= one.owner() != 0;
   Show(one.operations());
+  Recount();
   return Status::Ok();
 }
 
@@ -221,27 +271,49 @@ Status TransactionImpl::Note(std::string_view note) {
   RETURN_IF_ERROR(CheckLive());
   WriteBatch one;
   one.Note(note);
-  if (!one.status().ok()) return Refuse(one.status());
+  Status fits = one.status();
+  if (fits.ok()) fits = CheckWritesFit(MemoryOf(size_, note.size()));
+  if (!fits.ok()) return Refuse(std::move(fits));
   note_ = note;
+  Recount();
   return Status::Ok();
 }
 
 Transaction::Savepoint TransactionImpl::SetSavepoint() {
-  savepoints_.push_back({size_, refused_});
-  return savepoints_.size();
+  const uint64_t bytes = sizeof(Saved) + note_.size();
+  if (!CheckLive().ok() || !CheckWritesFit(MemoryOf(size_, note_.size()) + bytes).ok()) return 0;
+  savepoints_.push_back({++last_savepoint_, size_, note_, refused_});
+  savepoint_bytes_ += bytes;
+  Recount();
+  return last_savepoint_;
 }
 
 Status TransactionImpl::RollbackTo(Savepoint savepoint) {
   RETURN_IF_ERROR(CheckLive());
-  if (savepoint == 0 || savepoint > savepoints_.size()) {
+  const auto at = std::ranges::lower_bound(savepoints_, savepoint, {}, &Saved::number);
+  if (at == savepoints_.end() || at->number != savepoint) {
     return Status::InvalidArgument("savepoint: this transaction has none of this number");
   }
-  savepoints_.resize(savepoint);
-  size_ = savepoints_.back().size;
+  while (savepoints_.back().number != savepoint) {
+    savepoint_bytes_ -= sizeof(Saved) + savepoints_.back().note.size();
+    savepoints_.pop_back();
+  }
+  note_ = savepoints_.back().note;
   refused_ = savepoints_.back().refused;
-  operations_.resize(size_.operations_bytes);
-  // Iterators keep the memtable that they show. Each operation has a position again.
-  own_ = {nullptr, kOwnPositionMin};
+  if (size_.operations_bytes != savepoints_.back().size.operations_bytes) {
+    size_ = savepoints_.back().size;
+    operations_.resize(size_.operations_bytes);
+    ShowAgain();
+  }
+  Recount();
+  return Status::Ok();
+}
+
+// Iterators keep the memtable that they show. Each operation has a position again.
+void TransactionImpl::ShowAgain() {
+  own_memtable_.reset();
+  own_.memtable.reset();
+  own_.position = kOwnPositionMin;
   BatchReader reader(operations_);
   BatchOperation operation;
   for (size_t at = 0; reader.Next(&operation);) {
@@ -249,48 +321,67 @@ Status TransactionImpl::RollbackTo(Savepoint savepoint) {
     Show(std::string_view(operations_).substr(at, end - at));
     at = end;
   }
-  return Status::Ok();
-}
-
-// What the leader of the write queue asks, with no other write under way.
-Status TransactionImpl::Conflicts() {
-  return reads_.CheckUnchangedSince(snapshot_->position(), core_.get());
 }
 
 Result<LogPos> TransactionImpl::Commit(const WriteOptions& options) {
   RETURN_IF_ERROR(CheckLive());
-  Status fits = CheckReadsFit();
-  ended_ = true;
-  RETURN_IF_ERROR(std::move(refused_));
-  RETURN_IF_ERROR(std::move(fits));
-  if (size_.count == 0 && note_.empty()) return snapshot_->position();
-  if (isolation_ == Isolation::kSnapshot) RelyOnWrites();
   Result<LogPos> committed = CommitWrites(options);
   if (committed.status().Is(StatusCode::kConflict)) {
     core_->statistics.transaction_conflicts.fetch_add(1, std::memory_order_relaxed);
   }
+  Rollback();
   return committed;
 }
 
 Result<LogPos> TransactionImpl::CommitWrites(const WriteOptions& options) {
-  // What is in the way already is told without stopping other writers.
-  RETURN_IF_ERROR(Conflicts());
-  const std::function<Status()> condition = [this] { return Conflicts(); };
+  RETURN_IF_ERROR(Status(refused_));
+  RETURN_IF_ERROR(CheckReadsFit());
+  if (size_.count == 0 && note_.empty()) return snapshot_->position();
+  if (isolation_ == Isolation::kSnapshot) RelyOnWrites();
   PendingWrite write;
-  write.operations = operations_;
-  write.note = note_;
-  write.operation_count = size_.count;
-  write.range_count = size_.range_count;
-  write.data_bytes = size_.data_bytes;
-  write.check_keyspaces = names_keyspaces_;
-  write.joins_no_group = true;
-  write.condition = &condition;
-  Result<LogPos> committed = engine_->Commit(options, &write);
+  Result<LogPos> committed = CommitPending(options, &write);
   // Counts where it is in the history, as Stats::commits does, also where its sync failed.
   if (write.position != 0) {
     core_->statistics.transaction_commits.fetch_add(1, std::memory_order_relaxed);
   }
   return committed;
+}
+
+Result<LogPos> TransactionImpl::CommitPending(const WriteOptions& options, PendingWrite* write) {
+  write->operations = operations_;
+  write->note = note_;
+  write->operation_count = size_.count;
+  write->range_count = size_.range_count;
+  write->data_bytes = size_.data_bytes;
+  write->check_keyspaces = names_keyspaces_;
+  write->joins_no_group = true;
+  // What is in the way already is told without stopping other writers. The position before the
+  // view: all up to there is looked at, and needs no look by the leader.
+  const LogPos read_at = snapshot_->position();
+  const LogPos seen_to = core_->visible.load(std::memory_order_acquire);
+  ReadCheck first{read_at, read_at, kLooksMax};
+  RETURN_IF_ERROR(reads_.CheckUnchanged(&first, core_.get()));
+  if (first.looks_left == 0) return CommitWatched(options, write);
+  const std::function<Status()> condition = [this, read_at, seen_to] {
+    ReadCheck second{read_at, seen_to};
+    return reads_.CheckUnchanged(&second, core_.get());
+  };
+  write->condition = &condition;
+  return engine_->Commit(options, write);
+}
+
+Result<LogPos> TransactionImpl::CommitWatched(const WriteOptions& options, PendingWrite* write) {
+  const LogPos read_at = snapshot_->position();
+  ReadWatch watch(&reads_, read_at, &core_->catalogue);
+  const std::function<Status()> condition = [this, &watch, read_at] {
+    RETURN_IF_ERROR(watch.End());
+    return reads_.CheckKeyspaces(read_at, *core_);
+  };
+  write->condition = &condition;
+  return engine_->CommitWatched(options, write, &watch, [this, read_at] {
+    ReadCheck all{read_at, read_at};
+    return reads_.CheckUnchanged(&all, core_.get());
+  });
 }
 
 void TransactionImpl::RelyOnWrites() {
@@ -305,6 +396,16 @@ void TransactionImpl::RelyOnWrites() {
   }
 }
 
-void TransactionImpl::Rollback() { ended_ = true; }
+// Who keeps it for longer keeps nothing else.
+void TransactionImpl::Rollback() {
+  ended_ = true;
+  operations_ = {};
+  own_ = {};
+  own_memtable_.reset();
+  savepoints_ = {};
+  savepoint_bytes_ = 0;
+  reads_ = {};
+  Recount();
+}
 
 }  // namespace logwood

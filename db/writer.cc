@@ -113,8 +113,9 @@ void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
   LogPos position = parts_.log->stored();
   accepted_.clear();
   for (PendingWrite* write : group) {
-    if (write->check_keyspaces) write->status = CheckKeyspaces(*write);
-    if (write->status.ok() && write->condition != nullptr) write->status = (*write->condition)();
+    // First: a keyspace that was read and dropped is a conflict, whatever is written.
+    if (write->condition != nullptr) write->status = (*write->condition)();
+    if (write->status.ok() && write->check_keyspaces) write->status = CheckKeyspaces(*write);
     if (!write->status.ok()) continue;
     CommitRecord record;
     record.position = write->position = ++position;
@@ -136,6 +137,7 @@ void Writer::Apply(const PendingWrite& write) {
   if (write.flags & kFlagCatalogue) {
     CHECK(parts_.core->catalogue.Apply(write.operations, write.position).ok());
   }
+  for (CommitWatch* watch : watches_) watch->Committed(write.operations, write.position);
 }
 
 void Writer::NoteSpace(const Status& status) {
@@ -182,6 +184,14 @@ void Writer::CommitGroup(const std::vector<PendingWrite*>& group) {
   statistics.user_bytes.fetch_add(user_bytes, std::memory_order_relaxed);
   statistics.commits.fetch_add(accepted_.size(), std::memory_order_relaxed);
   statistics.write_groups.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Writer::Watch(CommitWatch* watch) {
+  queue_.RunAlone([&] { watches_.push_back(watch); });
+}
+
+void Writer::Unwatch(CommitWatch* watch) {
+  queue_.RunAlone([&] { std::erase(watches_, watch); });
 }
 
 Result<LogPos> Writer::SealActive() {

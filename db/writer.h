@@ -19,6 +19,14 @@
 
 namespace logwood {
 
+// Told of what others commit.
+class CommitWatch {
+ public:
+  virtual ~CommitWatch() = default;
+  // By the leader, once the operations are in the memtable.
+  virtual void Committed(std::string_view operations, LogPos position) = 0;
+};
+
 class Writer {
  public:
   struct Parts {
@@ -32,6 +40,9 @@ class Writer {
 
   // Commits one batch; sets its position and status.
   void Commit(PendingWrite* write) { queue_.Run(write); }
+  // Tells `watch` of all that is not in the memtable when this returns, until Unwatch.
+  void Watch(CommitWatch* watch);
+  void Unwatch(CommitWatch* watch);
   // Seals the active memtable if anything was committed since the last sealing; the position up to
   // which all is sealed then.
   Result<LogPos> SealActive();
@@ -54,6 +65,7 @@ class Writer {
   uint64_t delay_told_at_ns_ = 0;
   std::vector<PendingWrite*> accepted_;  // the leader's; reused
   uint64_t time_us_ = 0;                 // of the group being written
+  std::vector<CommitWatch*> watches_;    // the leader's
   bool out_of_space_ = false;            // the leader's: the last group found the disk full
   WriteQueue queue_;
 };

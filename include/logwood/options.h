@@ -72,7 +72,8 @@ struct LOGWOOD_EXPORT Options {
   bool create_if_missing = true;
   bool error_if_exists = false;
 
-  // Everything the database holds in memory: memtables, block cache, filters, indexes, compaction.
+  // Everything the database holds in memory: memtables, block cache, filters, indexes, compaction,
+  // transactions.
   // Beside it: names of keyspaces and owners of snapshots. A merge holds at least a block of each
   // table that it reads, and a block holds a record: while records are merged that are large
   // against the budget (a 200th of it and more), it takes about two records a table beyond it.

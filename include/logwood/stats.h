@@ -38,11 +38,12 @@ struct MemoryStats {
   uint64_t memtable_bytes = 0;  // flushed ones that iterators still read included
   uint64_t cache_bytes = 0;     // blocks
   uint64_t table_bytes = 0;     // indexes and filters of open tables
-  // Held by iterators and pinned values: blocks, also of those in the cache, each once, and the
-  // iterators. No share of its own: a part of used_bytes. Beyond a third of the budget new
-  // iterators are kBusy and values are copied instead of pinned; for that a block counts for each
-  // iterator that stands on it, so it may come while this is less. It also comes where what they
-  // keep outside of the cache does not fit into it beside everything else.
+  // Held by iterators, pinned values and transactions: blocks, also of those in the cache, each
+  // once, the iterators and the transactions. No share of its own: a part of used_bytes. Beyond a
+  // third of the budget, transactions left out, new iterators are kBusy and values are copied
+  // instead of pinned; for that a block counts for each iterator that stands on it, so it may come
+  // while this is less. It also comes where what they and transactions keep outside of the cache
+  // does not fit into it beside everything else.
   uint64_t pinned_bytes = 0;
   uint64_t jobs_bytes = 0;   // buffers of running flushes and compactions
   uint64_t spare_bytes = 0;  // of memtables that were flushed, kept for the next ones for a while

@@ -49,7 +49,8 @@ enum class Isolation : uint8_t {
   // snapshot, or its keyspace dropped. What was written without reading it is no conflict.
   kSerializable,
   // Reads are not held against later writes; a commit is refused if a key that it puts or deletes,
-  // or a range that it deletes, was written since the snapshot. Two transactions that read what the
+  // or a range that it deletes, was written since the snapshot, or its keyspace dropped. Two
+  // transactions that read what the
   // other one writes may both commit (write skew). Merges do not conflict.
   kSnapshot,
 };
@@ -79,9 +80,11 @@ class LOGWOOD_EXPORT Transaction {
   virtual Status Expect(Keyspace keyspace, std::string_view key) = 0;
 
   // As those of WriteBatch; what that remembers is told at once here. kInvalidArgument, too, where
-  // the transaction gets too large: its writes are limited as a batch is, and what it must remember
-  // of its reads to as much. The first that is not Ok is remembered: Commit answers it and writes
-  // nothing, unless RollbackTo goes back before it. Note, too.
+  // the transaction gets too large: its writes and savepoints are limited as a batch is, and what
+  // it must remember of its reads to as much; an iterator becomes invalid then. kBusy: it is of
+  // more than 16 KiB, and what readers and other transactions hold leaves no room in the memory
+  // budget. The first that is not Ok is remembered: Commit answers it and writes nothing, unless
+  // RollbackTo goes back before it. Note, too.
   virtual Status Put(Keyspace keyspace, std::string_view key, std::string_view value) = 0;
   virtual Status PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
                              std::chrono::microseconds ttl) = 0;
@@ -103,8 +106,9 @@ class LOGWOOD_EXPORT Transaction {
   // Travels with the commit; the last call wins (WriteBatch::Note).
   virtual Status Note(std::string_view note) = 0;
 
-  // The writes up to now, to go back to; one that was refused later is forgotten. Reads that came
-  // later still count.
+  // The writes and the note up to now, to go back to; one that was refused later is forgotten. Reads
+  // that came later still count. No number is given twice; 0: the transaction is too large for one
+  // more, or has ended.
   using Savepoint = uint64_t;
   virtual Savepoint SetSavepoint() = 0;
   // kInvalidArgument: none of this transaction, or one behind a point it went back to.

@@ -103,76 +103,106 @@ TEST_F(Transactions, AreOneCommitOrNone) {
   EXPECT_EQ(Value("b"), "2");
 }
 
-// Each pair is one transaction's read and what somebody else writes meanwhile.
-TEST_F(Transactions, AreHeldAgainstEachKindOfWrite) {
-  options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
-  for (const bool flushed : {false, true}) {
-    for (int write = 0; write < 5; ++write) {
-      for (int read = 0; read < 6; ++read) {
-        SCOPED_TRACE(std::to_string(write) + " " + std::to_string(read) +
-                     (flushed ? " flushed" : ""));
-        Open();
-        ASSERT_OK(db_->Put({}, "b", "1"));
-        ASSERT_OK(db_->Put({}, "m", "1"));
-        ASSERT_OK(db_->Put({}, "x", "1"));
-        ASSERT_OK(db_->Flush());
-        const auto transaction = Begin();
-        IteratorOptions within;
-        within.lower = "k";
-        within.upper = "n";
-        const auto it = transaction->NewIterator(within);
-        bool relies = true;
-        switch (read) {
-          case 0:
-            EXPECT_EQ(Seen(transaction.get(), "m"), "1");
-            break;
-          case 1:
-            it->SeekToFirst();
-            break;
-          case 2:
-            it->SeekToLast();
-            break;
-          case 3:
-            it->Seek("l");
-            break;
-          case 4:
-            it->SeekForPrev("mm");
-            break;
-          default:
-            EXPECT_EQ(Seen(transaction.get(), "b"), "1");
-            relies = false;
-            break;
-        }
-        ASSERT_OK(transaction->Put("other", "1"));
-        switch (write) {
-          case 0:
-            ASSERT_OK(db_->Put({}, "m", "2"));
-            break;
-          case 1:
-            ASSERT_OK(db_->Delete({}, "m"));
-            break;
-          case 2:
-            ASSERT_OK(db_->DeleteRange({}, "c", "n"));
-            break;
-          case 3:
-            ASSERT_OK(db_->Merge({}, "m", "2"));
-            break;
-          default:
-            ASSERT_OK(db_->Put({}, "x", "2"));
-            relies = false;
-            break;
-        }
-        if (flushed) {
-          ASSERT_OK(db_->Flush());
-          ASSERT_OK(db_->CompactAll({}));
-        }
-        EXPECT_EQ(relies ? StatusCode::kConflict : StatusCode::kOk,
-                  transaction->Commit({}).status().code());
-        Close();
-        ASSERT_OK(DB::Destroy(options_, path_));
-      }
-    }
+class TransactionPairs : public Transactions {
+ protected:
+  enum Read {
+    kGet,
+    kFirst,
+    kLast,
+    kSeek,
+    kSeekForPrev,
+    kExpect,
+    kOtherKey,
+    kOtherKeyspace,
+    kReads
+  };
+  enum Write { kPut, kDelete, kDeleteRange, kMerge, kPutOther, kDrop, kWrites };
+
+  static Status Do(Read read, Transaction* transaction, Keyspace rows) {
+    std::string value;
+    IteratorOptions within;
+    within.lower = "k";
+    within.upper = "n";
+    const auto it = transaction->NewIterator(within, rows);
+    if (read == kGet) return transaction->Get(rows, "m", &value);
+    if (read == kExpect) return transaction->Expect(rows, "m");
+    if (read == kOtherKey) return transaction->Get(rows, "b", &value);
+    if (read == kOtherKeyspace) return transaction->Get("b", &value);
+    if (read == kFirst) it->SeekToFirst();
+    if (read == kLast) it->SeekToLast();
+    if (read == kSeek) it->Seek("l");
+    if (read == kSeekForPrev) it->SeekForPrev("mm");
+    return it->status();
   }
+  Status Do(Write write, Keyspace rows) {
+    if (write == kPut) return db_->Put({}, rows, "m", "2").status();
+    if (write == kDelete) return db_->Delete({}, rows, "m").status();
+    if (write == kDeleteRange) return db_->DeleteRange({}, rows, "c", "n").status();
+    if (write == kMerge) return db_->Merge({}, rows, "m", "2").status();
+    if (write == kPutOther) return db_->Put({}, rows, "x", "2").status();
+    return db_->DropKeyspace({}, "rows").status();
+  }
+};
+
+// Each pair is one transaction's read and what somebody else writes meanwhile.
+TEST_F(TransactionPairs, AreHeldAgainstEachKindOfWrite) {
+  options_.keyspaces["rows"].merge_operator = MergeOperator::Append(",");
+  for (int pair = 0; pair < 2 * kReads * kWrites; ++pair) {
+    const bool flushed = pair % 2 != 0;
+    const auto read = static_cast<Read>(pair / 2 % kReads);
+    const auto write = static_cast<Write>(pair / 2 / kReads);
+    SCOPED_TRACE(std::to_string(write) + " " + std::to_string(read) + (flushed ? " flushed" : ""));
+    Open();
+    ASSERT_OK_AND_ASSIGN(const Keyspace rows, db_->CreateKeyspace({}, "rows"));
+    for (const char* key : {"b", "m", "x"}) ASSERT_OK(db_->Put({}, rows, key, "1"));
+    ASSERT_OK(db_->Put({}, "b", "1"));
+    ASSERT_OK(db_->Flush());
+    const auto transaction =
+        Begin(read == kExpect ? Isolation::kSnapshot : Isolation::kSerializable);
+    ASSERT_OK(Do(read, transaction.get(), rows));
+    ASSERT_OK(transaction->Put("other", "1"));
+    ASSERT_OK(Do(write, rows));
+    if (flushed) {
+      ASSERT_OK(db_->Flush());
+      ASSERT_OK(db_->CompactAll({}));
+    }
+    const bool relies =
+        read != kOtherKeyspace && (write == kDrop || (write != kPutOther && read != kOtherKey));
+    EXPECT_EQ(relies ? StatusCode::kConflict : StatusCode::kOk,
+              transaction->Commit({}).status().code());
+    Close();
+    ASSERT_OK(DB::Destroy(options_, path_));
+  }
+}
+
+TEST_F(Transactions, ReadOnBehindADropButRelyOnNothingOfIt) {
+  Open();
+  ASSERT_OK_AND_ASSIGN(const Keyspace rows, db_->CreateKeyspace({}, "rows"));
+  ASSERT_OK(db_->Put({}, rows, "k", "1"));
+  const auto only_reads = Begin(), writes = Begin(), puts = Begin(Isolation::kSnapshot);
+  ASSERT_OK_AND_ASSIGN(const LogPos dropped, db_->DropKeyspace({}, "rows"));
+  for (const auto& transaction : {only_reads.get(), writes.get()}) {
+    std::string value;
+    ASSERT_OK(transaction->Get(rows, "k", &value));
+    EXPECT_EQ(value, "1");
+    const auto it = transaction->NewIterator({}, rows);
+    EXPECT_EQ(RowsOf(it.get()), (Rows{{"k", "1"}}));
+  }
+  ASSERT_OK(only_reads->Commit({}).status());
+  ASSERT_OK(writes->Put("copy", "1"));
+  const Status refused = writes->Commit({}).status();
+  EXPECT_STATUS(kConflict, refused);
+  EXPECT_NE(
+      refused.message().find("keyspace rows was dropped at position " + std::to_string(dropped)),
+      std::string_view::npos)
+      << refused.ToString();
+  ASSERT_OK(puts->Put(rows, "k", "2"));
+  EXPECT_STATUS(kConflict, puts->Commit({}).status());
+  // One that begins behind the drop has nothing to rely on.
+  const auto later = Begin();
+  ASSERT_OK(later->Put(rows, "k", "2"));
+  EXPECT_STATUS(kInvalidArgument, later->Commit({}).status());
+  EXPECT_EQ(db_->LastPosition(), dropped);
 }
 
 TEST_F(Transactions, OfSnapshotIsolationMaySkewButNotOverwrite) {
