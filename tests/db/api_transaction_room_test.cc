@@ -1,12 +1,15 @@
 // What transactions may take: memory, savepoints, and how long they keep others from writing.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "db/engine.h"
+#include "db/read_set.h"
 #include "tests/support/database_fixture.h"
 #include "tests/support/directory.h"
 #include "tests/support/environment.h"
@@ -234,8 +237,49 @@ TEST_F(TransactionRoom, ReadsOfAnySizeAreHeldAgainstWrites) {
   EXPECT_LT(conflicts, 140);
 }
 
+// A transaction that relies on much is told of what comes in between its look and its turn.
+TEST_F(TransactionRoom, WhatComesBehindTheLookIsTold) {
+  Open();
+  auto* const engine = static_cast<Engine*>(db_.get());
+  const auto stored = [](std::string_view key) {
+    return KeyspacePrefix(kDefaultKeyspace) + std::string(key);
+  };
+  ReadSet reads;
+  reads.AddKey(stored("k"));
+  reads.AddRange(stored("b"), stored("d"));
+  const auto in_between = [&](const std::function<Status()>& other) {
+    ReadWatch watch(&reads, db_->LastPosition());
+    WriteBatch batch;
+    batch.Put("own", "1");
+    const std::function<Status()> condition = [&watch] { return watch.End(); };
+    PendingWrite write;
+    write.operations = batch.operations();
+    write.operation_count = batch.count();
+    write.joins_no_group = true;
+    write.condition = &condition;
+    return engine->CommitWatched({}, &write, &watch, other).status().code();
+  };
+  const auto put = [&](std::string_view key) {
+    return in_between([&] { return db_->Put({}, key, "2").status(); });
+  };
+  const auto delete_range = [&](std::string_view begin, std::string_view end) {
+    return in_between([&] { return db_->DeleteRange({}, begin, end).status(); });
+  };
+  for (const char* key : {"k", "b", "c", "cz"}) EXPECT_EQ(put(key), StatusCode::kConflict) << key;
+  for (const char* key : {"a", "d", "kk", "j"}) EXPECT_EQ(put(key), StatusCode::kOk) << key;
+  EXPECT_EQ(delete_range("a", "bb"), StatusCode::kConflict);
+  EXPECT_EQ(delete_range("c", "cc"), StatusCode::kConflict);
+  EXPECT_EQ(delete_range("cc", "e"), StatusCode::kConflict);
+  EXPECT_EQ(delete_range("h", "z"), StatusCode::kConflict);
+  EXPECT_EQ(delete_range("a", "b"), StatusCode::kOk);
+  EXPECT_EQ(delete_range("d", "k"), StatusCode::kOk);
+  // Its end is told of nothing more, and one that failed before its turn leaves nothing behind.
+  EXPECT_EQ(in_between([] { return Status::Busy(""); }), StatusCode::kBusy);
+  ASSERT_OK(db_->Put({}, "k", "3"));
+}
+
 // Each reads all and writes one more than the largest: no two of the same, if they are as if one
-// came after the other. What comes in between the first look and the commit is told by a watch.
+// came after the other. What comes in between the first look and the commit is told.
 TEST_F(TransactionRoom, ConcurrentScansOfManyKeysLoseNothing) {
   Open();
   constexpr int kThreads = 4, kEach = 25, kKeys = 500;
