@@ -126,7 +126,7 @@ class TransactionImpl final : public Transaction {
   bool names_keyspaces_ = false;  // beyond "default"
   std::string note_;
   OwnWrites own_;
-  Status refused_;  // the first write that was not taken
+  Status refused_;                             // the first write that was not taken
   std::shared_ptr<OwnMemtable> own_memtable_;  // that of own_
   std::vector<Saved> savepoints_;
   uint64_t savepoint_bytes_ = 0;

@@ -106,9 +106,9 @@ class LOGWOOD_EXPORT Transaction {
   // Travels with the commit; the last call wins (WriteBatch::Note).
   virtual Status Note(std::string_view note) = 0;
 
-  // The writes and the note up to now, to go back to; one that was refused later is forgotten. Reads
-  // that came later still count. No number is given twice; 0: the transaction is too large for one
-  // more, or has ended.
+  // The writes and the note up to now, to go back to; one that was refused later is forgotten.
+  // Reads that came later still count. No number is given twice; 0: the transaction is too large
+  // for one more, or has ended.
   using Savepoint = uint64_t;
   virtual Savepoint SetSavepoint() = 0;
   // kInvalidArgument: none of this transaction, or one behind a point it went back to.

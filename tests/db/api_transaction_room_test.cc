@@ -244,11 +244,12 @@ TEST_F(TransactionRoom, WhatComesBehindTheLookIsTold) {
   const auto stored = [](std::string_view key) {
     return KeyspacePrefix(kDefaultKeyspace) + std::string(key);
   };
+  const Catalogue names;
   ReadSet reads;
   reads.AddKey(stored("k"));
   reads.AddRange(stored("b"), stored("d"));
   const auto in_between = [&](const std::function<Status()>& other) {
-    ReadWatch watch(&reads, db_->LastPosition());
+    ReadWatch watch(&reads, db_->LastPosition(), &names);
     WriteBatch batch;
     batch.Put("own", "1");
     const std::function<Status()> condition = [&watch] { return watch.End(); };
