@@ -106,6 +106,9 @@ SurvivalRules Background::MakeRules() const {
   SnapshotList::Seen snapshots = parts_.core->snapshots.All();
   rules.snapshots = std::move(snapshots.positions);
   rules.snapshot_times = std::move(snapshots.times_us);
+  // One may be of a later time, since when the clock was set back: views are made behind it of
+  // this.
+  for (uint64_t& time_us : rules.snapshot_times) time_us = std::min(time_us, rules.now_us);
   rules.operators = &parts_.core->catalogue.operators();
   rules.merged_bytes_max = parts_.core->settings.batch_bytes_max;
   return rules;

@@ -257,6 +257,28 @@ TEST_F(Expiry, TimeStaysBehindWhatCompactionWentBy) {
   ExpectShows("b=2");
 }
 
+// A snapshot may be of a later time than all that is there, and than what is read behind it.
+TEST_F(Expiry, CompactionLeavesWhatAViewBehindASnapshotsTimeSees) {
+  options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
+  Open();
+  Put("a", "1", seconds(30));
+  Put("b", "2", seconds(30));
+  ASSERT_OK(db_->Merge({}, "b", "3"));
+  const uint64_t before = clock_.now_us();
+  clock_.Advance(seconds(50));
+  const auto snapshot = db_->GetSnapshot("test");
+  ASSERT_OK(snapshot.status());
+  EXPECT_EQ(Entries({.snapshot = snapshot->get()}), "b=3");
+  clock_.Set(before + 10'000'000);
+  for (int step = 0; step < 3; ++step) {
+    ExpectShows("a=1 b=2,3");
+    EXPECT_EQ(Entries({.snapshot = snapshot->get()}), "b=3");
+    ASSERT_OK(step == 0 ? db_->Flush() : db_->CompactAll({.force_last_level = true}));
+  }
+  clock_.Set(before + 30'000'000);
+  ExpectShows("b=3");
+}
+
 TEST_F(Expiry, AMergeGoesOnFromNothingOnceWhatItWasOntoHasExpired) {
   options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
   Open();
