@@ -42,7 +42,8 @@ TEST(OperationList, BadLinesAreNamed) {
   for (const char* line : {"putt", "put key", "put key=17", "put ks=9", "walk steps=Q", "put at=7",
                            "batch items=y0:k1", "batch items=p0:k1", "batch items=d0:k1:k2",
                            "batch items=x0:k1:k2", "batch items=m0:k1", "batch items=r0:k1:",
-                           "get durability=3", "get key=k1/", "get key=k1++"}) {
+                           "batch items=p0:k1:v1:1:t-2", "batch items=d0:k1:t5", "put ttl=-2",
+                           "clock clock=x", "get durability=3", "get key=k1/", "get key=k1++"}) {
     const Result<OperationList> parsed = ParseOperations(std::string("flush\n") + line + "\n");
     EXPECT_STATUS(kInvalidArgument, parsed);
     EXPECT_NE(parsed.status().message().find("line 2"), std::string_view::npos) << line;
@@ -86,11 +87,11 @@ TEST(Model, OldPositionsKeepTheirAnswers) {
   erase.kind = BatchItem::Kind::kDelete;
   EXPECT_EQ(model.Apply({PutItem(11, 9), erase}), 3u);
   const ModelKeyspace& keyspace = *model.current(0);
-  EXPECT_EQ(keyspace.Get(KeyOf(11), 0), nullptr);
-  EXPECT_EQ(*keyspace.Get(KeyOf(11), 1), ValueOf(1, 4));
-  EXPECT_EQ(*keyspace.Get(KeyOf(11), 2), ValueOf(2, 4));
-  EXPECT_EQ(keyspace.Get(KeyOf(11), 3), nullptr);
-  EXPECT_EQ(*keyspace.Get(KeyOf(12), 3), ValueOf(3, 4));
+  EXPECT_EQ(keyspace.Get(KeyOf(11), {0}), nullptr);
+  EXPECT_EQ(*keyspace.Get(KeyOf(11), {1}), ValueOf(1, 4));
+  EXPECT_EQ(*keyspace.Get(KeyOf(11), {2}), ValueOf(2, 4));
+  EXPECT_EQ(keyspace.Get(KeyOf(11), {3}), nullptr);
+  EXPECT_EQ(*keyspace.Get(KeyOf(12), {3}), ValueOf(3, 4));
 }
 
 // Keys 11, 19, 27 and 35 are "user/00000001/name" to "user/00000004/name".
@@ -100,7 +101,7 @@ TEST(Model, RangeDeleteTakesWhatIsThereAndNotWhatComesLater) {
   const auto there = [&](LogPos position) {
     std::string keys;
     for (const uint32_t id : {11u, 19u, 27u, 35u})
-      keys += model.current(0)->Get(KeyOf(id), position) == nullptr ? '-' : 'x';
+      keys += model.current(0)->Get(KeyOf(id), {position}) == nullptr ? '-' : 'x';
     return keys;
   };
   EXPECT_EQ(model.Apply({RangeItem({.id = 19}, KeyRef{.id = 35})}), 2u);
@@ -127,7 +128,7 @@ BatchItem MergeItem(int keyspace, uint32_t key, ValueRef operand) {
 TEST(Model, AMergeComesOnTopOfWhatIsThere) {
   Model model;
   const auto value = [&](LogPos position) {
-    const std::string* found = model.current(0)->Get(KeyOf(11), position);
+    const std::string* found = model.current(0)->Get(KeyOf(11), {position});
     return found == nullptr ? std::string("-") : *found;
   };
   const std::string a = ValueOf(1, 4), b = ValueOf(2, 3);
@@ -140,6 +141,37 @@ TEST(Model, AMergeComesOnTopOfWhatIsThere) {
   EXPECT_EQ(value(3), b);
   model.Apply({PutItem(11, 1), MergeItem(0, 11, {})});
   EXPECT_EQ(value(4), a + ",");
+}
+
+// An hour each, from a clock that goes back between.
+TEST(Model, WhatExpiresIsGoneAtItsTimeAndWhatWasMergedOntoItGoesOn) {
+  constexpr uint64_t kHour = 3'600'000'000;
+  Model model;
+  BatchItem put = PutItem(11, 1);
+  put.ttl_us = static_cast<int64_t>(kHour);
+  model.SetWall(5 * kHour);
+  model.Apply({PutItem(11, 2), PutItem(12, 3)});
+  model.Apply({put});
+  model.SetWall(kHour);
+  EXPECT_EQ(model.now().time_us, 5 * kHour);
+  model.Apply({MergeItem(0, 11, {.id = 2, .size = 3})});
+  const auto value = [&](LogPos position, uint64_t time_us) {
+    const std::string* found = model.current(0)->Get(KeyOf(11), {position, time_us});
+    return found == nullptr ? std::string("-") : *found;
+  };
+  const std::string a = ValueOf(1, 4), b = ValueOf(2, 3);
+  EXPECT_EQ(value(1, 9 * kHour), ValueOf(2, 4));
+  EXPECT_EQ(value(2, 6 * kHour - 1), a);
+  EXPECT_EQ(value(2, 6 * kHour), "-") << "and not what it replaced";
+  EXPECT_EQ(value(3, 6 * kHour - 1), a + "," + b);
+  EXPECT_EQ(value(3, 6 * kHour), b);
+  ModelCursor cursor(*model.current(0), {2, 6 * kHour}, {});
+  cursor.SeekToFirst();
+  EXPECT_EQ(cursor.key(), KeyOf(12));
+  model.SetWall(7 * kHour);
+  model.Apply({put});
+  EXPECT_EQ(value(4, 8 * kHour - 1), a);
+  EXPECT_EQ(value(4, 8 * kHour), "-");
 }
 
 // What the model makes of operands plainly is what their operators make, whichever are merged
@@ -195,7 +227,7 @@ TEST(BatchItem, BoundsAreThoseOfTheRange) {
 // Of each kind of range there are some.
 TEST(OperationList, RangesAreOfEveryKind) {
   uint64_t one = 0, all = 0, empty = 0, backward = 0, endless = 0, from_first = 0, prefix = 0;
-  for (uint64_t seed = 0; seed < 10; ++seed) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
     for (const Operation& operation : GenerateOperations(seed, 3000)) {
       std::vector<BatchItem> items = operation.items;
       if (operation.kind == OperationKind::kDeleteRange) items.push_back(ItemOf(operation));
@@ -222,7 +254,7 @@ TEST(Model, CursorHonoursBoundsBothWays) {
   for (const char* key : {"a", "b", "ba", "bb", "c", "d"})
     keyspace->keys[key] = {{.position = 1, .value = key}};
   keyspace->keys["bab"] = {{.position = 9, .value = "later"}};
-  ModelCursor cursor(*keyspace, 5, {.lower = "aa", .upper = "d", .prefix = "b"});
+  ModelCursor cursor(*keyspace, {5}, {.lower = "aa", .upper = "d", .prefix = "b"});
   cursor.SeekToFirst();
   EXPECT_EQ(cursor.key(), "b");
   cursor.SeekToLast();

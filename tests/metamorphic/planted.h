@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "logwood/write_batch.h"
 #include "tests/metamorphic/runner.h"
+#include "util/batch_codec.h"
 
 namespace logwood::test {
 
@@ -21,6 +23,9 @@ template <typename Faulty>
 WrapDb Planted() {
   return [](std::unique_ptr<DB> db) { return std::make_unique<Faulty>(std::move(db)); };
 }
+
+// What a batch of that owner's says, to another one.
+void AppendOperationTo(const BatchOperation& operation, uint32_t owner, WriteBatch* batch);
 
 // Each fails the test that calls it.
 void ExpectFound(const PlantedFault& fault);

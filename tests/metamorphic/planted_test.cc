@@ -214,21 +214,8 @@ struct MovesRangesOfABatch : ForwardingDb {
   static void Copy(const WriteBatch& from, bool ranges, WriteBatch* to) {
     BatchReader reader(from.operations());
     for (BatchOperation operation; reader.Next(&operation);) {
-      if ((operation.kind == EntryKind::kRangeDelete) != ranges) continue;
-      uint32_t number = 0, end_number = 0;
-      std::string_view key, end;
-      SplitStoredKey(operation.stored_key, &number, &key);
-      const Keyspace keyspace =
-          number == Keyspace().number() ? Keyspace() : Keyspace(number, from.owner());
-      if (operation.kind == EntryKind::kPut) {
-        to->Put(keyspace, key, operation.value);
-      } else if (!ranges) {
-        to->Delete(keyspace, key);
-      } else if (SplitStoredKey(operation.value, &end_number, &end) && end_number == number) {
-        to->DeleteRange(keyspace, key, end);
-      } else {
-        to->DeleteRange(keyspace, key, std::nullopt);
-      }
+      if ((operation.kind == EntryKind::kRangeDelete) == ranges)
+        AppendOperationTo(operation, from.owner(), to);
     }
   }
   const To to_;
@@ -367,23 +354,9 @@ struct TurnsOperandsOfABatchRound final : ForwardingDb {
     }
     WriteBatch turned;
     turned.Note(batch.note());
-    for (const BatchOperation& operation : operations) Copy(operation, batch.owner(), &turned);
+    for (const BatchOperation& operation : operations)
+      AppendOperationTo(operation, batch.owner(), &turned);
     return base()->Write(options, turned);
-  }
-
- private:
-  static void Copy(const BatchOperation& operation, uint32_t owner, WriteBatch* to) {
-    uint32_t number = 0;
-    std::string_view key;
-    SplitStoredKey(operation.stored_key, &number, &key);
-    const Keyspace keyspace = number == Keyspace().number() ? Keyspace() : Keyspace(number, owner);
-    if (operation.kind == EntryKind::kPut) {
-      to->Put(keyspace, key, operation.value);
-    } else if (operation.kind == EntryKind::kMerge) {
-      to->Merge(keyspace, key, operation.value);
-    } else {
-      to->Delete(keyspace, key);
-    }
   }
 };
 

@@ -1,6 +1,7 @@
 // The model test must fail: of transactions with one planted fault, and of the one-call forms.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,11 @@ class ForwardingTransaction : public Transaction {
   Status Put(Keyspace keyspace, std::string_view key, std::string_view value) override {
     static_cast<void>(beside_->Put(keyspace, key, value));
     return base_->Put(keyspace, key, value);
+  }
+  Status PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                     std::chrono::microseconds ttl) override {
+    static_cast<void>(beside_->PutExpiring(keyspace, key, value, ttl));
+    return base_->PutExpiring(keyspace, key, value, ttl);
   }
   Status Delete(Keyspace keyspace, std::string_view key) override {
     static_cast<void>(beside_->Delete(keyspace, key));
@@ -220,6 +226,14 @@ struct ReadsNow final : AsItIs {
   bool wrote_ = false;
 };
 
+struct AnOwnPutLastsForEver final : AsItIs {
+  using AsItIs::AsItIs;
+  Status PutExpiring(Keyspace keyspace, std::string_view key, std::string_view value,
+                     std::chrono::microseconds /*ttl*/) override {
+    return AsItIs::PutExpiring(keyspace, key, value, kNoExpiry);
+  }
+};
+
 struct ARollbackKeepsWrites final : AsItIs {
   using AsItIs::AsItIs;
   Status RollbackTo(Savepoint savepoint) override { return beside_->RollbackTo(savepoint); }
@@ -386,6 +400,7 @@ INSTANTIATE_TEST_SUITE_P(
         PlantedFault{"AWalkHoldsItsWholeKeyspace", PlantedIn<AWalkHoldsItsWholeKeyspace>()},
         PlantedFault{"OwnWritesAreNotSeen", PlantedIn<OwnWritesAreNotSeen>()},
         PlantedFault{"ReadsNow", PlantedIn<ReadsNow>()},
+        PlantedFault{"AnOwnPutLastsForEver", PlantedIn<AnOwnPutLastsForEver>()},
         PlantedFault{"ARollbackKeepsWrites", PlantedIn<ARollbackKeepsWrites>()},
         PlantedFault{"ARollbackTakesTooMuch", PlantedIn<ARollbackTakesTooMuch>()},
         PlantedFault{"ARollbackForgetsReads", PlantedIn<ARollbackForgetsReads>()},

@@ -84,6 +84,8 @@ class Reduction {
     OperationList candidate = list_;
     candidate[index].value.size = std::min(candidate[index].value.size, 3u);
     for (BatchItem& item : candidate[index].items) item.value.size = std::min(item.value.size, 3u);
+    for (BatchItem& item : candidate[index].items) item.ttl_us = 0;
+    candidate[index].ttl_us = 0;
     candidate[index].note_bytes = 0;
     candidate[index].durability = Durability::kDefault;
     if (candidate != list_) Try(std::move(candidate));

@@ -21,7 +21,9 @@ std::string Shown(std::string_view bytes) {
 Session::Session(const OptionSet& set, WrapDb wrap)
     : set_(set), wrap_(std::move(wrap)), place_(set.posix), path_(place_.Join("db0")) {
   Open(false);
-  if (db_ != nullptr) model_.emplace(db_->LastPosition());
+  if (db_ == nullptr) return;
+  model_.emplace(db_->LastPosition());
+  model_->SetWall(clock_.now_us());
 }
 
 Session::~Session() {
@@ -100,6 +102,8 @@ void Session::Run(const Operation& operation) {
       return CheckReadOnlyCopy();
     case K::kCheckAll:
       return CheckAll();
+    case K::kClock:
+      return MoveClock(operation.clock_us);
     case K::kBegin:
     case K::kCommit:
     case K::kRollback:

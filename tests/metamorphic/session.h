@@ -17,6 +17,7 @@
 #include "tests/support/model_transaction.h"
 #include "tests/support/operation.h"
 #include "tests/support/option_sets.h"
+#include "tests/support/wall_clock.h"
 
 namespace logwood::test {
 
@@ -36,12 +37,12 @@ class Session {
  private:
   struct HeldSnapshot {
     std::shared_ptr<const Snapshot> snapshot;
-    LogPos position = 0;
+    ModelMoment at;
   };
   struct HeldIterator {
     std::unique_ptr<Iterator> iterator;
     std::optional<ModelCursor> model;
-    LogPos position = 0;
+    ModelMoment at;
     // Of which transaction, and the number of its keyspace; -1: of none.
     int transaction = -1;
     uint32_t keyspace = 0;
@@ -75,6 +76,9 @@ class Session {
   void CompareAndPut(const Operation& operation);
   // Refused with kConflict, without a position.
   void CheckConflict(std::string_view what, const Status& refused);
+  static WriteOptions WritingAs(const Operation& operation);
+  // The items, each put with how long it lasts: as it says, as the write, as the keyspace.
+  std::vector<BatchItem> Lasting(std::vector<BatchItem> items, int64_t ttl_us) const;
   // What a batch may hold now: known keyspaces and handles of dropped ones.
   std::vector<BatchItem> WritableItems(const std::vector<BatchItem>& items, bool* has_dropped);
 
@@ -88,7 +92,7 @@ class Session {
   void CompareIterators(const HeldIterator& held, std::string_view after);
   void TakeSnapshot(int slot);
   void CheckAll();
-  void CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position);
+  void CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, const ModelMoment& at);
   void CompareScan(std::string_view what, Iterator* iterator, ModelCursor model, bool forward);
   // A new one, to be read into.
   PinnedValue* HoldValue(const std::string& expected);
@@ -96,9 +100,12 @@ class Session {
   // Around both ends of a range that was deleted, now and in the snapshots.
   void CheckEnds(const BatchItem& range);
   void CheckEnd(const BatchItem& range, const std::string& end, const HeldSnapshot& at);
+  // What expired last, now, in the snapshots and in iterators that are older.
+  void CheckExpired(size_t most);
+  void CheckExpiredKey(Keyspace handle, const ModelKeyspace& content, const std::string& key);
   // The value in the model; null: not there.
   const std::string* Expected(const Operation& operation, std::string_view key) const;
-  LogPos ReadPosition(int snapshot_slot) const;
+  ModelMoment ReadMoment(int snapshot_slot) const;
   ReadOptions ReadingAs(const Operation& operation) const;
   // Reads of a keyspace that was dropped: whatever a snapshot says, never a value of now.
   bool IsLive(int slot) const { return model_->current(slot) != nullptr; }
@@ -129,6 +136,7 @@ class Session {
   void ReleaseHandles();
   void CheckClosedHandles();
   std::optional<FileContents> CopyOfDirectory();
+  void MoveClock(int64_t by_us);
   void Maintain(const Operation& operation);
   void CheckEstimate(const Operation& operation);
   void CheckStats();
@@ -146,6 +154,7 @@ class Session {
   void Observe(std::string_view bytes);
   void Observe(uint64_t number);
 
+  WallClock clock_;  // that the database sees
   const OptionSet& set_;
   const WrapDb wrap_;
   Place place_;
@@ -154,6 +163,7 @@ class Session {
   std::unique_ptr<DB> db_;
   std::optional<Model> model_;
   LogPos durable_seen_ = 0;
+  bool has_default_ttls_ = false;                                // this open was told of them
   std::array<std::optional<Keyspace>, kKeyspaceSlots> handles_;  // kept after a drop
   std::array<HeldSnapshot, kSnapshotSlots> snapshots_;
   std::array<HeldIterator, kIteratorSlots> iterators_;

@@ -12,6 +12,7 @@ void Session::Open(bool with_stored_options) {
   options.memory_budget_bytes = set_.options.memory_budget_bytes;
   // What the database has recorded of its operators is enough, where they are built in.
   options.keyspaces = KeyspacesOfLists(!with_stored_options);
+  has_default_ttls_ = !with_stored_options;  // they are not recorded
   if (with_stored_options) options.tuning.memtable_bytes = set_.options.tuning.memtable_bytes;
   Result<std::unique_ptr<DB>> opened = DB::Open(place_.With(options), path_);
   if (!ExpectOk(opened.status(), "Open")) return;
@@ -57,7 +58,8 @@ void Session::CheckClosedHandles() {
            "an iterator after Close: " + held.iterator->status().ToString());
   }
   for (const HeldSnapshot& held : snapshots_)
-    if (held.snapshot) Expect(held.snapshot->position() == held.position, "a snapshot after Close");
+    if (held.snapshot)
+      Expect(held.snapshot->position() == held.at.position, "a snapshot after Close");
   for (const HeldTransaction& held : transactions_)
     if (held.transaction) CheckEnded(held.transaction.get(), StatusCode::kClosed);
   CheckHeldValues();
@@ -75,6 +77,7 @@ void Session::Reopen(bool with_stored_options) {
   Expect(db_->GetRecoveryInfo().clean, "RecoveryInfo::clean after a clean close");
   Expect(db_->GetRecoveryInfo().unproven_tail_bytes == 0, "an unproven tail after a clean close");
   CheckHeldValues();
+  CheckExpired(12);
 }
 
 std::optional<FileContents> Session::CopyOfDirectory() {
@@ -97,6 +100,7 @@ void Session::Crash() {
   if (!ExpectOk(WriteDirectory(place_.files(), path_, *copy), "writing the copy")) return;
   Open(false);
   CheckHeldValues();
+  if (!failed()) CheckExpired(12);
 }
 
 void Session::CheckReadOnlyCopy() {
@@ -113,7 +117,7 @@ void Session::CheckReadOnlyCopy() {
     DB* const db = opened->get();
     Expect(db->LastPosition() == model_->last(), "LastPosition of a read-only copy");
     for (int slot = 0; slot < kKeyspaceSlots; ++slot)
-      if (IsLive(slot)) CheckKeyspace(db, slot, nullptr, model_->last());
+      if (IsLive(slot)) CheckKeyspace(db, slot, nullptr, model_->now());
     Expect(db->Put({}, "k", "v").status().Is(StatusCode::kReadOnly), "Put into a read-only copy");
   }
   const Result<FileContents> after = ReadDirectory(place_.files(), path);
@@ -121,6 +125,19 @@ void Session::CheckReadOnlyCopy() {
   const std::string difference = DifferenceOf(*copy, *after);
   Expect(difference.empty(), "a read-only open wrote: " + difference);
   ExpectOk(RemoveDirectoryFiles(place_.files(), path), "removing the copy");
+}
+
+// Before it is set back, a commit: no view was of a later time than it. Else what such a view took
+// for expired may be there again for later ones, or be gone already, as compaction had time to.
+void Session::MoveClock(int64_t by_us) {
+  if (by_us < 0) {
+    WriteBatch batch;
+    batch.Note("clock");
+    CheckWritten(db_->Write({}, batch), {}, Durability::kDefault);
+  }
+  clock_.Advance(std::chrono::microseconds(by_us));
+  model_->SetWall(clock_.now_us());
+  CheckExpired(3);
 }
 
 KeyRange Session::RangeOf(const Operation& operation) const {
@@ -161,6 +178,8 @@ void Session::Maintain(const Operation& operation) {
       CheckStats();
   }
   Expect(db_->LastPosition() == model_->last(), "maintenance changed LastPosition");
+  if (operation.kind == OperationKind::kFlush || operation.kind == OperationKind::kCompactAll)
+    CheckExpired(3);
   CheckDurable();
 }
 
@@ -196,7 +215,7 @@ void Session::CheckEstimate(const Operation& operation) {
          "Estimate: " + std::to_string(estimate.entries) + " entries of " +
              std::to_string(model_->versions()) + " versions");
   size_t live = 0;
-  ModelCursor cursor(*model_->current(operation.keyspace), model_->last(),
+  ModelCursor cursor(*model_->current(operation.keyspace), model_->now(),
                      {range.begin, range.end, ""});
   for (cursor.SeekToFirst(); cursor.Valid(); cursor.Next()) ++live;
   if (live < 1000) return;
@@ -217,7 +236,7 @@ void Session::CheckStats() {
   // A transaction holds one, too.
   std::vector<LogPos> held_at;
   for (const HeldSnapshot& held : snapshots_)
-    if (held.snapshot) held_at.push_back(held.position);
+    if (held.snapshot) held_at.push_back(held.at.position);
   for (const HeldTransaction& held : transactions_)
     if (held.transaction) held_at.push_back(held.model->position());
   Expect(stats.snapshots == held_at.size(), "Stats::snapshots");

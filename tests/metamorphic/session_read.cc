@@ -18,10 +18,10 @@ std::string Compared(std::string_view what, std::string_view key, const Status& 
 
 }  // namespace
 
-LogPos Session::ReadPosition(int snapshot_slot) const {
-  if (snapshot_slot < 0) return model_->last();
+ModelMoment Session::ReadMoment(int snapshot_slot) const {
+  if (snapshot_slot < 0) return model_->now();
   const HeldSnapshot& held = snapshots_[static_cast<size_t>(snapshot_slot)];
-  return held.snapshot ? held.position : model_->last();
+  return held.snapshot ? held.at : model_->now();
 }
 
 ReadOptions Session::ReadingAs(const Operation& operation) const {
@@ -34,7 +34,7 @@ ReadOptions Session::ReadingAs(const Operation& operation) const {
 }
 
 const std::string* Session::Expected(const Operation& operation, std::string_view key) const {
-  return model_->current(operation.keyspace)->Get(key, ReadPosition(operation.snapshot));
+  return model_->current(operation.keyspace)->Get(key, ReadMoment(operation.snapshot));
 }
 
 void Session::Get(const Operation& operation) {
@@ -130,10 +130,10 @@ void Session::OpenIterator(const Operation& operation) {
     held = {};
     return;
   }
-  held.position = ReadPosition(operation.snapshot);
-  Expect(held.iterator->position() == held.position, "Iterator::position");
+  held.at = ReadMoment(operation.snapshot);
+  Expect(held.iterator->position() == held.at.position, "Iterator::position");
   const ModelCursor::Bounds bounds{options.lower, options.upper, options.prefix};
-  held.model.emplace(*model_->current(operation.keyspace), held.position, bounds);
+  held.model.emplace(*model_->current(operation.keyspace), held.at, bounds);
   Walk(&held, operation.steps);
 }
 
@@ -186,7 +186,7 @@ void Session::TakeStep(HeldIterator* held, const Step& step) {
 void Session::CompareIterators(const HeldIterator& held, std::string_view after) {
   const Iterator& iterator = *held.iterator;
   const std::string at =
-      " after " + std::string(after) + " at position " + std::to_string(held.position) + ": ";
+      " after " + std::string(after) + " at position " + std::to_string(held.at.position) + ": ";
   if (!ExpectOk(iterator.status(), "iterator" + at)) return;
   const bool valid = held.model->Valid();
   if (iterator.Valid() != valid) {
@@ -221,13 +221,13 @@ void Session::CheckEnd(const BatchItem& range, const std::string& end, const Hel
   const Keyspace keyspace = *handles_[static_cast<size_t>(range.keyspace)];
   const ModelKeyspace& content = *model_->current(range.keyspace);
   HeldIterator held;
-  held.position = at.snapshot ? at.position : model_->last();
-  const std::string* expected = content.Get(end, held.position);
+  held.at = at.snapshot ? at.at : model_->now();
+  const std::string* expected = content.Get(end, held.at);
   const Result<bool> contained = db_->Contains({.snapshot = at.snapshot.get()}, keyspace, end);
   Expect(contained.ok() && *contained == (expected != nullptr),
          Compared("at the end of a range, Contains", end, contained.status(), expected));
   held.iterator = db_->NewIterator({.snapshot = at.snapshot.get()}, keyspace);
-  held.model.emplace(content, held.position, ModelCursor::Bounds());
+  held.model.emplace(content, held.at, ModelCursor::Bounds());
   held.iterator->Seek(end);
   held.model->Seek(end);
   CompareIterators(held, "Seek to the end of a range, " + Shown(end));
@@ -238,12 +238,44 @@ void Session::CheckEnd(const BatchItem& range, const std::string& end, const Hel
   if (held.model->Valid() && !failed()) TakeStep(&held, {.kind = Step::Kind::kNext});
 }
 
+void Session::CheckExpired(size_t most) {
+  if (db_ == nullptr) return;
+  for (const Model::Expired& expired : model_->LastExpired(most)) {
+    for (int slot = 0; slot < kKeyspaceSlots && !failed(); ++slot) {
+      if (model_->current(slot) == expired.keyspace)
+        CheckExpiredKey(*handles_[static_cast<size_t>(slot)], *expired.keyspace, expired.key);
+    }
+  }
+}
+
+void Session::CheckExpiredKey(Keyspace handle, const ModelKeyspace& content,
+                              const std::string& key) {
+  const auto check = [&](const Snapshot* snapshot, const ModelMoment& at) {
+    const std::string* expected = content.Get(key, at);
+    std::string value;
+    const Status status = db_->Get({.snapshot = snapshot}, handle, key, &value);
+    const bool right =
+        expected == nullptr ? status.Is(StatusCode::kNotFound) : status.ok() && value == *expected;
+    Expect(right, Compared("Get of what expired, at position " + std::to_string(at.position), key,
+                           status, expected));
+  };
+  check(nullptr, model_->now());
+  for (const HeldSnapshot& held : snapshots_)
+    if (held.snapshot) check(held.snapshot.get(), held.at);
+  for (HeldIterator& held : iterators_) {
+    if (!held.iterator || held.transaction >= 0 || &held.model->keyspace() != &content) continue;
+    held.iterator->Seek(key);
+    held.model->Seek(key);
+    CompareIterators(held, "Seek to what expired");
+  }
+}
+
 void Session::TakeSnapshot(int slot) {
   HeldSnapshot& held = snapshots_[static_cast<size_t>(slot)];
   Result<std::shared_ptr<const Snapshot>> taken = db_->GetSnapshot("model");
   if (!ExpectOk(taken.status(), "GetSnapshot")) return;
-  held = {std::move(taken).value(), model_->last()};
-  Expect(held.snapshot->position() == held.position, "Snapshot::position");
+  held = {std::move(taken).value(), model_->now()};
+  Expect(held.snapshot->position() == held.at.position, "Snapshot::position");
   Expect(held.snapshot->owner() == "model", "Snapshot::owner");
 }
 
@@ -264,15 +296,15 @@ void Session::CompareScan(std::string_view what, Iterator* iterator, ModelCursor
        (model.Valid() ? Shown(model.key()) + " = " + Shown(model.value()) : "the end"));
 }
 
-void Session::CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos position) {
+void Session::CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, const ModelMoment& at) {
   const Result<Keyspace> keyspace = db->OpenKeyspace(KeyspaceNameOf(slot));
   if (!ExpectOk(keyspace.status(), "OpenKeyspace")) return;
   IteratorOptions options;
   options.snapshot = snapshot;
   const std::unique_ptr<Iterator> iterator = db->NewIterator(options, *keyspace);
-  const ModelCursor model(*model_->current(slot), position, {});
+  const ModelCursor model(*model_->current(slot), at, {});
   const std::string what =
-      "scan of keyspace " + std::to_string(slot) + " at position " + std::to_string(position);
+      "scan of keyspace " + std::to_string(slot) + " at position " + std::to_string(at.position);
   CompareScan(what, iterator.get(), model, true);
   CompareScan(what, iterator.get(), model, false);
 }
@@ -280,9 +312,9 @@ void Session::CheckKeyspace(DB* db, int slot, const Snapshot* snapshot, LogPos p
 void Session::CheckAll() {
   for (int slot = 0; slot < kKeyspaceSlots; ++slot) {
     if (!IsLive(slot)) continue;
-    CheckKeyspace(db_.get(), slot, nullptr, model_->last());
+    CheckKeyspace(db_.get(), slot, nullptr, model_->now());
     for (const HeldSnapshot& held : snapshots_)
-      if (held.snapshot) CheckKeyspace(db_.get(), slot, held.snapshot.get(), held.position);
+      if (held.snapshot) CheckKeyspace(db_.get(), slot, held.snapshot.get(), held.at);
   }
   CheckHeldValues();
 }

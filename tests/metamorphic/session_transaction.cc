@@ -81,7 +81,7 @@ void Session::Begin(const Operation& operation) {
   Result<std::unique_ptr<Transaction>> begun = db_->BeginTransaction({.isolation = isolation});
   if (!ExpectOk(begun.status(), "BeginTransaction")) return;
   held.transaction = std::move(begun).value();
-  held.model.emplace(model_->last(), !operation.flag);
+  held.model.emplace(model_->now(), !operation.flag);
   Expect(held.transaction->position() == model_->last(), "Transaction::position");
 }
 
@@ -95,7 +95,8 @@ void Session::EndTransaction(int slot) {
 void Session::WriteInTransaction(const Operation& operation, HeldTransaction* held) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle || held->model->written_bytes() > kTransactionBytesMax) return;
-  const BatchItem item = ItemOf(operation);
+  BatchItem item = ItemOf(operation);
+  if (item.kind == BatchItem::Kind::kPut) item.ttl_us = operation.ttl_us;
   Transaction& transaction = *held->transaction;
   const std::string key = item.key.bytes();
   Status status;
@@ -108,7 +109,9 @@ void Session::WriteInTransaction(const Operation& operation, HeldTransaction* he
   } else if (item.kind == BatchItem::Kind::kDelete) {
     status = transaction.Delete(*handle, key);
   } else if (item.kind == BatchItem::Kind::kPut) {
-    status = transaction.Put(*handle, key, WrittenBytes(item));
+    status = item.ttl_us == 0
+                 ? transaction.Put(*handle, key, WrittenBytes(item))
+                 : transaction.PutExpiring(*handle, key, WrittenBytes(item), TtlOf(item.ttl_us));
   } else {
     status = transaction.Merge(*handle, key, WrittenBytes(item));
   }
@@ -170,8 +173,8 @@ void Session::OpenIteratorInTransaction(const Operation& operation, HeldTransact
   opened.iterator = held->transaction->NewIterator(options, *handle);
   if (!Expect(opened.iterator != nullptr, "Transaction::NewIterator returned null")) return;
   Expect(!opened.iterator->Valid(), "a new iterator is valid before it is positioned");
-  opened.position = held->model->position();
-  Expect(opened.iterator->position() == opened.position, "Iterator::position in a transaction");
+  opened.at = held->model->at();
+  Expect(opened.iterator->position() == opened.at.position, "Iterator::position in a transaction");
   const ModelCursor::Bounds bounds{options.lower, options.upper, options.prefix};
   opened.model.emplace(held->model->Cursor(*model_->current(operation.keyspace), bounds));
   opened.transaction = operation.transaction;
@@ -222,7 +225,7 @@ void Session::Commit(const Operation& operation, HeldTransaction* held) {
   const std::vector<BatchItem> items = model.items();
   if (operation.note_bytes != 0)
     ExpectOk(held->transaction->Note(std::string(operation.note_bytes, 'n')), "Transaction::Note");
-  const Result<LogPos> result = held->transaction->Commit({.durability = operation.durability});
+  const Result<LogPos> result = held->transaction->Commit(WritingAs(operation));
   CheckEnded(held->transaction.get(), StatusCode::kInvalidArgument);
   EndTransaction(operation.transaction);
   if (items.empty() && operation.note_bytes == 0) {
@@ -233,7 +236,7 @@ void Session::Commit(const Operation& operation, HeldTransaction* held) {
   const std::vector<ModelTransaction::Conflict> conflicts = model.Conflicts(*model_);
   if (!conflicts.empty()) return CheckCommitRefused(result.status(), conflicts, model.position());
   if (!model.IsWritable(*model_)) return CheckRefused("commit", result);
-  CheckWritten(result, items, operation.durability);
+  CheckWritten(result, Lasting(items, operation.ttl_us), operation.durability);
 }
 
 void Session::CheckCommitRefused(const Status& refused,

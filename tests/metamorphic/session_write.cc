@@ -7,6 +7,19 @@
 
 namespace logwood::test {
 
+WriteOptions Session::WritingAs(const Operation& operation) {
+  return {.durability = operation.durability, .ttl = TtlOf(operation.ttl_us)};
+}
+
+std::vector<BatchItem> Session::Lasting(std::vector<BatchItem> items, int64_t ttl_us) const {
+  for (BatchItem& item : items) {
+    if (item.kind != BatchItem::Kind::kPut) continue;
+    if (item.ttl_us == 0) item.ttl_us = ttl_us;
+    if (item.ttl_us == 0 && has_default_ttls_) item.ttl_us = DefaultTtlOf(item.keyspace);
+  }
+  return items;
+}
+
 void Session::CheckWritten(const Result<LogPos>& result, const std::vector<BatchItem>& items,
                            Durability durability) {
   if (!ExpectOk(result.status(), "write")) return;
@@ -44,19 +57,18 @@ void Session::CheckMisused(const Result<LogPos>& result) {
 void Session::Put(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
-  const Result<LogPos> result = db_->Put({.durability = operation.durability}, *handle,
-                                         operation.key.bytes(), WrittenBytes(ItemOf(operation)));
+  const Result<LogPos> result = db_->Put(WritingAs(operation), *handle, operation.key.bytes(),
+                                         WrittenBytes(ItemOf(operation)));
   if (!IsLive(operation.keyspace)) return CheckRefused("put", result);
-  CheckWritten(result, {ItemOf(operation)}, operation.durability);
+  CheckWritten(result, Lasting({ItemOf(operation)}, operation.ttl_us), operation.durability);
 }
 
 void Session::Delete(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
-  const Result<LogPos> result =
-      db_->Delete({.durability = operation.durability}, *handle, operation.key.bytes());
+  const Result<LogPos> result = db_->Delete(WritingAs(operation), *handle, operation.key.bytes());
   if (!IsLive(operation.keyspace)) return CheckRefused("delete", result);
-  CheckWritten(result, {ItemOf(operation)}, operation.durability);
+  CheckWritten(result, Lasting({ItemOf(operation)}, operation.ttl_us), operation.durability);
 }
 
 void Session::DeleteRange(const Operation& operation) {
@@ -65,23 +77,27 @@ void Session::DeleteRange(const Operation& operation) {
   const BatchItem item = ItemOf(operation);
   const KeyBounds bounds = item.bounds();
   const Result<LogPos> result =
-      db_->DeleteRange({.durability = operation.durability}, *handle, bounds.begin, bounds.end);
+      db_->DeleteRange(WritingAs(operation), *handle, bounds.begin, bounds.end);
   if (bounds.is_backward()) return CheckMisused(result);
   // An empty range is a commit of nothing: it names no keyspace.
   if (bounds.is_empty()) return CheckWritten(result, {}, operation.durability);
   if (!IsLive(operation.keyspace)) return CheckRefused("range delete", result);
-  CheckWritten(result, {item}, operation.durability);
+  CheckWritten(result, Lasting({item}, operation.ttl_us), operation.durability);
 }
 
 void Session::Merge(const Operation& operation) {
   const std::optional<Keyspace>& handle = handles_[static_cast<size_t>(operation.keyspace)];
   if (!handle) return;
   const BatchItem item = ItemOf(operation);
-  const Result<LogPos> result = db_->Merge({.durability = operation.durability}, *handle,
-                                           operation.key.bytes(), WrittenBytes(item));
+  const Result<LogPos> result =
+      db_->Merge(WritingAs(operation), *handle, operation.key.bytes(), WrittenBytes(item));
   if (!IsLive(operation.keyspace)) return CheckRefused("merge", result);
   if (IsRefusedMerge(item)) return CheckMisused(result);
-  CheckWritten(result, {item}, operation.durability);
+  CheckWritten(result, Lasting({item}, operation.ttl_us), operation.durability);
+  const ModelKeyspace& content = *model_->current(operation.keyspace);
+  const std::string key = operation.key.bytes();
+  if (!failed() && content.keys.at(key).back().expires_us != ModelVersion::kNever)
+    CheckExpiredKey(*handle, content, key);
 }
 
 void Session::CheckConflict(std::string_view what, const Status& refused) {
@@ -97,11 +113,11 @@ void Session::PutIfAbsent(const Operation& operation) {
   const BatchItem item = ItemOf(operation);
   const std::string key = operation.key.bytes();
   const Result<LogPos> result =
-      db_->PutIfAbsent({.durability = operation.durability}, *handle, key, WrittenBytes(item));
+      db_->PutIfAbsent(WritingAs(operation), *handle, key, WrittenBytes(item));
   if (!IsLive(operation.keyspace)) return CheckRefused("PutIfAbsent", result);
   if (Expected(operation, key) != nullptr)
     return CheckConflict("PutIfAbsent of what is there", result.status());
-  CheckWritten(result, {item}, operation.durability);
+  CheckWritten(result, Lasting({item}, operation.ttl_us), operation.durability);
 }
 
 void Session::CompareAndPut(const Operation& operation) {
@@ -114,14 +130,14 @@ void Session::CompareAndPut(const Operation& operation) {
   std::string expected = item.has_value() ? WrittenBytes(item) : "";
   if (there != nullptr && !there->empty()) expected = *there;
   if (!operation.flag && !expected.empty()) expected.back() ^= 1;
-  const WriteOptions options{.durability = operation.durability};
+  const WriteOptions options = WritingAs(operation);
   const Result<LogPos> result =
       item.has_value() ? db_->CompareAndPut(options, *handle, key, expected, WrittenBytes(item))
                        : db_->DeleteIf(options, *handle, key, expected);
   if (!IsLive(operation.keyspace)) return CheckRefused("CompareAndPut", result);
   if (there == nullptr || *there != expected)
     return CheckConflict("CompareAndPut or DeleteIf of another value", result.status());
-  CheckWritten(result, {item}, operation.durability);
+  CheckWritten(result, Lasting({item}, operation.ttl_us), operation.durability);
 }
 
 std::vector<BatchItem> Session::WritableItems(const std::vector<BatchItem>& items,
@@ -150,6 +166,8 @@ void Session::Batch(const Operation& operation) {
       batch.DeleteRange(keyspace, bounds.begin, bounds.end);
       is_misused |= bounds.is_backward();
       ++ranges;
+    } else if (item.kind == BatchItem::Kind::kPut && item.ttl_us != 0) {
+      batch.PutExpiring(keyspace, item.key.bytes(), WrittenBytes(item), TtlOf(item.ttl_us));
     } else if (item.kind == BatchItem::Kind::kPut) {
       batch.Put(keyspace, item.key.bytes(), WrittenBytes(item));
     } else if (item.kind == BatchItem::Kind::kMerge) {
@@ -161,7 +179,7 @@ void Session::Batch(const Operation& operation) {
     }
   }
   if (operation.note_bytes != 0) batch.Note(std::string(operation.note_bytes, 'n'));
-  const Result<LogPos> result = db_->Write({.durability = operation.durability}, batch);
+  const Result<LogPos> result = db_->Write(WritingAs(operation), batch);
   if (is_misused) return CheckMisused(result);
   Expect(batch.count() == items.size(), "WriteBatch::count");
   Expect(batch.range_count() == ranges, "WriteBatch::range_count");
@@ -170,7 +188,7 @@ void Session::Batch(const Operation& operation) {
   if (is_refused) return CheckMisused(result);
   // Whether a batch of nothing is a commit is the engine's choice; it must be the same everywhere.
   if (items.empty() && result.ok() && *result == model_->last()) return Observe(*result);
-  CheckWritten(result, items, operation.durability);
+  CheckWritten(result, Lasting(items, operation.ttl_us), operation.durability);
 }
 
 void Session::CreateKeyspace(int slot) {
@@ -187,7 +205,7 @@ void Session::CreateKeyspace(int slot) {
 
 void Session::OpenOrCreateKeyspace(const Operation& operation) {
   const int slot = operation.keyspace;
-  const WriteOptions options{.durability = operation.durability};
+  const WriteOptions options = WritingAs(operation);
   LogPos position = 0;
   const Result<Keyspace> opened =
       db_->OpenOrCreateKeyspace(options, KeyspaceNameOf(slot), &position);

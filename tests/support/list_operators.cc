@@ -103,6 +103,11 @@ std::shared_ptr<const MergeOperator> ListOperatorOf(int slot) {
   }
 }
 
+int64_t DefaultTtlOf(int slot) {
+  constexpr int64_t kHour = 3'600'000'000;
+  return slot == kNumbers || slot == kGreatest ? kHour : 0;
+}
+
 std::map<std::string, KeyspaceOptions> KeyspacesOfLists(bool all) {
   std::map<std::string, KeyspaceOptions> keyspaces;
   for (int slot = 0; slot < kKeyspaceSlots; ++slot) {
@@ -110,6 +115,8 @@ std::map<std::string, KeyspaceOptions> KeyspacesOfLists(bool all) {
     auto merge_operator = ListOperatorOf(slot);
     if (merge_operator != nullptr)
       keyspaces[KeyspaceNameOf(slot)].merge_operator = std::move(merge_operator);
+    if (all && DefaultTtlOf(slot) != 0)
+      keyspaces[KeyspaceNameOf(slot)].ttl = TtlOf(DefaultTtlOf(slot));
   }
   return keyspaces;
 }

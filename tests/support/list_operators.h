@@ -1,8 +1,9 @@
 // The merge operators of the keyspaces that lists of operations make (operation.h), by their slots,
-// and what a model makes of the same operands, worked out plainly. Their results show in which
-// order the operands came, how often each, and that none is missing.
+// how long puts last there, and what a model makes of the same operands, worked out plainly. Their
+// results show in which order the operands came, how often each, and that none is missing.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,7 +28,10 @@ class Affine final : public MergeOperator {
 
 // Null: the slot's keyspace has none, and refuses merges.
 std::shared_ptr<const MergeOperator> ListOperatorOf(int slot);
-// For Options::keyspaces: all of them, or those alone that an open does not find by itself.
+// How long puts last in the slot's keyspace that do not say so, in microseconds; 0: for ever.
+int64_t DefaultTtlOf(int slot);
+// For Options::keyspaces: all of them, or those operators alone that an open does not find by
+// itself.
 std::map<std::string, KeyspaceOptions> KeyspacesOfLists(bool all);
 
 // What an item writes into its keyspace: bytes that its operator takes, but for a merge that is to

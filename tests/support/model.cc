@@ -8,35 +8,42 @@
 
 namespace logwood::test {
 
-const std::string* ModelKeyspace::Get(std::string_view key, LogPos position) const {
+const std::string* ModelKeyspace::Get(std::string_view key, const ModelMoment& at) const {
   const auto found = keys.find(key);
   if (found == keys.end()) return nullptr;
   const std::vector<ModelVersion>& versions = found->second;
   for (size_t i = versions.size(); i > 0; --i) {
     const ModelVersion& version = versions[i - 1];
-    if (version.position <= position) return version.value ? &*version.value : nullptr;
+    if (version.position > at.position) continue;
+    const std::optional<std::string>& value = version.At(at.time_us);
+    return value ? &*value : nullptr;
   }
   return nullptr;
 }
 
 Model::Model(LogPos last) : last_(last) { current_[0] = newest_[0] = &lives_.emplace_back(); }
 
+LogPos Model::NextPosition() {
+  reached_us_ = std::max(wall_us_, reached_us_);
+  return ++last_;
+}
+
 LogPos Model::Create(int slot) {
   CHECK(current(slot) == nullptr);
   current_[static_cast<size_t>(slot)] = newest_[static_cast<size_t>(slot)] = &lives_.emplace_back();
-  lives_.back().created = ++last_;
+  lives_.back().created = NextPosition();
   return last_;
 }
 
 LogPos Model::Drop(int slot) {
   CHECK(current(slot) != nullptr);
-  writes_.push_back({++last_, current(slot), "", std::nullopt, true});
+  writes_.push_back({NextPosition(), current(slot), "", std::nullopt, true});
   current_[static_cast<size_t>(slot)] = nullptr;
   return last_;
 }
 
 LogPos Model::Apply(const std::vector<BatchItem>& items) {
-  ++last_;
+  NextPosition();
   for (const BatchItem& item : items) {
     ModelKeyspace* keyspace = current(item.keyspace);
     CHECK(keyspace != nullptr);
@@ -49,23 +56,43 @@ LogPos Model::Apply(const std::vector<BatchItem>& items) {
     const std::string key = item.key.bytes();
     writes_.push_back({last_, keyspace, key, key + '\0'});
     std::vector<ModelVersion>& versions = keyspace->keys[key];
-    std::optional<std::string> value;
-    if (item.has_value()) value = WrittenBytes(item);
+    ModelVersion version;
+    if (item.has_value()) version.value = WrittenBytes(item);
     if (item.kind == BatchItem::Kind::kMerge) {
-      const bool is_onto = !versions.empty() && versions.back().value.has_value();
-      value = MergedInModel(item.keyspace, is_onto ? &*versions.back().value : nullptr, *value);
+      const auto merged = [&](const std::optional<std::string>& onto) {
+        return MergedInModel(item.keyspace, onto ? &*onto : nullptr, WrittenBytes(item));
+      };
+      version.value = version.after = merged(std::nullopt);
+      if (!versions.empty()) {
+        version.expires_us = versions.back().expires_us;
+        version.value = merged(versions.back().value);
+        version.after = merged(versions.back().after);
+      }
+    } else if (item.expires()) {
+      version.expires_us = reached_us_ + static_cast<uint64_t>(item.ttl_us);
+      expiring_.emplace(version.expires_us, Expired{keyspace, key});
     }
-    AddVersion(std::move(value), &versions);
+    AddVersion(std::move(version), &versions);
   }
   return last_;
 }
 
-void Model::AddVersion(std::optional<std::string> value, std::vector<ModelVersion>* versions) {
+std::vector<Model::Expired> Model::LastExpired(size_t most) const {
+  std::vector<Expired> last;
+  for (auto at = expiring_.upper_bound(now().time_us);
+       at != expiring_.begin() && last.size() < most;) {
+    last.push_back((--at)->second);
+  }
+  return last;
+}
+
+void Model::AddVersion(ModelVersion version, std::vector<ModelVersion>* versions) {
   if (versions->empty() || versions->back().position != last_) {
-    versions->push_back({.position = last_});
+    versions->emplace_back();
     ++versions_;
   }
-  versions->back().value = std::move(value);
+  version.position = last_;
+  versions->back() = std::move(version);
 }
 
 // One delete after another, of each key that is there.
@@ -73,13 +100,13 @@ void Model::DeleteRange(const KeyBounds& bounds, ModelKeyspace* keyspace) {
   CHECK(!bounds.is_backward());
   for (auto at = keyspace->keys.lower_bound(bounds.begin);
        at != keyspace->keys.end() && (!bounds.end || at->first < *bounds.end); ++at) {
-    if (at->second.back().value) AddVersion(std::nullopt, &at->second);
+    if (at->second.back().value) AddVersion({}, &at->second);
   }
 }
 
-ModelCursor::ModelCursor(const ModelKeyspace& keyspace, LogPos position, const Bounds& bounds,
+ModelCursor::ModelCursor(const ModelKeyspace& keyspace, const ModelMoment& at, const Bounds& bounds,
                          std::shared_ptr<const ModelOwnWrites> own)
-    : keyspace_(&keyspace), position_(position), own_(std::move(own)) {
+    : keyspace_(&keyspace), at_(at), own_(std::move(own)) {
   static const auto kNone = std::make_shared<const ModelOwnWrites>();
   if (own_ == nullptr) own_ = kNone;
   lower_ = std::max(bounds.lower.value_or(""), bounds.prefix);
@@ -92,7 +119,7 @@ ModelCursor::ModelCursor(const ModelKeyspace& keyspace, LogPos position, const B
 
 const std::string* ModelCursor::Visible(std::string_view key) const {
   const auto own = own_->find(key);
-  if (own == own_->end()) return keyspace_->Get(key, position_);
+  if (own == own_->end()) return keyspace_->Get(key, at_);
   return own->second ? &*own->second : nullptr;
 }
 

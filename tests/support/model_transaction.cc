@@ -24,14 +24,14 @@ const std::string* ModelTransaction::Get(const ModelKeyspace& keyspace,
     const auto found = own->second.find(key);
     if (found != own->second.end()) return found->second ? &*found->second : nullptr;
   }
-  return keyspace.Get(key, position_);
+  return keyspace.Get(key, at_);
 }
 
 ModelCursor ModelTransaction::Cursor(const ModelKeyspace& keyspace,
                                      const ModelCursor::Bounds& bounds) const {
   // A copy: what is written later does not show.
   const auto own = shown_.find(&keyspace);
-  return {keyspace, position_, bounds,
+  return {keyspace, at_, bounds,
           own == shown_.end() ? nullptr : std::make_shared<const ModelOwnWrites>(own->second)};
 }
 
@@ -73,7 +73,7 @@ void ModelTransaction::Show(const Own& own) {
     const auto& below = own.keyspace->keys;
     for (auto at = below.lower_bound(bounds.begin);
          at != below.end() && IsBefore(at->first, bounds.end); ++at) {
-      if (own.keyspace->Get(at->first, position_) != nullptr) shown[at->first] = std::nullopt;
+      if (own.keyspace->Get(at->first, at_) != nullptr) shown[at->first] = std::nullopt;
     }
     for (auto at = shown.lower_bound(bounds.begin);
          at != shown.end() && IsBefore(at->first, bounds.end); ++at) {
@@ -132,7 +132,7 @@ std::vector<ModelTransaction::Conflict> ModelTransaction::Conflicts(const Model&
   std::vector<Conflict> conflicts;
   const std::vector<Range> relied = ReliedAtCommit();
   const std::vector<ModelWrite>& writes = model.writes();
-  for (auto write = writes.rbegin(); write != writes.rend() && write->position > position_;
+  for (auto write = writes.rbegin(); write != writes.rend() && write->position > at_.position;
        ++write) {
     for (const Range& range : relied) {
       if (range.keyspace != write->keyspace || !IsBefore(range.begin, write->end) ||

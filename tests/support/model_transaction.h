@@ -18,10 +18,11 @@ namespace logwood::test {
 
 class ModelTransaction {
  public:
-  ModelTransaction(LogPos position, bool is_serializable)
-      : position_(position), is_serializable_(is_serializable) {}
+  ModelTransaction(const ModelMoment& at, bool is_serializable)
+      : at_(at), is_serializable_(is_serializable) {}
 
-  LogPos position() const { return position_; }
+  const ModelMoment& at() const { return at_; }
+  LogPos position() const { return at_.position; }
   bool is_serializable() const { return is_serializable_; }
 
   // Null: not there.
@@ -77,7 +78,7 @@ class ModelTransaction {
   void Show(const Own& own);
   std::vector<Range> ReliedAtCommit() const;
 
-  LogPos position_;
+  ModelMoment at_;
   bool is_serializable_;
   std::vector<Own> own_;
   std::map<const ModelKeyspace*, ModelOwnWrites> shown_;

@@ -9,6 +9,7 @@
 // sublist of a list is a list: what a reducer needs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -84,8 +85,13 @@ enum class OperationKind : uint8_t {
   kCrash,     // copies the directory while open and goes on with the copy
   kReadOnly,  // copies the directory while open and compares all of the copy, read-only
   kCheckAll,  // compares every key of every keyspace, both ways
+  kClock,     // the time of day goes on, or is set back
 };
-inline constexpr int kOperationKinds = 38;
+inline constexpr int kOperationKinds = 39;
+
+// A time to live: 0: it is not said; below: for ever (kNoExpiry); else so many microseconds.
+inline constexpr int64_t kTtlForEver = -1;
+std::chrono::microseconds TtlOf(int64_t ttl_us);
 
 // The keys from `begin` on and before `end`.
 struct KeyBounds {
@@ -102,8 +108,10 @@ struct BatchItem {
   KeyRef key = {};                 // of a range its begin, or the prefix of all of its keys
   ValueRef value = {};             // of a merge its operand
   std::optional<KeyRef> end = {};  // of a range; nullopt: it has none
+  int64_t ttl_us = 0;              // of a put
   bool is_range() const { return kind == Kind::kDeleteRange || kind == Kind::kDeletePrefix; }
   bool has_value() const { return kind == Kind::kPut || kind == Kind::kMerge; }
+  bool expires() const { return kind == Kind::kPut && ttl_us > 0; }
   // REQUIRES: is_range().
   KeyBounds bounds() const;
   friend bool operator==(const BatchItem&, const BatchItem&) = default;
@@ -136,6 +144,10 @@ struct Operation {
   std::vector<Step> steps = {};
   uint32_t note_bytes = 0;
   uint32_t savepoint = 0;  // its number
+  // WriteOptions::ttl of what is written at once, merges and deletes among it, and of kCommit; of a
+  // put in a transaction its own.
+  int64_t ttl_us = 0;
+  int64_t clock_us = 0;  // of kClock: how far
   // CompactOptions::force_last_level, ReadOptions::fill_cache off, of kBegin: Isolation::kSnapshot,
   // of kCompareAndPut and kDeleteIf: expects what is there.
   bool flag = false;

@@ -38,6 +38,11 @@ class Generator {
     merges_ = kMerges[random_.Uniform(kMerges.size())];
     constexpr std::array<uint32_t, 4> kTransactions = {0, 20, 60, 200};
     transactions_ = kTransactions[random_.Uniform(kTransactions.size())];
+    // What is said of times is of a quarter of this: often something expires just now.
+    constexpr std::array<uint32_t, 4> kExpiring = {0, 10, 40, 80};
+    expiring_percent_ = kExpiring[random_.Uniform(kExpiring.size())];
+    constexpr std::array<int64_t, 3> kTimes = {4'000, 4'000'000, 7'200'000'000};
+    time_us_ = kTimes[random_.Uniform(kTimes.size())];
     SetWeights();
   }
 
@@ -70,7 +75,7 @@ class Generator {
                 {K::kCloseIterator, 12},
                 {K::kTakeSnapshot, 12},
                 {K::kReleaseSnapshot, 9},
-                {K::kPutIfAbsent, 8},
+                {K::kPutIfAbsent, 8 + expiring_percent_ / 2},
                 {K::kCompareAndPut, 12},
                 {K::kDeleteIf, 8},
                 {K::kBegin, transactions_},
@@ -79,7 +84,8 @@ class Generator {
                 {K::kSetSavepoint, transactions_},
                 {K::kRollbackTo, transactions_ / 2},
                 {K::kExpect, transactions_ / 4},
-                {K::kWaitDurable, 2}};
+                {K::kWaitDurable, 2},
+                {K::kClock, expiring_percent_}};
     // Rare ones in some lists more often than in others; reopening costs most.
     const auto some = [this](uint32_t weight) {
       return static_cast<uint32_t>(weight * (1 + random_.Uniform(3)));
@@ -178,6 +184,18 @@ class Generator {
     return {.id = static_cast<uint32_t>(random_.Uniform(1u << 20)),
             .size = static_cast<uint32_t>(random_.Uniform(12))};
   }
+  int64_t Time() {
+    const auto quarters = static_cast<int64_t>(1 + random_.Uniform(random_.OneIn(10) ? 40 : 8));
+    return quarters * (time_us_ / 4) + (random_.OneIn(8) ? 1 : 0);
+  }
+  // Of what is put; mostly by itself, in some lists never.
+  int64_t Ttl() {
+    if (random_.Uniform(100) >= expiring_percent_) return random_.OneIn(20) ? kTtlForEver : 0;
+    if (random_.OneIn(12)) return kTtlForEver;
+    return random_.OneIn(30) ? kTtlMax.count() : Time();
+  }
+  // Of a write that may hold none: then of what it puts.
+  int64_t TtlOfWrite() { return random_.OneIn(3) ? Ttl() : 0; }
   // Mostly one that is likely to be there.
   int KeyspaceSlot() {
     if (random_.OneIn(2)) return 0;
@@ -222,10 +240,12 @@ class Generator {
     if (operation->kind == K::kExpect) operation->key = Key();
     if (operation->kind != K::kCommit) return;
     operation->durability = SomeDurability();
+    operation->ttl_us = TtlOfWrite();
     if (random_.OneIn(6)) operation->note_bytes = static_cast<uint32_t>(random_.Uniform(300));
   }
 
   void FillBatch(Operation* operation) {
+    operation->ttl_us = TtlOfWrite();
     size_t count = 1 + random_.Uniform(12);
     if (random_.OneIn(30)) count = 100;
     if (random_.OneIn(50)) count = 0;
@@ -249,6 +269,7 @@ class Generator {
         item.value = Operand();
       } else {
         item.value = Value();
+        item.ttl_us = random_.OneIn(2) ? Ttl() : 0;
       }
       bytes += 100 + item.value.size + (item.key.id % 997 == 0 ? kKeyBytesMax : 0);
       operation->items.push_back(item);
@@ -278,6 +299,25 @@ class Generator {
       operation->prefix = Key();
       operation->prefix->cut = static_cast<int32_t>(random_.Uniform(12));
     }
+  }
+
+  static bool IsOfOneKey(OperationKind kind) {
+    using K = OperationKind;
+    return kind == K::kPut || kind == K::kDelete || kind == K::kMerge || kind == K::kPutIfAbsent ||
+           kind == K::kCompareAndPut || kind == K::kDeleteIf || kind == K::kGet;
+  }
+  // Often of a key that was put to expire.
+  void MeetWhatExpires(Operation* operation) {
+    if (!IsOfOneKey(operation->kind)) return;
+    if (!expiring_.empty() && random_.OneIn(4)) {
+      const auto& [keyspace, key] = expiring_[random_.Uniform(expiring_.size())];
+      operation->keyspace = keyspace;
+      operation->key = key;
+    }
+    if (operation->ttl_us <= 0 || !random_.OneIn(3)) return;
+    constexpr size_t kRememberedMax = 10;
+    if (expiring_.size() == kRememberedMax) expiring_.erase(expiring_.begin());
+    expiring_.emplace_back(operation->keyspace, operation->key);
   }
 
   static bool Expects(OperationKind kind) {
@@ -325,6 +365,10 @@ class Generator {
       case K::kCrash:
         begun_ = {};
         break;
+      case K::kClock:
+        set_back_ = random_.OneIn(4);
+        operation->clock_us = set_back_ ? -Time() : Time() / (random_.OneIn(2) ? 4 : 1);
+        break;
       default:
         break;
     }
@@ -333,6 +377,8 @@ class Generator {
   Operation Next() {
     using K = OperationKind;
     Operation operation{.kind = Kind()};
+    if (std::exchange(set_back_, false) && random_.OneIn(5))
+      operation.kind = random_.OneIn(2) ? K::kReopen : K::kCrash;
     if (UsesKeyspace(operation.kind)) operation.keyspace = KeyspaceSlot();
     if (MayBeInTransaction(operation.kind)) operation.transaction = TransactionSlot();
     switch (operation.kind) {
@@ -341,6 +387,7 @@ class Generator {
       case K::kCompareAndPut:
       case K::kMerge:
         operation.value = operation.kind == K::kMerge ? Operand() : Value();
+        operation.ttl_us = operation.kind == K::kMerge ? TtlOfWrite() : Ttl();
         [[fallthrough]];
       case K::kDelete:
       case K::kDeleteIf:
@@ -392,6 +439,7 @@ class Generator {
         FillRest(&operation);
         break;
     }
+    if (expiring_percent_ != 0) MeetWhatExpires(&operation);
     return operation;
   }
 
@@ -400,7 +448,10 @@ class Generator {
   uint32_t key_count_ = 0, key_first_ = 0, value_bytes_ = 0, deletes_ = 0;
   uint32_t range_deletes_ = 0, wide_one_in_ = 1, merges_ = 0;
   uint32_t transactions_ = 0;
-  bool skewed_ = false;
+  uint32_t expiring_percent_ = 0;
+  int64_t time_us_ = 0;
+  std::vector<std::pair<int, KeyRef>> expiring_;  // of those put last
+  bool skewed_ = false, set_back_ = false;
   std::array<bool, kTransactionSlots> begun_{};
   std::vector<Weight> weights_;
   uint64_t weight_sum_ = 0;

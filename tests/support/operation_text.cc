@@ -50,7 +50,8 @@ constexpr std::array<std::string_view, kOperationKinds> kKindNames = {"put",
                                                                       "reopen",
                                                                       "crash",
                                                                       "read_only",
-                                                                      "check_all"};
+                                                                      "check_all",
+                                                                      "clock"};
 
 constexpr std::string_view kStepLetters = "FLSRNP";
 constexpr std::string_view kItemLetters = "pdrxm";  // of BatchItem::Kind
@@ -73,6 +74,7 @@ std::string Text(const BatchItem& item) {
   text.append(std::to_string(item.keyspace)).append(":").append(Text(item.key));
   if (item.has_value()) text.append(":").append(Text(item.value));
   if (item.end) text.append(":").append(Text(*item.end));
+  if (item.ttl_us != 0) text.append(":t").append(std::to_string(item.ttl_us));
   return text;
 }
 
@@ -125,6 +127,9 @@ class Scanner {
     key->after = Eat('+');
     return true;
   }
+  bool Ttl(int64_t* ttl_us) {
+    return Number(ttl_us) && *ttl_us >= kTtlForEver && *ttl_us <= kTtlMax.count();
+  }
   bool Value(ValueRef* value) {
     return Eat('v') && Number(&value->id) && Eat(':') && Number(&value->size);
   }
@@ -140,6 +145,8 @@ bool ParseItem(std::string_view text, BatchItem* item) {
   item->kind = static_cast<BatchItem::Kind>(letter);
   if (!in.Number(&item->keyspace) || !in.Eat(':') || !in.Key(&item->key)) return false;
   if (item->has_value() && (!in.Eat(':') || !in.Value(&item->value))) return false;
+  if (item->kind == BatchItem::Kind::kPut && in.Eat(':') && !(in.Eat('t') && in.Ttl(&item->ttl_us)))
+    return false;
   if (item->kind == BatchItem::Kind::kDeleteRange && in.Eat(':') && !in.Key(&item->end.emplace()))
     return false;
   return in.empty() && item->keyspace >= 0 && item->keyspace < kKeyspaceSlots;
@@ -202,6 +209,8 @@ bool ParseField(std::string_view name, std::string_view text, Operation* operati
   if (name == "value") return in.Value(&operation->value) && in.empty();
   if (name == "note") return in.Number(&operation->note_bytes) && in.empty();
   if (name == "savepoint") return in.Number(&operation->savepoint) && in.empty();
+  if (name == "ttl") return in.Ttl(&operation->ttl_us) && in.empty();
+  if (name == "clock") return in.Number(&operation->clock_us) && in.empty();
   if (name == "flag") return operation->flag = in.Eat('1'), in.empty();
   if (name != "durability") return false;
   int level = 0;
@@ -238,6 +247,10 @@ std::string KeyspaceNameOf(int slot) {
   if (slot == 3) return std::string(kKeyspaceNameBytesMax, 'n');
   if (slot == 4) return std::string("\0with nul and \xff", 15);
   return "orders/by customer";
+}
+
+std::chrono::microseconds TtlOf(int64_t ttl_us) {
+  return ttl_us < 0 ? kNoExpiry : std::chrono::microseconds(ttl_us);
 }
 
 std::string KeyRef::bytes() const {
@@ -309,6 +322,8 @@ std::string ToText(const Operation& operation) {
   if (!operation.steps.empty()) add("steps", Joined(operation.steps));
   if (operation.note_bytes != 0) add("note", std::to_string(operation.note_bytes));
   if (operation.savepoint != 0) add("savepoint", std::to_string(operation.savepoint));
+  if (operation.ttl_us != 0) add("ttl", std::to_string(operation.ttl_us));
+  if (operation.clock_us != 0) add("clock", std::to_string(operation.clock_us));
   if (operation.flag) add("flag", "1");
   if (operation.durability != Durability::kDefault)
     add("durability", std::to_string(static_cast<int>(operation.durability)));
