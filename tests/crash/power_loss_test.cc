@@ -342,6 +342,18 @@ TEST_F(PowerLoss, StoriesOfTransactions) {
   }
 }
 
+// What a compaction let go of, and what a commit found expired, does not come back with the clock.
+TEST_F(PowerLoss, StoriesOfWhatExpires) {
+  LimitStates(3);
+  LimitNests(200);
+  for (const char* story :
+       {"expire kill put", "put expire-kill-spill expire", "expire flush expire reopen",
+        "@tiny-memtables fill expire compact kill-spill", "@retention expire hold expire reopen",
+        "expire failed-sync read-only"}) {
+    if (!IsSkipped() && !ExploreText(story)) return;
+  }
+}
+
 TEST_F(PowerLoss, ManySegmentsWithoutASync) {
   LimitStates(2);
   options_.nests_one_in = 0;

@@ -8,6 +8,7 @@
 #include "tests/support/directory.h"
 #include "util/batch_codec.h"
 #include "util/escape.h"
+#include "util/expiring_value.h"
 #include "util/random.h"
 #include "util/status_macros.h"
 #include "wal/log_cursor.h"
@@ -213,6 +214,7 @@ class Looker {
       CrashCommit::Change change{"", std::string(key), std::nullopt};
       change.is_merge = operation.kind == EntryKind::kMerge;
       if (operation.kind == EntryKind::kPut || change.is_merge) change.value = operation.value;
+      if (operation.kind == EntryKind::kPutExpiring) change.value = WithoutExpiry(operation.value);
       if (operation.kind == EntryKind::kRangeDelete) {
         change.is_range = true;
         // Else it is behind the last key of the keyspace.

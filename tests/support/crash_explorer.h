@@ -91,6 +91,10 @@ class CrashExplorer final : public CrashWatch {
 
   void BeforeChange(SimulatedFileSystem* disk, FileOp op, const std::string& path) override;
   void Closed(SimulatedFileSystem* disk) override;
+  void BetweenLooks(const std::function<void()>& call) override {
+    MutexLock look(looks_[1]);
+    call();
+  }
   Status RunStory(CrashStory* story);
   // What explores that story again, alike but for what threads do when.
   std::string CommandFor(const CrashScript& script) const;

@@ -104,6 +104,17 @@ LogPos CrashOracle::Issue(const CrashCommit& commit) {
   return position;
 }
 
+void CrashOracle::MayExpireBetween(LogPos begin, LogPos end,
+                                   const std::vector<CrashCommit::Change>& expiring) {
+  MutexLock lock(mutex_);
+  for (LogPos at = begin; at < end; ++at) {
+    Contents& contents = contents_[at];
+    auto expired = std::make_shared<CrashContent>(*contents.front());
+    CrashCommit{.changes = expiring}.ApplyTo(expired.get());
+    contents.push_back(std::move(expired));
+  }
+}
+
 void CrashOracle::IssueConcurrently(Writers writers) {
   MutexLock lock(mutex_);
   concurrent_base_ = contents_.size() - 1;

@@ -12,6 +12,7 @@
 // may have several right contents.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,6 +40,8 @@ struct CrashCommit {
     std::optional<std::string> end = {};
     // The value is an operand, which comes behind what is there and a comma.
     bool is_merge = false;
+    // Of a put: it expires. When, and what is left then, CrashStory::PassTime is told.
+    std::chrono::microseconds ttl{0};
   };
   std::vector<Change> changes = {};
   std::string creates = {}, drops = {};  // a keyspace; then there are no changes
@@ -76,6 +79,10 @@ class CrashOracle {
   // REQUIRES: no concurrent commits are under way.
   CrashContentPtr content() const EXCLUDES(mutex_);
 
+  // After each commit from `begin` on and before `end` there may be, besides, what is left when
+  // these changes, too, were made: some of what was put may have expired already.
+  void MayExpireBetween(LogPos begin, LogPos end, const std::vector<CrashCommit::Change>& expiring)
+      EXCLUDES(mutex_);
   // The commit that comes next; its position.
   LogPos Issue(const CrashCommit& commit) EXCLUDES(mutex_);
   // Those that come next: of each writer in its order, among each other in any.

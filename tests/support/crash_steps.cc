@@ -291,6 +291,45 @@ Status MergeAtSnapshot(CrashStory* story) {
   return story->CheckReader(story->db());
 }
 
+// Puts expire, onto what was there, below a merge, and beside what stays; a snapshot still sees
+// them when a compaction let go of them. Then the clock is set back: they do not come back, and
+// what is put now lasts as long as from the later time.
+Status Expire(CrashStory* story) {
+  if (!story->HasKeyspace(kSide)) RETURN_IF_ERROR(story->Commit({.creates = kSide}, kProcess));
+  const auto lasting = [&](CrashCommit::Change change, std::chrono::hours ttl) {
+    change.ttl = ttl;
+    return change;
+  };
+  constexpr std::chrono::hours kHour(1), kLong(100'000);
+  RETURN_IF_ERROR(story->Commit({.changes = {story->Put(30)}}, kProcess));
+  CrashCommit commit{.changes = {lasting(story->Put(30, 5), kHour), story->Put(30, 1),
+                                 lasting(story->Put(30, 2), kLong)}};
+  commit.in_transaction = story->steps_done() % 2 == 1;
+  commit.changes.push_back(lasting({kSide, "base", story->Value(30, 6)}, kHour));
+  RETURN_IF_ERROR(story->Commit(commit, kProcess));
+  const LogPos since = story->expected().last();
+  CrashCommit::Change merge = story->Merge(kSide, 20, 3);
+  merge.key = "base";
+  RETURN_IF_ERROR(story->Commit({.changes = {merge}}, kProcess));
+  ASSIGN_OR_RETURN(CrashStory::Held held, story->TakeSnapshot());
+  const CrashCommit::Change gone{"", story->Key(), std::nullopt};
+  RETURN_IF_ERROR(story->PassTime({{since, {gone, {kSide, "base", std::nullopt}}},
+                                   {since + 1, {gone, {kSide, "base", merge.value}}}}));
+  RETURN_IF_ERROR(ToTables(story, CompactAll));
+  RETURN_IF_ERROR(story->CheckSnapshot(held));
+  held.snapshot.reset();
+  RETURN_IF_ERROR(ToTables(story, CompactAll));
+  story->SetTimeBack();
+  RETURN_IF_ERROR(story->CheckReader(story->db()));
+  return story->Commit({.changes = {lasting(story->Put(30, 8), kLong)}}, kProcess);
+}
+
+// The same, but that the process dies at once, and the next one sees the earlier time.
+Status ExpireAndSpill(CrashStory* story) {
+  RETURN_IF_ERROR(Expire(story));
+  return story->Kill(CrashProfiles().size() - 1);
+}
+
 // Sees the same until the database closes or dies, whatever comes.
 Status Hold(CrashStory* story) {
   RETURN_IF_ERROR(story->HoldSnapshot());
@@ -442,6 +481,8 @@ constexpr auto kSteps = std::to_array<CrashStep>({
     {"merge-snapshot", MergeAtSnapshot, Told::kWhereAsked},
     {"merge-operator", MergeOntoWhatWas, Told::kWhereAsked},
     {"merge-writers", MergeConcurrently, Told::kWhereAsked},
+    {"expire", Expire, Told::kWhereAsked},
+    {"expire-kill-spill", ExpireAndSpill, Told::kWhereAsked},
     {"idle", Idle, Told::kWhereAsked},
     {"open-and-idle", OpenAndIdle, Told::kWhereAsked},
     {"full-disk-flush", FullDiskAtFlush, Told::kWhereAsked},

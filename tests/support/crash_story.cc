@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -267,6 +268,8 @@ Result<LogPos> CrashStory::Write(const CrashCommit& commit, Durability durabilit
       batch.DeleteRange(keyspace, change.key, change.end);
     } else if (change.is_merge) {
       batch.Merge(keyspace, change.key, *change.value);
+    } else if (change.ttl.count() != 0) {
+      batch.PutExpiring(keyspace, change.key, *change.value, change.ttl);
     } else if (change.value) {
       batch.Put(keyspace, change.key, *change.value);
     } else {
@@ -285,6 +288,8 @@ Status WriteChange(Transaction* transaction, Keyspace keyspace, const CrashCommi
   if (!found.ok() && !found.Is(StatusCode::kNotFound)) return found;
   if (change.is_range) return transaction->DeleteRange(keyspace, change.key, change.end);
   if (change.is_merge) return transaction->Merge(keyspace, change.key, *change.value);
+  if (change.ttl.count() != 0)
+    return transaction->PutExpiring(keyspace, change.key, *change.value, change.ttl);
   if (change.value) return transaction->Put(keyspace, change.key, *change.value);
   return transaction->Delete(keyspace, change.key);
 }
@@ -326,6 +331,29 @@ Status CrashStory::CommitBy(const CrashCommit& commit, Durability durability,
   // A record says what was durable when it was written, and this one is durable.
   if (durability == Durability::kPower) NoteProven(durable_before);
   return Status::Ok();
+}
+
+Status CrashStory::PassTime(const std::map<LogPos, std::vector<CrashCommit::Change>>& left) {
+  CrashCommit after{.changes = left.rbegin()->second};
+  after.changes.push_back({"", "clock", Value(20, 90)});
+  const LogPos expected = oracle_.Issue(after);
+  passed_ += std::chrono::hours(2);
+  watch_->BetweenLooks([&] {
+    for (auto at = left.begin(); at != left.end(); ++at) {
+      const auto next = std::next(at);
+      oracle_.MayExpireBetween(at->first, next == left.end() ? expected : next->first, at->second);
+    }
+    clock_.Advance(passed_);
+  });
+  ASSIGN_OR_RETURN(const LogPos position,
+                   db_->Put({.durability = Durability::kPower}, "clock", Value(20, 90)));
+  if (position != expected) return Broken("got position " + std::to_string(position));
+  NoteAcknowledged(position, true);
+  return Status::Ok();
+}
+
+void CrashStory::SetTimeBack() {
+  watch_->BetweenLooks([&] { clock_.Advance(-passed_); });
 }
 
 Status CrashStory::CommitConcurrently(const CrashOracle::Writers& writers,

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "logwood/simulated_file_system.h"
 #include "logwood/transaction.h"
 #include "tests/support/crash_oracle.h"
+#include "tests/support/wall_clock.h"
 
 namespace logwood::test {
 
@@ -83,6 +85,8 @@ class CrashWatch {
   virtual void BeforeChange(SimulatedFileSystem* disk, FileOp op, const std::string& path) = 0;
   // The database is closed, and nothing changes.
   virtual void Closed(SimulatedFileSystem* /*disk*/) {}
+  // Calls it while nothing is looked at.
+  virtual void BetweenLooks(const std::function<void()>& call) { call(); }
 };
 
 // A sync, of a file or of a directory, and where the story is when it is asked for.
@@ -155,6 +159,12 @@ class CrashStory {
   // A thread a writer; `durability` of each commit by (writer, which).
   Status CommitConcurrently(const CrashOracle::Writers& writers,
                             Durability (*durability)(size_t writer, size_t n));
+  // The time of day goes on, beyond all that lasts at most an hour, and a commit is of that time.
+  // `left`: what to change in the content after the commits from a position on, up to the next one
+  // named, for what is there of them then. Until the new commit is there, either may be seen.
+  Status PassTime(const std::map<LogPos, std::vector<CrashCommit::Change>>& left);
+  // It goes back to where it was when the story began. What expired does not come back.
+  void SetTimeBack();
   // A commit of which an error does not tell whether it was refused.
   Status CommitUnsure(const CrashCommit& commit, Durability durability);
   // A commit that is refused and leaves nothing behind.
@@ -203,6 +213,9 @@ class CrashStory {
 
   const CrashScript script_;
   const Settings settings_;
+  // Later than the machine's: who looks again at a state that failed finds no other time.
+  WallClock clock_{3'000'000'000'000'000};
+  std::chrono::microseconds passed_{0};
   CrashWatch* watch_ = nullptr;
   CrashOracle oracle_;
   std::unique_ptr<SimulatedFileSystem> disk_;
