@@ -52,6 +52,8 @@ EngineTemper::EngineTemper(uint64_t seed) {
   failed_sync = static_cast<SimulatedFileSystem::FailedSync>(random.Uniform(3));
   transaction_percent = static_cast<uint32_t>(AnyOf(&random, {0, 5, 20, 50}));
   merge_percent = static_cast<uint32_t>(AnyOf(&random, {0, 20, 60}));
+  expiring_percent = static_cast<uint32_t>(AnyOf(&random, {0, 0, 20, 70}));
+  ttl_us_max = AnyOf(&random, {200, 20'000, 2'000'000});
   // Not the default one: a commit of the open would record it.
   for (const char* name : kNames)
     options.keyspaces[name].merge_operator = MergeOperator::Append(",");
@@ -89,6 +91,7 @@ void EngineClient::Run() {
 
 void EngineClient::Step() {
   if (random_.Uniform(100) < temper_.maintenance_percent) return Maintain();
+  if (temper_.expiring_percent != 0 && random_.OneIn(12)) return SetTheClock();
   if (random_.Uniform(100) < temper_.transaction_percent) return Transact();
   const uint64_t what = random_.Uniform(100);
   if (what < 30) return WriteBatches();
@@ -117,6 +120,7 @@ bool EngineClient::Check(const Status& status, const char* what) {
 }
 
 LogPos EngineClient::Visible() {
+  looked_ = history_->clock()->Now();
   const LogPos visible = db_->LastPosition();
   if (visible < seen_) {
     Scheduler::Mine()->Fail("client " + name_ + ": position " + std::to_string(seen_) +
@@ -149,6 +153,13 @@ std::string EngineClient::NewValue() {
   std::string value = name_ + "." + std::to_string(values_++) + ".";
   value.append(random_.Uniform(temper_.value_bytes_max), static_cast<char>('a' + values_ % 26));
   return value;
+}
+
+// While all work: on by what lasts, or back by half of it.
+void EngineClient::SetTheClock() {
+  const auto nanos = static_cast<int64_t>(1000 * (1 + random_.Uniform(temper_.ttl_us_max)));
+  const int64_t by = random_.OneIn(3) ? -nanos / 2 : nanos;
+  history_->clock()->Set([by] { Scheduler::Mine()->MoveWallClock(by); });
 }
 
 // ---- Writing
@@ -197,8 +208,13 @@ void EngineClient::WriteBatches() {
       commit.changes.push_back({keyspace.number(), key, {}});
     } else {
       const std::string value = NewValue();
-      batch.Put(keyspace, key, value);
-      commit.changes.push_back({keyspace.number(), key, value});
+      const uint64_t ttl_us = AnyTtl();
+      if (ttl_us == 0) {
+        batch.Put(keyspace, key, value);
+      } else {
+        batch.PutExpiring(keyspace, key, value, std::chrono::microseconds(ttl_us));
+      }
+      commit.changes.push_back({keyspace.number(), key, value, false, {}, false, ttl_us});
     }
   }
   const bool power = random_.Uniform(100) < temper_.power_percent;
@@ -229,8 +245,12 @@ void EngineClient::WriteOne() {
     return Finish(id, db_->Delete(options, keyspace, key), power, of_keyspaces);
   }
   const std::string value = NewValue();
-  const size_t id = history_->Issue({.changes = {{keyspace.number(), key, value}}}, Visible());
-  Finish(id, db_->Put(options, keyspace, key, value), power, of_keyspaces);
+  const uint64_t ttl_us = AnyTtl();
+  WriteOptions lasting = options;
+  lasting.ttl = std::chrono::microseconds(ttl_us);
+  const size_t id = history_->Issue(
+      {.changes = {{keyspace.number(), key, value, false, {}, false, ttl_us}}}, Visible());
+  Finish(id, db_->Put(lasting, keyspace, key, value), power, of_keyspaces);
 }
 
 void EngineClient::WaitDurable() {
@@ -289,6 +309,7 @@ void EngineClient::ChangeKeyspaces() {
 History::Observation EngineClient::Reading(LogPos before, Keyspace keyspace, const char* how) {
   History::Observation observation;
   observation.at_least = before;
+  observation.time = history_->clock()->Since(looked_);
   observation.at_most = Visible();
   observation.keyspace = keyspace.number();
   observation.by = "client " + name_ + ", " + how + ",";
@@ -343,15 +364,19 @@ void EngineClient::ReadAll() {
   const Keyspace keyspace = AnyKeyspace();
   const bool backwards = random_.OneIn(2), slowly = random_.OneIn(4);
   IteratorOptions options;
-  std::shared_ptr<const Snapshot> snapshot;
+  HeldSnapshot held;
   if (!snapshots_.empty() && random_.OneIn(2)) {
-    snapshot = snapshots_[random_.Uniform(snapshots_.size())];
-    options.snapshot = snapshot.get();
+    held = snapshots_[random_.Uniform(snapshots_.size())];
+    options.snapshot = held.snapshot.get();
   }
   const LogPos before = Visible();
   auto it = db_->NewIterator(options, keyspace);
-  auto observation = Reading(before, keyspace, snapshot ? "iterator of a snapshot" : "iterator");
-  if (snapshot) observation.at_least = observation.at_most = snapshot->position();
+  auto observation =
+      Reading(before, keyspace, held.snapshot ? "iterator of a snapshot" : "iterator");
+  if (held.snapshot) {
+    observation.at_least = observation.at_most = held.snapshot->position();
+    observation.time = held.time;
+  }
   if (it->status().ok()) {
     const LogPos at = it->position();
     if (at < observation.at_least || at > observation.at_most) {
@@ -378,16 +403,17 @@ void EngineClient::ReadSnapshot() {
   if (snapshots_.empty() || random_.OneIn(3)) {
     const LogPos before = Visible();
     auto snapshot = db_->GetSnapshot(name_);
+    const TimeWindow time = history_->clock()->Since(looked_);
     if (!Check(snapshot.status(), "GetSnapshot")) return;
     const LogPos at = (*snapshot)->position();
     if (at < before || at > Visible()) {
       Scheduler::Mine()->Fail("client " + name_ + ": a snapshot is at " + std::to_string(at));
     }
     Digest(at);
-    snapshots_.push_back(std::move(*snapshot));
+    snapshots_.push_back({std::move(*snapshot), time});
     return;
   }
-  const auto& snapshot = snapshots_[random_.Uniform(snapshots_.size())];
+  const auto& [snapshot, time] = snapshots_[random_.Uniform(snapshots_.size())];
   const Keyspace keyspace = AnyKeyspace();
   const std::string key = AnyKey();
   ReadOptions options;
@@ -395,6 +421,7 @@ void EngineClient::ReadSnapshot() {
   PinnedValue value;
   const Status status = db_->Get(options, keyspace, key, &value);
   auto observation = Reading(0, keyspace, "Get of a snapshot");
+  observation.time = time;
   observation.at_least = observation.at_most = snapshot->position();
   observation.rows = {{key, status.ok() ? std::optional(value.ToString()) : std::nullopt}};
   Observe(std::move(observation), status);

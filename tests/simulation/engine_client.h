@@ -32,7 +32,9 @@ struct EngineTemper {
   uint32_t transaction_percent = 0;
   uint32_t merge_percent = 0;        // of the writes, where there is an operator
   uint32_t maintenance_percent = 0;  // flushes, compactions, verification
-  uint64_t pause_us_max = 0;         // of a client between operations
+  uint32_t expiring_percent = 0;     // of the puts; where there are any, the clock is set besides
+  uint64_t ttl_us_max = 0;
+  uint64_t pause_us_max = 0;  // of a client between operations
   // What the disk takes.
   uint64_t operation_us_max = 0, sync_us_max = 0;
   SimulatedFileSystem::FailedSync failed_sync = SimulatedFileSystem::FailedSync::kForgets;
@@ -72,7 +74,7 @@ class EngineClient {
   // Until it commits, or was refused a few times.
   void Transact();
   bool TransactOnce();
-  bool ReadInTransaction(Transaction* transaction, History::Commit* commit);
+  bool ReadInTransaction(Transaction* transaction, const TimeWindow& time, History::Commit* commit);
   Status WriteInTransaction(Transaction* transaction, History::Commit* commit, bool* of_keyspaces);
   void ReadOne();
   void ReadMany();
@@ -80,13 +82,14 @@ class EngineClient {
   void ReadSnapshot();
   void WaitDurable();
   void ChangeKeyspaces();
+  void SetTheClock();
   void Maintain();
 
   // Whether all is well. Fails the run for an error that is not to be expected.
   bool Check(const Status& status, const char* what);
   void Finish(size_t id, const Result<LogPos>& result, bool power, bool of_keyspaces);
   void Observe(History::Observation observation, const Status& status);
-  // `before` was the last position when the read began.
+  // `before` was the last position when the read began: what Visible() then said.
   History::Observation Reading(LogPos before, Keyspace keyspace, const char* how);
   LogPos Visible();
   Keyspace AnyKeyspace();
@@ -96,6 +99,11 @@ class EngineClient {
     return keyspace.number() != Keyspace().number() && random_.Uniform(100) < temper_.merge_percent;
   }
   std::string NewValue();
+  // Of a put; 0: it does not expire.
+  uint64_t AnyTtl() {
+    const bool expires = random_.Uniform(100) < temper_.expiring_percent;
+    return expires ? 1 + random_.Uniform(temper_.ttl_us_max) : 0;
+  }
   void Digest(uint64_t value) { digest_ = (digest_ ^ value) * 0x9E3779B97F4A7C15ULL; }
 
   EngineWorld* const world_;
@@ -107,8 +115,13 @@ class EngineClient {
   Random random_;
   bool stopped_ = false;
   uint64_t values_ = 0;
-  LogPos seen_ = 0;  // the newest position it knows of
-  std::vector<std::shared_ptr<const Snapshot>> snapshots_;
+  LogPos seen_ = 0;            // the newest position it knows of
+  HistoryClock::Mark looked_;  // when it asked for the last position
+  struct HeldSnapshot {
+    std::shared_ptr<const Snapshot> snapshot;
+    TimeWindow time;
+  };
+  std::vector<HeldSnapshot> snapshots_;
   uint64_t digest_ = 0;
 };
 

@@ -38,6 +38,7 @@ bool EngineClient::TransactOnce() {
   const LogPos before = Visible();
   auto begun = db_->BeginTransaction(
       {.isolation = serializable ? Isolation::kSerializable : Isolation::kSnapshot});
+  const TimeWindow time = history_->clock()->Since(looked_);
   if (!Check(begun.status(), "BeginTransaction")) return true;
   Transaction& transaction = **begun;
   History::Commit commit;
@@ -46,7 +47,7 @@ bool EngineClient::TransactOnce() {
     Scheduler::Mine()->Fail("client " + name_ + ": a transaction reads at " +
                             std::to_string(commit.read_at));
   }
-  if (!ReadInTransaction(&transaction, &commit)) return true;
+  if (!ReadInTransaction(&transaction, time, &commit)) return true;
   // Of the other level it is what is written that counts.
   if (!serializable) commit.relies.clear();
   if (temper_.pause_us_max != 0 && random_.OneIn(2))
@@ -74,12 +75,14 @@ bool EngineClient::TransactOnce() {
 }
 
 // Keys, and all of a range in either direction. False: the transaction is of no use.
-bool EngineClient::ReadInTransaction(Transaction* transaction, History::Commit* commit) {
+bool EngineClient::ReadInTransaction(Transaction* transaction, const TimeWindow& time,
+                                     History::Commit* commit) {
   const LogPos at = commit->read_at;
   for (uint64_t left = random_.Uniform(4); left > 0; --left) {
     const Keyspace keyspace = AnyKeyspace();
     auto observation = Reading(at, keyspace, "a transaction");
     observation.at_most = at;
+    observation.time = time;
     Status status;
     if (random_.OneIn(4)) {
       const History::Change range = AnyRange(keyspace);
@@ -124,7 +127,11 @@ Status EngineClient::WriteInTransaction(Transaction* transaction, History::Commi
       RETURN_IF_ERROR(transaction->Delete(keyspace, change.key));
     } else {
       change.value = NewValue();
-      RETURN_IF_ERROR(transaction->Put(keyspace, change.key, *change.value));
+      change.ttl_us = AnyTtl();
+      RETURN_IF_ERROR(change.ttl_us == 0
+                          ? transaction->Put(keyspace, change.key, *change.value)
+                          : transaction->PutExpiring(keyspace, change.key, *change.value,
+                                                     std::chrono::microseconds(change.ttl_us)));
     }
     commit->changes.push_back(std::move(change));
   }

@@ -103,7 +103,7 @@ class EngineRun {
   const EngineTemper temper_;
   uint32_t life_ = 0;
   std::string story_;  // of the lives so far
-  History history_;
+  History history_{[] { return Scheduler::Mine()->PeekWallNanos() / 1000; }};
   LogPos promised_ = 0;  // what the next life must hold
   std::unique_ptr<SimulatedFileSystem> disk_, next_disk_;
   std::unique_ptr<DB> db_;
@@ -176,12 +176,14 @@ void EngineRun::Bury() {
 void EngineRun::SetTheClock() {
   constexpr int64_t kDayNanos = 86'400'000'000'000;
   const int64_t days = random_.OneIn(2) ? 1 : 3653;
-  Scheduler::Mine()->MoveWallClock(random_.OneIn(2) ? days * kDayNanos : -days * kDayNanos);
+  const int64_t nanos = random_.OneIn(2) ? days * kDayNanos : -days * kDayNanos;
+  history_.clock()->Set([nanos] { Scheduler::Mine()->MoveWallClock(nanos); });
   ++notes_["clock_jumps"];
 }
 
 bool EngineRun::Open(Ending ending) {
   if (random_.OneIn(3)) SetTheClock();
+  history_.ForgetTimes();
   Options options = temper_.options;
   options.file_system = disk_.get();
   options.listeners.push_back(std::make_shared<KeyspaceEvents>(&history_));
@@ -215,6 +217,7 @@ bool EngineRun::Open(Ending ending) {
 
 History::State EngineRun::Look() {
   History::State state;
+  const HistoryClock::Mark opened = history_.clock()->Now();
   state.position = db_->LastPosition();
   state.keyspaces.clear();
   state.content.clear();
@@ -230,6 +233,7 @@ History::State EngineRun::Look() {
     MutexLock lock(world_->mutex);
     world_->keyspaces[info.name] = info.keyspace;
   }
+  state.time = history_.clock()->Since(opened);
   return state;
 }
 

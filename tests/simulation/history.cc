@@ -13,23 +13,25 @@ std::string Text(const std::optional<std::string>& value) {
 
 }  // namespace
 
-std::string Difference(const History::Content& expected, const History::Content& found) {
+std::string History::DifferenceOf(const VersionContent& expected, const State& found) {
   for (const auto& [number, rows] : expected) {
     const std::string where = "keyspace " + std::to_string(number);
-    const auto there = found.find(number);
-    if (there == found.end()) return where + " is not there";
-    for (const auto& [key, value] : rows) {
+    const auto there = found.content.find(number);
+    if (there == found.content.end()) return where + " is not there";
+    for (const auto& [key, version] : rows) {
       const auto row = there->second.find(key);
-      if (row == there->second.end()) return where + " has no " + key + " = " + value;
-      if (row->second != value) {
-        return where + " has " + key + " = " + row->second + " for " + value;
-      }
+      std::optional<std::string> seen;
+      if (row != there->second.end()) seen = row->second;
+      if (version.MayBe(seen, found.time)) continue;
+      const std::string is = version.value.value_or("nothing");
+      return where +
+             (seen ? " has " + key + " = " + *seen + " for " + is : " has no " + key + " = " + is);
     }
     for (const auto& [key, value] : there->second) {
       if (!rows.contains(key)) return where + " has " + key + " = " + value;
     }
   }
-  for (const auto& [number, rows] : found) {
+  for (const auto& [number, rows] : found.content) {
     if (!expected.contains(number)) return "keyspace " + std::to_string(number) + " is there";
   }
   return "";
@@ -39,6 +41,27 @@ bool History::Change::Covers(uint32_t number, const std::string& of) const {
   return number == keyspace && (is_range ? key <= of && (!end || of < *end) : key == of);
 }
 
+History::Version History::Version::Changed(const Change& change, LogPos at,
+                                           const TimeWindow& time) const {
+  Version version{at, change.value, change.value, {}};
+  if (change.is_merge) {
+    if (value) version.value = *value + "," + *change.value;
+    if (after) version.after = *after + "," + *change.value;
+    version.expires = expires;
+  } else if (change.value && change.ttl_us != 0) {
+    version.after.reset();
+    version.expires = time.After(change.ttl_us);
+  }
+  return version;
+}
+
+bool History::Version::MayBe(const std::optional<std::string>& seen, const TimeWindow& time) const {
+  return (seen == value && time.least < expires.most) ||
+         (seen == after && time.most >= expires.least);
+}
+
+bool History::Version::MustBe(const TimeWindow& time) const { return !MayBe(std::nullopt, time); }
+
 // ---- While the clients work
 
 size_t History::Issue(Commit commit, LogPos visible) {
@@ -46,6 +69,7 @@ size_t History::Issue(Commit commit, LogPos visible) {
   Entry entry;
   entry.commit = std::move(commit);
   entry.floor = std::max(visible, acknowledged_);
+  entry.issued = clock_.Now();
   entries_.push_back(std::move(entry));
   return entries_.size() - 1;
 }
@@ -54,6 +78,8 @@ void History::Acknowledge(size_t id, LogPos position) {
   MutexLock lock(mutex_);
   entries_[id].acknowledged = true;
   entries_[id].position = position;
+  entries_[id].time = clock_.Since(entries_[id].issued);
+  clock_.Reach(entries_[id].time.least);
   acknowledged_ = std::max(acknowledged_, position);
 }
 
@@ -99,6 +125,8 @@ History::Promises History::promises() const {
 std::string History::NextLife(State state, LogPos at_least) {
   MutexLock lock(mutex_);
   Order order;
+  for (Entry& entry : entries_)
+    if (entry.position == 0) entry.time = clock_.Since(entry.issued);
   std::string wrong = ResolveKeyspaces();
   if (wrong.empty() && state.position < at_least) {
     wrong = "the database is at position " + std::to_string(state.position) +
@@ -110,6 +138,12 @@ std::string History::NextLife(State state, LogPos at_least) {
   if (wrong.empty()) wrong = CheckCounters(order);
   observations_ += observed_.size();
   commits_ += order.size();
+  start_content_ = ContentAt(state.position, order);
+  uint64_t reached_us = 0;
+  for (const auto& [position, entry] : order)
+    if (position <= state.position) reached_us = std::max(reached_us, entry->time.least);
+  start_reached_us_ = std::max(start_reached_us_, reached_us);
+  clock_.BeginLife(start_reached_us_);
   start_ = std::move(state);
   acknowledged_ = durable_ = start_.position;
   entries_.clear();
@@ -163,14 +197,14 @@ std::string History::ResolveCommits(const State& found, Order* order) {
   return "what is there at position " + std::to_string(found.position) +
          " is the content after no " + "order of the commits (" + std::to_string(unsure.size()) +
          " unsure, " + std::to_string(holes.size()) + " holes); without the unsure ones: " +
-         Difference(ContentAt(found.position, known), found.content);
+         DifferenceOf(ContentAt(found.position, known), found);
 }
 
 // Tries every way to give the holes to commits that may have them.
 bool History::Assign(std::span<const LogPos> holes, std::span<Entry* const> unsure,
                      const State& found, Order* order) const {
   if (holes.empty()) {
-    return Difference(ContentAt(found.position, *order), found.content).empty();
+    return DifferenceOf(ContentAt(found.position, *order), found).empty();
   }
   for (Entry* entry : unsure) {
     if (entry->position != 0 || entry->floor >= holes.front()) continue;
@@ -243,23 +277,20 @@ std::string History::CheckCounters(const Order& order) const {
   return "";
 }
 
-History::Content History::ContentAt(LogPos position, const Order& order) const {
-  Content content = start_.content;
+History::VersionContent History::ContentAt(LogPos position, const Order& order) const {
+  VersionContent content = start_content_;
   for (const auto& [at, entry] : order) {
     if (at > position) break;
     if (entry->commit.creates) content[entry->number];
     if (entry->commit.drops) content.erase(entry->number);
     for (const Change& change : entry->commit.changes) {
-      Rows& rows = content[change.keyspace];
+      auto& rows = content[change.keyspace];
       if (change.is_range) {
         std::erase_if(rows,
                       [&](const auto& row) { return change.Covers(change.keyspace, row.first); });
-      } else if (change.is_merge && rows.contains(change.key)) {
-        rows[change.key] += "," + *change.value;
-      } else if (change.value) {
-        rows[change.key] = *change.value;
       } else {
-        rows.erase(change.key);
+        Version& version = rows[change.key];
+        version = version.Changed(change, at, entry->time);
       }
     }
   }
@@ -268,16 +299,17 @@ History::Content History::ContentAt(LogPos position, const Order& order) const {
 
 History::Versions History::AllVersions(const Order& order) const {
   Versions all;
-  for (const auto& [number, rows] : start_.content) {
+  for (const auto& [number, rows] : start_content_) {
     all.created[number] = start_.position;
-    for (const auto& [key, value] : rows) {
-      all.keys[number][key].emplace_back(start_.position, value);
+    for (const auto& [key, version] : rows) {
+      all.keys[number][key].push_back(version);
+      all.keys[number][key].back().position = start_.position;
     }
   }
   for (const auto& [position, entry] : order) {
     if (entry->commit.creates) all.created[entry->number] = position;
     if (entry->commit.drops) all.dropped[entry->number] = position;
-    for (const Change& change : entry->commit.changes) all.Add(change, position);
+    for (const Change& change : entry->commit.changes) all.Add(change, position, entry->time);
   }
   for (const Entry& entry : entries_) {
     if (entry.acknowledged || entry.refused) continue;
@@ -287,14 +319,13 @@ History::Versions History::AllVersions(const Order& order) const {
   return all;
 }
 
-void History::Versions::Add(const Change& change, LogPos position) {
+void History::Versions::Add(const Change& change, LogPos position, const TimeWindow& time) {
   const auto add = [&](OfKey* versions) {
-    std::optional<std::string> value = change.value;
-    if (change.is_merge && !versions->empty() && versions->back().second)
-      value = *versions->back().second + "," + *change.value;
+    Version version =
+        (versions->empty() ? Version() : versions->back()).Changed(change, position, time);
     // Of two changes in one commit the later one counts.
-    if (!versions->empty() && versions->back().first == position) versions->pop_back();
-    versions->emplace_back(position, std::move(value));
+    if (!versions->empty() && versions->back().position == position) versions->pop_back();
+    versions->push_back(std::move(version));
   };
   auto& rows = keys[change.keyspace];
   if (!change.is_range) return add(&rows[change.key]);
@@ -318,13 +349,12 @@ bool History::Versions::IsUnsure(uint32_t keyspace, const std::string& key) cons
                      [&](const Change* range) { return range->Covers(keyspace, key); });
 }
 
-const std::optional<std::string>& History::Versions::At(const OfKey& versions,
-                                                        LogPos position) const {
-  static const std::optional<std::string> nothing;
-  auto after =
-      std::upper_bound(versions.begin(), versions.end(), position,
-                       [](LogPos wanted, const auto& version) { return wanted < version.first; });
-  return after == versions.begin() ? nothing : std::prev(after)->second;
+const History::Version& History::Versions::At(const OfKey& versions, LogPos position) const {
+  static const Version nothing;
+  auto after = std::upper_bound(
+      versions.begin(), versions.end(), position,
+      [](LogPos wanted, const Version& version) { return wanted < version.position; });
+  return after == versions.begin() ? nothing : *std::prev(after);
 }
 
 bool History::Versions::Explains(const Observation& observation, LogPos position) const {
@@ -348,8 +378,9 @@ bool History::Versions::Explains(const Observation& observation, LogPos position
       const auto of_key = known->second.find(key);
       if (of_key != known->second.end()) versions = &of_key->second;
     }
-    if (At(*versions, position) == value) {
-      matched += value ? 1 : 0;
+    const Version& version = At(*versions, position);
+    if (version.MayBe(value, observation.time)) {
+      matched += version.MustBe(observation.time) ? 1 : 0;
     } else if (!IsUnsure(number, key)) {
       return false;
     }
@@ -357,7 +388,7 @@ bool History::Versions::Explains(const Observation& observation, LogPos position
   if (!observation.whole || known == keys.end()) return true;
   uint64_t there = 0;
   for (const auto& [key, versions] : known->second) {
-    if (At(versions, position) && !IsUnsure(number, key)) ++there;
+    if (At(versions, position).MustBe(observation.time) && !IsUnsure(number, key)) ++there;
   }
   return there <= matched;
 }
@@ -383,7 +414,13 @@ std::string History::CheckObservations(const Versions& versions) const {
       if (keyspace != versions.keys.end()) {
         const auto key = keyspace->second.find(observation.rows[0].first);
         if (key != keyspace->second.end()) {
-          for (const auto& [at, value] : key->second) text << " at " << at << ": " << Text(value);
+          for (const Version& version : key->second) {
+            text << " at " << version.position << ": " << Text(version.value);
+            if (version.after != version.value)
+              text << ", from " << version.expires.least << " to " << version.expires.most << " on "
+                   << Text(version.after);
+          }
+          text << "; read from " << observation.time.least << " to " << observation.time.most;
         }
       }
     }

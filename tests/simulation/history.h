@@ -12,10 +12,12 @@
 // What is checked: positions dense and distinct; a commit that began after another was visible
 // comes after it; a read sees one position, not before what was visible when it began; a snapshot
 // sees its own; what was promised to be there is there, and all that is there is the content after
-// one position.
+// one position. Of what expires a read may see either where the windows of its time and of the
+// expiry meet (history_clock.h).
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,6 +27,7 @@
 #include <vector>
 
 #include "logwood/types.h"
+#include "tests/simulation/history_clock.h"
 #include "util/sync.h"
 
 namespace logwood::test {
@@ -40,6 +43,8 @@ class History {
     std::optional<std::string> end = {};
     // The value is an operand, which comes behind what is there and a comma.
     bool is_merge = false;
+    // Of a put: how long it lasts; 0: for ever.
+    uint64_t ttl_us = 0;
     bool Covers(uint32_t number, const std::string& of) const;
   };
   struct Commit {
@@ -65,7 +70,11 @@ class History {
     bool whole = false;    // there are no others in the keyspace
     bool missing = false;  // the answer was that there is no such keyspace
     std::string by = {};   // for people
+    TimeWindow time = {};  // of the view
   };
+
+  explicit History(std::function<uint64_t()> wall_us = nullptr) : clock_(std::move(wall_us)) {}
+  HistoryClock* clock() { return &clock_; }
 
   // ---- Any thread. What is wrong, when it shows at once, comes with NextLife.
 
@@ -95,7 +104,10 @@ class History {
     LogPos position = 0;
     std::map<std::string, uint32_t> keyspaces = {{"default", 1}};
     Content content = {{1, {}}};
+    TimeWindow time = {};  // of the view
   };
+  // The database is about to be opened again: what was answered in this life may be gone.
+  void ForgetTimes() { clock_.BeginLife(start_reached_us_); }
   // Another life began with `state`, and must hold what was promised up to `at_least`. Empty, or
   // what is wrong.
   std::string NextLife(State state, LogPos at_least);
@@ -113,7 +125,22 @@ class History {
     bool acknowledged = false;
     bool refused = false;
     LogPos refused_for = 0;
+    HistoryClock::Mark issued;
+    TimeWindow time;  // of its record
   };
+  // What a key is from a position on; where it expires, `after` from then on.
+  struct Version {
+    LogPos position = 0;
+    std::optional<std::string> value = {}, after = {};
+    TimeWindow expires = {};
+
+    // What the change makes of it, in a commit of that time.
+    Version Changed(const Change& change, LogPos at, const TimeWindow& time) const;
+    // Whether a view of that time may see this, and whether it must see something.
+    bool MayBe(const std::optional<std::string>& seen, const TimeWindow& time) const;
+    bool MustBe(const TimeWindow& time) const;
+  };
+  using VersionContent = std::map<uint32_t, std::map<std::string, Version>>;
   using Order = std::map<LogPos, const Entry*>;
   struct KeyspaceEvent {
     bool created = false;
@@ -122,7 +149,7 @@ class History {
   };
   // What each key was in this life, ascending by position; the first is from before.
   struct Versions {
-    using OfKey = std::vector<std::pair<LogPos, std::optional<std::string>>>;
+    using OfKey = std::vector<Version>;
     std::map<uint32_t, std::map<std::string, OfKey>> keys;
     std::map<uint32_t, LogPos> created, dropped;
     // What commits of unknown position may have touched.
@@ -130,11 +157,11 @@ class History {
     std::vector<const Change*> unsure_ranges;
     bool unsure_keyspaces = false;
 
-    void Add(const Change& change, LogPos position);
+    void Add(const Change& change, LogPos position, const TimeWindow& time);
     void AddUnsure(const Change& change);
     bool IsUnsure(uint32_t keyspace, const std::string& key) const;
     bool Explains(const Observation& observation, LogPos position) const;
-    const std::optional<std::string>& At(const OfKey& versions, LogPos position) const;
+    const Version& At(const OfKey& versions, LogPos position) const;
   };
 
   std::string ResolveKeyspaces() REQUIRES(mutex_);
@@ -144,7 +171,8 @@ class History {
   static bool Overwrites(const Entry& entry, const Change& relied);
   std::string CheckTransactions(const Order& order) const REQUIRES(mutex_);
   std::string CheckCounters(const Order& order) const REQUIRES(mutex_);
-  Content ContentAt(LogPos position, const Order& order) const REQUIRES(mutex_);
+  static std::string DifferenceOf(const VersionContent& expected, const State& found);
+  VersionContent ContentAt(LogPos position, const Order& order) const REQUIRES(mutex_);
   Versions AllVersions(const Order& order) const REQUIRES(mutex_);
   std::string CheckObservations(const Versions& versions) const REQUIRES(mutex_);
 
@@ -156,10 +184,10 @@ class History {
   LogPos acknowledged_ GUARDED_BY(mutex_) = 0;
   LogPos durable_ GUARDED_BY(mutex_) = 0;
   State start_;
+  VersionContent start_content_ = {{1, {}}};
+  uint64_t start_reached_us_ = 0;
+  HistoryClock clock_;
   uint64_t observations_ = 0, commits_ = 0;
 };
-
-// The first difference, for people; empty: there is none.
-std::string Difference(const History::Content& expected, const History::Content& found);
 
 }  // namespace logwood::test

@@ -247,6 +247,114 @@ TEST_F(HistoryTest, ReadOfADroppedKeyspaceIsTold) {
   EXPECT_THAT(history_.NextLife(Found(3, {}), 3), HasSubstr("at no position"));
 }
 
+// A key that lasts ten, and what others see of it between two looks at the machine's clock.
+class HistoryOfTimeTest : public testing::Test {
+ protected:
+  // A commit that takes from now until `until`.
+  void Commit(History::Change change, LogPos position, uint64_t until) {
+    const size_t id = history_.Issue({.changes = {std::move(change)}}, position - 1);
+    now_ = until;
+    history_.Acknowledge(id, position);
+  }
+  void PutToExpire(LogPos position, uint64_t until) {
+    Commit({1, "a", "1", false, {}, false, 10}, position, until);
+  }
+  // A view that is made from now until `until`.
+  void Sees(LogPos position, const std::optional<std::string>& value, uint64_t until) {
+    const HistoryClock::Mark mark = history_.clock()->Now();
+    now_ = until;
+    history_.Observe({.at_least = position,
+                      .at_most = position,
+                      .keyspace = 1,
+                      .rows = {{"a", value}},
+                      .time = history_.clock()->Since(mark)});
+  }
+  void SetTo(uint64_t now) {
+    history_.clock()->Set([&] { now_ = now; });
+  }
+  std::string NextLife(LogPos position, History::Rows rows) {
+    history_.ForgetTimes();
+    History::State state;
+    state.position = position;
+    state.content[1] = std::move(rows);
+    state.time = history_.clock()->Since(history_.clock()->Now());
+    return history_.NextLife(std::move(state), position);
+  }
+
+  uint64_t now_ = 100;
+  History history_{[this] { return now_; }};
+};
+
+TEST_F(HistoryOfTimeTest, EitherMayBeSeenWhereTheWindowsMeet) {
+  PutToExpire(1, 105);  // it expires from 110 to 115
+  now_ = 109;
+  Sees(1, "1", 109);
+  for (const uint64_t until : {110, 112, 114}) {
+    Sees(1, "1", until);
+    Sees(1, std::nullopt, until);
+  }
+  now_ = 115;
+  Sees(1, std::nullopt, 200);
+  EXPECT_EQ(NextLife(1, {}), "");
+}
+
+TEST_F(HistoryOfTimeTest, WhatGoesEarlyOrLateIsTold) {
+  PutToExpire(1, 105);
+  Sees(1, std::nullopt, 109);
+  EXPECT_THAT(NextLife(1, {{"a", "1"}}), HasSubstr("from 110 to 115 on nothing; read from 105"));
+  PutToExpire(2, 111);
+  now_ = 121;
+  Sees(2, "1", 300);
+  EXPECT_THAT(NextLife(2, {}), HasSubstr("at no position"));
+  PutToExpire(3, 301);
+  EXPECT_THAT(NextLife(3, {}), HasSubstr("has no a = 1"));
+  now_ = 400;
+  EXPECT_THAT(NextLife(3, {{"a", "1"}}), HasSubstr("has a = 1"));
+}
+
+TEST_F(HistoryOfTimeTest, AMergeGoesOnFromNothing) {
+  PutToExpire(1, 100);
+  Commit({1, "a", "2", false, {}, true}, 2, 100);
+  Sees(2, "1,2", 109);
+  now_ = 110;
+  Sees(2, "2", 110);
+  EXPECT_EQ(NextLife(2, {{"a", "2"}}), "");
+  Sees(2, "1,2", 110);
+  EXPECT_THAT(NextLife(2, {{"a", "2"}}), HasSubstr("at no position"));
+}
+
+// The clock is set back: times go on from the last commit's, in another life, too.
+TEST_F(HistoryOfTimeTest, ACommitsTimeStaysReached) {
+  PutToExpire(1, 100);
+  now_ = 110;
+  Commit({1, "b", "2"}, 2, 110);
+  SetTo(50);
+  Sees(2, "1", 50);
+  EXPECT_THAT(NextLife(2, {{"b", "2"}}), HasSubstr("at no position"));
+  Sees(2, std::nullopt, 51);
+  EXPECT_THAT(NextLife(2, {{"a", "1"}, {"b", "2"}}), HasSubstr("has a = 1"));
+}
+
+// But where it is gone with the power.
+TEST_F(HistoryOfTimeTest, ATimeIsLostWithItsCommit) {
+  PutToExpire(1, 100);
+  now_ = 110;
+  Commit({1, "b", "2"}, 2, 110);
+  SetTo(50);
+  EXPECT_EQ(NextLife(1, {{"a", "1"}}), "");
+}
+
+// No commit came behind the later time: it may be forgotten.
+TEST_F(HistoryOfTimeTest, ATimeThatOnlyReadsSawMayComeAgain) {
+  PutToExpire(1, 100);
+  now_ = 120;
+  Sees(1, std::nullopt, 120);
+  SetTo(105);
+  Sees(1, "1", 105);
+  Sees(1, std::nullopt, 105);
+  EXPECT_EQ(NextLife(1, {{"a", "1"}}), "");
+}
+
 TEST_F(HistoryTest, KeyspaceWithoutItsEventIsTold) {
   history_.AcknowledgeKeyspace(history_.Issue({.creates = "x"}, 0), 2);
   EXPECT_THAT(history_.NextLife(Found(0, {}), 0), HasSubstr("no event for keyspace x"));

@@ -326,6 +326,10 @@ uint64_t Scheduler::MonotonicNanos() {
 
 uint64_t Scheduler::WallNanos() {
   Pause(Point::kClock);
+  return PeekWallNanos();
+}
+
+uint64_t Scheduler::PeekWallNanos() const {
   SchedulerRegion region;
   return kWallStartNanos + (now_nanos_ - kStartNanos) + static_cast<uint64_t>(wall_offset_nanos_);
 }

@@ -60,6 +60,8 @@ class Scheduler {
   [[noreturn]] void Fail(const std::string& what);
   // Adds to what the wall clock shows.
   void MoveWallClock(int64_t nanos) { wall_offset_nanos_ += nanos; }
+  // What it shows; to look is no scheduling point.
+  uint64_t PeekWallNanos() const;
   uint32_t thread_number() const;
 
   // What interpose.cc calls. Each is a scheduling point.
