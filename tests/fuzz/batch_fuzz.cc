@@ -12,6 +12,7 @@
 #include "memtable/memtable.h"
 #include "tests/fuzz/fuzz_target.h"
 #include "util/batch_codec.h"
+#include "util/expiring_value.h"
 #include "util/hash.h"
 #include "util/keyspace_operators.h"
 #include "util/lookup.h"
@@ -22,29 +23,57 @@ using namespace logwood;
 namespace {
 
 constexpr LogPos kPosition = 5;
+// Of the first commit and of the second.
+constexpr uint64_t kTimeUs = 1'000'000, kLaterUs = 1'500'000;
+constexpr uint64_t kNever = ~uint64_t{0};
 constexpr size_t kRangesLookedAt = 50;  // each is compared with all
 constexpr std::string_view kSeparator = ",";
 
-// What the operations leave, done one after another: nullopt: deleted.
-using Left = std::map<std::string, std::optional<std::string>, std::less<>>;
+// What the operations leave of a key, done one after another: nullopt: nothing is there.
+struct Version {
+  std::optional<std::string> value = {};
+  // From then on it is this.
+  uint64_t expires_us = kNever;
+  std::optional<std::string> after = {};
+  const std::optional<std::string>& At(uint64_t now_us) const {
+    return now_us < expires_us ? value : after;
+  }
+};
+using Left = std::map<std::string, Version, std::less<>>;
 
-void Do(const BatchOperation& operation, Left* left) {
+void MergeInto(std::string_view operand, std::optional<std::string>* value) {
+  if (*value) {
+    (*value)->append(kSeparator).append(operand);
+  } else {
+    *value = operand;
+  }
+}
+
+void Do(const BatchOperation& operation, uint64_t time_us, Left* left) {
   if (operation.kind == EntryKind::kRangeDelete) {
     test::Demand(operation.stored_key < operation.value);
     for (auto at = left->lower_bound(operation.stored_key);
          at != left->end() && at->first < operation.value; ++at) {
-      at->second.reset();
+      at->second = {};
     }
     return;
   }
-  std::optional<std::string>& value = (*left)[std::string(operation.stored_key)];
-  if (operation.kind == EntryKind::kMerge && value) {
-    value->append(kSeparator).append(operation.value);
-  } else if (operation.kind != EntryKind::kDelete) {
-    value = operation.value;
-  } else {
-    value.reset();
+  Version& version = (*left)[std::string(operation.stored_key)];
+  if (operation.kind == EntryKind::kMerge) {
+    MergeInto(operation.value, &version.value);
+    MergeInto(operation.value, &version.after);
+    return;
   }
+  version = {};
+  if (operation.kind == EntryKind::kDelete) return;
+  version.value = version.after = operation.value;
+  if (operation.kind != EntryKind::kPutExpiring) return;
+  const uint64_t ttl_us = ExpiryOf(operation.value);
+  test::Demand(ttl_us <= static_cast<uint64_t>(kTtlMax.count()));
+  version.value = version.after = WithoutExpiry(operation.value);
+  if (ttl_us == 0) return;
+  version.expires_us = time_us + ttl_us;
+  version.after.reset();
 }
 
 struct DeletedRange {
@@ -53,24 +82,39 @@ struct DeletedRange {
 
 // Whether the memtable says anything of the key; what a read shows of it in `value`.
 bool ReadKey(const Memtable& memtable, std::string_view stored_key, LogPos position,
-             std::optional<std::string>* value) {
+             uint64_t now_us, std::optional<std::string>* value) {
   static const std::shared_ptr<const MergeOperator> lists = MergeOperator::Append(kSeparator);
   PinnedValue held;
   LookupResult found{.value = &held};
   memtable.Get({stored_key, Hash64(stored_key), position}, &found);
   const EntryKind kind = found.finished ? TrailerKind(found.trailer) : EntryKind::kDelete;
   value->reset();
-  if (kind == EntryKind::kPut) *value = held.view();
+  const bool is_there =
+      kind == EntryKind::kPut || (kind == EntryKind::kPutExpiring && now_us < found.expires_us);
+  if (is_there) *value = held.view();
   if (found.merges.empty()) return found.finished;
   MergedOnto base{.kind = MergeBase::kNothing, .value = {}};
   if (kind == EntryKind::kPut) base = {.kind = MergeBase::kValue, .value = held.view()};
+  if (kind == EntryKind::kPutExpiring)
+    base = {.kind = MergeBase::kExpiring, .value = held.view(), .expires_us = found.expires_us};
   if (kind == EntryKind::kMerge) base = {};
   std::vector<std::string_view> entries;
   for (const LookupResult::Merge& merge : found.merges) entries.push_back(merge.value);
   std::string resolved;
-  test::Demand(ResolveMerges(*lists, base, entries, 0, &resolved).ok());
+  test::Demand(ResolveMerges(*lists, base, entries, now_us, &resolved).ok());
   *value = std::move(resolved);
   return true;
+}
+
+// The version at that position, when nothing has expired yet, and around the moment that it does.
+void CheckVersion(const Memtable& memtable, std::string_view stored_key, LogPos position,
+                  const Version& expected) {
+  std::optional<std::string> value;
+  for (const uint64_t now_us : {kTimeUs, expected.expires_us - 1, expected.expires_us, kNever}) {
+    // A put, a delete, a merge or a range says what there is.
+    test::Demand(ReadKey(memtable, stored_key, position, now_us, &value));
+    test::Demand(value == expected.At(now_us));
+  }
 }
 
 // There is an answer for the keys that were written or lie in a range, not before this position.
@@ -82,7 +126,7 @@ void LookUp(const Memtable& memtable, std::string_view stored_key, const Left& l
                         });
   std::optional<std::string> value;
   for (const LogPos position : {kPosition - 1, kPosition, kPosition + 1}) {
-    const bool says = ReadKey(memtable, stored_key, position, &value);
+    const bool says = ReadKey(memtable, stored_key, position, kTimeUs, &value);
     test::Demand(says == (is_there && position >= kPosition));
   }
 }
@@ -108,14 +152,14 @@ void LookAtEntries(const Memtable& memtable) {
 void InsertTwice(std::string_view bytes, const Left& once, const Left& twice,
                  const KeyspaceOperators* operators) {
   const auto memtable = std::make_shared<Memtable>();
-  test::Demand(InsertFolded(bytes, {kPosition, 0}, memtable.get(), operators).ok());
-  test::Demand(InsertFolded(bytes, {kPosition + 1, 0}, memtable.get(), operators).ok());
+  test::Demand(InsertFolded(bytes, {kPosition, kTimeUs}, memtable.get(), operators).ok());
+  test::Demand(InsertFolded(bytes, {kPosition + 1, kLaterUs}, memtable.get(), operators).ok());
   LookAtEntries(*memtable);
   std::optional<std::string> value;
   for (const auto& [key, expected] : twice) {
-    test::Demand(ReadKey(*memtable, key, kPosition + 1, &value) && value == expected);
-    test::Demand(ReadKey(*memtable, key, kPosition, &value) && value == once.at(key));
-    test::Demand(!ReadKey(*memtable, key, kPosition - 1, &value));
+    CheckVersion(*memtable, key, kPosition + 1, expected);
+    CheckVersion(*memtable, key, kPosition, once.at(key));
+    test::Demand(!ReadKey(*memtable, key, kPosition - 1, kTimeUs, &value));
   }
 }
 
@@ -129,7 +173,7 @@ FUZZ_TARGET(batch, bytes) {
   KeyspaceOperators operators;
   for (BatchOperation operation; in.Next(&operation); operations.push_back(operation)) {
     test::Demand(operation.stored_key.size() <= bytes.size());
-    Do(operation, &left);
+    Do(operation, kTimeUs, &left);
     if (operation.kind == EntryKind::kRangeDelete)
       ranges.push_back({std::string(operation.stored_key), std::string(operation.value)});
     uint32_t keyspace = 0;
@@ -140,22 +184,18 @@ FUZZ_TARGET(batch, bytes) {
   }
   test::Note(in.status());
   const auto memtable = std::make_shared<Memtable>();
-  const Status inserted = InsertFolded(bytes, {kPosition, 0}, memtable.get());
+  const Status inserted = InsertFolded(bytes, {kPosition, kTimeUs}, memtable.get());
   test::Note(inserted);
   test::Demand(inserted.ok() == in.ok());
   LookAtEntries(*memtable);
   if (!inserted.ok()) return;
-  std::optional<std::string> value;
-  for (const auto& [key, expected] : left) {
-    // A put, a delete, a merge or a range says what there is.
-    test::Demand(ReadKey(*memtable, key, kPosition, &value) && value == expected);
-  }
+  for (const auto& [key, expected] : left) CheckVersion(*memtable, key, kPosition, expected);
   for (size_t i = 0; i < std::min(ranges.size(), kRangesLookedAt); ++i) {
     LookUp(*memtable, ranges[i].begin, left, ranges);
     LookUp(*memtable, ranges[i].end, left, ranges);
   }
   Left twice = left;
-  for (const BatchOperation& operation : operations) Do(operation, &twice);
+  for (const BatchOperation& operation : operations) Do(operation, kLaterUs, &twice);
   InsertTwice(bytes, left, twice, nullptr);
   InsertTwice(bytes, left, twice, &operators);
 }

@@ -4,6 +4,7 @@
 // tests/fuzz. The databases are not the same twice, and what was found with some is an input only
 // together with them: those that are there are read and not made anew.
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -21,12 +22,14 @@
 #include "logwood/merge_operator.h"
 #include "logwood/simulated_file_system.h"
 #include "logwood/write_batch.h"
+#include "table/table_builder.h"
 #include "tests/damage/damage_shape.h"
 #include "tests/fuzz/file_of_bytes.h"
 #include "tests/support/crash_explorer.h"
 #include "tests/support/directory.h"
 #include "util/batch_codec.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 #include "util/internal_key.h"
 #include "util/merge_value.h"
 
@@ -95,6 +98,34 @@ std::string Trimmed(const std::string& segment) {
   return segment.substr(0, std::min(segment.size(), segment.find_last_not_of('\0') + 9));
 }
 
+void WriteExpiringBatches() {
+  using std::chrono::microseconds;
+  WriteBatch puts, merged;
+  puts.Put("a", "1");
+  puts.PutExpiring("a", "2", microseconds(1));
+  puts.PutExpiring("b", "", kTtlMax);
+  puts.PutExpiring("c", std::string(300, 'v'), kNoExpiry);
+  puts.DeleteRange("b", "bb");
+  puts.PutExpiring("d", "4", std::chrono::hours(1));
+  puts.Delete("d");
+  merged.PutExpiring("a", "1", microseconds(500'000));
+  merged.Merge("a", "2");
+  merged.Merge("b", "3");
+  merged.PutExpiring("c", std::string(150, '+'), microseconds(700'000));
+  merged.Merge("c", "4");
+  merged.PutExpiring("c", "5", kNoExpiry);
+  merged.Merge("c", "6");
+  Write("corpus/batch/expiring", std::string(puts.operations()));
+  Write("corpus/batch/expiring_merged", std::string(merged.operations()));
+  std::string too_short, too_long;
+  AppendOperation(&too_short, EntryKind::kPutExpiring, 1, "key", "7 bytes");
+  std::string value;
+  AppendExpiring(&value, static_cast<uint64_t>(kTtlMax.count()) + 1, "value");
+  AppendOperation(&too_long, EntryKind::kPutExpiring, 1, "key", value);
+  Write("corpus/batch/expiring_too_short", too_short);
+  Write("corpus/batch/expiring_too_long", too_long);
+}
+
 void WriteBatches() {
   WriteBatch two, many;
   two.Put("key1", "abc");
@@ -127,6 +158,7 @@ void WriteBatches() {
   std::string of_keyspaces;
   for (const uint32_t number : {1u, 239u, 240u, 70000u})
     AppendRangeDelete(&of_keyspaces, KeyspacePrefix(number), KeyspaceEnd(number));
+  WriteExpiringBatches();
   Write("corpus/batch/ranges", std::string(ranges.operations()));
   Write("corpus/batch/ranges_overlapping", std::string(overlapping.operations()));
   Write("corpus/batch/ranges_of_keyspaces", keyspaces + of_keyspaces + keyspaces);
@@ -260,7 +292,35 @@ void WriteLogs() {
   replayed("one_is_gone", {logs[1].front(), logs[1].back()});
 }
 
+// One put that expires, plain; and with as little as is wrong.
+void WriteExpiringTables() {
+  const auto files = FileSystem::InMemory();
+  const auto table = [&](EntryKind kind, const std::string& value) {
+    auto file = files->CreateWritable("table");
+    Must(file.status());
+    TableBuilder builder(file->get(), {.compression = Compression::kNone}, 1, Id128{1, 2});
+    builder.Add(KeyspacePrefix(1) + "key", PackTrailer(7, kind), value);
+    Must(builder.Finish().status());
+    Must((*file)->Close());
+    auto bytes = ReadFile(files.get(), "table");
+    Must(bytes.status());
+    return *bytes;
+  };
+  std::string soon, never;
+  AppendExpiring(&soon, 1'700'000'000'000'000, "MARK");
+  AppendExpiring(&never, ~uint64_t{0}, "");
+  Write("corpus/table/expires", table(EntryKind::kPutExpiring, soon));
+  Write("corpus/table/expires_last", table(EntryKind::kPutExpiring, never));
+  // Its kind stands before the lengths of key and value (docs/format/table.md), one byte each.
+  std::string short_one = table(EntryKind::kPut, "MARK");
+  char& kind = short_one[short_one.find("MARK") - 3];
+  if (kind != static_cast<char>(EntryKind::kPut)) Must(Status::Corruption("not a put"));
+  kind = static_cast<char>(EntryKind::kPutExpiring);
+  Write("corpus/table/expires_too_short", short_one);
+}
+
 void WriteTables() {
+  WriteExpiringTables();
   Write("corpus/table/snappy", Golden("table_v1_snappy.table"));
   // Each way a table of the shapes can be: the smallest that holds it, without the others.
   std::vector<std::string> tables = FilesOf(Shape(0), ".table");
