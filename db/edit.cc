@@ -70,6 +70,13 @@ bool DecodeAddedWithRanges(Decoder* in, Edit* edit) {
   return meta.position_override == 0;
 }
 
+bool DecodeExpiryOfAdded(Decoder* in, Edit* edit) {
+  if (edit->added.empty()) return false;
+  TableMeta& meta = edit->added.back().second;
+  return DecodeExpiry(in->Bytes(in->remaining()), &meta.expiry) &&
+         meta.expiry.entries <= meta.entries;
+}
+
 bool DecodeRemoved(Decoder* in, Edit* edit) {
   uint64_t level = in->Varint64();
   uint64_t number = in->Varint64();
@@ -118,8 +125,7 @@ bool DecodeField(uint64_t tag, Decoder* in, Edit* edit) {
       edit->durable_segment = in->Varint64();
       return true;
     case kExpiry:
-      return !edit->added.empty() &&
-             DecodeExpiry(in->Bytes(in->remaining()), &edit->added.back().second.expiry);
+      return DecodeExpiryOfAdded(in, edit);
     case kExpired:
       edit->expired_us = in->Varint64();
       return true;

@@ -1,5 +1,6 @@
 // What survives of a key with merges: whatever flush and compaction folded, with whatever snapshots
-// and in however many turns, a read at each snapshot that is left shows the same operands.
+// and in however many turns, a read at each snapshot that is left shows the same operands; onto a
+// value that expires, too, as long as it has not at the snapshot's time.
 #include "compaction/key_merges.h"
 
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include "tests/support/environment.h"
 #include "tests/support/status_assert.h"
 #include "util/batch_codec.h"
+#include "util/expiring_value.h"
 
 namespace logwood {
 namespace {
@@ -52,6 +54,8 @@ class KeyMergesTest : public ::testing::Test {
   Part Compacted(const Part& part, std::vector<LogPos> snapshots, bool bottom,
                  bool knows_operator = true) {
     SurvivalRules rules;
+    for (const LogPos position : snapshots) rules.snapshot_times.push_back(TimeOf(position));
+    rules.now_us = now_us_;
     rules.snapshots = std::move(snapshots);
     rules.bottom = rules.zero_positions = bottom;
     RangeFragmentsBuilder ranges;
@@ -74,8 +78,11 @@ class KeyMergesTest : public ::testing::Test {
     return out;
   }
 
-  // As a lookup does.
-  std::string Read(const Part& part, LogPos position) {
+  // When the snapshot of a position was taken: at most 9 before the next commit.
+  static uint64_t TimeOf(LogPos position) { return 10 * position + position * 7 % 10; }
+
+  // As a lookup does, at that time.
+  std::string Read(const Part& part, LogPos position, uint64_t now_us = 0) {
     const auto deleted = part.deleted_at.lower_bound(position);
     uint64_t below = PackTrailer(position + 1, EntryKind::kDelete) - 1;
     MergedOnto base{.kind = MergeBase::kNothing, .value = {}};
@@ -90,18 +97,22 @@ class KeyMergesTest : public ::testing::Test {
         below = MergeBelow(entry.value, entry.position());
         continue;
       }
-      if (entry.kind() == EntryKind::kPut) base = {MergeBase::kValue, entry.value};
+      base = BaseOf(entry.kind(), entry.value);
       break;
     }
-    if (merges.empty())
-      return base.kind == MergeBase::kValue ? std::string(base.value) : "<nothing>";
+    if (merges.empty()) {
+      const bool is_there = base.kind == MergeBase::kValue ||
+                            (base.kind == MergeBase::kExpiring && base.expires_us > now_us);
+      return is_there ? std::string(base.value) : "<nothing>";
+    }
     std::string value;
-    EXPECT_OK(ResolveMerges(*operators_.Find(kDefaultKeyspace), base, merges, 0, &value));
+    EXPECT_OK(ResolveMerges(*operators_.Find(kDefaultKeyspace), base, merges, now_us, &value));
     return value;
   }
 
   KeyspaceOperators operators_;
   size_t bytes_max_ = kBatchBytesMax;
+  uint64_t now_us_ = 0;
 };
 
 TEST_F(KeyMergesTest, OneEntryForEachStretch) {
@@ -157,14 +168,72 @@ TEST_F(KeyMergesTest, AChainThatIsTooLongStaysInPieces) {
   EXPECT_TRUE(Read(compacted, 9) == large + "," + large + ",d");
 }
 
+OwnedEntry Expiring(LogPos position, uint64_t expires_us, std::string_view value) {
+  std::string bytes;
+  AppendExpiring(&bytes, expires_us, value);
+  return {kKey, PackTrailer(position, EntryKind::kPutExpiring), std::move(bytes)};
+}
+
+// It stays what expires: a list onto it, until it has for all who read. Then nothing is below.
+TEST_F(KeyMergesTest, OntoAValueThatExpiresTheyStayMergesUntilItHas) {
+  const Part part{.entries = {Merge(9, {"c"}), Merge(8, {"b"}), Expiring(7, 100, "a")}};
+  const MergedOnto onto{.kind = MergeBase::kExpiring, .value = "a", .expires_us = 100};
+  const MergedOnto nothing{.kind = MergeBase::kNothing, .value = {}};
+  for (const bool bottom : {false, true}) {
+    const LogPos position = bottom ? 0 : 9;
+    now_us_ = 99;
+    EXPECT_EQ(Compacted(part, {}, bottom).entries, (Entries{Merge(position, {"b,c"}, 0, onto)}));
+    EXPECT_EQ(Compacted(part, {}, bottom, false).entries,
+              (Entries{Merge(position, {"b", "c"}, 0, onto)}));
+    now_us_ = 100;
+    EXPECT_EQ(Compacted(part, {}, bottom).entries, (Entries{Put(kKey, position, "b,c")}));
+    EXPECT_EQ(Compacted(part, {}, bottom, false).entries,
+              (Entries{Merge(position, {"b", "c"}, 0, nothing)}));
+  }
+  // Also where an earlier turn had put them together.
+  const Part folded{.entries = {Merge(9, {"b,c"}, 0, onto)}};
+  EXPECT_EQ(Compacted(folded, {}, true).entries, (Entries{Put(kKey, 0, "b,c")}));
+  now_us_ = 99;
+  EXPECT_EQ(Compacted(folded, {}, true).entries, (Entries{Merge(0, {"b,c"}, 0, onto)}));
+}
+
+// The snapshot at 8 was taken at 86.
+TEST_F(KeyMergesTest, EachStretchGoesByItsOwnSnapshotsTime) {
+  now_us_ = 1000;
+  const auto compacted = [&](uint64_t expires_us) {
+    const Part part{.entries = {Merge(9, {"c"}), Merge(8, {"b"}), Expiring(7, expires_us, "a")}};
+    return Compacted(part, {8}, true).entries;
+  };
+  ASSERT_EQ(TimeOf(8), 86U);
+  EXPECT_EQ(compacted(86), (Entries{Merge(9, {"c"}), Put(kKey, 0, "b")}));
+  EXPECT_EQ(compacted(87),
+            (Entries{Merge(9, {"c"}),
+                     Merge(0, {"b"}, 0,
+                           {.kind = MergeBase::kExpiring, .value = "a", .expires_us = 87})}));
+}
+
 // ---- Against a plain judge: what each position shows, operand by operand.
+
+// What a key is: a value, perhaps until some time, and what was appended since.
+struct ShownKey {
+  std::string base = "<nothing>";
+  uint64_t expires_us = ~uint64_t{0};
+  std::string operands = {};
+
+  void Append(const std::string& operand) { operands += (operands.empty() ? "" : ",") + operand; }
+  std::string At(uint64_t now_us) const {
+    const bool has_base = base != "<nothing>" && expires_us > now_us;
+    if (operands.empty()) return has_base ? base : "<nothing>";
+    return has_base ? base + "," + operands : operands;
+  }
+};
 
 class KeyMergesRandomly : public KeyMergesTest {
  protected:
   // Versions of one key through some memtables, the last one the newest.
   void Write(Random* random) {
     parts_.clear();
-    shown_ = {"<nothing>"};
+    shown_ = {ShownKey()};
     const size_t positions = 4 + random->Uniform(25);
     auto memtable = std::make_shared<Memtable>();
     Part part;
@@ -174,7 +243,7 @@ class KeyMergesRandomly : public KeyMergesTest {
       if (TrailerKind(static_cast<uint64_t>(operations[0])) == EntryKind::kRangeDelete)
         part.deleted_at.insert(position);
       const KeyspaceOperators* operators = random->OneIn(5) ? nullptr : &operators_;
-      ASSERT_OK(InsertFolded(operations, {position, 0}, memtable.get(), operators));
+      ASSERT_OK(InsertFolded(operations, {position, 10 * position}, memtable.get(), operators));
       if (!random->OneIn(8) && shown_.size() <= positions) continue;
       Take(*memtable, &part);
       memtable = std::make_shared<Memtable>();
@@ -195,22 +264,28 @@ class KeyMergesRandomly : public KeyMergesTest {
     const auto value = [&] {
       return std::to_string(shown_.size()) + std::string(random->OneIn(8) ? 70 : 0, '+');
     };
-    std::string shown = shown_.back(), operations;
-    const uint64_t kind = random->Uniform(12);
+    ShownKey shown = shown_.back();
+    std::string operations;
+    const uint64_t kind = random->Uniform(13);
     if (kind == 0) {
       AppendRangeDelete(&operations, kKey, kKey + '\0');
-      shown = "<nothing>";
+      shown = {};
     } else if (kind == 1) {
       AppendOperation(&operations, EntryKind::kDelete, kDefaultKeyspace, "k", "");
-      shown = "<nothing>";
+      shown = {};
     } else if (kind == 2) {
-      shown = value();
-      AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace, "k", shown);
+      shown = {.base = value()};
+      AppendOperation(&operations, EntryKind::kPut, kDefaultKeyspace, "k", shown.base);
+    } else if (kind == 3) {
+      const uint64_t ttl_us = random->Uniform(120);
+      shown = {.base = value()};
+      if (ttl_us != 0) shown.expires_us = 10 * shown_.size() + ttl_us;
+      AppendPutExpiring(&operations, kDefaultKeyspace, "k", shown.base, ttl_us);
     }
-    for (uint64_t left = kind > 2 ? 1 + random->Uniform(2) : random->Uniform(2); left > 0; --left) {
+    for (uint64_t left = kind > 3 ? 1 + random->Uniform(2) : random->Uniform(2); left > 0; --left) {
       const std::string operand = value();
       AppendOperation(&operations, EntryKind::kMerge, kDefaultKeyspace, "k", operand);
-      shown = shown == "<nothing>" ? operand : shown + "," + operand;
+      shown.Append(operand);
     }
     shown_.push_back(shown);
     return operations;
@@ -219,10 +294,16 @@ class KeyMergesRandomly : public KeyMergesTest {
   void ExpectShown(const std::vector<LogPos>& snapshots, const std::string& when) {
     Part all;
     for (const Part& part : parts_) all.TakeIn(part);
-    std::vector<LogPos> positions = snapshots;
-    positions.push_back(shown_.size() - 1);
-    for (const LogPos position : positions)
-      ASSERT_EQ(Read(all, position), shown_[position]) << when << " at " << position;
+    for (const LogPos position : snapshots) {
+      const uint64_t time_us = TimeOf(position);
+      ASSERT_EQ(Read(all, position, time_us), shown_[position].At(time_us))
+          << when << " at " << position;
+    }
+    // Now, and later on.
+    for (const uint64_t time_us : {now_us_, now_us_ + 20, ~uint64_t{0} - 1}) {
+      ASSERT_EQ(Read(all, shown_.size() - 1, time_us), shown_.back().At(time_us))
+          << when << " at the time " << time_us;
+    }
   }
 
   // Some neighbours become one; the oldest of all may be the bottom.
@@ -237,8 +318,8 @@ class KeyMergesRandomly : public KeyMergesTest {
     parts_.erase(at + 1, at + static_cast<ptrdiff_t>(count));
   }
 
-  std::vector<Part> parts_;         // oldest first
-  std::vector<std::string> shown_;  // at each position
+  std::vector<Part> parts_;      // oldest first
+  std::vector<ShownKey> shown_;  // at each position
 };
 
 TEST_F(KeyMergesRandomly, ShowTheSameAtEachSnapshotThatIsLeft) {
@@ -253,17 +334,23 @@ TEST_F(KeyMergesRandomly, ShowTheSameAtEachSnapshotThatIsLeft) {
     const uint64_t one_in = 1 + random.Uniform(6);
     for (LogPos position = 0; position < shown_.size(); ++position)
       if (random.OneIn(one_in)) snapshots.push_back(position);
+    now_us_ = TimeOf(shown_.size() - 1);
     ASSERT_NO_FATAL_FAILURE(ExpectShown(snapshots, "at first"));
     for (int turn = 1; turn <= 6; ++turn) {
+      now_us_ += random.Uniform(30);
       CompactSome(&random, snapshots);
       ASSERT_NO_FATAL_FAILURE(ExpectShown(snapshots, "after turn " + std::to_string(turn)));
       std::erase_if(snapshots, [&](LogPos) { return random.OneIn(4); });
     }
     for (size_t i = 1; i < parts_.size(); ++i) parts_[0].TakeIn(parts_[i]);
     parts_.resize(1);
+    now_us_ += random.Uniform(30);
     parts_[0] = Compacted(parts_[0], {}, true);
     ASSERT_NO_FATAL_FAILURE(ExpectShown({}, "at the end"));
     if (bytes_max_ < kBatchBytesMax) continue;
+    // When nothing is left that expires.
+    now_us_ = ~uint64_t{0} - 1;
+    parts_[0] = Compacted(parts_[0], {}, true);
     EXPECT_LE(parts_[0].entries.size(), 1U);
     for (const OwnedEntry& entry : parts_[0].entries) EXPECT_EQ(entry.kind(), EntryKind::kPut);
   }

@@ -69,13 +69,16 @@ class RandomTree {
   RandomTree(uint64_t seed, const CompactionSettings& settings)
       : random_(seed), settings_(settings), tree_(settings) {}
 
-  void FlushSome(uint64_t keys, size_t count, uint64_t deletes_one_in) {
+  // Half of the puts expire where `ttl_us` is given, at most so long after now.
+  void FlushSome(uint64_t keys, size_t count, uint64_t deletes_one_in, uint64_t ttl_us = 0) {
     SimulatedTree::Content content;
     const uint64_t window = 1 + random_.Uniform(keys);  // narrow flushes leave gaps
     const uint64_t first = random_.Uniform(keys - window + 1);
     for (size_t i = 0; i < count; ++i) {
       const std::string key = KeyOf(first + random_.Uniform(window));
-      const SimulatedTree::Version version{++position_, random_.OneIn(deletes_one_in)};
+      SimulatedTree::Version version{++position_, random_.OneIn(deletes_one_in)};
+      if (ttl_us != 0 && !version.tombstone && random_.OneIn(2))
+        version.expires_us = settings_.expired_us + 1 + random_.Uniform(ttl_us);
       content[key] = model_[key] = version;
     }
     tree_.Flush(content);
@@ -95,7 +98,7 @@ class RandomTree {
     const size_t index = random_.Uniform(running_.size());
     const CompactionPlan plan = running_[index];
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
-    tree_.Apply(plan);
+    tree_.Apply(plan, settings_.expired_us);
     busy_.Remove(plan);
     const Status status = tree_.shape().Validate();
     ASSERT_TRUE(status.ok()) << status.ToString() << "\n" << ToText(plan);
@@ -125,13 +128,18 @@ class RandomTree {
     for (const auto& [key, version] : model_) {
       if (!random_.OneIn(n)) continue;
       const SimulatedTree::Version* found = tree_.Find(key);
-      if (version.tombstone) {
-        EXPECT_TRUE(found == nullptr || found->tombstone) << key;
+      if (IsGone(version)) {
+        EXPECT_TRUE(found == nullptr || IsGone(*found)) << key;
       } else {
         ASSERT_NE(found, nullptr) << key;
         EXPECT_EQ(found->position, version.position) << key;
       }
     }
+  }
+
+  bool IsGone(const SimulatedTree::Version& version) const {
+    return version.tombstone ||
+           (version.expires_us != 0 && version.expires_us <= settings_.expired_us);
   }
 
   void Settle() {
@@ -171,6 +179,46 @@ TEST(PickerRandom, InvariantsHoldWithJobsInParallel) {
     EXPECT_EQ(CompactionDebt(tree.tree_.shape(), tree.settings_), 0u);
     EXPECT_LT(tree.tree_.shape().levels[0].size(), tree.settings_.level0_tables);
     if (::testing::Test::HasFailure()) return;
+  }
+}
+
+// While nobody writes time goes on: each table is picked once enough of it has expired, and it
+// comes to rest at each time. At last little is left but what never expires.
+TEST(PickerRandom, WhatExpiresGoesAndItComesToRest) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    RandomTree tree(seed, SmallSettings());
+    const uint64_t keys = 300 + tree.random_.Skewed(11);
+    for (int round = 0; round < 80; ++round) {
+      tree.FlushSome(keys, 1 + tree.random_.Uniform(60), 10, 1000);
+      if (tree.running_.size() < 3) tree.Start();
+      if (tree.random_.OneIn(2)) tree.FinishOne();
+      tree.settings_.expired_us += tree.random_.Uniform(10);
+      tree.CheckContents(10);
+    }
+    const LevelShape& shape = tree.tree_.shape();
+    for (int step = 0; step < 25; ++step) {
+      tree.Settle();
+      tree.CheckContents(5);
+      ASSERT_FALSE(::testing::Test::HasFailure());
+      for (const TableMetaPtr& table : shape.levels[kLevels - 1]) {
+        const uint64_t gone = table->expiry.ExpiredBy(tree.settings_.expired_us);
+        EXPECT_LE(static_cast<double>(gone),
+                  tree.settings_.tombstone_ratio * static_cast<double>(table->entries));
+      }
+      tree.settings_.expired_us += 1 + tree.random_.Uniform(100);
+    }
+    tree.settings_.expired_us += 2000;
+    tree.Settle();
+    tree.CheckContents(1);
+    uint64_t gone = 0, entries = 0;
+    for (const auto& tables : shape.levels) {
+      for (const TableMetaPtr& table : tables) {
+        gone += table->expiry.entries;
+        entries += table->entries;
+      }
+    }
+    EXPECT_LE(gone, entries / 2) << ToText(shape);
   }
 }
 

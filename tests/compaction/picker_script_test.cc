@@ -3,7 +3,9 @@
 //
 //   define        settings, tables and what is busy; stays until the next define. Lines:
 //                   set level0=4 multiplier=10 base=64 table=32 grandparent=320 job=512 snapshot=7
+//                       now=50
 //                   L0 12 a..f 10 @5-9 entries=100 tombstones=40     (bytes; positions optional)
+//                   L0 13 a..f 10 expiring=40 q1=10 q2=20 q3=30 q4=40      (times of the quarters)
 //                   busy 12                                          (a table)
 //                   quarantined 12                                   (a table)
 //                   output 6 a..f                                    (a running job's range)
@@ -110,6 +112,7 @@ class Script {
       settings_.grandparent_bytes_max = Named(line, "grandparent", 320);
       settings_.job_bytes_max = Named(line, "job", 512);
       settings_.oldest_snapshot = Named(line, "snapshot", 0);
+      settings_.expired_us = Named(line, "now", 0);
     } else if (word == "dropped") {
       uint32_t number = 0;
       while (words >> number) settings_.dropped_keyspaces.push_back(number);
@@ -130,6 +133,9 @@ class Script {
       std::tie(meta->begin, meta->end) = SplitRange(range);
       meta->entries = Named(line, "entries", meta->size);
       meta->tombstones = Named(line, "tombstones", 0);
+      meta->expiry.entries = Named(line, "expiring", 0);
+      for (size_t i = 0; i < 4; ++i)
+        meta->expiry.times_us[i] = Named(line, "q" + std::to_string(i + 1), 0);
       meta->min_position = meta->max_position = meta->number;
       if (words >> word && word[0] == '@') {
         meta->min_position = std::strtoull(word.c_str() + 1, nullptr, 10);

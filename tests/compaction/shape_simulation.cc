@@ -55,11 +55,14 @@ TableMetaPtr SimulatedTree::AddTable(Content content) {
   meta->end = content.rbegin()->first + '\0';
   meta->size = meta->entries = content.size();
   meta->min_position = kPositionMax;
+  ExpirySampler expiries;
   for (const auto& [key, version] : content) {
     meta->min_position = std::min(meta->min_position, version.position);
     meta->max_position = std::max(meta->max_position, version.position);
     meta->tombstones += version.tombstone;
+    if (version.expires_us != 0) expiries.Add(version.expires_us);
   }
+  meta->expiry = expiries.Finish();
   contents_[meta->number] = std::move(content);
   return meta;
 }
@@ -93,7 +96,7 @@ std::vector<TableMetaPtr> SimulatedTree::Split(const Content& content, const Com
   return outputs;
 }
 
-void SimulatedTree::Apply(const CompactionPlan& plan) {
+void SimulatedTree::Apply(const CompactionPlan& plan, uint64_t now_us) {
   if (plan.trivial_move) {
     shape_ = Replace(shape_, plan, plan.inputs);
     return;
@@ -107,6 +110,11 @@ void SimulatedTree::Apply(const CompactionPlan& plan) {
       }
       contents_.erase(table->number);
     }
+  }
+  for (auto& [key, version] : merged) {
+    if (version.expires_us == 0 || version.expires_us > now_us) continue;
+    version.tombstone = true;
+    version.expires_us = 0;
   }
   if (plan.bottom) std::erase_if(merged, [](const auto& item) { return item.second.tombstone; });
   written_ += merged.size();

@@ -19,12 +19,13 @@ LevelShape ApplyBySizes(const LevelShape& shape, const CompactionPlan& plan,
                         const CompactionSettings& settings, uint64_t* next_number);
 
 // A tree whose tables hold real (key -> position) entries, positions being versions; tombstones are
-// remembered. One unit of size an entry.
+// remembered, and what expires. One unit of size an entry.
 class SimulatedTree {
  public:
   struct Version {
     LogPos position;
     bool tombstone;
+    uint64_t expires_us = 0;  // 0: never
     bool operator==(const Version&) const = default;
   };
   using Content = std::map<std::string, Version>;
@@ -34,8 +35,8 @@ class SimulatedTree {
   const LevelShape& shape() const { return shape_; }
   // Adds a level-0 table; the content is newer than everything in the tree.
   void Flush(const Content& content);
-  // Does what the plan says, by the rules of a compaction without snapshots.
-  void Apply(const CompactionPlan& plan);
+  // Does what the plan says, by the rules of a compaction without snapshots at that time.
+  void Apply(const CompactionPlan& plan, uint64_t now_us = 0);
   // The newest version by level order, as a reader finds it; null when there is none.
   const Version* Find(const std::string& key) const;
 

@@ -50,6 +50,7 @@ inline Edit FullEdit() {
   edit.clean_close = LogEnd{18, 123456, 1002};
   edit.durable = 1001;
   edit.durable_segment = 18;
+  edit.expired_us = 1'700'000'000'000'001;
   return edit;
 }
 

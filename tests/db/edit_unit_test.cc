@@ -36,13 +36,14 @@ TEST(Edit, EveryFieldSurvivesTheRoundTrip) {
   EXPECT_EQ(back.clean_close->last_position, 1002u);
   EXPECT_EQ(back.durable, edit.durable);
   EXPECT_EQ(back.durable_segment, edit.durable_segment);
+  EXPECT_EQ(back.expired_us, edit.expired_us);
 }
 
 TEST(Edit, AbsentFieldsStayAbsent) {
   ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(Edit().Encode()));
   EXPECT_FALSE(back.history_id || back.instance_id || back.settings || back.next_file_number ||
                back.tables || back.first_segment || back.clean_close || back.durable ||
-               back.durable_segment);
+               back.durable_segment || back.expired_us);
   EXPECT_TRUE(back.epochs.empty() && back.added.empty() && back.removed.empty());
 }
 
@@ -52,12 +53,14 @@ TEST(Edit, ZerosAndExtremesAreValuesNotAbsence) {
   edit.first_segment = ~uint64_t{0};
   edit.tables = TablesState{};
   edit.durable = 0;
+  edit.expired_us = 0;
   edit.settings = "";
   ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(edit.Encode()));
   EXPECT_EQ(back.next_file_number, 0u);
   EXPECT_EQ(back.first_segment, ~uint64_t{0});
   EXPECT_EQ(back.tables, TablesState{});
   EXPECT_EQ(back.durable, 0u);
+  EXPECT_EQ(back.expired_us, 0u);
   EXPECT_EQ(back.settings, "");
 }
 
@@ -88,7 +91,7 @@ TEST(Edit, CutAtAnyLengthIsRefusedOrAShorterEdit) {
     EXPECT_EQ(back->Encode(), bytes.substr(0, length));
     ++accepted;
   }
-  EXPECT_EQ(accepted, 15u);  // one place before each field: 2 epochs, 2 added, 2 removed, 9 others
+  EXPECT_EQ(accepted, 16u);  // one place before each field: 2 epochs, 2 added, 2 removed, 10 others
 }
 
 TEST(Edit, FieldsWithBytesLeftOverOrMissingAreRefused) {
@@ -113,6 +116,55 @@ TEST(Edit, LevelsThatDoNotExistAreRefused) {
   PutVarint(&removed, ~uint64_t{0});
   PutVarint(&removed, uint64_t{5});
   EXPECT_STATUS(kCorruption, Edit::Decode(Field(17, removed)));
+}
+
+// Field 26, behind the field that adds the table, whichever that is.
+TEST(Edit, WhatExpiresOfATableSurvivesTheRoundTripInAFieldOfItsOwn) {
+  Edit edit;
+  edit.added = {{0, test::MetaOf(5, "a", "b")}, {6, test::MetaOf(9, "x", "z")}};
+  edit.added[1].second.range_deletes = 3;
+  const std::string without = edit.Encode();
+  const ExpiryProfile profile{2, {1, 2, 2, 200}};
+  const std::string field = Field(26, "\x02\x01\x02\x02\xc8\x01");
+  for (const bool first : {false, true}) {
+    edit.added[1].second.expiry = profile;
+    if (first) edit.added[0].second.expiry = profile;
+    const std::string with = edit.Encode();
+    EXPECT_EQ(with.size(), without.size() + field.size() * (first ? 2 : 1));
+    EXPECT_TRUE(with.ends_with(field));
+    ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(with));
+    EXPECT_EQ(back.added, edit.added);
+  }
+}
+
+TEST(Edit, WhatExpiresOfNoTableOrImpossiblyIsRefused) {
+  std::string body;
+  EncodeExpiry({2, {1, 2, 2, 200}}, &body);
+  const std::string good = Field(26, body);
+  EXPECT_STATUS(kCorruption, Edit::Decode(good));
+  Edit edit;
+  EXPECT_STATUS(kCorruption, Edit::Decode(good + edit.Encode()));
+  edit.added = {{0, test::MetaOf(5, "a", "b")}};
+  const std::string table = edit.Encode();
+  EXPECT_OK(Edit::Decode(table + good));
+  EXPECT_STATUS(kCorruption, Edit::Decode(good + table));
+  EXPECT_STATUS(kCorruption, Edit::Decode(table + Field(26, "")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(table + Field(26, body + "x")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(table + Field(26, std::string("\0\1\2\2\3", 5))));
+  EXPECT_STATUS(kCorruption, Edit::Decode(table + Field(26, "\2\2\1\2\3")));
+  edit.added[0].second.entries = 1;
+  edit.added[0].second.tombstones = 0;
+  EXPECT_STATUS(kCorruption, Edit::Decode(edit.Encode() + good)) << "more than it has entries";
+  // What stands between is no matter, also where this build does not know it.
+  EXPECT_OK(Edit::Decode(table + Field(1'000'000, "x") + good));
+}
+
+TEST(Edit, TheTimeOfWhatMayBeGoneIsANumber) {
+  ASSERT_OK_AND_ASSIGN(const Edit back, Edit::Decode(Field(28, "\xac\x02")));
+  EXPECT_EQ(back.expired_us, 300u);
+  EXPECT_EQ(back.Encode(), Field(28, "\xac\x02"));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(28, "")));
+  EXPECT_STATUS(kCorruption, Edit::Decode(Field(28, "\xac\x02x")));
 }
 
 // Field 25; a table without range deletes is field 15 as before.

@@ -2,6 +2,7 @@
 
 #include "tests/support/status_assert.h"
 #include "tests/table/table_test_support.h"
+#include "util/expiring_value.h"
 #include "util/file_header.h"
 #include "util/merge_value.h"
 
@@ -102,6 +103,30 @@ TEST(TableDumpTest, OfMergesBaseSinceAndOperandsAreShown) {
   EXPECT_EQ(json[2], line("3", R"("base":"nothing",)" + shown));
   EXPECT_EQ(json[3], line("4", R"("base":"value",)" + value + shown));
   EXPECT_EQ(json[4], line("5", R"("base":"value that expires","expires_us":77,)" + value + shown));
+}
+
+TEST(TableDumpTest, OfPutsThatExpireTheTimeIsShown) {
+  std::string value;
+  AppendExpiring(&value, 1'700'000'000'000'000, "a\nlonger");
+  BuiltTable table = BuildTable({{"\x01pear", PackTrailer(9, EntryKind::kPutExpiring), value},
+                                 {"\x01plum", PackTrailer(4, EntryKind::kPut), "b"}},
+                                {});
+  auto reader = MustOpen(&table);
+  TableDumpOptions options;
+  options.value_bytes_max = 3;
+  const auto dump = [&](const LineSink& line) {
+    EXPECT_OK(DumpTableEntries(*reader, options, line));
+  };
+  EXPECT_EQ(Lines(dump), (std::vector<std::string>{"1\tpear\t9\tput expiring\tuntil "
+                                                   "1700000000000000: a\\nl... (8 bytes)",
+                                                   "1\tplum\t4\tput\tb"}));
+  options.format = TableDumpFormat::kJson;
+  EXPECT_EQ(Lines(dump).front(), R"({"keyspace":1,"key":"pear","key_hex":"70656172","position":9,)"
+                                 R"("kind":"put expiring","expires_us":1700000000000000,)"
+                                 R"("value":"a\\nl","value_hex":"610a6c","value_bytes":8})");
+  const auto properties = Lines(
+      [&](const LineSink& line) { DumpTableProperties(*reader, TableDumpFormat::kText, line); });
+  EXPECT_NE(std::find(properties.begin(), properties.end(), "expiring: 1"), properties.end());
 }
 
 TEST(TableDumpTest, ABlockWithAMergeThatCannotBeReadIsRefusedWhereItLies) {
