@@ -11,6 +11,7 @@
 #include "tests/support/hex_page.h"
 #include "util/batch_codec.h"
 #include "util/escape.h"
+#include "util/expiring_value.h"
 #include "util/merge_value.h"
 #include "util/random.h"
 
@@ -212,6 +213,11 @@ TEST(KeysAndOperationsPage, ItsBatchDecodes) {
   EXPECT_EQ(operation.kind, EntryKind::kMerge);
   EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "n");
   EXPECT_EQ(operation.value, "x");
+  ASSERT_TRUE(reader.Next(&operation));
+  EXPECT_EQ(operation.kind, EntryKind::kPutExpiring);
+  EXPECT_EQ(operation.stored_key, KeyspacePrefix(1) + "s");
+  EXPECT_EQ(ExpiryOf(operation.value), 20u * 60 * 1'000'000);
+  EXPECT_EQ(WithoutExpiry(operation.value), "x");
   EXPECT_FALSE(reader.Next(&operation));
   EXPECT_TRUE(reader.ok());
 }
