@@ -22,6 +22,7 @@ void ReportLevels(const Core& core, const Version& version, Stats* stats) {
       l.entries += meta->entries;
       l.tombstones += meta->tombstones;
       l.range_deletes += meta->range_deletes;
+      l.expiring += meta->expiry.entries;
     }
     l.target_bytes = targets.bytes[level];
     const LevelCounters& counters = core.statistics.levels[level];
@@ -68,6 +69,7 @@ void ReportCounters(const Statistics& s, Stats* stats) {
   stats->gets = s.gets.Sum();
   stats->seeks = s.seeks.Sum();
   stats->tombstones_skipped = s.tombstones_skipped.Sum();
+  stats->expired = get(s.expired);
   stats->stall_us = get(s.stall_us);
   stats->get_latency = Describe(s.get_latency);
   stats->write_latency = Describe(s.write_latency);

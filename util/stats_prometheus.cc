@@ -79,6 +79,8 @@ void AddState(const Stats& stats, Page* page) {
   page->Levels("level_bytes", "gauge", "Bytes of a level.", levels, &LevelStats::bytes);
   page->Levels("level_target_bytes", "gauge", "Bytes a level may hold.", levels,
                &LevelStats::target_bytes);
+  page->Levels("level_expiring", "gauge", "Entries of a level that expire.", levels,
+               &LevelStats::expiring);
   page->Levels("level_read_bytes_total", "counter", "Bytes read to write into a level.", levels,
                &LevelStats::bytes_read);
   page->Levels("level_written_bytes_total", "counter", "Bytes written into a level.", levels,
@@ -112,6 +114,8 @@ void AddCounters(const Stats& stats, Page* page) {
   page->Counter("seeks_total", "Seeks of iterators.", stats.seeks);
   page->Counter("tombstones_skipped_total", "Deleted entries stepped over by iterators.",
                 stats.tombstones_skipped);
+  page->Counter("expired_total", "Expired values that flushes and compactions let go of.",
+                stats.expired);
   page->Begin("stall_seconds_total", "counter", "Time writers were delayed.");
   page->Sample("stall_seconds_total", "", JsonNumber(static_cast<double>(stats.stall_us) / 1e6));
 }

@@ -64,15 +64,16 @@ void AddState(const Stats& stats, std::string* to) {
 }
 
 void AddLevels(const std::vector<LevelStats>& levels, std::string* to) {
-  AppendFormat(to, "\n%-6s %7s %11s %11s %13s %11s %7s %6s %11s %11s\n", "level", "tables", "size",
-               "target", "entries", "tombstones", "ranges", "jobs", "read", "written");
+  AppendFormat(to, "\n%-6s %7s %11s %11s %13s %11s %7s %11s %6s %11s %11s\n", "level", "tables",
+               "size", "target", "entries", "tombstones", "ranges", "expiring", "jobs", "read",
+               "written");
   LevelStats sum;
   const auto row = [to](const char* name, const LevelStats& level) {
-    AppendFormat(to, "%-6s %7u %11s %11s %13s %11s %7s %6llu %11s %11s\n", name, level.tables,
+    AppendFormat(to, "%-6s %7u %11s %11s %13s %11s %7s %11s %6llu %11s %11s\n", name, level.tables,
                  HumanBytes(level.bytes).c_str(),
                  level.target_bytes == 0 ? "-" : HumanBytes(level.target_bytes).c_str(),
                  WithCommas(level.entries).c_str(), WithCommas(level.tombstones).c_str(),
-                 WithCommas(level.range_deletes).c_str(),
+                 WithCommas(level.range_deletes).c_str(), WithCommas(level.expiring).c_str(),
                  static_cast<unsigned long long>(level.compactions),
                  HumanBytes(level.bytes_read).c_str(), HumanBytes(level.bytes_written).c_str());
   };
@@ -84,6 +85,7 @@ void AddLevels(const std::vector<LevelStats>& levels, std::string* to) {
     sum.entries += level.entries;
     sum.tombstones += level.tombstones;
     sum.range_deletes += level.range_deletes;
+    sum.expiring += level.expiring;
     sum.compactions += level.compactions;
     sum.bytes_read += level.bytes_read;
     sum.bytes_written += level.bytes_written;
@@ -112,6 +114,8 @@ void AddWork(const Stats& stats, std::string* to) {
   AppendFormat(to, "reads          %s gets, %s seeks, %s tombstones skipped\n",
                WithCommas(stats.gets).c_str(), WithCommas(stats.seeks).c_str(),
                WithCommas(stats.tombstones_skipped).c_str());
+  AppendFormat(to, "expired        %s let go of by flushes and compactions\n",
+               Counted(stats.expired, "value").c_str());
   const uint64_t blocks = stats.cache_hits + stats.cache_misses;
   AppendFormat(to, "cache          hit rate %s of %s blocks\n",
                Percent(stats.cache_hits, blocks).c_str(), WithCommas(blocks).c_str());

@@ -19,6 +19,7 @@ struct LevelStats {
   uint64_t entries = 0;
   uint64_t tombstones = 0;
   uint64_t range_deletes = 0;
+  uint64_t expiring = 0;      // entries that expire, those that have included
   uint64_t target_bytes = 0;  // what the level may hold before it is compacted; 0: no target
   uint64_t compactions = 0;   // jobs that wrote into this level since open
   uint64_t bytes_read = 0;    // by those jobs
@@ -94,8 +95,10 @@ struct LOGWOOD_EXPORT Stats {
   uint64_t conditions_refused = 0;  // those three calls where they answered kConflict
   uint64_t flushes = 0, compactions = 0;
   uint64_t gets = 0, seeks = 0;
-  // What iterators stepped over, one by one: tombstones, and entries that range deletes hide.
+  // What iterators stepped over, one by one: tombstones, what has expired, and entries that range
+  // deletes hide.
   uint64_t tombstones_skipped = 0;
+  uint64_t expired = 0;   // values that a flush or a compaction let go of, for their time had come
   uint64_t stall_us = 0;  // writers' time spent delayed
   uint64_t compaction_debt_bytes = 0;
   bool writes_stopped = false;   // after an error

@@ -63,6 +63,8 @@ TEST_F(StatisticsReportTest, LevelsAddUpTheirTables) {
                 {3, test::MetaOf(2, test::StoredKey("a"), test::StoredKey("b"))},
                 {6, test::MetaOf(4, test::StoredKey("a"), test::StoredKey("b"))},
                 {6, test::MetaOf(1, test::StoredKey("c"), test::StoredKey("d"))}};
+  edit.added[3].second.expiry = {2, {1, 2, 3, 4}};
+  edit.added[4].second.expiry = {1, {1, 1, 1, 1}};
   Show(edit);
   core_->statistics.levels[6].compactions = 5;
   core_->statistics.levels[6].bytes_read = 600;
@@ -76,6 +78,8 @@ TEST_F(StatisticsReportTest, LevelsAddUpTheirTables) {
   EXPECT_EQ(stats.levels[6].tables, 2u);
   EXPECT_EQ(stats.levels[6].entries, 4u + 1 + 3 + 3);
   EXPECT_EQ(stats.levels[6].tombstones, 2u);
+  EXPECT_EQ(stats.levels[3].expiring, 0u);
+  EXPECT_EQ(stats.levels[6].expiring, 3u);
   EXPECT_GT(stats.levels[6].target_bytes, 0u);
   EXPECT_EQ(stats.levels[6].compactions, 5u);
   EXPECT_EQ(stats.levels[6].bytes_read, 600u);
@@ -112,6 +116,7 @@ TEST_F(StatisticsReportTest, EachCounterGoesToItsOwnFigure) {
   from.transaction_commits = 13;
   from.transaction_conflicts = 14;
   from.conditions_refused = 15;
+  from.expired = 16;
   from.write_latency.Add(13);
   from.sync_latency.Add(14, 2);
   from.flush_time.Add(15, 3);
@@ -131,8 +136,9 @@ TEST_F(StatisticsReportTest, EachCounterGoesToItsOwnFigure) {
                                       stats.filter_false_positives,
                                       stats.transaction_commits,
                                       stats.transaction_conflicts,
-                                      stats.conditions_refused};
-  EXPECT_EQ(told, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}));
+                                      stats.conditions_refused,
+                                      stats.expired};
+  EXPECT_EQ(told, (std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}));
   EXPECT_EQ(stats.write_latency.total_ns, 13u);
   EXPECT_EQ(stats.sync_latency.total_ns, 28u);
   EXPECT_EQ(stats.flush_time.total_ns, 45u);

@@ -107,11 +107,11 @@ constexpr uint64_t kFirstFieldNumber = 101;
 
 LevelStats NumberedLevel(uint64_t* next) {
   LevelStats level;
-  auto& [tables, bytes, entries, tombstones, range_deletes, target, compactions, bytes_read,
-         bytes_written] = level;
+  auto& [tables, bytes, entries, tombstones, range_deletes, expiring, target, compactions,
+         bytes_read, bytes_written] = level;
   tables = static_cast<uint32_t>((*next)++);
-  for (uint64_t* field : {&bytes, &entries, &tombstones, &range_deletes, &target, &compactions,
-                          &bytes_read, &bytes_written}) {
+  for (uint64_t* field : {&bytes, &entries, &tombstones, &range_deletes, &expiring, &target,
+                          &compactions, &bytes_read, &bytes_written}) {
     *field = (*next)++;
   }
   return level;
@@ -144,8 +144,8 @@ Stats NumberedStats(uint64_t* end) {
          space_amp, read_amp, cache_hits, cache_misses, filter_checks, filter_negatives,
          filter_false_positives, commits, write_groups, transaction_commits, transaction_conflicts,
          conditions_refused, log_syncs, flushes, compactions, gets, seeks, tombstones_skipped,
-         stall_us, debt_bytes, writes_stopped, background_error, memory, get_latency, write_latency,
-         sync_latency, flush_time, compaction_time, settings] = stats;
+         expired, stall_us, debt_bytes, writes_stopped, background_error, memory, get_latency,
+         write_latency, sync_latency, flush_time, compaction_time, settings] = stats;
   path = "the/path";
   history_id = {0x11, 0x12};
   instance_id = {0x21, 0x22};
@@ -180,6 +180,7 @@ Stats NumberedStats(uint64_t* end) {
                           &gets,
                           &seeks,
                           &tombstones_skipped,
+                          &expired,
                           &stall_us,
                           &debt_bytes}) {
     *field = next++;
