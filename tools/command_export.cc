@@ -30,9 +30,10 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
                                                          a copy without history
 
 Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
-of it is one position of the database; `logwood load` gives the same bytes back. A summary goes to
-standard error where FILE is a file, and a note where no keyspace was given and there are others;
--q leaves both out, but what --json asks for. A file is written beside FILE and takes its place when
+of it is one position of the database; `logwood load` gives the same bytes back, but not when they
+expire: an export has what has not yet, without its time. A summary goes to standard error where
+FILE is a file, and notes where no keyspace was given and there are others, and where tables have
+records that expire; -q leaves all out, but what --json asks for. A file is written beside FILE and takes its place when
 all of it is on the disk: until then, and where the export fails or is interrupted (exit status
 130), FILE stays as it was. A pipe or a device is written itself. FILE must not lie in DIR. While
 the command runs no other process can open DIR for writing; with --ignore-writer it can.)";
@@ -76,6 +77,15 @@ void PrintSummary(const ExportArguments& arguments, const Exported& exported,
     }
   }
   if (!summary.empty()) std::fputs((summary + "\n").c_str(), stderr);
+}
+
+// What the log alone has is not counted.
+void NoteExpiring(DB& db) {
+  uint64_t expiring = 0;
+  for (const LevelStats& level : db.GetStats().levels) expiring += level.expiring;
+  if (expiring == 0) return;
+  PrintError("note", "records of this database expire; an export does not say when",
+             "`logwood load --ttl` gives them a time anew");
 }
 
 bool MayGoOn(const Output& out) { return out.open() && !Interrupted(); }
@@ -139,6 +149,7 @@ ExitCode RunExport(const ExportArguments& arguments) {
   const std::vector<std::string> left_out = OtherKeyspaces(arguments.target, *opened.db);
   if (code == ExitCode::kOk && read_to_the_end && !arguments.target.quiet && !arguments.json) {
     NoteOtherKeyspaces(arguments.target, *opened.db, "--all-keyspaces exports them, too");
+    NoteExpiring(*opened.db);
   }
   code = CloseAfter(*opened.db, code);
   if (code == ExitCode::kOk && !read_to_the_end && arguments.file != "-") {

@@ -28,6 +28,7 @@ constexpr const char* kLoadExamples = R"(  logwood load /tmp/db records.tsv
   logwood load /tmp/db --format jsonl --skip-bad - < crawl
   logwood load /tmp/db records.tsv --durability power --batch-records 10000
   logwood load /tmp/db --all-keyspaces all.tsv           what export --all-keyspaces wrote
+  logwood load /tmp/db records.tsv --ttl 7d              each for a week from now on
 
 TSV is key<TAB>value with the escapes \t \n \r \\ \xNN; lines end with a newline alone, so that a
 carriage return before it belongs to the value. JSON lines are
@@ -195,6 +196,7 @@ void AddLoadCommand(CLI::App& app, ExitCode* exit_code) {
       ->transform(SizeText())
       ->check(SizeBetween(1, kBatchBytesMax, "it must be 1 to 64MiB"))
       ->option_text("SIZE");
+  AddTtl(command, &arguments->load.ttl, "Each record lasts, from its commit on,");
   AddDurability(command, &arguments->target);
   AddMemory(command, &arguments->target, "the command");
   command->add_flag("--skip-bad", arguments->load.skip_bad,

@@ -189,6 +189,41 @@ void AddDurability(CLI::App* command, Target* target) {
       ->option_text("process|power");
 }
 
+std::optional<std::chrono::microseconds> ParseTtl(std::string_view text) {
+  constexpr std::pair<std::string_view, uint64_t> kUnits[] = {{"ms", 1'000},
+                                                              {"s", 1'000'000},
+                                                              {"m", 60'000'000},
+                                                              {"h", 3'600'000'000},
+                                                              {"d", 86'400'000'000}};
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || number == 0) return std::nullopt;
+  const std::string_view unit(at, static_cast<size_t>(end - at));
+  for (const auto& [name, micros] : kUnits) {
+    if (unit != name) continue;
+    if (number > static_cast<uint64_t>(kTtlMax.count()) / micros) return std::nullopt;
+    return std::chrono::microseconds(number * micros);
+  }
+  return std::nullopt;
+}
+
+void AddTtl(CLI::App* command, std::chrono::microseconds* ttl, const std::string& what) {
+  const auto take = [ttl](const std::string& text) {
+    const std::optional<std::chrono::microseconds> given = ParseTtl(text);
+    if (!given.has_value()) {
+      throw CLI::ValidationError("--ttl", "\"" + text +
+                                              "\" is no time to live: write 500ms, 30s, 20m, 1h or "
+                                              "7d, at most 365250d");
+    }
+    *ttl = *given;
+  };
+  command
+      ->add_option_function<std::string>(
+          "--ttl", take, Wrap(what + " for so long, then it is there no more; without it for ever"))
+      ->option_text("TIME");
+}
+
 void AddJson(CLI::App* command, bool* json, const std::string& purpose) {
   command->add_flag("--json", *json, Wrap(purpose));
 }

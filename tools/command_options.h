@@ -1,6 +1,7 @@
 // Options that several subcommands share, each added and interpreted in one place.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,6 +72,10 @@ void AddAllowDamagedLog(CLI::App* command, Target* target);
 // `whose` may hold so much.
 void AddMemory(CLI::App* command, Target* target, const std::string& whose = "the database");
 void AddDurability(CLI::App* command, Target* target);
+// "30s", "20m", "1h", "7d" and "500ms"; nullopt: another text, nothing, or more than kTtlMax.
+std::optional<std::chrono::microseconds> ParseTtl(std::string_view text);
+// 0 where it is not given. `what` lasts so long.
+void AddTtl(CLI::App* command, std::chrono::microseconds* ttl, const std::string& what);
 void AddJson(CLI::App* command, bool* json, const std::string& purpose = "Answer in JSON");
 void AddQuiet(CLI::App* command, bool* quiet);
 

@@ -1,5 +1,6 @@
 // logwood put, logwood delete: one commit each.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,8 @@ constexpr const char* kPutExamples =
   logwood put /tmp/db planet/3 earth --durability power   return when it survives loss of power
   logwood put /tmp/db planet/9 new --if-absent            or leave what is there, status 4
   logwood put /tmp/db planet/3 mars --if earth            in place of this value, or status 4
+  logwood put /tmp/db session/17 anna --ttl 20m           for so long: 30s, 20m, 1h, 7d
+  logwood put /tmp/db lock anna --if-absent --ttl 30s     a lock that goes by itself
   logwood put /tmp/db --keyspace photos 0001 --value-file a.jpg
   gzip -c notes | logwood put /tmp/db notes.gz --value-file -
   logwood put /tmp/db --key-format hex 00ff 'tab\there'
@@ -53,6 +56,7 @@ struct PutArguments {
   std::optional<std::string> expected;  // --if
   TextFormat key_format = TextFormat::kAuto;
   TextFormat value_format = TextFormat::kAuto;
+  std::chrono::microseconds ttl{0};
   bool has_value = false;
   bool if_absent = false;
   bool json = false;
@@ -164,7 +168,7 @@ ExitCode CommitPut(const PutArguments& arguments, const std::string& key, std::s
   }
   code = CheckIsOfKeyspace(arguments.target, value, db);
   if (code != ExitCode::kOk) return CloseAfter(db, code);
-  const WriteOptions options = {.durability = arguments.target.durability};
+  const WriteOptions options = {.durability = arguments.target.durability, .ttl = arguments.ttl};
   const auto end = [&](const Result<LogPos>& position) {
     return CloseAfterCondition(arguments.target, key, position, db, arguments.json);
   };
@@ -244,6 +248,7 @@ void AddPutCommand(CLI::App& app, ExitCode* exit_code) {
   AddKeyspace(command, &arguments->target);
   AddTextFormat(command, "--key-format", "How KEY is written", &arguments->key_format);
   AddTextFormat(command, "--value-format", "How VALUE is written", &arguments->value_format);
+  AddTtl(command, &arguments->ttl, "The record lasts");
   AddDurability(command, &arguments->target);
   AddMemory(command, &arguments->target);
   AddJson(command, &arguments->json);

@@ -158,7 +158,11 @@ bool Loader::AddRecord(std::string_view key, std::string_view value) {
   } else if (key.size() > kKeyBytesMax) {
     return BadLine(WhyRefused(key, value));
   }
-  batch_.Put(keyspace_, key, value);
+  if (options_.ttl.count() == 0) {
+    batch_.Put(keyspace_, key, value);
+  } else {
+    batch_.PutExpiring(keyspace_, key, value, options_.ttl);
+  }
   // An empty batch is not written, so Write would not say it.
   if (!batch_.status().ok()) {
     Fail(batch_.status());

@@ -2,6 +2,7 @@
 // far it came when it had to stop. Nothing is skipped silently.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -32,6 +33,7 @@ struct LoadOptions {
   uint64_t batch_bytes = 1 << 20;
   LoadMemory memory = ShareLoadMemory(RecordFormat::kTsv, 256ULL << 20);
   WriteOptions write;
+  std::chrono::microseconds ttl{0};  // of each record; 0: for ever
   // Each line names its keyspace; those that are missing are created.
   bool all_keyspaces = false;
   bool skip_bad = false;
