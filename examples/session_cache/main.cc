@@ -8,7 +8,7 @@
 // it compaction gave back, and how fast it went.
 //
 //   ./session_cache [--sessions N] [--threads N] [--lifetime MS] [--dir DIR]
-#include "examples/session_cache/session_cache.h"
+#include "session_cache.h"
 
 #include <getopt.h>
 

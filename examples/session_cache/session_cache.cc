@@ -1,4 +1,4 @@
-#include "examples/session_cache/session_cache.h"
+#include "session_cache.h"
 
 #include <random>
 #include <utility>
