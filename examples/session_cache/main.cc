@@ -201,11 +201,12 @@ Status RunUsers(SessionCache& cache, const Arguments& arguments, std::vector<Use
 Status PrintCapacity(const SessionCache& cache, const char* when) {
   const auto now = cache.Measure();
   if (!now.ok()) return now.status();
-  std::printf("%-22s %7llu sessions; in tables %7llu entries, %7llu that expire, %8llu bytes\n",
+  std::printf("%-20s %7llu sessions; tables: %7llu entries, %7llu expire, %9llu bytes; %llu went\n",
               when, static_cast<unsigned long long>(now->sessions),
               static_cast<unsigned long long>(now->entries),
               static_cast<unsigned long long>(now->expiring),
-              static_cast<unsigned long long>(now->table_bytes));
+              static_cast<unsigned long long>(now->table_bytes),
+              static_cast<unsigned long long>(now->expired));
   return Status::Ok();
 }
 
@@ -230,8 +231,6 @@ Status CheckEnd(SessionCache& cache, const std::vector<Users>& users, const Coun
   if (!left.ok()) return left.status();
   if (left->sessions != 0 || left->expiring != 0)
     return Status::Corruption("something is left of what has expired");
-  std::printf("%llu values went as they had expired\n",
-              static_cast<unsigned long long>(left->expired));
   return Status::Ok();
 }
 
@@ -247,7 +246,8 @@ Status Run(const Arguments& arguments) {
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   Counts counts;
   for (const Users& of_one : users) counts.Add(of_one.counts());
-  status = PrintCapacity(**cache, "when the last came:");
+  status = (*cache)->Flush();
+  if (status.ok()) status = PrintCapacity(**cache, "when the last came:");
   if (status.ok()) status = (*cache)->Close();
   if (!status.ok()) return status;
 

@@ -54,8 +54,10 @@ class SessionCache {
     uint64_t stepped_over = 0;  // by iterators since the open: what has expired among them
   };
   logwood::Result<Capacity> Measure() const;
+  // Memory becomes tables, which Measure counts. By itself that comes when there is enough of it.
+  logwood::Status Flush() { return db_->Flush(); }
   // As compaction does by itself where much of a table has expired, at most a minute later.
-  logwood::Status Reclaim() { return db_->CompactAll({}); }
+  logwood::Status Reclaim() { return db_->CompactAll({.force_last_level = true}); }
 
  private:
   SessionCache(std::unique_ptr<logwood::DB> db, logwood::Keyspace sessions,

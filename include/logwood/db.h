@@ -107,7 +107,8 @@ struct RecoveryInfo {
 };
 
 struct CompactOptions {
-  // Rewrite also what is already in the last level (reclaims space held by old snapshots).
+  // Rewrite also what is already in the last level (reclaims space held by old snapshots, and by
+  // what has expired since).
   bool force_last_level = false;
   // Told bytes done and bytes in all, on the thread that calls, some hundred times a second while
   // there is work; may be empty. `all` is an estimate made at the beginning, in which what is read
