@@ -78,12 +78,12 @@ TEST(WriteBatch, ATimeToLiveThatIsNoneIsRefused) {
 }
 
 TEST(WriteBatch, APutThatExpiresCountsAgainstTheLimitWithItsTime) {
-  constexpr size_t kHead = 1 + 1 + 2 + 4 + kExpiryBytes;  // kind, lengths, stored key "\x01k"
-  const std::string most(kBatchBytesMax - kHead, 'v');
+  static_assert(kOperationOverheadBytesMax >= 1 + 5 + kKeyspacePrefixBytesMax + 5 + kExpiryBytes);
+  const std::string most(kBatchBytesMax - 1 - kOperationOverheadBytesMax, 'v');
   WriteBatch batch;
   batch.PutExpiring("k", most, microseconds(1));
   ASSERT_OK(batch.status());
-  EXPECT_EQ(batch.bytes(), kBatchBytesMax);
+  EXPECT_EQ(batch.bytes(), 1 + 1 + 2 + 4 + kExpiryBytes + most.size());
   batch.Clear();
   batch.PutExpiring("k", most + "v", microseconds(1));
   EXPECT_STATUS(kInvalidArgument, batch.status());
