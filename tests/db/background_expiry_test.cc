@@ -1,6 +1,7 @@
 // What has expired goes from the tables though nobody writes, and by no job more than that takes.
 #include <gtest/gtest.h>
 
+#include "db/fold.h"
 #include "tests/db/background_fixture.h"
 #include "util/batch_codec.h"
 
@@ -27,10 +28,11 @@ class ExpiryInBackground : public test::BackgroundFixture {
       AppendPutExpiring(&operations, kDefaultKeyspace, "key" + std::to_string(position_), "v",
                         static_cast<uint64_t>(ttl.count()));
       ++position_;
-      CommitRecord record{.position = position_,
-                          .time_us = executor_->wall_us,
-                          .operation_count = 1,
-                          .operations = operations};
+      CommitRecord record;
+      record.position = position_;
+      record.time_us = executor_->wall_us;
+      record.operation_count = 1;
+      record.operations = operations;
       log_->Add(&record);
       ASSERT_OK(log_->Store());
       ASSERT_OK(InsertFolded(operations, {position_, executor_->wall_us}, tree_->active()));
