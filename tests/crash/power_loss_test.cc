@@ -349,7 +349,8 @@ TEST_F(PowerLoss, StoriesOfWhatExpires) {
   for (const char* story :
        {"expire kill put", "put expire-kill-spill expire", "expire flush expire reopen",
         "@tiny-memtables fill expire compact kill-spill", "@retention expire hold expire reopen",
-        "expire failed-sync read-only"}) {
+        "expire failed-sync read-only", "put expire-reclaim expire-reclaim",
+        "@tiny-segments expire-reclaim kill-spill"}) {
     if (!IsSkipped() && !ExploreText(story)) return;
   }
 }

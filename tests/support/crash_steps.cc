@@ -330,6 +330,28 @@ Status ExpireAndSpill(CrashStory* story) {
   return story->Kill(CrashProfiles().size() - 1);
 }
 
+// No commit is of the later time, but a compaction went by it and let go of one of two keys: the
+// other one is gone, too, for whoever opens next and sees the earlier time.
+Status ExpireAndReclaim(CrashStory* story) {
+  CrashCommit::Change first{"", "a", story->Value(30)}, second{"", "z", story->Value(30, 1)};
+  first.ttl = second.ttl = std::chrono::hours(1);
+  RETURN_IF_ERROR(story->Commit({.changes = {first}}, kProcess));
+  const LogPos since = story->expected().last();
+  RETURN_IF_ERROR(ToTables(story, FlushAll));
+  RETURN_IF_ERROR(story->Commit({.changes = {second}}, kPower));
+  const CrashCommit::Change no_first{"", "a", std::nullopt}, no_second{"", "z", std::nullopt};
+  story->LetTimePass({{since, {no_first}}, {since + 1, {no_first, no_second}}});
+  RETURN_IF_ERROR(
+      story->db()->CompactRange({.force_last_level = true}, Keyspace(), {.begin = "", .end = "b"}));
+  story->SetTimeBack();
+  RETURN_IF_ERROR(story->Kill(story->script().profile));
+  const std::string key = story->Key(2), value = story->Value(30, 2);
+  RETURN_IF_ERROR(story->CommitBy(
+      {.changes = {no_first, no_second, {"", key, value}}}, kPower,
+      [&](const WriteOptions& options) { return story->db()->Put(options, key, value); }));
+  return story->CheckReader(story->db());
+}
+
 // Sees the same until the database closes or dies, whatever comes.
 Status Hold(CrashStory* story) {
   RETURN_IF_ERROR(story->HoldSnapshot());
@@ -482,6 +504,7 @@ constexpr auto kSteps = std::to_array<CrashStep>({
     {"merge-operator", MergeOntoWhatWas, Told::kWhereAsked},
     {"merge-writers", MergeConcurrently, Told::kWhereAsked},
     {"expire", Expire, Told::kWhereAsked},
+    {"expire-reclaim", ExpireAndReclaim, Told::kWhereAsked},
     {"expire-kill-spill", ExpireAndSpill, Told::kWhereAsked},
     {"idle", Idle, Told::kWhereAsked},
     {"open-and-idle", OpenAndIdle, Told::kWhereAsked},

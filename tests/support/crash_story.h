@@ -159,10 +159,13 @@ class CrashStory {
   // A thread a writer; `durability` of each commit by (writer, which).
   Status CommitConcurrently(const CrashOracle::Writers& writers,
                             Durability (*durability)(size_t writer, size_t n));
-  // The time of day goes on, beyond all that lasts at most an hour, and a commit is of that time.
-  // `left`: what to change in the content after the commits from a position on, up to the next one
-  // named, for what is there of them then. Until the new commit is there, either may be seen.
-  Status PassTime(const std::map<LogPos, std::vector<CrashCommit::Change>>& left);
+  // The time of day goes on, beyond all that lasts at most an hour. `left`: what to change in the
+  // content after the commits from a position on, up to the next one named, for what is there of
+  // them then. Either may be seen.
+  using LeftAfter = std::map<LogPos, std::vector<CrashCommit::Change>>;
+  void LetTimePass(const LeftAfter& left);
+  // And a commit is of that time: behind it nothing else is.
+  Status PassTime(const LeftAfter& left);
   // It goes back to where it was when the story began. What expired does not come back.
   void SetTimeBack();
   // A commit of which an error does not tell whether it was refused.
