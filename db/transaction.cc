@@ -64,7 +64,10 @@ class ReadRecorder final : public Iterator {
     shown_->Prev();
     WentDown(from);
   }
-  std::string_view key() const override { return Valid() ? shown_->key() : std::string_view(); }
+  // Also of a key whose merges are refused.
+  std::string_view key() const override {
+    return refusal_.ok() ? shown_->key() : std::string_view();
+  }
   std::string_view value() const override { return Valid() ? shown_->value() : std::string_view(); }
   Status status() const override { return refusal_.ok() ? shown_->status() : Status(refusal_); }
   LogPos position() const override { return shown_->position(); }

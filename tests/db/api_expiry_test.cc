@@ -86,7 +86,7 @@ TEST_F(Expiry, APutIsThereUntilItsTimeHasCome) {
   ExpectShows("b=2 c=3");
   clock_.Advance(seconds(10));
   ExpectShows("b=2");
-  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
   ExpectShows("b=2");
   EXPECT_EQ(EntriesOnDisk(), 1u);
 }
@@ -104,7 +104,7 @@ TEST_F(Expiry, WhatAPutReplacedDoesNotComeBack) {
   ExpectShows("");
   ASSERT_OK(db_->Flush());
   ExpectShows("");
-  ASSERT_OK(db_->CompactAll({}));
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
   ExpectShows("");
   EXPECT_EQ(EntriesOnDisk(), 0u);
 }

@@ -93,9 +93,11 @@ TEST_F(TransactionRoom, IsOfTheMemoryBudget) {
   EXPECT_LT(transactions.size(), 10u);
   // What is small goes on, and so does all when there is room again.
   ASSERT_OK(db_->PutIfAbsent({}, Keyspace(), "small", "1"));
-  const auto last = std::move(transactions.back());
+  const auto refused = std::move(transactions.back());
   transactions.clear();
-  ASSERT_OK(last->Put("more", "1"));
+  EXPECT_STATUS(kBusy, refused->Commit({}).status()) << "it lacks a write";
+  const auto last = Begin();
+  for (int i = 0; i < 1700; ++i) ASSERT_OK(last->Put(Key(i), value));
   ASSERT_OK(last->Commit({}).status());
 }
 

@@ -18,7 +18,9 @@ class Conditions : public testing::Test {
     const Ran ran = runner_.Run(arguments);
     EXPECT_EQ(ran.status, 4) << arguments;
     EXPECT_EQ(ran.out, "") << arguments;
-    EXPECT_EQ(ran.err, "logwood: " + message + "; nothing is changed\n") << arguments;
+    EXPECT_EQ(ran.err,
+              "logwood: the condition does not hold: " + message + "; nothing is changed\n")
+        << arguments;
   }
 
   CommandRunner runner_;
@@ -28,12 +30,14 @@ TEST_F(Conditions, PutIfAbsentWritesOnceAndSaysThatTheKeyIsThere) {
   const Ran first = runner_.Run("put db lock 'held by\\tanna' --if-absent");
   EXPECT_EQ(first.status, 0) << first.err;
   EXPECT_EQ(first.out, "position 1\n") << "the database was made for it";
-  ExpectRefused("put db lock ben --if-absent", "the key is there: lock");
-  ExpectRefused("put db lock 'held by\\tanna' --if-absent", "the key is there: lock");
+  ExpectRefused("put db lock ben --if-absent", R"(key "lock" of keyspace "default": it is there)");
+  ExpectRefused("put db lock 'held by\\tanna' --if-absent",
+                R"(key "lock" of keyspace "default": it is there)");
   EXPECT_EQ(runner_.Run("get db lock").out, "held by\\tanna\n");
   // A value of no bytes is one, too.
   EXPECT_EQ(runner_.Run("put db '\\x00' '' --if-absent").out, "position 2\n");
-  ExpectRefused("put db --key-format hex 00 v --if-absent", "the key is there: \\x00");
+  ExpectRefused("put db --key-format hex 00 v --if-absent",
+                R"(key "\x00" of keyspace "default": it is there)");
   EXPECT_EQ(runner_.Run("delete db lock").status, 0);
   EXPECT_EQ(runner_.Run("put db lock ben --if-absent -k new").out, "position 5\n")
       << "behind the commit that made the keyspace";
@@ -42,9 +46,12 @@ TEST_F(Conditions, PutIfAbsentWritesOnceAndSaysThatTheKeyIsThere) {
 
 TEST_F(Conditions, PutIfReplacesThatValueAlone) {
   runner_.Run("put db state open");
-  ExpectRefused("put db state closed --if ajar", "the key has another value: state");
-  ExpectRefused("put db state closed --if ''", "the key has another value: state");
-  ExpectRefused("put db none closed --if open", "the key is not there: none");
+  ExpectRefused("put db state closed --if ajar",
+                R"(key "state" of keyspace "default": it has another value)");
+  ExpectRefused("put db state closed --if ''",
+                R"(key "state" of keyspace "default": it has another value)");
+  ExpectRefused("put db none closed --if open",
+                R"(key "none" of keyspace "default": it is not there)");
   EXPECT_EQ(runner_.Run("put db state closed --if open").out, "position 2\n");
   EXPECT_EQ(runner_.Run("get db state").out, "closed\n");
   // --value-format is of both, and of the one that is there beside a file.
@@ -59,8 +66,9 @@ TEST_F(Conditions, PutIfReplacesThatValueAlone) {
 
 TEST_F(Conditions, DeleteIfDeletesThatValueAlone) {
   runner_.Run("put db state open");
-  ExpectRefused("delete db state --if closed", "the key has another value: state");
-  ExpectRefused("delete db none --if open", "the key is not there: none");
+  ExpectRefused("delete db state --if closed",
+                R"(key "state" of keyspace "default": it has another value)");
+  ExpectRefused("delete db none --if open", R"(key "none" of keyspace "default": it is not there)");
   EXPECT_EQ(runner_.Run("delete db state --if 6f70656e --value-format hex").out, "position 2\n");
   EXPECT_EQ(runner_.Run("get db state").status, 1);
 }
@@ -74,14 +82,17 @@ TEST_F(Conditions, JsonTellsBothEnds) {
     EXPECT_EQ(ran.status, 4) << arguments;
     EXPECT_EQ(ran.err, "") << arguments;
     const json report = json::parse(ran.out, nullptr, false);
-    EXPECT_EQ(report, json({{"key", "k"},
-                            {"changed", false},
-                            {"conflict", arguments.find("absent") != std::string::npos
-                                             ? "the key is there"
-                                             : "the key has another value"}}));
+    EXPECT_EQ(report,
+              json({{"key", "k"},
+                    {"changed", false},
+                    {"conflict", arguments.find("absent") != std::string::npos
+                                     ? R"(key "k" of keyspace "default": it is there)"
+                                     : R"(key "k" of keyspace "default": it has another value)"}}));
   }
   EXPECT_EQ(runner_.Run("put db '\\xff' v --if x --json").out,
-            "{\"key_base64\":\"/w==\",\"changed\":false,\"conflict\":\"the key is not there\"}\n");
+            R"({"key_base64":"/w==","changed":false,"conflict":)"
+            R"("key \"\\xff\" of keyspace \"default\": it is not there"})"
+            "\n");
   EXPECT_EQ(runner_.Run("delete db k --if v --json").out, "{\"position\":2,\"operations\":1}\n");
 }
 

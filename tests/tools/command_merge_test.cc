@@ -60,7 +60,7 @@ TEST_F(RefusedMerges, SalvageSaysThatItsCopyHasThem) {
 }
 
 TEST_F(RefusedMerges, APutOfSuchAValueIsRefused) {
-  const Ran ran = runner_.Run("put db -k counters dog 'no number'");
+  const Ran ran = runner_.Run("put db -k counters dog 'no number' --value-format escape");
   EXPECT_EQ(ran.status, 2) << ran.err;
   EXPECT_TRUE(Has(ran.err, "bad VALUE: keyspace counters has the merge operator add_int64: "))
       << ran.err;

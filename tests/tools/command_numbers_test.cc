@@ -88,8 +88,7 @@ TEST_F(Numbers, AreTypedAsTheyAreShown) {
 // What somebody put all the same is not taken for a number.
 TEST_F(Numbers, OtherBytesAreShownAsBytes) {
   runner_.Run("merge db -k n k 5 --operator add_int64");
-  EXPECT_EQ(runner_.Run("put db other 17 --value-format escape -k n").status, 0);
-  EXPECT_EQ(runner_.Shell("printf 12 | logwood put db file --value-file - -k n").status, 0);
+  EXPECT_EQ(runner_.Shell("printf 'other\\t17\\nfile\\t12\\n' | logwood load db - -k n").status, 0);
   EXPECT_EQ(Out("scan db -k n"), "file\t\\x31\\x32\nk\t5\nother\t\\x31\\x37\n");
   EXPECT_EQ(Out("get db other -k n"), "\\x31\\x37\n");
   EXPECT_EQ(Out("get db other -k n --json"), "{\"key\":\"other\",\"value\":\"17\"}\n");
