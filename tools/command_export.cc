@@ -33,10 +33,11 @@ Exports one keyspace, or with --all-keyspaces one after the other, by name; each
 of it is one position of the database; `logwood load` gives the same bytes back, but not when they
 expire: an export has what has not yet, without its time. A summary goes to standard error where
 FILE is a file, and notes where no keyspace was given and there are others, and where tables have
-records that expire; -q leaves all out, but what --json asks for. A file is written beside FILE and takes its place when
-all of it is on the disk: until then, and where the export fails or is interrupted (exit status
-130), FILE stays as it was. A pipe or a device is written itself. FILE must not lie in DIR. While
-the command runs no other process can open DIR for writing; with --ignore-writer it can.)";
+records that expire; -q leaves all out, but what --json asks for. A file is written beside FILE and
+takes its place when all of it is on the disk: until then, and where the export fails or is
+interrupted (exit status 130), FILE stays as it was. A pipe or a device is written itself. FILE must
+not lie in DIR. While the command runs no other process can open DIR for writing; with
+--ignore-writer it can.)";
 
 struct ExportArguments {
   Target target;

@@ -62,6 +62,8 @@ const OptionRow kOptionRows[] = {
      "logwood put db 6b v @ > said; logwood get db k", "v\n"},
     {"put", "--value-format", "hex", Found::kRecords,
      "logwood put db k 76 @ > said; logwood get db k", "v\n"},
+    {"put", "--ttl", "1ms", Found::kRecords, "logwood put db a 9 @ > said; logwood count db",
+     "3\n"},
     {"put", "--durability", "power", Found::kRecords, SYNCS_MORE("logwood put db k v"),
      "more syncs\n"},
     {"put", "--memory", "1MiB", Found::kLongLog,
@@ -172,6 +174,8 @@ const OptionRow kOptionRows[] = {
      "value=$(printf %600d 0); seq 6 | sed \"s/$/\\t$value/\" | logwood load db --json @ |"
      " grep -o '\"commits\":[0-9]*'",
      "\"commits\":2\n"},
+    {"load", "--ttl", "1ms", Found::kRecords,
+     "printf 'a\\t9\\n' | logwood load db -q @; logwood count db", "3\n"},
     {"load", "--durability", "power", Found::kRecords,
      "printf 'k\\tv\\n' > in\n" SYNCS_MORE("logwood load db in"), "more syncs\n"},
     {"load", "--memory", "1MiB", Found::kLongLog,
