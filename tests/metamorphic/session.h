@@ -4,6 +4,7 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -168,6 +169,7 @@ class Session {
   std::array<HeldSnapshot, kSnapshotSlots> snapshots_;
   std::array<HeldIterator, kIteratorSlots> iterators_;
   std::array<HeldTransaction, kTransactionSlots> transactions_;
+  std::map<uint32_t, int> slots_{{Keyspace().number(), 0}};  // of keyspace numbers
   std::deque<HeldValue> values_;
   uint64_t operations_run_ = 0;
   std::string difference_;

@@ -36,6 +36,7 @@ void Session::OpenKeyspaces() {
       if (!ExpectOk(opened.status(), "OpenKeyspace")) return;
       Expect(!handle || handle->number() == opened->number(), "a keyspace changed its number");
       handle = *opened;
+      slots_[opened->number()] = slot;
     } else {
       Expect(opened.status().Is(StatusCode::kNotFound), "OpenKeyspace of what is not there");
       handle.reset();

@@ -27,15 +27,18 @@ std::optional<LogPos> NumberBehind(std::string_view text, std::string_view name)
 }
 
 // Whether the refusal tells of this one: keyspace, position, and a key where both meet.
-bool Names(const Status& refused, const ModelTransaction::Conflict& conflict) {
+bool Names(const Status& refused, const ModelTransaction::Conflict& conflict, int slot) {
   const std::string_view message = refused.message();
-  if (NumberBehind(message, "keyspace number ") != conflict.number) return false;
-  if (conflict.write.is_drop)
-    return NumberBehind(message, " was dropped at position ") == conflict.write.position;
+  const std::string keyspace = "keyspace \"" + Escape(KeyspaceNameOf(slot)) + "\" was ";
+  if (conflict.write.is_drop) {
+    return message.starts_with(keyspace + "dropped at position ") &&
+           NumberBehind(message, " was dropped at position ") == conflict.write.position;
+  }
   if (NumberBehind(message, " was written at position ") != conflict.write.position) return false;
-  const size_t end = message.rfind(" of keyspace number ");
-  if (!message.starts_with("key ") || end == std::string_view::npos) return false;
-  const std::optional<std::string> key = Unescape(message.substr(4, end - 4));
+  constexpr std::string_view kKey = "key \"";
+  const size_t end = message.rfind("\" of " + keyspace + "written");
+  if (!message.starts_with(kKey) || end == std::string_view::npos) return false;
+  const std::optional<std::string> key = Unescape(message.substr(kKey.size(), end - kKey.size()));
   return key && *key >= conflict.begin && (!conflict.end || *key < *conflict.end);
 }
 
@@ -118,6 +121,7 @@ void Session::WriteInTransaction(const Operation& operation, HeldTransaction* he
   if (is_misused) {
     Expect(status.Is(StatusCode::kInvalidArgument),
            "a misuse in a transaction was answered with " + status.ToString());
+    held->model->Refuse();
     return;
   }
   if (!ExpectOk(status, "a write in a transaction") || is_nothing) return;
@@ -228,6 +232,7 @@ void Session::Commit(const Operation& operation, HeldTransaction* held) {
   const Result<LogPos> result = held->transaction->Commit(WritingAs(operation));
   CheckEnded(held->transaction.get(), StatusCode::kInvalidArgument);
   EndTransaction(operation.transaction);
+  if (model.is_refused()) return CheckMisused(result);
   if (items.empty() && operation.note_bytes == 0) {
     Expect(result.ok() && *result == model.position(), "a commit of a transaction without writes");
     Expect(db_->LastPosition() == model_->last(), "a commit without writes took a position");
@@ -246,7 +251,7 @@ void Session::CheckCommitRefused(const Status& refused,
   if (failed()) return;
   bool named = NumberBehind(refused.message(), "reads at position ") == read_at;
   bool known = false;
-  for (const auto& conflict : conflicts) known |= Names(refused, conflict);
+  for (const auto& conflict : conflicts) known |= Names(refused, conflict, slots_[conflict.number]);
   named &= known;
   const ModelWrite& write = conflicts.front().write;
   Expect(named, "a refusal names what is not in the way: " + refused.ToString() +

@@ -227,6 +227,7 @@ void Session::CheckCreated(int slot, Keyspace created, LogPos position) {
   const std::optional<Keyspace>& before = handles_[static_cast<size_t>(slot)];
   Expect(!before || before->number() != created.number(), "a keyspace number was used again");
   handles_[static_cast<size_t>(slot)] = created;
+  slots_[created.number()] = slot;
   Observe(created.number());
 }
 

@@ -102,14 +102,16 @@ bool ModelTransaction::IsWritable(const Model& model) const {
 }
 
 size_t ModelTransaction::SetSavepoint() {
-  savepoints_.push_back(own_.size());
-  return savepoints_.size();
+  savepoints_[++last_savepoint_] = {own_.size(), is_refused_};
+  return last_savepoint_;
 }
 
 bool ModelTransaction::RollbackTo(size_t savepoint) {
-  if (savepoint == 0 || savepoint > savepoints_.size()) return false;
-  savepoints_.resize(savepoint);
-  own_.resize(savepoints_.back());
+  const auto at = savepoints_.find(savepoint);
+  if (at == savepoints_.end()) return false;
+  own_.resize(at->second.own);
+  is_refused_ = at->second.is_refused;
+  savepoints_.erase(std::next(at), savepoints_.end());
   shown_.clear();
   for (const Own& own : own_) Show(own);
   return true;

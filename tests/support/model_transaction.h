@@ -42,6 +42,10 @@ class ModelTransaction {
   // Whether the keyspaces that it writes to are those of the model now.
   bool IsWritable(const Model& model) const;
 
+  // A write was refused by itself: so is the commit then.
+  void Refuse() { is_refused_ = true; }
+  bool is_refused() const { return is_refused_; }
+
   // Its number.
   size_t SetSavepoint();
   // Whether there is one of this number.
@@ -82,8 +86,14 @@ class ModelTransaction {
   bool is_serializable_;
   std::vector<Own> own_;
   std::map<const ModelKeyspace*, ModelOwnWrites> shown_;
-  std::vector<size_t> savepoints_;  // how many own writes there were
+  struct Savepoint {
+    size_t own = 0;  // how many own writes there were
+    bool is_refused = false;
+  };
+  std::map<size_t, Savepoint> savepoints_;
+  size_t last_savepoint_ = 0;  // no number is given twice
   std::vector<Range> relied_;
+  bool is_refused_ = false;
   uint64_t written_bytes_ = 0, relied_bytes_ = 0;
 };
 
