@@ -39,7 +39,7 @@ bool IsTrouble(const Status& status) {
 EngineTemper::EngineTemper(uint64_t seed) {
   Random random(seed ^ 0x7e3be6);
   clients = static_cast<uint32_t>(2 + random.Uniform(4));
-  operations = static_cast<uint32_t>(20 + random.Uniform(60));
+  operations = static_cast<uint32_t>(20 + random.Uniform(40));
   lives = static_cast<uint32_t>(2 + random.Uniform(3));
   keys = AnyOf(&random, {3, 10, 40, 200});
   value_bytes_max = AnyOf(&random, {20, 200, 1000, 4000});
