@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "util/expiring_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -29,9 +30,17 @@ void KeyMerges::TakeIn(const Entry& entry, Chain* chain) {
   chain->base_value = entry.value;
 }
 
-void KeyMerges::Add(const Entry& entry) {
+void KeyMerges::Add(const Entry& original) {
+  Entry entry = original;
   const LogPos position = entry.position();
   const size_t stretch = StretchOf(position);
+  // By itself it may be left, below a chain that is full.
+  if (entry.kind() == EntryKind::kPutExpiring &&
+      ExpiryOf(entry.value) <= rules_.ExpiredBy(stretch)) {
+    ++expired_;
+    entry.trailer = PackTrailer(position, EntryKind::kDelete);
+    entry.value = {};
+  }
   bool survives = stretch != stretch_;
   for (Chain& chain : chains_) {
     if (chain.is_ended || chain.is_full || entry.trailer > chain.below ||

@@ -26,7 +26,7 @@ class KeyMerges {
   KeyMerges(const SurvivalRules& rules, std::span<const LogPos> deleted_at)
       : rules_(rules), deleted_at_(deleted_at) {}
 
-  void Add(const Entry& entry);
+  void Add(const Entry& original);
 
   struct Survivor {
     LogPos position = 0;

@@ -76,8 +76,7 @@ std::optional<uint64_t> ExpiryDue(const TableMeta& table, double tombstone_ratio
   const double bar = tombstone_ratio * static_cast<double>(table.entries);
   for (const uint64_t time_us : table.expiry.times_us) {
     const uint64_t weight = table.tombstones + table.expiry.ExpiredBy(time_us);
-    if (static_cast<double>(weight) <= bar) continue;
-    return time_us > now_us ? std::optional(time_us) : std::nullopt;
+    if (static_cast<double>(weight) > bar && time_us > now_us) return time_us;
   }
   return std::nullopt;
 }

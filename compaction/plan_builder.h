@@ -28,8 +28,8 @@ uint64_t BytesOf(const std::vector<TableMetaPtr>& tables);
 // (CompactionSettings::covered).
 inline constexpr uint64_t kTombstonesPerRangeDelete = 1000;
 
-// When so much of the table will have expired that it is compacted for that sake; nullopt: never,
-// or by `now_us` already.
+// When, behind `now_us`, so much of the table will have expired that it is compacted for that sake,
+// or still more; nullopt: no more will have.
 std::optional<uint64_t> ExpiryDue(const TableMeta& table, double tombstone_ratio, uint64_t now_us);
 
 class PlanBuilder {

@@ -33,8 +33,8 @@ void Background::Start() {
   UpdateBacklog();
   CollectLog();
   // Most opens find nothing to do: then no thread is made for it.
+  WatchExpiry();  // first: what is due meanwhile is seen below
   if (SomethingDue()) Wake();
-  WatchExpiry();
 }
 
 // Beside what runs.
@@ -167,7 +167,6 @@ Status Background::FlushOnce() {
   event.position = end.position;
   event.tables_out = static_cast<uint32_t>(result.tables.size());
   event.bytes_out = result.bytes_written;
-  core.statistics.expired.fetch_add(result.expired, std::memory_order_relaxed);
   event.entries_out = result.entries;
   event.level_out = 0;
   for (const auto& s : sealed) {
@@ -177,6 +176,7 @@ Status Background::FlushOnce() {
   const size_t count = sealed.size();
   sealed.clear();  // whoever still has one then reads it
   RETURN_IF_ERROR(CommitEdit(std::move(edit), count));
+  core.statistics.expired.fetch_add(result.expired, std::memory_order_relaxed);
   ArmTrim();
   UpdateBacklog();
   CollectLog();
@@ -525,8 +525,8 @@ void Background::WatchExpiry() {
 void Background::LookForExpired() {
   expiry_watched_.store(false, std::memory_order_release);
   if (stopping()) return;
+  WatchExpiry();  // first: what is due meanwhile is seen below
   if (SomethingDue()) Wake();
-  WatchExpiry();
 }
 
 }  // namespace logwood

@@ -110,10 +110,11 @@ Status CheckKeyspaceOptions(const std::map<std::string, KeyspaceOptions>& keyspa
     }
     if (options.merge_operator != nullptr && !MayHaveItsName(*options.merge_operator)) {
       const std::string given(options.merge_operator->name());
-      return Status::InvalidArgument(what + "its merge operator's name \"" + given +
-                                     "\" is kept for built-in ones: begin it with a word of your "
-                                     "own and a dot, as in \"acme." +
-                                     given + "\"");
+      std::string why = what + "its merge operator's name \"";
+      why.append(given).append(
+          "\" is kept for built-in ones: begin it with a word of your own and ");
+      why.append("a dot, as in \"acme.").append(given).append("\"");
+      return Status::InvalidArgument(why);
     }
   }
   return Status::Ok();

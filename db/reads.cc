@@ -45,8 +45,26 @@ LogPos ReadPosition(const Core& core, const ReadOptions& options) {
   return core.visible.load(std::memory_order_acquire);
 }
 
-// What has expired by then is not there. A lookup's view was made when it began: any moment since
-// will do, so the clock is asked only where something expires.
+// What is read of: a position, and a time before the next one. What expired later may have been put
+// again in between.
+struct Moment {
+  LogPos position = 0;
+  uint64_t time_us = 0;
+};
+// REQUIRES: the view was taken before (ReadPosition).
+Moment ReadMoment(const Core& core, const ReadOptions& options) {
+  if (options.snapshot != nullptr) {
+    return {options.snapshot->position(), Impl(options.snapshot)->time_us()};
+  }
+  Moment moment;
+  do {
+    moment.position = ReadPosition(core, options);
+    moment.time_us = core.clock.Now();
+  } while (ReadPosition(core, options) != moment.position);
+  return moment;
+}
+
+// The time of a lookup, which is asked for only where something expires.
 uint64_t ViewTime(const Core& core, const ReadOptions& options, std::optional<uint64_t>* now) {
   if (options.snapshot != nullptr) return Impl(options.snapshot)->time_us();
   if (!now->has_value()) *now = core.clock.Now();
@@ -226,24 +244,44 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
   LookupResult result;
   result.value = value;
   std::optional<uint64_t> now;
+  RETURN_IF_ERROR(LookupOnce(options, keyspace, own, &lookup, &result, &now, found));
+  if (now && options.snapshot == nullptr && ReadPosition(*core_, options) != lookup.position)
+      [[unlikely]] {
+    // Anew, at a moment that was.
+    result = LookupResult();
+    result.value = value;
+    RETURN_IF_ERROR(LookupOnce(options, keyspace, own, &lookup, &result, &now, found));
+  }
+  CopyWherePinsExceedBudget(*core_, value);
+  if (sampled) {
+    core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLookupSample);
+  }
+  return Status::Ok();
+}
+
+Status Reads::LookupOnce(const ReadOptions& options, Keyspace keyspace, const OwnWrites* own,
+                         LookupKey* key, LookupResult* result, std::optional<uint64_t>* now,
+                         bool* found) const {
+  LookupKey& lookup = *key;
   // The view first, the position second: everything at or below the position that the view could
   // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
   RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
   if (own != nullptr && own->memtable != nullptr) {
     lookup.position = own->position;
-    if (own->memtable->Get(lookup, &result)) {
-      return EndLookup(options, lookup.stored, &result, &now, found);
+    if (own->memtable->Get(lookup, result)) {
+      return EndLookup(options, lookup.stored, result, now, found);
     }
   }
-  lookup.position = ReadPosition(*core_, options);
-  RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, &result));
-  RETURN_IF_ERROR(EndLookup(options, lookup.stored, &result, &now, found));
-  CopyWherePinsExceedBudget(*core_, value);
-  if (sampled) {
-    core_->statistics.get_latency.Add(core_->executor->NowNanos() - begin, kLookupSample);
+  if (now->has_value()) [[unlikely]] {
+    const Moment moment = ReadMoment(*core_, options);
+    lookup.position = moment.position;
+    *now = moment.time_us;
+  } else {
+    lookup.position = ReadPosition(*core_, options);
   }
-  return Status::Ok();
+  RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, result));
+  return EndLookup(options, lookup.stored, result, now, found);
 }
 
 Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,
@@ -298,8 +336,8 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
     ViewHolder::Guard view(core_->views);
     begun = CheckKeyspaceOf(options, keyspace);
     if (!begun.ok()) return fail(begun);
-    LogPos position = ReadPosition(*core_, options);
-    std::optional<uint64_t> now;
+    const Moment moment = ReadMoment(*core_, options);
+    std::optional<uint64_t> now = moment.time_us;
     for (uint32_t i : order) {
       values[i].Reset();
       if (keys[i].size() > kKeyBytesMax) {
@@ -309,7 +347,7 @@ std::vector<Status> Reads::MultiGet(const ReadOptions& options, Keyspace keyspac
       const auto stored =
           std::string_view(stored_keys).substr(stored_begin, prefix.size() + keys[i].size());
       stored_begin += stored.size();
-      LookupKey lookup{stored, Hash64(stored), position};
+      LookupKey lookup{stored, Hash64(stored), moment.position};
       LookupResult result;
       result.value = &values[i];
       statuses[i] = view->Get(&core_->tables, lookup, options.fill_cache, &result);
@@ -349,12 +387,12 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options, Key
   // read.
   do {
     source.view = core_->views.Share();
-    source.position = ReadPosition(*core_, reading);
+    const Moment moment = ReadMoment(*core_, reading);
+    source.position = moment.position;
+    source.time_us = moment.time_us;
   } while (core_->views.Share() != source.view);
   begun = CheckKeyspaceOf(reading, keyspace);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
-  std::optional<uint64_t> now;
-  source.time_us = ViewTime(*core_, reading, &now);
   if (own != nullptr && own->memtable != nullptr) {
     auto with_own = std::make_shared<View>(*source.view);
     with_own->sealed.insert(with_own->sealed.begin(), with_own->active);

@@ -53,6 +53,11 @@ class Reads {
   Status Lookup(const ReadOptions& options, Keyspace keyspace, std::string_view key,
                 PinnedValue* value, const OwnWrites* own, bool* found) const;
 
+  // With `now`: at one moment with that time.
+  Status LookupOnce(const ReadOptions& options, Keyspace keyspace, const OwnWrites* own,
+                    LookupKey* key, LookupResult* result, std::optional<uint64_t>* now,
+                    bool* found) const;
+
   std::shared_ptr<Core> core_;
 };
 

@@ -354,8 +354,9 @@ void Salvager::TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere
 
 Status Salvager::Write() {
   const std::unique_ptr<Executor> clock = NewThreadPool(1);
-  SalvageTarget target(options_, inventory_.tree.settings, catalogue_,
-                       std::max(clock->WallMicros(), inventory_.tree.tables.time_us));
+  SalvageTarget target(
+      options_, inventory_.tree.settings, catalogue_,
+      std::max({clock->WallMicros(), inventory_.tree.tables.time_us, inventory_.tree.expired_us}));
   const uint64_t record_bytes_max = std::max(tables_->record_bytes_max(), log_->record_bytes_max());
   RETURN_IF_ERROR(target.Open(record_bytes_max));
   std::vector<std::unique_ptr<SalvageStream>> streams;

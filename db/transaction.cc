@@ -402,10 +402,11 @@ void TransactionImpl::RelyOnWrites() {
 // Who keeps it for longer keeps nothing else.
 void TransactionImpl::Rollback() {
   ended_ = true;
-  operations_ = {};
+  operations_ = std::string();
+  note_ = std::string();
   own_ = {};
   own_memtable_.reset();
-  savepoints_ = {};
+  savepoints_ = std::vector<Saved>();
   savepoint_bytes_ = 0;
   reads_ = {};
   Recount();

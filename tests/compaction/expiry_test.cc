@@ -180,7 +180,8 @@ TEST(ExpiryDueTest, IsTheFirstQuarterWithWhichThereAreEnough) {
   EXPECT_EQ(ExpiryDue(TableOf(100, 0, all), 0.5, 0), 30u) << "half is not more than half";
   EXPECT_EQ(ExpiryDue(TableOf(100, 1, all), 0.5, 0), 20u);
   EXPECT_EQ(ExpiryDue(TableOf(100, 0, all), 0.5, 29), 30u);
-  EXPECT_EQ(ExpiryDue(TableOf(100, 0, all), 0.5, 30), std::nullopt) << "it was due";
+  EXPECT_EQ(ExpiryDue(TableOf(100, 0, all), 0.5, 30), 40u) << "more may be worth it";
+  EXPECT_EQ(ExpiryDue(TableOf(100, 0, all), 0.5, 40), std::nullopt) << "it was due";
   EXPECT_EQ(ExpiryDue(TableOf(100, 0, half), 0.5, 0), std::nullopt) << "never enough";
   EXPECT_EQ(ExpiryDue(TableOf(100, 1, half), 0.5, 0), 40u);
   EXPECT_EQ(ExpiryDue(TableOf(100, 50, half), 0.5, 0), 10u);

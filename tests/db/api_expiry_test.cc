@@ -281,6 +281,22 @@ TEST_F(Expiry, CompactionLeavesWhatAViewBehindASnapshotsTimeSees) {
   ExpectShows("b=3");
 }
 
+// A chain of merges that is full leaves what it is onto by itself.
+TEST_F(Expiry, WhatExpiredBelowAFullChainOfMergesGoes) {
+  options_.memory_budget_bytes = 4 << 20;
+  options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
+  Open();
+  Put("a", std::string(700 << 10, 'v'), seconds(10));
+  ASSERT_OK(db_->Flush());
+  ASSERT_OK(db_->Merge({}, "a", std::string(400 << 10, 'm')));
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  EXPECT_EQ(EntriesOnDisk(), 3u) << "with the row of the operator";
+  clock_.Advance(seconds(10));
+  ASSERT_OK(db_->CompactAll({.force_last_level = true}));
+  EXPECT_EQ(EntriesOnDisk(), 2u);
+  EXPECT_EQ(Value("a"), std::string(400 << 10, 'm'));
+}
+
 TEST_F(Expiry, AMergeGoesOnFromNothingOnceWhatItWasOntoHasExpired) {
   options_.keyspaces["default"].merge_operator = MergeOperator::Append(",");
   Open();
