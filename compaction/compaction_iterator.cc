@@ -4,7 +4,6 @@
 
 #include "util/check.h"
 #include "util/escape.h"
-#include "util/expiring_value.h"
 
 namespace logwood {
 
@@ -139,14 +138,10 @@ bool CompactionIterator::StartKey() {
   return true;
 }
 
-bool CompactionIterator::HasExpired(const Entry& entry, size_t stretch) const {
-  return ExpiryOf(entry.value) <= rules_.ExpiredBy(stretch);
-}
-
 // Decides about the input's entry; sets entry_ when it survives. False as well after an error.
 bool CompactionIterator::Survives() {
   if (!StartKey()) return false;
-  EntryKind kind = TrailerKind(trailer_);
+  const EntryKind kind = TrailerKind(trailer_);
   if (!IsEntryKind(kind)) [[unlikely]] {
     return Stop(Status::NotSupported("key " + Escape(key_) + ": entry kind " +
                                      std::to_string(static_cast<int>(kind)) + " is unknown"));
@@ -167,13 +162,8 @@ bool CompactionIterator::Survives() {
     ShowMerged();
     return true;
   }
-  if (kind == EntryKind::kPutExpiring && HasExpired(entry_, stretch)) [[unlikely]] {
-    ++entries_expired_;
-    kind = EntryKind::kDelete;
-    entry_.trailer = PackTrailer(TrailerPosition(trailer_), kind);
-    entry_.value = {};
-  }
-  if (kind == EntryKind::kDelete) {
+  entries_expired_ += rules_.BuryExpired(stretch, &entry_);
+  if (entry_.kind() == EntryKind::kDelete) {
     if (final) return false;
   } else if (final && rules_.zero_positions && !InCatalogue(entry_.key)) {
     entry_.trailer = PackTrailer(0, kind);

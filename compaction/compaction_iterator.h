@@ -70,7 +70,6 @@ class CompactionIterator {
   void FindSurvivor();
   bool Survives();
   bool StartKey();
-  bool HasExpired(const Entry& entry, size_t stretch) const;
   bool GatherMerges();
   void ShowMerged();
   bool PassCancelCheck();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "util/expiring_value.h"
 #include "util/status_macros.h"
 
 namespace logwood {
@@ -35,12 +34,7 @@ void KeyMerges::Add(const Entry& original) {
   const LogPos position = entry.position();
   const size_t stretch = StretchOf(position);
   // By itself it may be left, below a chain that is full.
-  if (entry.kind() == EntryKind::kPutExpiring &&
-      ExpiryOf(entry.value) <= rules_.ExpiredBy(stretch)) {
-    ++expired_;
-    entry.trailer = PackTrailer(position, EntryKind::kDelete);
-    entry.value = {};
-  }
+  expired_ += rules_.BuryExpired(stretch, &entry);
   bool survives = stretch != stretch_;
   for (Chain& chain : chains_) {
     if (chain.is_ended || chain.is_full || entry.trailer > chain.below ||

@@ -2,7 +2,18 @@
 
 #include <algorithm>
 
+#include "util/expiring_value.h"
+
 namespace logwood {
+
+bool SurvivalRules::BuryExpired(size_t stretch, Entry* entry) const {
+  if (entry->kind() != EntryKind::kPutExpiring) [[likely]]
+    return false;
+  if (ExpiryOf(entry->value) > ExpiredBy(stretch)) return false;
+  entry->trailer = PackTrailer(entry->position(), EntryKind::kDelete);
+  entry->value = {};
+  return true;
+}
 
 size_t StretchOf(std::span<const LogPos> snapshots, LogPos position) {
   if (snapshots.empty() || position <= snapshots.front()) return 0;

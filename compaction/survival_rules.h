@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "util/internal_iterator.h"
 #include "util/keyspace_operators.h"
 #include "util/range_fragments.h"
 
@@ -34,6 +35,8 @@ struct SurvivalRules {
     if (stretch == snapshots.size()) return now_us;
     return snapshot_times.empty() ? 0 : snapshot_times[stretch];
   }
+  // Makes a tombstone of an entry of the stretch that has expired so. False: it has not.
+  bool BuryExpired(size_t stretch, Entry* entry) const;
 };
 
 // Which stretch the position is in: readers see of two in one both or neither, but for the newer

@@ -31,27 +31,27 @@ struct FoldTarget {
   const KeyspaceOperators* operators = nullptr;
 };
 
-// With the time at which it expires in place of how long it lasts; where that is for ever, a put.
-EntryKind MakeExpiring(std::string_view value, uint64_t time_us, std::string* entry) {
-  const uint64_t ttl_us = ExpiryOf(value);
+// Kind and value as an entry has them: the time at which a put expires in place of how long it
+// lasts, and where that is for ever, a put. `bytes` holds what is not in the operation.
+BatchOperation AsEntry(BatchOperation operation, uint64_t time_us, std::string* bytes) {
+  if (operation.kind != EntryKind::kPutExpiring) [[likely]]
+    return operation;
+  const uint64_t ttl_us = ExpiryOf(operation.value);
+  const std::string_view value = WithoutExpiry(operation.value);
   if (ttl_us == 0) {
-    entry->assign(WithoutExpiry(value));
-    return EntryKind::kPut;
+    operation.kind = EntryKind::kPut;
+    operation.value = value;
+    return operation;
   }
-  entry->clear();
-  AppendExpiring(entry, ExpiryAfter(time_us, ttl_us), WithoutExpiry(value));
-  return EntryKind::kPutExpiring;
+  AppendExpiring(bytes, ExpiryAfter(time_us, ttl_us), value);
+  operation.value = *bytes;
+  return operation;
 }
 
 void Insert(const BatchOperation& operation, const FoldTarget& target) {
-  EntryKind kind = operation.kind;
-  std::string_view value = operation.value;
-  std::string expiring;
-  if (kind == EntryKind::kPutExpiring) [[unlikely]] {
-    kind = MakeExpiring(operation.value, target.time_us, &expiring);
-    value = expiring;
-  }
-  target.memtable->Insert(operation.stored_key, PackTrailer(target.position, kind), value);
+  std::string bytes;
+  const BatchOperation entry = AsEntry(operation, target.time_us, &bytes);
+  target.memtable->Insert(entry.stored_key, PackTrailer(target.position, entry.kind), entry.value);
 }
 
 // What the operands become together with the key's newest version in the memtable. False: they are
@@ -80,12 +80,10 @@ bool MergeOntoNewest(const MergeOperator& merge_operator, std::string_view store
 void InsertMerges(const BatchOperation* base, std::span<const BatchOperation> merges,
                   const FoldTarget& target) {
   MergedOnto onto;
-  std::string expiring;
-  if (base != nullptr && base->kind == EntryKind::kPutExpiring) {
-    const EntryKind kind = MakeExpiring(base->value, target.time_us, &expiring);
-    onto = BaseOf(kind, expiring);
-  } else if (base != nullptr) {
-    onto = BaseOf(base->kind, base->value);
+  std::string base_bytes;
+  if (base != nullptr) {
+    const BatchOperation entry = AsEntry(*base, target.time_us, &base_bytes);
+    onto = BaseOf(entry.kind, entry.value);
   }
   std::string value;
   AppendMergeBase(&value, onto);

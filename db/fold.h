@@ -18,10 +18,9 @@ struct CommitStamp {
 };
 
 // Folds the operations and inserts them at the stamp's position, in key order. What expires does so
-// from the stamp's time on. With `operators` (null: none)
-// the merges of a key go together with its newest version in the memtable, where the result is
-// short: so a counter that is often added to is read at once. What they become is the same either
-// way.
+// from the stamp's time on. With `operators` (null: none) the merges of a key go together with its
+// newest version in the memtable, where the result is short: so a counter that is often added to is
+// read at once. What they become is the same either way.
 //
 // kCorruption when the bytes are no operations, kNotSupported when one is of a kind this build does
 // not know (then nothing was inserted). Takes no memory for operations that come in key order, else

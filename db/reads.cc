@@ -260,28 +260,27 @@ Status Reads::Lookup(const ReadOptions& options, Keyspace keyspace, std::string_
 }
 
 Status Reads::LookupOnce(const ReadOptions& options, Keyspace keyspace, const OwnWrites* own,
-                         LookupKey* key, LookupResult* result, std::optional<uint64_t>* now,
+                         LookupKey* lookup, LookupResult* result, std::optional<uint64_t>* now,
                          bool* found) const {
-  LookupKey& lookup = *key;
   // The view first, the position second: everything at or below the position that the view could
   // lack was committed after the view was taken (invariant 9).
   ViewHolder::Guard view(core_->views);
   RETURN_IF_ERROR(CheckKeyspaceOf(options, keyspace));
   if (own != nullptr && own->memtable != nullptr) {
-    lookup.position = own->position;
-    if (own->memtable->Get(lookup, result)) {
-      return EndLookup(options, lookup.stored, result, now, found);
+    lookup->position = own->position;
+    if (own->memtable->Get(*lookup, result)) {
+      return EndLookup(options, lookup->stored, result, now, found);
     }
   }
   if (now->has_value()) [[unlikely]] {
     const Moment moment = ReadMoment(*core_, options);
-    lookup.position = moment.position;
+    lookup->position = moment.position;
     *now = moment.time_us;
   } else {
-    lookup.position = ReadPosition(*core_, options);
+    lookup->position = ReadPosition(*core_, options);
   }
-  RETURN_IF_ERROR(view->Get(&core_->tables, lookup, options.fill_cache, result));
-  return EndLookup(options, lookup.stored, result, now, found);
+  RETURN_IF_ERROR(view->Get(&core_->tables, *lookup, options.fill_cache, result));
+  return EndLookup(options, lookup->stored, result, now, found);
 }
 
 Status Reads::Get(const ReadOptions& options, Keyspace keyspace, std::string_view key,

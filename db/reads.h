@@ -55,7 +55,7 @@ class Reads {
 
   // With `now`: at one moment with that time.
   Status LookupOnce(const ReadOptions& options, Keyspace keyspace, const OwnWrites* own,
-                    LookupKey* key, LookupResult* result, std::optional<uint64_t>* now,
+                    LookupKey* lookup, LookupResult* result, std::optional<uint64_t>* now,
                     bool* found) const;
 
   std::shared_ptr<Core> core_;

@@ -87,6 +87,7 @@ class Salvager {
   FileSystem* const fs_;
   std::unique_ptr<HeldFiles> held_;
   SalvageOptions options_;  // its file system: with a writer at work held_
+  const std::unique_ptr<Executor> clock_ = NewThreadPool(1);  // runs nothing
   std::unique_ptr<FileLock> lock_;
   Inventory inventory_;
   SalvageCatalogue parts_;
@@ -141,7 +142,6 @@ Status Salvager::Look() {
 // What goes or comes while it is looked at would seem lost or unknown, so it is looked at again.
 // What a later look doubts again is so: what the writer removed nothing names any more.
 Status Salvager::LookBesideWriter() {
-  const std::unique_ptr<Executor> clock = NewThreadPool(1);
   uint64_t pause = kFirstLookPauseMicros;
   std::set<std::string> before;
   for (int look = 1; look <= kSalvageLooks; ++look, pause *= 2) {
@@ -150,7 +150,7 @@ Status Salvager::LookBesideWriter() {
       return Status::Ok();
     }
     before = std::move(doubts);
-    if (look < kSalvageLooks) clock->SleepMicros(pause);
+    if (look < kSalvageLooks) clock_->SleepMicros(pause);
   }
   return Status::Busy(options_.source +
                       ": a writer removes files while they are looked at; try again");
@@ -353,10 +353,9 @@ void Salvager::TellTableLoss(const SalvageTables::Loss& found, bool is_elsewhere
 }
 
 Status Salvager::Write() {
-  const std::unique_ptr<Executor> clock = NewThreadPool(1);
   SalvageTarget target(
       options_, inventory_.tree.settings, catalogue_,
-      std::max({clock->WallMicros(), inventory_.tree.tables.time_us, inventory_.tree.expired_us}));
+      std::max({clock_->WallMicros(), inventory_.tree.tables.time_us, inventory_.tree.expired_us}));
   const uint64_t record_bytes_max = std::max(tables_->record_bytes_max(), log_->record_bytes_max());
   RETURN_IF_ERROR(target.Open(record_bytes_max));
   std::vector<std::unique_ptr<SalvageStream>> streams;

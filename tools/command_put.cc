@@ -133,22 +133,16 @@ ExitCode CloseAfterCondition(const Target& target, std::string_view key,
 }
 
 // Once it is merged with, no read could make anything of it.
-ExitCode CheckIsOfKeyspace(const Target& target, const std::string& value, DB& db) {
-  const Result<std::vector<KeyspaceInfo>> all = db.ListKeyspaces();
-  if (!all.ok()) return FailAt(target, "cannot list keyspaces", all.status());
-  for (const KeyspaceInfo& info : *all) {
-    if (info.name != target.keyspace_name()) continue;
-    const std::shared_ptr<const MergeOperator> built_in =
-        MergeOperator::BuiltIn(info.merge_operator);
-    const Status checked = built_in == nullptr ? Status::Ok() : built_in->Check(value);
-    if (checked.ok()) continue;
-    PrintError("bad VALUE",
-               "keyspace " + Encode(TextFormat::kAuto, info.name) + " has the merge operator " +
-                   info.merge_operator + ": " + std::string(checked.message()),
-               "`logwood merge` takes what it is to change by");
-    return ExitCode::kUsage;
-  }
-  return ExitCode::kOk;
+ExitCode CheckIsOfKeyspace(const Target& target, const MergeOperator* built_in,
+                           const std::string& value) {
+  const Status checked = built_in == nullptr ? Status::Ok() : built_in->Check(value);
+  if (checked.ok()) return ExitCode::kOk;
+  PrintError("bad VALUE",
+             "keyspace " + Encode(TextFormat::kAuto, target.keyspace_name()) +
+                 " has the merge operator " + std::string(built_in->name()) + ": " +
+                 std::string(checked.message()),
+             "`logwood merge` takes what it is to change by");
+  return ExitCode::kUsage;
 }
 
 ExitCode CommitPut(const PutArguments& arguments, const std::string& key, std::string value,
@@ -159,14 +153,16 @@ ExitCode CommitPut(const PutArguments& arguments, const std::string& key, std::s
   ExitCode code = OpenForWriting(arguments.target, missing, &opened);
   if (code != ExitCode::kOk) return code;
   DB& db = *opened.db;
-  if (arguments.value_format == TextFormat::kAuto && HoldsNumbers(db, opened.keyspace)) {
+  const std::shared_ptr<const MergeOperator> built_in = BuiltInOf(db, opened.keyspace);
+  const bool holds_numbers = built_in != nullptr && IsOfNumbers(*built_in);
+  if (arguments.value_format == TextFormat::kAuto && holds_numbers) {
     if (arguments.has_value) code = DecodeNumber("VALUE", arguments.value, &value);
     if (code == ExitCode::kOk && arguments.expected.has_value()) {
       code = DecodeNumber("--if", *arguments.expected, &expected);
     }
     if (code != ExitCode::kOk) return CloseAfter(db, code);
   }
-  code = CheckIsOfKeyspace(arguments.target, value, db);
+  code = CheckIsOfKeyspace(arguments.target, built_in.get(), value);
   if (code != ExitCode::kOk) return CloseAfter(db, code);
   const WriteOptions options = {.durability = arguments.target.durability, .ttl = arguments.ttl};
   const auto end = [&](const Result<LogPos>& position) {

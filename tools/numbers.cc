@@ -16,16 +16,21 @@ bool IsOfNumbers(const MergeOperator& built_in) {
   return std::find(std::begin(kNames), std::end(kNames), built_in.name()) != std::end(kNames);
 }
 
-bool HoldsNumbers(DB& db, Keyspace keyspace) {
+std::shared_ptr<const MergeOperator> BuiltInOf(DB& db, Keyspace keyspace) {
   const Result<std::vector<KeyspaceInfo>> all = db.ListKeyspaces();
-  if (!all.ok()) return false;
+  if (!all.ok()) return nullptr;
   const auto info = std::find_if(all->begin(), all->end(), [keyspace](const KeyspaceInfo& one) {
     return one.keyspace.number() == keyspace.number();
   });
-  if (info == all->end()) return false;
-  const auto built_in = MergeOperator::BuiltIn(info->merge_operator);
-  return built_in != nullptr && built_in->version() == info->merge_operator_version &&
-         IsOfNumbers(*built_in);
+  if (info == all->end()) return nullptr;
+  auto built_in = MergeOperator::BuiltIn(info->merge_operator);
+  const bool is_it = built_in != nullptr && built_in->version() == info->merge_operator_version;
+  return is_it ? built_in : nullptr;
+}
+
+bool HoldsNumbers(DB& db, Keyspace keyspace) {
+  const std::shared_ptr<const MergeOperator> built_in = BuiltInOf(db, keyspace);
+  return built_in != nullptr && IsOfNumbers(*built_in);
 }
 
 std::optional<std::string> EncodeNumber(std::string_view name, std::string_view text,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,9 @@ namespace logwood::tools {
 
 // add_int64, add_int64_wrapping, min_int64, max_int64.
 bool IsOfNumbers(const MergeOperator& built_in);
-// As it is recorded. False, too, where the keyspaces cannot be listed.
+// The keyspace's operator as it is recorded; null: none that is built in, or the keyspaces cannot
+// be listed.
+std::shared_ptr<const MergeOperator> BuiltInOf(DB& db, Keyspace keyspace);
 bool HoldsNumbers(DB& db, Keyspace keyspace);
 
 // Decimal -> the 8 bytes. Prints that the text is a bad `name`, with what would be right, and

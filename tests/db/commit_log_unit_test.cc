@@ -9,6 +9,7 @@
 #include "db/file_names.h"
 #include "tests/db/recording_file_system.h"
 #include "tests/support/directory.h"
+#include "tests/support/forwarding_executor.h"
 #include "tests/support/status_assert.h"
 #include "util/batch_codec.h"
 #include "util/random.h"
@@ -19,24 +20,12 @@ namespace {
 using test::RecordingFileSystem;
 
 // A thread pool whose latency clock stands still until it is told otherwise.
-class StoppedClock final : public Executor {
+class StoppedClock final : public test::ForwardingExecutor {
  public:
-  void Schedule(JobPriority priority, std::function<void()> job) override {
-    pool_->Schedule(priority, std::move(job));
-  }
-  void ScheduleAfter(uint64_t delay_us, std::function<void()> job) override {
-    pool_->ScheduleAfter(delay_us, std::move(job));
-  }
-  void Shutdown() override { pool_->Shutdown(); }
-  Deadline Now() override { return pool_->Now(); }
+  StoppedClock() : ForwardingExecutor(NewThreadPool(1)) {}
   uint64_t NowNanos() override { return nanos; }
-  uint64_t WallMicros() override { return pool_->WallMicros(); }
-  void SleepMicros(uint64_t micros) override { pool_->SleepMicros(micros); }
 
   std::atomic<uint64_t> nanos{1'000'000'000};
-
- private:
-  const std::unique_ptr<Executor> pool_ = NewThreadPool(1);
 };
 
 class CommitLogTest : public testing::Test {

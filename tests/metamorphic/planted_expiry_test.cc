@@ -289,27 +289,20 @@ struct AWriteOverridesItsBatch final : ChangesTtls {
   }
 };
 
-struct ForEverIsAsTheKeyspaceSays final : ForwardingDb {
+// Of a write that says the one time, as if it said the other.
+template <microseconds::rep from, microseconds::rep to>
+struct PutsWithAnotherTtl final : ForwardingDb {
   using DB::Put;
   using ForwardingDb::ForwardingDb;
   Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                      std::string_view value) override {
     WriteOptions changed = options;
-    if (changed.ttl == kNoExpiry) changed.ttl = {};
+    if (changed.ttl == microseconds(from)) changed.ttl = microseconds(to);
     return base()->Put(changed, keyspace, key, value);
   }
 };
-
-struct ForgetsWhatTheKeyspaceSays final : ForwardingDb {
-  using DB::Put;
-  using ForwardingDb::ForwardingDb;
-  Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
-                     std::string_view value) override {
-    WriteOptions changed = options;
-    if (changed.ttl == microseconds(0)) changed.ttl = kNoExpiry;
-    return base()->Put(changed, keyspace, key, value);
-  }
-};
+using ForEverIsAsTheKeyspaceSays = PutsWithAnotherTtl<kNoExpiry.count(), 0>;
+using ForgetsWhatTheKeyspaceSays = PutsWithAnotherTtl<0, kNoExpiry.count()>;
 
 struct MergesOntoWhatExpired final : KnowsExpiring {
   using DB::Merge;
