@@ -235,7 +235,7 @@ Status Background::WaitFlushed(LogPos position) {
     failures = flush_failures_ + (flushing_ ? 1 : 0);
   }
   Wake();
-  while (parts_.tree->versions().tables_state().position < position) {
+  while (parts_.tree->flushed_position() < position) {
     MutexLock lock(mutex_);
     if (!parts_.tree->HasSealed()) break;
     if (flush_failures_ > failures || parts_.errors->stopped()) {

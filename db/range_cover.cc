@@ -31,32 +31,32 @@ class HidingIterator final : public InternalIterator {
   void SeekToFirst() override {
     Begin();
     entries_->SeekToFirst();
-    FindForward();
+    Find<true>();
   }
   void SeekToLast() override {
     Begin();
     entries_->SeekToLast();
-    FindBackward();
+    Find<false>();
   }
   void Seek(std::string_view key, uint64_t trailer) override {
     Begin();
     entries_->Seek(key, trailer);
-    FindForward();
+    Find<true>();
   }
   void SeekForPrev(std::string_view key, uint64_t trailer) override {
     Begin();
     entries_->SeekForPrev(key, trailer);
-    FindBackward();
+    Find<false>();
   }
   void Next() override {
     DCHECK(valid_);
     entries_->Next();
-    FindForward();
+    if (!ShowNeighbour<true>()) Find<true>();
   }
   void Prev() override {
     DCHECK(valid_);
     entries_->Prev();
-    FindBackward();
+    if (!ShowNeighbour<false>()) Find<false>();
   }
   Status status() const override { return status_.ok() ? entries_->status() : status_; }
   std::shared_ptr<const void> value_owner() const override { return entries_->value_owner(); }
@@ -70,9 +70,8 @@ class HidingIterator final : public InternalIterator {
     valid_ = false;
     status_ = Status::Ok();
   }
-  bool Knows(std::string_view key) const {
-    return known_ && key >= lower_ && (upper_.empty() || key < upper_);
-  }
+  bool Knows(std::string_view key) const { return known_ && key >= lower_ && IsBelowUpper(key); }
+  bool IsBelowUpper(std::string_view key) const { return upper_.empty() || key < upper_; }
   // False: it cannot be known.
   bool Learn(std::string_view key) {
     known_ = false;
@@ -95,12 +94,21 @@ class HidingIterator final : public InternalIterator {
     known_ = status_.ok();
     return known_;
   }
-  // Whether the entry is to be shown; false as well after an error.
-  bool Shown() {
-    const Entry& entry = entries_->entry();
-    if (!Knows(entry.key) && !Learn(entry.key)) [[unlikely]]
-      return false;
-    return entry.position() >= deleted_at_;
+  // As what the entry is to be shown: itself, a tombstone, or not at all; that too after an error.
+  //
+  // The first hidden one of a stretch is shown as the tombstone that it amounts to. To go on to
+  // what is left could mean to walk over all that ever was deleted from here on, for a reader that
+  // wants a smaller key of another source.
+  std::optional<Entry> Shown() {
+    Entry entry = entries_->entry();
+    const bool new_stretch = !Knows(entry.key);
+    if (new_stretch && !Learn(entry.key)) [[unlikely]]
+      return std::nullopt;
+    if (entry.position() >= deleted_at_) return entry;
+    if (!new_stretch) return std::nullopt;
+    entry.trailer = PackTrailer(entry.position(), EntryKind::kDelete);
+    entry.value = {};
+    return entry;
   }
   struct Target {
     std::string_view key;  // empty: nothing is left in this direction
@@ -125,8 +133,8 @@ class HidingIterator final : public InternalIterator {
   void Find() {
     valid_ = false;
     for (int hidden = 1; entries_->Valid(); ++hidden) {
-      if (Shown()) {
-        entry_ = entries_->entry();
+      if (const auto shown = Shown()) {
+        entry_ = *shown;
         valid_ = true;
         return;
       }
@@ -144,8 +152,16 @@ class HidingIterator final : public InternalIterator {
       hidden = 0;
     }
   }
-  void FindForward() { Find<true>(); }
-  void FindBackward() { Find<false>(); }
+  // One step from an entry of the known stretch: whether it led to one of the same that is shown.
+  template <bool kForward>
+  bool ShowNeighbour() {
+    if (!entries_->Valid()) return false;
+    const Entry& entry = entries_->entry();
+    if (entry.position() < deleted_at_) return false;
+    if (!(kForward ? IsBelowUpper(entry.key) : entry.key >= lower_)) return false;
+    entry_ = entry;
+    return true;
+  }
 
   const std::unique_ptr<InternalIterator> entries_;
   const std::shared_ptr<RangeCover> cover_;

@@ -67,8 +67,8 @@ class RangeCover {
 };
 
 // Of `entries`, which are those of the source behind the first `newer` of the cover - itself the
-// next one if `own` -, what no range delete hides. Entries newer than the cover's position may be
-// left out.
+// next one if `own` -, what no range delete hides; of what one hides, some may be shown as
+// tombstones. Entries newer than the cover's position may be left out.
 std::unique_ptr<InternalIterator> NewHidingIterator(std::unique_ptr<InternalIterator> entries,
                                                     std::shared_ptr<RangeCover> cover, size_t newer,
                                                     bool own);

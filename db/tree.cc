@@ -28,7 +28,9 @@ Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedM
   MutexLock lock(mutex_);
   active_owner_ = std::move(active);
   sealed_.assign(std::make_move_iterator(sealed.begin()), std::make_move_iterator(sealed.end()));
-  CountSealedLocked();
+  CountSealedBytesLocked();
+  sealed_count_.store(sealed_.size(), std::memory_order_release);
+  flushed_.store(versions_->tables_state().position, std::memory_order_release);
   // The version is shown by the first Commit or this call, whichever comes first.
   version_ = versions_->current();
   active_bytes_.store(active_->bytes_used(), std::memory_order_relaxed);
@@ -36,9 +38,8 @@ Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedM
   InstallLocked();
 }
 
-void Tree::CountSealedLocked() {
+void Tree::CountSealedBytesLocked() {
   sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
-  sealed_count_.store(sealed_.size(), std::memory_order_release);
 }
 
 void Tree::InstallLocked() {
@@ -53,7 +54,8 @@ void Tree::Seal(const TablesState& end) {
   auto fresh = std::make_shared<Memtable>(core_->memtable_pages);
   MutexLock lock(mutex_);
   sealed_.push_back({std::move(active_owner_), end});
-  CountSealedLocked();
+  CountSealedBytesLocked();
+  sealed_count_.store(sealed_.size(), std::memory_order_release);
   active_bytes_.store(0, std::memory_order_relaxed);
   active_owner_ = std::move(fresh);
   active_ = active_owner_.get();
@@ -107,15 +109,17 @@ Status Tree::Commit(Edit edit, size_t flushed) {
         gone.push_back(std::move(sealed_.front()));
         sealed_.pop_front();
       }
-      CountSealedLocked();
+      CountSealedBytesLocked();
       ChargeLocked();
       InstallLocked();
     }
     // Behind that: charged twice they would push blocks out of the cache.
     for (SealedMemtable& sealed : gone) core_->held.Add(std::move(sealed.memtable));
-    // What of their memory is spare now.
     MutexLock lock(mutex_);
-    ChargeLocked();
+    ChargeLocked();  // what of their memory is spare now
+    // Last: who waits for a flush finds it shown and counted.
+    sealed_count_.store(sealed_.size(), std::memory_order_release);
+    flushed_.store(versions_->tables_state().position, std::memory_order_release);
   });
 }
 

@@ -32,6 +32,8 @@ class Tree {
 
   // ---- Any thread.
   std::vector<SealedMemtable> Sealed() const;  // oldest first
+  // All commits up to it are in tables, which readers see.
+  LogPos flushed_position() const { return flushed_.load(std::memory_order_acquire); }
   bool HasSealed() const { return sealed_count_.load(std::memory_order_acquire) != 0; }
   uint64_t memtable_bytes() const;  // active and sealed
   std::shared_ptr<const Version> version() const;
@@ -44,7 +46,7 @@ class Tree {
  private:
   void InstallLocked() REQUIRES(mutex_);
   void ChargeLocked() REQUIRES(mutex_);
-  void CountSealedLocked() REQUIRES(mutex_);
+  void CountSealedBytesLocked() REQUIRES(mutex_);
 
   Core* const core_;
   const uint64_t charge_step_bytes_;
@@ -52,6 +54,7 @@ class Tree {
   Memtable* active_;
   std::atomic<size_t> sealed_count_{0};
   std::atomic<uint64_t> sealed_bytes_{0};
+  std::atomic<LogPos> flushed_{0};
   std::atomic<uint64_t> active_bytes_{0};  // as last seen by the leader
   uint64_t charged_bytes_ GUARDED_BY(mutex_) = 0;
 

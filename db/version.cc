@@ -124,6 +124,7 @@ Status Version::Get(TableCache* cache, const LookupKey& key, bool fill_cache,
 
 std::vector<Version::Run> Version::Overlapping(const StoredRange& range) const {
   std::vector<Run> runs;
+  runs.reserve(shape_->levels[0].size() + kLevels - 1);
   const auto overlaps = [&](const TableMetaPtr& table) { return Overlaps(*table, range); };
   for (const TableMetaPtr& table : shape_->levels[0]) {
     if (overlaps(table)) runs.push_back({0, {&table, 1}});
@@ -151,7 +152,9 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
                                                     const StoredRange& range, LogPos position,
                                                     SteppedOver* passed) const {
   // Sources from the newest on: each is hidden from by those before it.
+  const std::vector<Version::Run> runs = version->Overlapping(range);
   std::vector<std::unique_ptr<InternalIterator>> children;
+  children.reserve(1 + sealed.size() + runs.size());
   std::shared_ptr<RangeCover> cover;  // made for the first source with range deletes
   const auto sources = [&] { return cover == nullptr ? 0 : cover->sources(); };
   const auto covers = [&]() -> RangeCover& {
@@ -176,7 +179,7 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
         TableScanBounds{std::string(range.begin), std::string(range.end)});
   }
   const auto has_ranges = [](const TableMetaPtr& table) { return table->range_deletes != 0; };
-  for (const auto& [level, tables] : version->Overlapping(range)) {
+  for (const auto& [level, tables] : runs) {
     const size_t newer = sources();
     if (std::any_of(tables.begin(), tables.end(), has_ranges)) covers().AddTables(tables);
     if (level == 0) {

@@ -105,8 +105,17 @@ class RangeCoverTest : public testing::Test {
     }
     return left;
   }
-  static void PassNewer(InternalIterator* it, LogPos position, bool forward) {
-    while (it->Valid() && it->entry().position() > position) forward ? it->Next() : it->Prev();
+  // Nothing to who reads at the position: newer, or the tombstone that stands for a hidden entry.
+  bool IsNothing(const Entry& entry, LogPos position) const {
+    if (entry.position() > position) return true;
+    if (entry.kind() != EntryKind::kDelete || !entry.value.empty()) return false;
+    return std::any_of(ranges_.begin(), ranges_.end(), [&](const SeenRange& range) {
+      return range.position <= position && range.position > entry.position() &&
+             range.begin <= entry.key && entry.key < range.end;
+    });
+  }
+  void PassNothing(InternalIterator* it, LogPos position, bool forward) const {
+    while (it->Valid() && IsNothing(it->entry(), position)) forward ? it->Next() : it->Prev();
   }
   static bool StandsAt(const InternalIterator& it, const std::vector<SeenEntry>& all, int64_t at) {
     const bool inside = at >= 0 && at < static_cast<int64_t>(all.size());
@@ -149,7 +158,7 @@ class RangeCoverTest : public testing::Test {
         forward = false;
         --at;
       }
-      PassNewer(it.get(), position, forward);
+      PassNothing(it.get(), position, forward);
       ASSERT_OK(it->status());
       ASSERT_TRUE(StandsAt(*it, all, at)) << at << " of " << n;
     }
@@ -179,13 +188,13 @@ TEST_P(RangeCoverWalk, AgreesWithALookAtAllRanges) {
     SCOPED_TRACE(position);
     const std::vector<SeenEntry> all = Expected(position);
     const auto it = view_.NewIterator(&cache_, {}, {}, position);
-    const auto is_newer = [&] { return it->entry().position() > position; };
+    const auto is_nothing = [&] { return IsNothing(it->entry(), position); };
     int64_t at = 0;
     for (it->SeekToFirst(); it->Valid(); it->Next())
-      ASSERT_TRUE(is_newer() || StandsAt(*it, all, at++));
+      ASSERT_TRUE(is_nothing() || StandsAt(*it, all, at++));
     ASSERT_EQ(at, static_cast<int64_t>(all.size()));
     for (it->SeekToLast(); it->Valid(); it->Prev())
-      ASSERT_TRUE(is_newer() || StandsAt(*it, all, --at));
+      ASSERT_TRUE(is_nothing() || StandsAt(*it, all, --at));
     ASSERT_EQ(at, 0);
     ASSERT_OK(it->status());
     RandomWalk(&random, position, 400);
@@ -226,7 +235,7 @@ TEST_P(RangeCoverWalk, BoundsChangeNothingWithinThem) {
     const auto stop = std::lower_bound(all.begin(), all.end(), SeenEntry{end, ~uint64_t{0}, ""});
     const auto it = view_.NewIterator(&cache_, {}, {begin, end}, position);
     for (it->Seek(begin, ~uint64_t{0}); it->Valid() && it->entry().key < end; it->Next()) {
-      if (it->entry().position() > position) continue;
+      if (IsNothing(it->entry(), position)) continue;
       ASSERT_NE(at, stop);
       ASSERT_EQ(it->entry().key, at->key);
       ASSERT_EQ(it->entry().trailer, at->trailer);
@@ -306,6 +315,7 @@ TEST_F(RangeCoverTest, ATableThatCannotBeOpenedEndsTheWalk) {
       size_t seen = 0;
       for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
            forward ? it->Next() : it->Prev()) {
+        if (it->entry().kind() == EntryKind::kDelete) continue;
         ++seen;
         const std::string key(it->entry().key.substr(1));
         ASSERT_TRUE(key < "105" || key >= "115") << key << " is back";
@@ -336,10 +346,39 @@ TEST_F(RangeCoverTest, WhatANewerSourceHidesIsNotWalkedThrough) {
   TableCache cold(fs_.get(), "db", &empty, &counters, 100, 64 << 20);
   const auto it = view_.NewIterator(&cold, {}, {}, last_);
   size_t seen = 0;
-  for (it->SeekToFirst(); it->Valid(); it->Next()) ++seen;
-  for (it->SeekToLast(); it->Valid(); it->Prev()) ++seen;
+  const auto count = [&] { seen += it->entry().kind() == EntryKind::kPut; };
+  for (it->SeekToFirst(); it->Valid(); it->Next()) count();
+  for (it->SeekToLast(); it->Valid(); it->Prev()) count();
   EXPECT_EQ(seen, 20u);
   EXPECT_LT(counters.blocks_read.load(), 20u);
+}
+
+// Who wants a small key does not wait for a walk over all that was deleted behind it.
+TEST_F(RangeCoverTest, ASeekWalksOverNoMoreThanOneStretchOfEachSource) {
+  view_.active = std::make_shared<Memtable>();
+  const auto key = [](int i) { return "\x01z" + std::to_string(100'000 + i); };
+  for (int i = 0; i < 1000; ++i) {
+    for (int k = 0; k < 3; ++k)
+      view_.active->Insert(key(10 * i + k), PackTrailer(++last_, EntryKind::kPut), "v");
+    view_.active->InsertRangeDelete(key(10 * i), key(10 * i + 5), ++last_);
+  }
+  Edit edit;
+  const auto old = std::make_shared<Memtable>();
+  old->Insert("\x01m", PackTrailer(1, EntryKind::kPut), "v");
+  Flush(old, 2, &edit);
+  ASSERT_OK_AND_ASSIGN(view_.version, Version().Apply(edit, nullptr));
+  SteppedOver passed;
+  const auto it = view_.NewIterator(&cache_, {}, {}, last_, &passed);
+  it->Seek("\x01m", ~uint64_t{0});
+  ASSERT_TRUE(it->Valid());
+  EXPECT_EQ(it->entry().key, "\x01m");
+  it->SeekForPrev("\x01n", 0);
+  ASSERT_TRUE(it->Valid());
+  EXPECT_EQ(it->entry().key, "\x01m");
+  EXPECT_LE(passed.count(), 6u);
+  uint64_t shown = 0;
+  for (it->SeekToFirst(); it->Valid(); it->Next()) shown += it->entry().kind() == EntryKind::kPut;
+  EXPECT_EQ(shown, 1u);
 }
 
 class OwnStretch : public RangeCoverTest {
@@ -360,7 +399,7 @@ class OwnStretch : public RangeCoverTest {
     *shown = 0;
     for (forward ? it->SeekToFirst() : it->SeekToLast(); it->Valid();
          forward ? it->Next() : it->Prev())
-      ++*shown;
+      *shown += it->entry().kind() == EntryKind::kPut;
     EXPECT_OK(it->status());
     return passed.count();
   }
