@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "db/catalogue.h"
+#include "db/dead_ranges.h"
 #include "db/event_log.h"
 #include "db/held_memtables.h"
 #include "db/record_clock.h"
@@ -81,6 +82,7 @@ struct Core {
   // Not from inside a view's Guard.
   void NoteDamage(const Status& status);
 
+  DeadRangeOffers dead_ranges;
   // When the next movement over many deleted entries may be told of (db/stepped_over.h).
   std::atomic<uint64_t> stepped_over_told_from{0};
 

@@ -83,6 +83,7 @@ void DbIterator::SeekToFirst() {
   stand_ = Stand::kOnEntry;
   inner_->Seek(source_.lower, SeenTrailer());
   FindForward(false);
+  OfferDeadRange();
   Settle();
 }
 
@@ -102,6 +103,7 @@ void DbIterator::Seek(std::string_view target) {
   std::string_view from = std::max<std::string_view>(skip_, source_.lower);
   inner_->Seek(from, SeenTrailer());
   FindForward(false);
+  OfferDeadRange();
   Settle();
 }
 
@@ -135,8 +137,15 @@ void DbIterator::TellPassed() {
   source_.core->statistics.tombstones_skipped.Add(std::exchange(passed_untold_, 0));
 }
 
+void DbIterator::OfferDeadRange() {
+  if (run_ < source_.core->settings.dead_range_keys || !source_.newest) return;
+  source_.core->dead_ranges.Offer(
+      {source_.view->active, run_begin_, skip_ + '\0', source_.position});
+}
+
 void DbIterator::FindForward(bool skipping) {
   valid_ = false;
+  run_ = 0;
   while (inner_->Valid()) {
     const Entry& entry = inner_->entry();
     if (entry.key >= source_.upper) return;
@@ -158,6 +167,9 @@ void DbIterator::FindForward(bool skipping) {
       return;
     }
     passed_->Note(entry.key);
+    // Not what has expired: by which time is no matter of positions.
+    run_ = entry.kind() == EntryKind::kDelete ? run_ + 1 : 0;
+    if (run_ == 1) run_begin_.assign(entry.key);
     skip_.assign(entry.key);
     skipping = true;
     inner_->Next();
@@ -223,6 +235,7 @@ void DbIterator::Next() {
     inner_->Seek(skip_, 0);
   }
   FindForward(true);
+  OfferDeadRange();
   Settle();
 }
 

@@ -36,6 +36,8 @@ class DbIterator final : public Iterator {
     std::unique_ptr<SteppedOver> passed = std::make_unique<SteppedOver>();
     std::unique_ptr<InternalIterator> inner;
     LogPos position = 0;
+    // Whether the view was the newest at the position, with nobody's own writes in it.
+    bool newest = false;
     uint64_t time_us = 0;      // what has expired by then is not there
     size_t prefix_bytes = 0;   // of the keyspace, cut off the front of stored keys
     std::string lower, upper;  // stored keys: lower <= key < upper
@@ -116,6 +118,7 @@ class DbIterator final : public Iterator {
   void SkipOlderVersions();
   void CountPassed();
   void TellPassed();
+  void OfferDeadRange();
 
   const Source source_;
   MemoryAccount* const account_;
@@ -130,7 +133,9 @@ class DbIterator final : public Iterator {
   std::shared_ptr<const void> pin_;    // the same: keeps a large value
   uint64_t kept_bytes_ = 0;            // of it, as the account knows
   uint64_t passed_untold_ = 0;         // by those before
-  std::vector<Piece> pieces_;          // of the key that is looked at; empty where it has no merges
+  uint64_t run_ = 0;                   // keys deleted in a row, from run_begin_ to skip_
+  std::string run_begin_;
+  std::vector<Piece> pieces_;  // of the key that is looked at; empty where it has no merges
 };
 
 // kBusy: readers hold what the budget has for them.

@@ -16,8 +16,8 @@ constexpr int kStepsBeforeSeek = 8;
 
 CoveredStretch Meet(const CoveredStretch& a, const CoveredStretch& b) {
   CoveredStretch both;
-  both.lower = std::max(a.lower, b.lower);
-  both.upper = a.upper.empty() || (!b.upper.empty() && b.upper < a.upper) ? b.upper : a.upper;
+  both.NarrowTo(a);
+  both.NarrowTo(b);
   both.deleted_at = std::max(a.deleted_at, b.deleted_at);
   return both;
 }
@@ -181,7 +181,7 @@ class HidingIterator final : public InternalIterator {
 
 void RangeCover::AddMemtable(const Memtable& memtable, std::string_view begin, std::string_view end,
                              LogPos position) {
-  const CoveredStretch first = memtable.range_deletes().Around(begin, position);
+  const CoveredStretch first = memtable.HiddenAround(begin, position);
   const bool nothing =
       first.deleted_at == 0 && (first.upper.empty() || (!end.empty() && first.upper >= end));
   if (!nothing) sources_.push_back({.memtable = &memtable, .position = position});
@@ -197,7 +197,7 @@ void RangeCover::AddTables(std::span<const TableMetaPtr> tables) {
 
 Result<CoveredStretch> RangeCover::AroundIn(Source* source, std::string_view stored_key) {
   if (source->memtable != nullptr)
-    return source->memtable->range_deletes().Around(stored_key, source->position);
+    return source->memtable->HiddenAround(stored_key, source->position);
   const auto& tables = source->tables;
   const auto at =
       std::partition_point(tables.begin(), tables.end(),

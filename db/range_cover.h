@@ -1,4 +1,5 @@
-// RangeCover: the range deletes that a view has, where an iterator meets them. HidingIterator shows
+// RangeCover: the range deletes that a view has, where an iterator meets them, and the dead ranges
+// of its memtables (dead_ranges.h), which are the same here. HidingIterator shows
 // of one source of the view what they leave, so that a merge of the sources needs to know nothing
 // of them.
 //

@@ -390,6 +390,7 @@ std::unique_ptr<Iterator> Reads::NewIterator(const IteratorOptions& options, Key
     source.position = moment.position;
     source.time_us = moment.time_us;
   } while (core_->views.Share() != source.view);
+  source.newest = reading.snapshot == nullptr && own == nullptr && core_->grows;
   begun = CheckKeyspaceOf(reading, keyspace);
   if (!begun.ok()) return NewErrorIterator(std::move(begun));
   if (own != nullptr && own->memtable != nullptr) {

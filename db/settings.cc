@@ -151,6 +151,8 @@ void ResolveMemory(const Options& options, Resolver* r, Settings* s) {
   s->pins_bytes_over_max = uncounted / 2;
   s->readers_bytes_max = std::max(budget / 4, 64 * kKiB);
   s->batch_bytes_max = std::min<uint64_t>(kBatchBytesMax, budget / 4);
+  // Fewer cost about what a note and going by it do; a small memtable cannot have many.
+  s->dead_range_keys = std::clamp<uint64_t>(s->memtable_bytes / (4 * kKiB), 2, 128);
 }
 
 void ResolveTree(const Options& options, Resolver* r, Settings* s) {

@@ -43,6 +43,8 @@ struct Settings {
   uint64_t log_segment_bytes = 0;
   uint64_t event_log_bytes = 0;
   uint64_t batch_bytes_max = 0;
+  // An iterator that steps over so many deleted keys in a row leaves a note (db/dead_ranges.h).
+  uint64_t dead_range_keys = 0;
 
   std::vector<Setting> sources;  // for Stats::settings
 

@@ -166,8 +166,7 @@ std::unique_ptr<InternalIterator> View::NewIterator(TableCache* cache,
   };
   const auto add_memtable = [&](const Memtable& memtable, LogPos seen) {
     const size_t newer = sources();
-    if (!memtable.range_deletes().empty())
-      covers().AddMemtable(memtable, range.begin, range.end, seen);
+    if (memtable.hides()) covers().AddMemtable(memtable, range.begin, range.end, seen);
     add(memtable.NewIterator(), newer);
   };
   add_memtable(*active, own_position != 0 ? own_position : position);

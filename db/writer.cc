@@ -129,6 +129,12 @@ void Writer::AddToLog(const std::vector<PendingWrite*>& group) {
   }
 }
 
+void Writer::TakeDeadRange() {
+  const auto offered = parts_.core->dead_ranges.Take();
+  if (!offered) return;
+  NoteDeadRange(*offered, parts_.log->stored() + 1, parts_.tree->active());
+}
+
 void Writer::Apply(const PendingWrite& write) {
   // These bytes were encoded by this process a moment ago: that they decode is our own promise.
   CHECK(InsertFolded(write.operations, {write.position, time_us_}, parts_.tree->active(),
@@ -162,6 +168,8 @@ void Writer::CommitGroup(const std::vector<PendingWrite*>& group) {
     for (PendingWrite* write : group) write->status = ready;
     return;
   }
+  if (parts_.core->dead_ranges.pending()) [[unlikely]]
+    TakeDeadRange();
   AddToLog(group);
   if (accepted_.empty()) return;
   Status stored = parts_.log->Store();

@@ -54,6 +54,7 @@ class Writer {
   void Delay(uint64_t bytes);
   void NoteDelay(uint64_t micros);
   Status CheckKeyspaces(const PendingWrite& write) const;
+  void TakeDeadRange();
   void AddToLog(const std::vector<PendingWrite*>& group);
   void Apply(const PendingWrite& write);
   // Says so when writes go on after the disk was full.

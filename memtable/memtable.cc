@@ -80,7 +80,7 @@ struct Memtable::Index {
 
   Arena arena;
   OrderedIndex order{&arena};
-  RangeDeletes range_deletes{&arena};
+  RangeDeletes range_deletes{&arena}, dead_ranges{&arena};
   // The inserter's counters, on a line of their own: readers of the order do not share it.
   alignas(64) std::atomic<uint64_t> entries{0};
   std::atomic<uint64_t> tombstones{0};
@@ -109,6 +109,7 @@ void Memtable::Insert(std::string_view stored_key, uint64_t trailer, std::string
   Index& index = *index_;
   const Record record = MakeRecord(&index.arena, stored_key, trailer, value);
   index.range_deletes.NoteEntry(record);
+  index.dead_ranges.NoteEntry(record);
   index.order.Insert(record);
   index.last_entry_position = TrailerPosition(trailer);
 
@@ -126,6 +127,11 @@ void Memtable::InsertRangeDelete(std::string_view begin, std::string_view end, L
   index.NotePosition(position);
   Add(index.raw_bytes, begin.size() + end.size());
   Add(index.checksum, EntryChecksum(begin, PackTrailer(position, EntryKind::kRangeDelete), end));
+}
+
+void Memtable::InsertDeadRange(std::string_view begin, std::string_view end, LogPos position) {
+  CHECK(last_position() < position);
+  index_->dead_ranges.Insert(begin, end, position);
 }
 
 bool Memtable::Get(const LookupKey& key, LookupResult* result) const {
@@ -186,6 +192,19 @@ size_t Memtable::bytes_used() const {
   return sizeof(Memtable) + sizeof(Index) + index_->arena.bytes_used();
 }
 const RangeDeletes& Memtable::range_deletes() const { return index_->range_deletes; }
+const RangeDeletes& Memtable::dead_ranges() const { return index_->dead_ranges; }
+
+// What came behind the newer of the two is all that is left.
+CoveredStretch Memtable::HiddenAround(std::string_view stored_key, LogPos position) const {
+  const CoveredStretch deleted = range_deletes().Around(stored_key, position);
+  if (dead_ranges().empty()) [[likely]]
+    return deleted;
+  const CoveredStretch dead = dead_ranges().Around(stored_key, position);
+  CoveredStretch both = deleted.deleted_at >= dead.deleted_at ? deleted : dead;
+  both.NarrowTo(deleted);
+  both.NarrowTo(dead);
+  return both;
+}
 uint64_t Memtable::entries() const { return index_->entries.load(std::memory_order_relaxed); }
 uint64_t Memtable::tombstones() const { return index_->tombstones.load(std::memory_order_relaxed); }
 uint64_t Memtable::checksum() const { return index_->checksum.load(std::memory_order_relaxed); }

@@ -37,6 +37,10 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   // REQUIRES: begin < end; no larger position was inserted so before; of its position and larger
   // ones, entries come in behind it, and only those (what a walk passes over, range_deletes.h).
   void InsertRangeDelete(std::string_view begin, std::string_view end, LogPos position);
+  // Iterators may pass stored keys in [begin, end): nothing is there for who reads at the position
+  // or a later one, but what comes in behind it. Not an entry, and no lookup minds it.
+  // REQUIRES: begin < end; nothing of the position or a larger one was inserted.
+  void InsertDeadRange(std::string_view begin, std::string_view end, LogPos position);
 
   // Goes through the entries of the key at or below key.position, the newest first, until one
   // finishes the lookup (util/lookup.h); true when it is finished. Values from kPinnedBytesMin on
@@ -54,6 +58,10 @@ class Memtable : public std::enable_shared_from_this<Memtable> {
   // Entries that a range delete covers are among those it shows.
   std::unique_ptr<InternalIterator> NewIterator() const;
   const RangeDeletes& range_deletes() const;
+  const RangeDeletes& dead_ranges() const;
+  // What of both an iterator has to go by.
+  bool hides() const { return !range_deletes().empty() || !dead_ranges().empty(); }
+  CoveredStretch HiddenAround(std::string_view stored_key, LogPos position) const;
 
   // Safe from any thread; exact once writing has stopped.
   size_t bytes_used() const;  // arena blocks

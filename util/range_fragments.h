@@ -35,6 +35,10 @@ struct CoveredStretch {
   bool Contains(std::string_view key) const {
     return key >= lower && (upper.empty() || key < upper);
   }
+  void NarrowTo(const CoveredStretch& other) {
+    lower = std::max(lower, other.lower);
+    if (upper.empty() || (!other.upper.empty() && other.upper < upper)) upper = other.upper;
+  }
 };
 
 class RangeFragments {
