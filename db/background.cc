@@ -106,8 +106,7 @@ SurvivalRules Background::MakeRules() const {
   SnapshotList::Seen snapshots = parts_.core->snapshots.All();
   rules.snapshots = std::move(snapshots.positions);
   rules.snapshot_times = std::move(snapshots.times_us);
-  // One may be of a later time, since when the clock was set back: views are made behind it of
-  // this.
+  // One may have been taken meanwhile, at a later time; the edit says this one.
   for (uint64_t& time_us : rules.snapshot_times) time_us = std::min(time_us, rules.now_us);
   rules.operators = &parts_.core->catalogue.operators();
   rules.merged_bytes_max = parts_.core->settings.batch_bytes_max;

@@ -52,7 +52,7 @@ struct Moment {
   uint64_t time_us = 0;
 };
 // REQUIRES: the view was taken before (ReadPosition).
-Moment ReadMoment(const Core& core, const ReadOptions& options) {
+Moment ReadMoment(Core& core, const ReadOptions& options) {
   if (options.snapshot != nullptr) {
     return {options.snapshot->position(), Impl(options.snapshot)->time_us()};
   }
@@ -61,6 +61,7 @@ Moment ReadMoment(const Core& core, const ReadOptions& options) {
     moment.position = ReadPosition(core, options);
     moment.time_us = core.clock.Now();
   } while (ReadPosition(core, options) != moment.position);
+  core.clock.Reach(moment.time_us);  // later ones are of no earlier time
   return moment;
 }
 
@@ -204,7 +205,11 @@ Status Reads::EndLookup(const ReadOptions& options, std::string_view stored_key,
     if (kind != EntryKind::kPutExpiring) [[likely]]
       return Status::Ok();
     *found = result->expires_us > ViewTime(*core_, options, now);
-    if (!*found && result->value != nullptr) result->value->Reset();
+    if (*found) return Status::Ok();
+    // Of what one lookup found expired none that comes later finds it there. Rarely news: only of
+    // what expires behind all that was found so before.
+    core_->clock.Reach(result->expires_us);
+    if (result->value != nullptr) result->value->Reset();
     return Status::Ok();
   }
   *found = true;
@@ -217,9 +222,11 @@ Status Reads::EndLookup(const ReadOptions& options, std::string_view stored_key,
   }
   std::vector<std::string_view> entries;
   for (const LookupResult::Merge& merge : result->merges) entries.push_back(merge.value);
+  const uint64_t time_us = ViewTime(*core_, options, now);
+  if (base.kind == MergeBase::kExpiring || MergeEndsLookup(entries.back()))
+    core_->clock.Reach(time_us);
   std::string merged;
-  RETURN_IF_ERROR(
-      core_->ResolveMerges(stored_key, base, entries, ViewTime(*core_, options, now), &merged));
+  RETURN_IF_ERROR(core_->ResolveMerges(stored_key, base, entries, time_us, &merged));
   if (merged.size() < kPinnedBytesMin) {
     result->value->Assign(merged);
   } else {

@@ -1,6 +1,6 @@
 // RecordClock: the time of records and views. It never goes back: not below a record's time, nor
-// below one by which a compaction let go of what had expired, whatever the system's clock does
-// (invariant 31).
+// below one by which a compaction let go of what had expired or a view did not show it, whatever
+// the system's clock does (invariant 31).
 #pragma once
 
 #include <algorithm>

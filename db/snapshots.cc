@@ -21,13 +21,12 @@ std::shared_ptr<const Snapshot> SnapshotList::Take(std::shared_ptr<Core> core,
   snapshot->owner_ = owner;
   snapshot->made_ = snapshot->core_->executor->Now();
   MutexLock lock(mutex_);
-  // A later one never sees what has expired for this one.
-  const Core& of = *snapshot->core_;
+  Core& of = *snapshot->core_;
   do {  // a time before the next commit's
     snapshot->position_ = of.visible.load(std::memory_order_acquire);
-    last_time_us_ = std::max(last_time_us_, of.clock.Now());
+    snapshot->time_us_ = of.clock.Now();
   } while (of.visible.load(std::memory_order_acquire) != snapshot->position_);
-  snapshot->time_us_ = last_time_us_;
+  of.clock.Reach(snapshot->time_us_);  // no later view sees what has expired for this one
   snapshot->number_ = ++taken_;
   live_[{snapshot->position_, snapshot->number_}] = snapshot.get();
   return snapshot;

@@ -73,7 +73,6 @@ class SnapshotList {
   // By position and number: an order by addresses would be another one each time.
   std::map<std::pair<LogPos, uint64_t>, SnapshotImpl*> live_ GUARDED_BY(mutex_);
   uint64_t taken_ GUARDED_BY(mutex_) = 0;
-  uint64_t last_time_us_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace logwood
