@@ -365,12 +365,19 @@ Result<LogPos> TransactionImpl::CommitPending(const WriteOptions& options, Pendi
   ReadCheck first{read_at, read_at, kLooksMax};
   RETURN_IF_ERROR(reads_.CheckUnchanged(&first, core_.get()));
   if (first.looks_left == 0) return CommitWatched(options, write);
-  const std::function<Status()> condition = [this, read_at, seen_to] {
-    ReadCheck second{read_at, seen_to};
-    return reads_.CheckUnchanged(&second, core_.get());
+  // Compaction may have put what was seen beside what is newer: then it is too much for the leader.
+  bool saw_all = true;
+  const std::function<Status()> condition = [this, read_at, seen_to, &saw_all] {
+    ReadCheck second{read_at, seen_to, kLooksMax};
+    RETURN_IF_ERROR(reads_.CheckUnchanged(&second, core_.get()));
+    saw_all = second.looks_left != 0;
+    return saw_all ? Status::Ok() : Status::Busy("transaction: the leader did not see all");
   };
   write->condition = &condition;
-  return engine_->Commit(options, write);
+  Result<LogPos> committed = engine_->Commit(options, write);
+  if (saw_all) return committed;
+  write->operations = operations_;  // not those with times to live, which are gone
+  return CommitWatched(options, write);
 }
 
 Result<LogPos> TransactionImpl::CommitWatched(const WriteOptions& options, PendingWrite* write) {

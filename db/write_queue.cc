@@ -69,6 +69,8 @@ void WriteQueue::Gather() {
 void WriteQueue::Run(PendingWrite* write) noexcept {
   {
     MutexLock lock(mutex_);
+    write->next_ = nullptr;  // a write that was refused may come again
+    write->state_.store(PendingWrite::State::kWaiting, std::memory_order_relaxed);
     if (!Join(write)) return;
     Gather();
   }
