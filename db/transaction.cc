@@ -155,6 +155,7 @@ Status TransactionImpl::Expect(Keyspace keyspace, std::string_view key) {
 }
 
 Status TransactionImpl::AddRead(std::string_view begin, std::string_view end) {
+  if (ended_) return Status::Ok();  // it relies on nothing any more
   RETURN_IF_ERROR(CheckReadsFit());
   RETURN_IF_ERROR(CheckRoom());
   reads_.AddRange(begin, end);
@@ -177,15 +178,12 @@ std::unique_ptr<Iterator> TransactionImpl::NewIterator(const IteratorOptions& op
                                         KeyspacePrefix(keyspace.number()).size());
 }
 
-uint64_t TransactionImpl::Time() const {
-  return static_cast<const SnapshotImpl*>(snapshot_.get())->time_us();
-}
-
 void TransactionImpl::Show(std::string_view operations) {
   if (own_.memtable == nullptr)
     own_.memtable = own_memtable_ = std::make_shared<OwnMemtable>(core_);
   // These bytes were encoded a moment ago.
-  CHECK(InsertFolded(operations, {++own_.position, Time()}, own_.memtable.get(),
+  const uint64_t time_us = static_cast<const SnapshotImpl&>(*snapshot_).time_us();
+  CHECK(InsertFolded(operations, {++own_.position, time_us}, own_.memtable.get(),
                      &core_->catalogue.operators())
             .ok());
 }

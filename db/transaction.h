@@ -98,8 +98,6 @@ class TransactionImpl final : public Transaction {
   Status CheckRoom() const;
   void Recount();
   ReadOptions reading() const { return {.snapshot = snapshot_.get()}; }
-  // What the transaction sees is of it.
-  uint64_t Time() const;
   // What that takes, with the savepoints there are.
   uint64_t MemoryOf(const Size& size, size_t note_bytes) const;
   Status CheckWritesFit(uint64_t memory_bytes) const;

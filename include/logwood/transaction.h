@@ -72,7 +72,8 @@ class LOGWOOD_EXPORT Transaction {
   Status Get(Keyspace keyspace, std::string_view key, std::string* value);
   Status Get(std::string_view key, std::string* value) { return Get(Keyspace(), key, value); }
   // Shows the own writes there were when it was made. Of the options `snapshot` and `at_least` have
-  // no meaning here. It must not outlive the transaction.
+  // no meaning here. Once the transaction has ended it goes on showing the same, and nothing is
+  // held against it. It must not outlive the transaction object.
   virtual std::unique_ptr<Iterator> NewIterator(const IteratorOptions& options,
                                                 Keyspace keyspace = Keyspace()) = 0;
   // Relies on the key although it is not read: for kSnapshot, where two transactions must not both

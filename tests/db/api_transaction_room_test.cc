@@ -74,6 +74,26 @@ TEST_F(TransactionRoom, OfReadsThatAnIteratorDoesIsLimited) {
   EXPECT_STATUS(kInvalidArgument, later->Commit({}).status());
 }
 
+// What counts no more is not remembered, and has no limit.
+TEST_F(TransactionRoom, OfReadsIsTakenByNothingOnceItHasEnded) {
+  Open();
+  for (int i = 0; i < 200; ++i) ASSERT_OK(db_->Put({}, Key(2 * i), "v"));
+  const auto transaction = Begin();
+  const auto it = transaction->NewIterator({});
+  transaction->Rollback();
+  const uint64_t before = UsedBytes();
+  const std::string long_key(60'000, 'k');
+  for (int i = 0; i < 200; ++i) {
+    it->Seek(Key(2 * i).substr(0, 5) + std::to_string(2 * i % 10) + long_key);
+    ASSERT_OK(it->status());
+    ASSERT_EQ(it->Valid(), i < 199);
+  }
+  EXPECT_LT(UsedBytes(), before + 100'000);
+  it->SeekToFirst();
+  ASSERT_TRUE(it->Valid());
+  EXPECT_EQ(it->value(), "v");
+}
+
 TEST_F(TransactionRoom, IsOfTheMemoryBudget) {
   Open();
   const uint64_t before = UsedBytes();
