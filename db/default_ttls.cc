@@ -1,5 +1,7 @@
 #include "db/default_ttls.h"
 
+#include <algorithm>
+
 #include "util/batch_codec.h"
 
 namespace logwood {
@@ -10,18 +12,26 @@ DefaultTtls::DefaultTtls(const Catalogue* catalogue,
                          const std::map<std::string, KeyspaceOptions, std::less<>>& keyspaces)
     : catalogue_(catalogue) {
   for (const auto& [name, options] : keyspaces) {
-    if (options.ttl != microseconds(0) && options.ttl != kNoExpiry) by_name_[name] = options.ttl;
+    if (options.ttl == microseconds(0) || options.ttl == kNoExpiry) continue;
+    by_name_[name] = options.ttl;
+    if (std::ranges::find(ttls_, options.ttl) == ttls_.end()) ttls_.push_back(options.ttl);
   }
+  if (any()) found_ = std::make_unique<std::atomic<uint8_t>[]>(kKeyspacesMax);
 }
 
 microseconds DefaultTtls::Of(uint32_t keyspace) const {
-  MutexLock lock(mutex_);
-  const auto known = by_number_.find(keyspace);
-  if (known != by_number_.end()) return known->second;
+  if (keyspace >= kKeyspacesMax) return kNoExpiry;
+  if (const uint8_t found = found_[keyspace].load(std::memory_order_relaxed); found != 0) [[likely]]
+    return ttls_[found - 1];
   const std::optional<std::string> name = catalogue_->NameOf(keyspace);
   if (!name) return kNoExpiry;
   const auto at = by_name_.find(*name);
-  return by_number_[keyspace] = at == by_name_.end() ? kNoExpiry : at->second;
+  const microseconds ttl = at == by_name_.end() ? kNoExpiry : at->second;
+  const auto place = std::ranges::find(ttls_, ttl) - ttls_.begin();
+  // Of more different ones than it can say the rest is asked for each time.
+  if (place < UINT8_MAX)
+    found_[keyspace].store(static_cast<uint8_t>(place + 1), std::memory_order_relaxed);
+  return ttl;
 }
 
 std::string DefaultTtls::Give(std::string_view operations, microseconds ttl) const {

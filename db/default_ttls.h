@@ -2,19 +2,21 @@
 // open was told of their keyspace (Options::keyspaces).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "db/catalogue.h"
 #include "logwood/options.h"
-#include "util/sync.h"
 
 namespace logwood {
 
-// Any thread.
+// Any thread. Takes a lock only where a keyspace is asked for the first time.
 class DefaultTtls {
  public:
   // `catalogue` outlives this.
@@ -31,9 +33,10 @@ class DefaultTtls {
 
   const Catalogue* const catalogue_;
   std::map<std::string, std::chrono::microseconds, std::less<>> by_name_;
-  mutable Mutex mutex_;
-  // Numbers are not given again: what was found once stays right.
-  mutable std::map<uint32_t, std::chrono::microseconds> by_number_ GUARDED_BY(mutex_);
+  std::vector<std::chrono::microseconds> ttls_{kNoExpiry};  // each once
+  // Of a keyspace's number which of ttls_ it has, and 1; 0: not known. Numbers are not given again:
+  // what was found once stays right, whoever stores it. Null: none has any.
+  std::unique_ptr<std::atomic<uint8_t>[]> found_;
 };
 
 }  // namespace logwood

@@ -223,6 +223,7 @@ Result<LogPos> Engine::Write(const WriteOptions& options, const WriteBatch& batc
     return Status::InvalidArgument("batch: it names a keyspace of another database");
   }
   if (batch.memory_bytes() > core_->settings.batch_bytes_max) return TooLarge(batch);
+  RETURN_IF_ERROR(CheckOpen(*core_));  // before any lock: in a child made by fork it may be held
   if (batch.merge_count() != 0) [[unlikely]]
     RETURN_IF_ERROR(CheckMerges(*core_, batch));
   PendingWrite write;

@@ -60,6 +60,7 @@ TEST_F(Forked, EveryCallInTheChildIsRefused) {
         db_->Put({}, "k", "child").status(),
         db_->Delete({}, "before").status(),
         db_->Write({}, batch).status(),
+        db_->Merge({}, "k", "no operator").status(),
         db_->WaitDurable(1),
         db_->Get({}, "before", &value),
         db_->Get({.snapshot = snapshot.get()}, "before", &value),
