@@ -2,6 +2,7 @@
 
 #include "compaction/level_shape.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 
 namespace logwood {
 
@@ -105,7 +106,7 @@ bool DecodeField(uint64_t tag, Decoder* in, Edit* edit) {
       return true;
     case kTables:
       edit->tables = TablesState{in->Varint64(), in->Varint64(), in->Fixed64()};
-      return true;
+      return edit->tables->time_us <= kRecordTimeMaxUs;
     case kFirstSegment:
       edit->first_segment = in->Varint64();
       return true;
@@ -128,7 +129,7 @@ bool DecodeField(uint64_t tag, Decoder* in, Edit* edit) {
       return DecodeExpiryOfAdded(in, edit);
     case kExpired:
       edit->expired_us = in->Varint64();
-      return true;
+      return *edit->expired_us <= kRecordTimeMaxUs;
     default:
       in->Bytes(in->remaining());
       return tag % 2 == 0;

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "util/executor.h"
+#include "util/expiring_value.h"
 
 namespace logwood {
 
@@ -18,7 +19,9 @@ class RecordClock {
 
   // Microseconds since 1970, UTC.
   uint64_t Now() const {
-    return std::max(executor_->WallMicros(), reached_us_.load(std::memory_order_acquire));
+    const uint64_t wall_us = executor_->WallMicros();
+    return std::max(wall_us <= kRecordTimeMaxUs ? wall_us : 0,
+                    reached_us_.load(std::memory_order_acquire));
   }
   // No later Now() is less.
   void Reach(uint64_t time_us) {

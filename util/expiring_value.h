@@ -17,6 +17,10 @@ inline constexpr size_t kExpiryBytes = 8;
 inline uint64_t ExpiryOf(std::string_view value) { return LoadFixed<uint64_t>(value.data()); }
 inline std::string_view WithoutExpiry(std::string_view value) { return value.substr(kExpiryBytes); }
 
+// No record is of a later time, in the year 3111: a file that says so is damaged, since it would
+// let time stand still until then. No system's clock that says so is believed.
+inline constexpr uint64_t kRecordTimeMaxUs = uint64_t{1} << 55;
+
 // When what is put at `time_us` expires.
 inline uint64_t ExpiryAfter(uint64_t time_us, uint64_t ttl_us) {
   return time_us > ~uint64_t{0} - ttl_us ? ~uint64_t{0} : time_us + ttl_us;

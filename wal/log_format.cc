@@ -4,6 +4,7 @@
 
 #include "util/check.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 #include "util/file_header.h"
 #include "util/hash.h"
 #include "util/internal_key.h"
@@ -129,6 +130,7 @@ uint64_t NextHistoryHash(uint64_t previous, const CommitRecord& record, uint64_t
 const char* HeaderContradiction(const SegmentHeader& header) {
   if (header.number == 0) return "number 0";
   if (header.first_position == 0 || header.first_position > kPositionMax) return "first position";
+  if (header.first_time_us > kRecordTimeMaxUs) return "first time";
   if (header.durable >= header.first_position) return "durable point in the future";
   if (header.predecessor >= header.number) return "predecessor is not older";
   if (header.predecessor != 0) {

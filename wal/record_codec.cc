@@ -4,6 +4,7 @@
 
 #include "util/check.h"
 #include "util/coding.h"
+#include "util/expiring_value.h"
 #include "util/hash.h"
 #include "util/internal_key.h"
 
@@ -70,7 +71,7 @@ const char* DecodeFrame(std::string_view frame, const FrameContext& context, uin
     return "checksum does not match";
   }
   if (position_delta > kPositionMax - context.first_position) return "position out of range";
-  if (time_delta > ~uint64_t{0} - context.first_time_us) return "time out of range";
+  if (time_delta > kRecordTimeMaxUs - context.first_time_us) return "time out of range";
   record->position = context.first_position + position_delta;
   if (durable_delta == 0 || durable_delta > record->position) return "durable point out of range";
   record->time_us = context.first_time_us + time_delta;

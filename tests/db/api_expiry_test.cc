@@ -228,6 +228,24 @@ TEST_F(Expiry, TimesThatAreNoneAreRefused) {
   EXPECT_STATUS(kInvalidArgument, DB::Open(options_, path_).status());
 }
 
+// A clock beyond what records may have (docs/format/log.md) is not believed, nor one before 1970.
+TEST_F(Expiry, AClockThatSaysWhatCannotBeMovesNothing) {
+  Open();
+  Put("a", "1", seconds(10));
+  const uint64_t before = clock_.now_us();
+  for (const uint64_t time_us : {(uint64_t{1} << 55) + 1, ~uint64_t{0} - 5, ~uint64_t{0}}) {
+    clock_.Set(time_us);
+    EXPECT_EQ(Value("a"), "1");
+    Put("b", "2", kTtlMax);
+    EXPECT_TRUE(db_->GetSnapshot("test").ok());
+    ASSERT_OK(db_->CompactAll({}));
+    Reopen();
+    ExpectShows("a=1 b=2");
+  }
+  clock_.Set(before + 10'000'000);
+  ExpectShows("b=2");
+}
+
 // The time of records goes on from the largest there was: what expires comes late, not early.
 TEST_F(Expiry, AClockThatGoesBackMakesNothingExpireEarly) {
   Open();

@@ -47,6 +47,21 @@ TEST(Edit, AbsentFieldsStayAbsent) {
   EXPECT_TRUE(back.epochs.empty() && back.added.empty() && back.removed.empty());
 }
 
+// It would let time stand still (docs/format/log.md).
+TEST(Edit, ATimeThatNobodyCanHaveSeenIsRefused) {
+  constexpr uint64_t kTimeMaxUs = uint64_t{1} << 55;
+  for (const uint64_t time_us : {kTimeMaxUs, kTimeMaxUs + 1, ~uint64_t{0}}) {
+    Edit expired, tables;
+    expired.expired_us = time_us;
+    tables.tables = TablesState{17, time_us, 1};
+    for (const Edit* edit : {&expired, &tables}) {
+      const Status decoded = Edit::Decode(edit->Encode()).status();
+      EXPECT_EQ(decoded.code(), time_us > kTimeMaxUs ? StatusCode::kCorruption : StatusCode::kOk)
+          << decoded.ToString();
+    }
+  }
+}
+
 TEST(Edit, ZerosAndExtremesAreValuesNotAbsence) {
   Edit edit;
   edit.next_file_number = 0;

@@ -116,6 +116,7 @@ TEST(LogFormatTest, AHeaderThatContradictsItselfIsRefusedByNameAndItsCopyStandsI
   constexpr size_t kFields = kFileHeaderBytes;
   for (const Case& c : {Case{kFields, 0, "number 0"}, Case{kFields + 56, 0, "first position"},
                         Case{kFields + 56, kPositionMax + 1, "first position"},
+                        Case{kFields + 64, (uint64_t{1} << 55) + 1, "first time"},
                         Case{kFields + 80, 1000, "durable point in the future"},
                         Case{kFields + 88, 12, "predecessor is not older"},
                         Case{kFields + 96, kCatalogueOffset - 1, "predecessor's length"},
@@ -206,15 +207,18 @@ TEST(LogFormatTest, FrameComesBackAndEveryFlippedBitIsNoticed) {
 // Deltas that lead out of their range, under a good checksum.
 TEST(LogFormatTest, AFrameWhoseFieldsLeaveTheirRangeIsRefusedByName) {
   const FrameContext context = {{1, 2}, 1000, kTestTimeUs};
+  constexpr uint64_t kTimeMaxUs = uint64_t{1} << 55;
   struct Case {
     uint64_t position, time, durable;
     const char* what;  // null: it is good
   };
   for (const Case& c : {Case{0, 0, 1, nullptr}, Case{kPositionMax - 1000, 0, 1, nullptr},
                         Case{kPositionMax - 999, 0, 1, "position out of range"},
-                        Case{0, ~uint64_t{0} - kTestTimeUs, 1, nullptr},
-                        Case{0, ~uint64_t{0} - kTestTimeUs + 1, 1, "time out of range"},
-                        Case{0, 0, 1000, nullptr}, Case{0, 0, 0, "durable point out of range"},
+                        Case{0, kTimeMaxUs - kTestTimeUs, 1, nullptr},
+                        Case{0, kTimeMaxUs - kTestTimeUs + 1, 1, "time out of range"},
+                        Case{0, ~uint64_t{0} - kTestTimeUs, 1, "time out of range"},
+                        Case{0, ~uint64_t{0}, 1, "time out of range"}, Case{0, 0, 1000, nullptr},
+                        Case{0, 0, 0, "durable point out of range"},
                         Case{0, 0, 1001, "durable point out of range"}}) {
     std::string fields;
     PutFixed64(&fields, 42);  // history hash
