@@ -34,6 +34,8 @@ void Background::Start() {
   CollectLog();
   // Most opens find nothing to do: then no thread is made for it.
   WatchExpiry();  // first: what is due meanwhile is seen below
+  parts_.core->snapshots.WhenReleased(
+      [this] { Arm(&expiry_watched_, kExpiryLookMinUs, &Background::LookForExpired); });
   if (SomethingDue()) Wake();
 }
 
@@ -67,6 +69,7 @@ void Background::Wake() {
 
 void Background::Stop() {
   stopping_.store(true, std::memory_order_release);
+  parts_.core->snapshots.WhenReleased(nullptr);
   MutexLock lock(mutex_);
   changed_.NotifyAll();
   while (flushing_ || compactors_ != 0 || running_ != 0) changed_.Wait(mutex_);

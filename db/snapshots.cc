@@ -35,12 +35,19 @@ std::shared_ptr<const Snapshot> SnapshotList::Take(std::shared_ptr<Core> core,
 void SnapshotList::Release(SnapshotImpl* snapshot) {
   MutexLock lock(mutex_);
   live_.erase({snapshot->position_, snapshot->number_});
+  if (snapshot->number_ <= told_ && released_ != nullptr) released_();
+}
+
+void SnapshotList::WhenReleased(std::function<void()> released) {
+  MutexLock lock(mutex_);
+  released_ = std::move(released);
 }
 
 Deadline SnapshotList::NowLocked() const { return live_.begin()->second->core_->executor->Now(); }
 
 SnapshotList::Seen SnapshotList::All() const {
   MutexLock lock(mutex_);
+  told_ = taken_;
   Seen seen;
   for (const auto& [place, snapshot] : live_) {
     if (!seen.positions.empty() && seen.positions.back() == place.first) continue;

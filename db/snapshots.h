@@ -56,6 +56,9 @@ class SnapshotList {
     std::vector<uint64_t> times_us;
   };
   Seen All() const;
+  // `released` is called, with the list's lock, when one goes that All has told of: what it alone
+  // kept may go. Null: no more.
+  void WhenReleased(std::function<void()> released);
   size_t count() const;
   LogPos oldest() const;  // 0: none
   // "position 17, owner backup, age 1.2 h" of each snapshot that became older than `age`.
@@ -73,6 +76,8 @@ class SnapshotList {
   // By position and number: an order by addresses would be another one each time.
   std::map<std::pair<LogPos, uint64_t>, SnapshotImpl*> live_ GUARDED_BY(mutex_);
   uint64_t taken_ GUARDED_BY(mutex_) = 0;
+  mutable uint64_t told_ GUARDED_BY(mutex_) = 0;  // the last one that All told of
+  std::function<void()> released_ GUARDED_BY(mutex_);
 };
 
 }  // namespace logwood

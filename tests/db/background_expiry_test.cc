@@ -128,9 +128,39 @@ TEST_F(ExpiryInBackground, ASnapshotKeepsWhatItSees) {
   Pass(minutes(10));
   EXPECT_EQ(Entries(), 10u);
   snapshot.reset();
-  background_->Wake();
-  executor_->RunJobs();
-  EXPECT_EQ(Entries(), 0u);
+  Pass(minutes(1));
+  EXPECT_EQ(Entries(), 0u) << "nobody looked, though what kept it has gone";
+  EXPECT_EQ(Looks(), 0u);
+}
+
+TEST_F(ExpiryInBackground, ASnapshotThatKeptNothingIsFollowedByNoLook) {
+  Start();
+  Write(10, microseconds(0));
+  Flush();
+  ASSERT_EQ(Looks(), 0u);
+  for (int i = 0; i < 10; ++i) core_->snapshots.Take(core_, "test").reset();
+  EXPECT_EQ(executor_->delayed(), 0u);
+  // Several that were seen, one look.
+  const auto first = core_->snapshots.Take(core_, "test");
+  auto second = core_->snapshots.Take(core_, "test");
+  auto third = core_->snapshots.Take(core_, "test");
+  Write(10, microseconds(0));
+  Flush();
+  Looks();
+  second.reset();
+  third.reset();
+  EXPECT_EQ(executor_->delayed(), 1u);
+  EXPECT_EQ(Looks(), 0u);
+  background_->Stop();
+}
+
+TEST_F(ExpiryInBackground, ASnapshotMayOutliveTheWork) {
+  Start();
+  const auto snapshot = core_->snapshots.Take(core_, "test");
+  Write(10, minutes(2));
+  Flush();
+  background_->Stop();
+  background_.reset();
 }
 
 TEST_F(ExpiryInBackground, AnOpenFindsWhatExpiresInItsTables) {
