@@ -193,18 +193,23 @@ std::string History::ResolveCommits(const State& found, Order* order) {
   }
   std::erase_if(holes, [&](LogPos position) { return position > found.position; });
   const Order known = *order;
-  if (Assign(holes, unsure, found, order)) return "";
+  // What is there may not tell which of several it was, as later ones wrote over it: then it is one
+  // that could be committed, if there is one.
+  if (Assign(holes, unsure, found, true, order) || Assign(holes, unsure, found, false, order))
+    return "";
   return "what is there at position " + std::to_string(found.position) +
          " is the content after no " + "order of the commits (" + std::to_string(unsure.size()) +
          " unsure, " + std::to_string(holes.size()) + " holes); without the unsure ones: " +
          DifferenceOf(ContentAt(found.position, known), found);
 }
 
-// Tries every way to give the holes to commits that may have them.
+// Tries every way to give the holes to commits that may have them. `checks`: one in which
+// transactions and counters are right.
 bool History::Assign(std::span<const LogPos> holes, std::span<Entry* const> unsure,
-                     const State& found, Order* order) const {
+                     const State& found, bool checks, Order* order) const {
   if (holes.empty()) {
-    return DifferenceOf(ContentAt(found.position, *order), found).empty();
+    return DifferenceOf(ContentAt(found.position, *order), found).empty() &&
+           (!checks || (CheckTransactions(*order).empty() && CheckCounters(*order).empty()));
   }
   for (Entry* entry : unsure) {
     if (entry->position != 0 || entry->floor >= holes.front()) continue;
@@ -215,7 +220,7 @@ bool History::Assign(std::span<const LogPos> holes, std::span<Entry* const> unsu
     }
     entry->position = holes.front();
     (*order)[holes.front()] = entry;
-    if (Assign(holes.subspan(1), unsure, found, order)) return true;
+    if (Assign(holes.subspan(1), unsure, found, checks, order)) return true;
     order->erase(holes.front());
     entry->position = 0;
   }

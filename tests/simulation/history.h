@@ -167,7 +167,7 @@ class History {
   std::string ResolveKeyspaces() REQUIRES(mutex_);
   std::string ResolveCommits(const State& found, Order* order) REQUIRES(mutex_);
   bool Assign(std::span<const LogPos> holes, std::span<Entry* const> unsure, const State& found,
-              Order* order) const REQUIRES(mutex_);
+              bool checks, Order* order) const REQUIRES(mutex_);
   static bool Overwrites(const Entry& entry, const Change& relied);
   std::string CheckTransactions(const Order& order) const REQUIRES(mutex_);
   std::string CheckCounters(const Order& order) const REQUIRES(mutex_);

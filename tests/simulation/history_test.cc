@@ -156,6 +156,30 @@ History::Commit DeletesFrom(const std::string& begin, std::optional<std::string>
   return {.changes = {{1, begin, std::nullopt, true, std::move(end)}}};
 }
 
+// Either gives what is there, and only one of them could be committed.
+TEST_F(HistoryTest, UnsureTransactionThatWasInTheWayIsNotTakenForAnother) {
+  for (const bool other : {true, false}) {
+    History history;
+    const auto write = [&history, this](const std::string& key, LogPos position) {
+      history.Acknowledge(history.Issue(Sets(key, "1"), 0), position);
+    };
+    write("a", 1);
+    write("b", 2);
+    History::Commit commit = Sets("c", "transaction");
+    commit.read_at = 1;
+    commit.relies = {{kDefault, "b", {}}};
+    static_cast<void>(history.Issue(commit, 1));
+    if (other) static_cast<void>(history.Issue(Sets("c", "other"), 2));
+    write("c", 4);
+    const std::string wrong = history.NextLife(Found(4, {{"a", "1"}, {"b", "1"}, {"c", "1"}}), 4);
+    if (other) {
+      EXPECT_EQ(wrong, "");
+    } else {
+      EXPECT_THAT(wrong, HasSubstr("the transaction at position 3 read b of keyspace 1 at 1"));
+    }
+  }
+}
+
 TEST_F(HistoryTest, RangeDeleteTakesWhatIsThereAndNotWhatComesLater) {
   Write("a", "1", 1);
   Write("b", "1", 2);
