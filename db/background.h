@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compaction/backpressure.h"
@@ -36,8 +37,10 @@ class Background {
     CommitLog* log = nullptr;
     ErrorState* errors = nullptr;
     std::chrono::seconds snapshot_age_warning{0};
+    // Room on the disk that is kept for commits to come; never waits for them.
+    std::function<void()> give_back_room;
   };
-  explicit Background(Parts parts) : parts_(parts) {}
+  explicit Background(Parts parts) : parts_(std::move(parts)) {}
 
   // Looks at the tree as it was opened, and begins.
   void Start();

@@ -28,6 +28,7 @@ void Background::Fail(ErrorState::Work work, const Status& status, const char* w
   event.detail = what;
   parts_.core->events->Emit(std::move(event));
   const Core& core = *parts_.core;
+  if (status.Is(StatusCode::kNoSpace)) parts_.give_back_room();  // for the next attempt
   const auto room = core.fs->FreeBytes(core.path);
   MutexLock lock(mutex_);
   if (work == ErrorState::Work::kFlush) ++flush_failures_;

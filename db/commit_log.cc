@@ -75,6 +75,7 @@ bool CommitLog::NeedsRotation(uint64_t bytes) const {
 Status CommitLog::Rotate() {
   // A trailer that cannot be stored is no loss: the successor's header says where this one ends.
   if (!active_->broken() && !active_->sealed()) static_cast<void>(active_->Seal());
+  active_->GiveBackRoom();  // on a full disk the successor needs it
   {
     // Each keeps a descriptor, and room on the disk, until it is synced.
     MutexLock lock(mutex_);

@@ -66,6 +66,8 @@ class CommitLog {
   // Seals the active segment and begins another. May wait for a sync, and then its failure is this
   // one's.
   Status Rotate();
+  // Of the active segment what is reserved and not used: the disk is full.
+  void GiveBackRoom() { active_->GiveBackRoom(); }
   uint64_t last_time_us() const { return active_->last_time_us(); }
   uint64_t history_hash() const { return active_->history_hash(); }
 

@@ -74,7 +74,8 @@ Engine::Engine(Parts parts)
       lock_(std::move(parts.lock)),
       tree_(std::move(parts.tree)),
       log_(std::move(parts.log)),
-      background_({core_.get(), tree_.get(), log_.get(), &errors_, parts.snapshot_age_warning}),
+      background_({core_.get(), tree_.get(), log_.get(), &errors_, parts.snapshot_age_warning,
+                   [this] { writer_.GiveBackRoom(); }}),
       writer_({core_.get(), tree_.get(), log_.get(), &background_, &errors_}),
       reads_(core_) {
   background_.Start();

@@ -79,11 +79,12 @@ void WriteQueue::Run(PendingWrite* write) noexcept {
   FinishGroup(group_.size());
 }
 
-void WriteQueue::RunAlone(const std::function<void()>& action) noexcept {
+void WriteQueue::RunAlone(const std::function<void()>& action, bool if_idle) noexcept {
   PendingWrite place;
   place.joins_no_group = true;
   {
     MutexLock lock(mutex_);
+    if (if_idle && first_ != nullptr) return;
     CHECK(Join(&place));
   }
   action();

@@ -58,8 +58,9 @@ class WriteQueue {
   // memory) ends the program here: half of a commit must not be seen, and who waits for a leader
   // that is gone would wait for ever (invariant 28).
   void Run(PendingWrite* write) noexcept;
-  // Runs `action` as a leader would, with no group in flight.
-  void RunAlone(const std::function<void()>& action) noexcept;
+  // Runs `action` as a leader would, with no group in flight. `if_idle`: not where that takes
+  // waiting for others.
+  void RunAlone(const std::function<void()>& action, bool if_idle = false) noexcept;
 
  private:
   // Returns when it leads (true) or is done; lets go of the mutex meanwhile.

@@ -46,6 +46,10 @@ class Writer {
   // Seals the active memtable if anything was committed since the last sealing; the position up to
   // which all is sealed then.
   Result<LogPos> SealActive();
+  // Of the log, on a full disk. Not while others write: they use it, or find the disk full.
+  void GiveBackRoom() {
+    queue_.RunAlone([this] { parts_.log->GiveBackRoom(); }, /*if_idle=*/true);
+  }
 
  private:
   void CommitGroup(const std::vector<PendingWrite*>& group);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <limits>
 #include <utility>
@@ -20,8 +21,10 @@ namespace {
 // One transfer takes at most 2 GiB on Linux; stay well below.
 constexpr size_t kTransferBytesMax = size_t{1} << 30;
 constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
-// LogFile::Reserve asks the system for room in steps of this many bytes.
-constexpr uint64_t kReserveStepBytes = uint64_t{1} << 20;
+// LogFile::Reserve asks the system for room in steps of about what the file holds: at least, and at
+// most, so many bytes.
+constexpr uint64_t kReserveStepBytesMin = uint64_t{64} << 10;
+constexpr uint64_t kReserveStepBytesMax = uint64_t{1} << 20;
 
 Status CheckOffset(std::string_view operation, std::string_view path, uint64_t offset,
                    uint64_t size) {
@@ -161,9 +164,10 @@ class PosixLogFile final : public LogFile {
   Status Reserve(uint64_t end) override {
     if (!fd_.open()) return Closed("reserve", path_);
     if (end <= reserved_end_) return Status::Ok();
-    RETURN_IF_ERROR(CheckOffset("reserve", path_, end, kReserveStepBytes));
+    RETURN_IF_ERROR(CheckOffset("reserve", path_, end, kReserveStepBytesMax));
     if (reserved_end_ == 0) RETURN_IF_ERROR(NoteSizeFound());
-    uint64_t rounded = (end + kReserveStepBytes - 1) / kReserveStepBytes * kReserveStepBytes;
+    const uint64_t step = std::clamp(std::bit_ceil(end), kReserveStepBytesMin, step_bytes_max_);
+    uint64_t rounded = (end + step - 1) / step * step;
     int error = Allocate(rounded);
     if ((error == ENOSPC || error == EDQUOT) && rounded != end) {
       rounded = end;
@@ -197,6 +201,8 @@ class PosixLogFile final : public LogFile {
       return ErrorFromErrno("truncate", path_, errno);
     }
     reserved_end_ = std::min(reserved_end_, size);
+    step_bytes_max_ =
+        kReserveStepBytesMin;  // room is short: the next stores shall not take it back
     stored_end_.store(size, std::memory_order_relaxed);
     return Status::Ok();
   }
@@ -244,6 +250,7 @@ class PosixLogFile final : public LogFile {
   const std::string path_;
   Descriptor fd_;
   uint64_t reserved_end_ = 0;
+  uint64_t step_bytes_max_ = kReserveStepBytesMax;
   std::atomic<uint64_t> stored_end_{0};  // two threads may store at the same time
   Syncer syncer_;
 };

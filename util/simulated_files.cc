@@ -74,17 +74,16 @@ class SimulatedFiles::Log final : public LogFile {
 
   Status Reserve(uint64_t end) override {
     const uint64_t step = state_->settings().reserve_step_bytes;
-    const uint64_t grown = step == 0 ? 0 : (end + step - 1) / step * step;
+    uint64_t grown = step == 0 ? 0 : (end + step - 1) / step * step;
     const auto grow = [&](SimulatedDisk* disk) {
       if (grown > file_end_) disk->Resize(inode_.get(), grown);
     };
     RETURN_IF_ERROR(state_->Before(FileOp::kReserve, path_, grow));
     RETURN_IF_ERROR(base_->Reserve(end));
     MutexLock lock(mutex_);
-    const uint64_t wanted = std::max(end, grown);
-    if (state_->RoomFor(file_end_, 0, wanted) < wanted) {
-      return State::Full(FileOp::kReserve, path_);
-    }
+    // With no room for a whole step, what is needed will do.
+    if (state_->RoomFor(file_end_, 0, grown) < grown) grown = end;
+    if (state_->RoomFor(file_end_, 0, end) < end) return State::Full(FileOp::kReserve, path_);
     if (grown <= file_end_) return Status::Ok();
     RETURN_IF_ERROR(base_->Store(grown - 1, std::string_view("\0", 1)));
     state_->Note(grow);

@@ -60,6 +60,7 @@ struct SegmentWriter::State {
   std::vector<IndexEntry> index;  // of added records, sparse
   size_t index_stored = 0;        // how many of them are of stored records
   LogPos durable = 0;             // the newest any added record told
+  bool may_have_room = true;      // something was reserved since the last GiveBackRoom
 
   // The syncing thread's own.
   LogPos durable_marked = 0;
@@ -97,6 +98,7 @@ Status SegmentWriter::State::StoreAt(uint64_t offset, std::string_view bytes) {
   }
   Status status = file->Reserve(offset + bytes.size());
   if (!status.ok()) return status;  // nothing was stored
+  may_have_room = true;
   status = file->Store(offset, bytes);
   if (!status.ok()) RestoreEnd(offset, bytes.size());
   return status;
@@ -220,6 +222,13 @@ Status SegmentWriter::Seal() {
   s.Publish(end);
   s.sealed.store(true, std::memory_order_release);
   return Status::Ok();
+}
+
+// A loss of power may leave the file as long as it was: zeros, as from any reservation.
+void SegmentWriter::GiveBackRoom() {
+  State& s = *state_;
+  if (!s.may_have_room) return;
+  s.may_have_room = !s.file->Truncate(s.length.load(std::memory_order_relaxed)).ok();
 }
 
 Status SegmentWriter::Close() { return state_->file->Close(); }

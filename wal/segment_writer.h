@@ -1,11 +1,11 @@
 // SegmentWriter: one segment of the log, from its header to its trailer.
 //
-// Threads: Add, Store, Seal and Close by one thread at a time (the leader of the write queue); Sync
-// and MarkDurable by one other at the same time. The figures (length() and so on) may be read by
-// any thread; they change when a Store or Seal has succeeded.
-// Order on disk: the header is stored by Create; nothing is synced before Sync. The caller syncs
-// the directory before it acknowledges power durability (invariant 6).
-// Positions are dense and times never go back (invariants 7 and 12).
+// Threads: Add, Store, Seal, GiveBackRoom and Close by one thread at a time (the leader of the
+// write queue); Sync and MarkDurable by one other at the same time. The figures (length() and so
+// on) may be read by any thread; they change when a Store or Seal has succeeded. Order on disk: the
+// header is stored by Create; nothing is synced before Sync. The caller syncs the directory before
+// it acknowledges power durability (invariant 6). Positions are dense and times never go back
+// (invariants 7 and 12).
 #pragma once
 
 #include <cstdint>
@@ -46,6 +46,9 @@ class SegmentWriter {
   Status MarkDurable(LogPos position);
   // Stores the trailer; nothing can be added afterwards. REQUIRES: no group is pending.
   Status Seal();
+  // Cuts off what is reserved beyond length(). Best effort; what is stored later reserves anew.
+  // REQUIRES: as for Store.
+  void GiveBackRoom();
   Status Close();
 
   const SegmentHeader& header() const;

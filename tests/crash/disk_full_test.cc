@@ -297,5 +297,55 @@ TEST(DiskFullOpen, IsRefusedAndChangesNothingUntilThereIsRoom) {
   std::cout << "    refused: " << refused << "\n";
 }
 
+// A disk of which the log reserves a large part ahead.
+SimulatedFileSystem::Settings LargeSteps(uint64_t capacity_bytes) {
+  SimulatedFileSystem::Settings settings;
+  settings.capacity_bytes = capacity_bytes;
+  settings.reserve_step_bytes = 1024 * kKiB;
+  return settings;
+}
+
+TEST(DiskFullRoom, OfASegmentThatIsFullItsSuccessorGets) {
+  constexpr uint64_t kDiskBytes = 3072 * kKiB;
+  SimulatedFileSystem disk(LargeSteps(kDiskBytes));
+  Options options = TinyOptions(&disk);
+  options.tuning.memtable_bytes = 4 << 20;
+  options.tuning.log_segment_bytes = 64 * kKiB;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DB> db, DB::Open(options, "db"));
+  const std::string value(1000, 'v');
+  uint64_t stored_bytes = 0;
+  Status written;
+  while (written.ok()) {
+    written = db->Put({}, "key" + std::to_string(stored_bytes), value).status();
+    if (written.ok()) stored_bytes += value.size();
+  }
+  EXPECT_STATUS(kNoSpace, written);
+  EXPECT_GT(stored_bytes, kDiskBytes / 3 * 2) << "what is reserved and not used fills the disk";
+  disk.SetCapacity(2 * kDiskBytes);
+  EXPECT_OK(db->Put({}, "key", value));
+}
+
+TEST(DiskFullRoom, OfTheLogAFlushGetsThatFoundNone) {
+  constexpr uint64_t kDiskBytes = 8192 * kKiB;
+  SimulatedFileSystem disk(LargeSteps(kDiskBytes));
+  Options options = TinyOptions(&disk);
+  options.compression = Compression::kNone;
+  const auto listener = std::make_shared<Listener>();
+  options.listeners = {listener};
+  options.tuning.memtable_bytes = 4 << 20;
+  options.tuning.log_segment_bytes = 4 << 20;
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DB> db, DB::Open(options, "db"));
+  for (uint32_t i = 0; i < 900; ++i) {
+    ASSERT_OK(db->Put({}, "key" + std::to_string(i), ValueOf(i, 1000)));
+  }
+  // The table and what the next segment reserves do not both fit, without the latter's unused
+  // part the table does.
+  disk.SetCapacity(2400 * kKiB);
+  static_cast<void>(db->Flush());  // perhaps it is tried twice
+  ASSERT_TRUE(listener->WaitFor(1, kNever)) << "there was room";
+  EXPECT_OK(db->Flush());
+  EXPECT_EQ(db->GetStats().background_error, "");
+}
+
 }  // namespace
 }  // namespace logwood::test

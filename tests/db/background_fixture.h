@@ -29,8 +29,8 @@ class BackgroundFixture : public testing::Test {
 
   // Begins anew, with the tree as it is now.
   void Start(std::chrono::seconds snapshot_age_warning = std::chrono::hours(1)) {
-    background_ = std::make_unique<Background>(
-        Background::Parts{core_.get(), tree_.get(), log_.get(), &errors_, snapshot_age_warning});
+    background_ = std::make_unique<Background>(Background::Parts{
+        core_.get(), tree_.get(), log_.get(), &errors_, snapshot_age_warning, [] {}});
     background_->Start();
   }
 

@@ -26,7 +26,7 @@ class WriterTest : public testing::Test {
                                    std::make_shared<Memtable>(core_->memtable_pages));
     log_ = test::NewCommitLog(core_.get(), tree_.get());
     background_ = std::make_unique<Background>(
-        Background::Parts{core_.get(), tree_.get(), log_.get(), &errors_});
+        Background::Parts{core_.get(), tree_.get(), log_.get(), &errors_, {}, [] {}});
     writer_ = std::make_unique<Writer>(
         Writer::Parts{core_.get(), tree_.get(), log_.get(), background_.get(), &errors_});
   }

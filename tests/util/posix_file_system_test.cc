@@ -127,6 +127,25 @@ TEST(PosixFiles, CloseGivesBackRoomThatWasReservedAndNotUsed) {
   EXPECT_LT(info.st_blocks * 512, 1 << 20);
 }
 
+TEST(PosixFiles, ReservesAboutAsMuchAsTheFileHoldsAndLittleOnceItWasCut) {
+  const TestDirectory directory;
+  const std::string path = directory / "log";
+  auto log = FileSystem::Posix()->OpenLogFile(path);
+  ASSERT_TRUE(log.ok());
+  const auto size_for = [&](uint64_t end) {
+    EXPECT_TRUE((*log)->Reserve(end).ok());
+    struct stat info = {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0);
+    return info.st_size;
+  };
+  EXPECT_EQ(size_for(1), 64 << 10);
+  EXPECT_EQ(size_for(70'000), 128 << 10);
+  EXPECT_EQ(size_for(600'000), 1 << 20);
+  EXPECT_EQ(size_for(5'000'000), 5 << 20);
+  ASSERT_TRUE((*log)->Truncate(4'000'000).ok());
+  EXPECT_EQ(size_for(4'000'001), 62 << 16);
+}
+
 TEST(PosixFiles, StoreBeyondTheLargestOffsetIsRefused) {
   const TestDirectory directory;
   auto log = FileSystem::Posix()->OpenLogFile(directory / "log");
