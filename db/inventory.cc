@@ -115,7 +115,10 @@ Status InventoryTaker::ReadTree() {
 // As an open reads it.
 Status InventoryTaker::ReadTreeFromRoot() {
   if (!inventory_.listing.has_root) {
-    return Status::Corruption(JoinPath(path_, kRootFileName) + ":0: the file is missing");
+    const std::vector<uint64_t>& there = inventory_.listing.manifests;
+    return Status::Corruption(
+        JoinPath(path_, kRootFileName) + ":0: the file is missing" +
+        (there.empty() ? "" : "; " + ManifestFileName(there.back()) + " is there without it"));
   }
   ASSIGN_OR_RETURN(TreeState tree, LoadTree(fs_, path_, /*for_writing=*/false));
   inventory_.tree.root = tree.root;

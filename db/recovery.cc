@@ -6,6 +6,7 @@
 #include "db/file_names.h"
 #include "db/file_ownership.h"
 #include "db/fold.h"
+#include "db/manifest_scan.h"
 #include "db/segment_head.h"
 #include "util/escape.h"
 #include "util/file_header.h"
@@ -16,7 +17,8 @@
 namespace logwood {
 
 bool HoldsNoDatabase(const DirectoryListing& listing) {
-  return !listing.has_root && listing.logs.empty() && listing.tables.empty() &&
+  return !listing.has_root && !listing.lost_root && listing.logs.empty() &&
+         listing.tables.empty() &&
          (listing.manifests.empty() || listing.manifests.back() <= kFirstManifestMax);
 }
 
@@ -59,6 +61,15 @@ Result<DirectoryListing> ListDirectory(FileSystem* fs, const std::string& path) 
   std::sort(listing.logs.begin(), listing.logs.end());
   std::sort(listing.tables.begin(), listing.tables.end());
   std::sort(listing.manifests.begin(), listing.manifests.end());
+  if (!HoldsNoDatabase(listing)) return listing;
+  for (const uint64_t number : listing.manifests) {
+    const auto scan = ScanManifest(fs, path, number);
+    if (!scan.ok() && !IsDamage(scan.status())) return scan.status();
+    if (!scan.ok() || scan->edits.size() < 2) continue;
+    // Edits are appended behind ROOT, which a writer may have written since the names were listed.
+    ASSIGN_OR_RETURN(const bool has_root, fs->Exists(JoinPath(path, kRootFileName)));
+    listing.lost_root |= !has_root;
+  }
   return listing;
 }
 

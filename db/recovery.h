@@ -22,6 +22,7 @@ namespace logwood {
 struct DirectoryListing {
   std::vector<uint64_t> logs, tables, manifests;  // ascending
   bool has_root = false, has_root_new = false;
+  bool lost_root = false;  // a manifest says so: edits follow the one that the making writes
   uint64_t largest_number = 0;
   bool operator==(const DirectoryListing&) const = default;
 };

@@ -19,7 +19,22 @@ using test::FileContents;
 using test::RecordingListener;
 using test::TinyOptions;
 
-class RecoveryTest : public test::RecoveryFixture {};
+class RecoveryTest : public test::RecoveryFixture {
+ protected:
+  struct Findings {
+    std::vector<std::string> damages, notes;
+  };
+  Findings Check() {
+    Findings found;
+    DirectoryCheckOptions check;
+    check.fs = fs_.get();
+    check.path = "db";
+    check.damage = [&](const Damage& damage) { found.damages.push_back(damage.ToString()); };
+    check.note = [&](const Damage& note) { found.notes.push_back(note.ToString()); };
+    EXPECT_OK(CheckDirectory(check).status());
+    return found;
+  }
+};
 
 TEST_F(RecoveryTest, MissingRootIsDamageNotAFreshDatabase) {
   Open();
@@ -44,6 +59,39 @@ TEST_F(RecoveryTest, MissingRootWithOnlyTablesOrOnlyLogsIsDamage) {
     }
     ExpectDamage("ROOT");
   }
+}
+
+// What the making of a database leaves that was cut short is one edit; others come behind ROOT.
+TEST_F(RecoveryTest, MissingRootWithTheFirstManifestIsDamageWhereMoreThanTheMakingIsInIt) {
+  Open();
+  Put("a");
+  ASSERT_OK(db_->Flush());
+  Close();
+  for (const char* name : {"ROOT", "EVENTS"}) Remove(name);
+  for (const std::string suffix : {".log", ".table"}) {
+    for (const std::string& name : Names(suffix)) Remove(name);
+  }
+  ExpectDamage("ROOT");
+  const Findings found = Check();
+  ASSERT_FALSE(found.damages.empty());
+  EXPECT_EQ(found.damages[0], "ROOT:0: the file is missing; 000001.manifest is there without it");
+  // Also where the first edit is what rotted.
+  const std::string whole = Bytes("000001.manifest");
+  std::string bytes = whole;
+  bytes[kFileHeaderBytes + 20] ^= 1;
+  Replace("000001.manifest", bytes);
+  ExpectDamage("ROOT");
+  // Whatever is left of the first edit alone is none.
+  ASSERT_OK_AND_ASSIGN(const ManifestContents contents, [&]() -> Result<ManifestContents> {
+    Replace("000001.manifest", whole);
+    return ReadManifest(fs_.get(), "db", 1);
+  }());
+  ASSERT_GT(contents.offsets.size(), 1u);
+  for (uint64_t length = 0; length <= contents.offsets[1]; ++length) {
+    Replace("000001.manifest", whole.substr(0, length));
+    EXPECT_STATUS(kNotFound, TryReadOnly()) << length;
+  }
+  EXPECT_OK(TryOpen());
 }
 
 TEST_F(RecoveryTest, MissingManifestIsDamage) {
