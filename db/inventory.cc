@@ -48,7 +48,7 @@ class InventoryTaker {
   Status TellGone(uint64_t number, std::string what);
   Status SortInMisnamed(Inventory::Segment segment);
   LogPos Durable() const;
-  static Result<LogPos> LastPosition(const Inventory::Segment& segment);
+  static Result<LogPos> LastPosition(const Inventory::Segment& segment, uint64_t* hash = nullptr);
   Result<bool> AnOpenRemovesLeftovers() const;
   Status SortOutTables();
   void AddDamage(Damage damage);
@@ -389,8 +389,9 @@ Status InventoryTaker::TellGone(uint64_t number, std::string what) {
   damage.file = LogFileName(number);
   damage.what = std::move(what);
   damage.first_position = 1;
+  uint64_t hash = 0;
   if (next != inventory_.segments.begin()) {
-    ASSIGN_OR_RETURN(const LogPos before, LastPosition(*std::prev(next)));
+    ASSIGN_OR_RETURN(const LogPos before, LastPosition(*std::prev(next), &hash));
     damage.first_position = before + 1;
   }
   damage.last_position = is_last ? inventory_.tree.durable : next->survey->first_position() - 1;
@@ -412,15 +413,27 @@ Status InventoryTaker::TellGone(uint64_t number, std::string what) {
   if ((was_closed && is_there) || ((was_closed || was_durable) && is_needed)) {
     AddDamage(std::move(damage));
   } else {
+    if (!is_there) {
+      damage.what += damage.last_position <= tree.tables.position
+                         ? ", and nothing needs it: what it held is in tables"
+                         : ", and it was never durable";
+      if (next->survey->has_header() && next->survey->probe().header().history_hash != hash) {
+        damage.what += "; " + LogFileName(std::prev(next)->number) +
+                       ", before it, may be of another copy of the database";
+      }
+    }
     inventory_.notes.push_back(std::move(damage));
   }
   return Status::Ok();
 }
 
-// Of what can be read of it; 0: nothing can.
-Result<LogPos> InventoryTaker::LastPosition(const Inventory::Segment& segment) {
-  const auto read = segment.survey->Read(
-      segment.limits, [](const CommitRecord&) { return Status::Ok(); }, [](const SegmentFlaw&) {});
+// Of what can be read of it; 0: nothing can. `hash`: the history hash there, where there is one.
+Result<LogPos> InventoryTaker::LastPosition(const Inventory::Segment& segment, uint64_t* hash) {
+  const auto take = [hash](const CommitRecord& record) {
+    if (hash != nullptr) *hash = record.history_hash;
+    return Status::Ok();
+  };
+  const auto read = segment.survey->Read(segment.limits, take, [](const SegmentFlaw&) {});
   if (!read.ok() && !IsDamage(read.status())) return read.status();
   return read.ok() ? read->last_position : 0;
 }

@@ -207,7 +207,11 @@ void Replay::SummarizeOlder(size_t first) {
     summary.file_bytes = files_[chain_[i].file].probe.file_bytes;
     summary.length = chain_[i].bounded ? chain_[i].length_max : summary.file_bytes;
     summary.sealed = true;
+    // Before one that is gone it may be of another copy of the database: the log does not go on
+    // from it.
+    const bool is_gap = chain_[i + 1].kind == LinkKind::kMissing;
     summary.whole = readable(i) && summary.file_bytes >= kCatalogueOffset &&
+                    (!is_gap || HeldNothing(i + 1).value_or(false)) &&
                     (!chain_[i].bounded || summary.file_bytes >= chain_[i].length_max);
     if (readable(i)) {
       size_t next = i + 1;

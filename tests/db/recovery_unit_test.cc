@@ -94,6 +94,47 @@ TEST_F(RecoveryTest, MissingRootWithTheFirstManifestIsDamageWhereMoreThanTheMaki
   EXPECT_OK(TryOpen());
 }
 
+// A file of another copy of the database, in the place of one that went when tables had it.
+TEST_F(RecoveryTest, ASegmentOfAnotherCopyBeforeOneThatIsGoneIsNotContinued) {
+  Open();
+  Put("both");
+  Close();
+  ASSERT_OK_AND_ASSIGN(const FileContents both, test::ReadDirectory(fs_.get(), "db"));
+  Open();
+  Put("in one");
+  Put("in one", "again");
+  Close();
+  const std::string stray = Names(".log").back();
+  const std::string bytes = Bytes(stray);
+  for (const int puts : {2, 3}) {  // the other copy went as far, and less far
+    fs_ = FileSystem::InMemory();
+    ASSERT_OK(test::WriteDirectory(fs_.get(), "db", both));
+    Open();
+    for (int i = 0; i < puts; ++i) Put("in the other", std::to_string(i));
+    Close();
+    Open();
+    ASSERT_OK(db_->CompactAll({}));
+    Close();
+    ASSERT_EQ(Names(".log").size(), 1u);
+    Replace(stray, bytes);
+    Findings found = Check();
+    EXPECT_EQ(found.damages, std::vector<std::string>());
+    ASSERT_EQ(found.notes.size(), 1u);
+    EXPECT_EQ(found.notes[0],
+              "000006.log:0: the file is missing, and nothing needs it: what it held is in "
+              "tables; " +
+                  stray + ", before it, may be of another copy of the database");
+    for (int i = 0; i < 3; ++i) {
+      Open();
+      if (i < 2) Put("more", std::to_string(i));
+      Close();
+      found = Check();
+      EXPECT_EQ(found.damages, std::vector<std::string>()) << puts << " puts, open " << i;
+      EXPECT_EQ(found.notes, std::vector<std::string>()) << puts << " puts, open " << i;
+    }
+  }
+}
+
 TEST_F(RecoveryTest, MissingManifestIsDamage) {
   Open();
   Put("a");
