@@ -13,6 +13,7 @@
 #include "tools/command_open.h"
 #include "tools/command_options.h"
 #include "tools/numbers.h"
+#include "tools/record_walk.h"
 #include "tools/report.h"
 
 namespace logwood::tools {
@@ -24,13 +25,16 @@ constexpr const char* kMergeExamples =
   logwood merge /tmp/db -k counters visits 41 -2         two changes, one commit
   logwood merge /tmp/db -k tags --operator set_union post/17 red blue
   logwood merge /tmp/db -k days --operator append.2c monday 'got up'
+  logwood merge /tmp/copy -k days --operator append.2c --adopt monday ''   keep the values it has
 
 What an operand is, and what becomes of it, says the keyspace's merge operator: of add_int64,
 add_int64_wrapping, min_int64 and max_int64 a decimal number; of set_union the operands are the
 elements of one set; of min_bytes, max_bytes, bit_or, append and append.HEX (HEX: what separates
-the parts) text as values are. --operator gives the keyspace one, for ever; a missing database or
-keyspace is then created. `logwood keyspaces` shows which has which. Prints the position of the
-commit.)";
+the parts) text as values are. --operator gives the keyspace one, for ever: only dropping the
+keyspace ends that, and default cannot be dropped. So a keyspace that has values is refused, but
+with --adopt: then each value is looked at, and has to be one that the operator takes. A missing
+database or keyspace is created with --operator. `logwood keyspaces` shows which has which. Prints
+the position of the commit.)";
 
 struct MergeArguments {
   Target target;
@@ -39,6 +43,7 @@ struct MergeArguments {
   std::string operator_name;
   TextFormat key_format = TextFormat::kAuto;
   TextFormat operand_format = TextFormat::kAuto;
+  bool adopt = false;
   bool json = false;
 };
 
@@ -104,6 +109,65 @@ ExitCode RunMergeAsRecorded(const MergeArguments& arguments, const std::string& 
   return Commit(arguments, opened, key, *operands);
 }
 
+// An operator is for ever, and what it refuses cannot be read once something was merged into it.
+ExitCode CheckMayHave(const MergeArguments& arguments, DB& db, const KeyspaceInfo& keyspace) {
+  const MergeOperator& wanted = *arguments.target.merge_operator;
+  WalkOptions walk;
+  walk.range.bounds.fill_cache = false;
+  if (!arguments.adopt) walk.limit = 1;
+  Progress progress = WalkProgress(db, {&keyspace, 1}, walk, "values", arguments.adopt);
+  std::string first;
+  Status refused;
+  uint64_t values = 0;
+  const Status status = WalkRecords(
+      db, keyspace.keyspace, walk, &progress,
+      [&](std::string_view key, std::string_view value) {
+        if (arguments.adopt) refused = wanted.Check(value);
+        first = key;
+        return arguments.adopt && refused.ok();
+      },
+      &values);
+  progress.Finish();
+  const std::string what = "cannot give keyspace " + Encode(TextFormat::kAuto, keyspace.name) +
+                           " the merge operator " + std::string(wanted.name());
+  if (!status.ok()) return FailReadingAt(arguments.target, what, status);
+  if (values == 0 || (arguments.adopt && refused.ok())) return ExitCode::kOk;
+  const std::string key = Encode(TextFormat::kAuto, first);
+  if (arguments.adopt) {
+    PrintError(what, "it refuses the value of key " + key + ": " + std::string(refused.message()),
+               "put such values anew, or delete them, or take another keyspace");
+  } else {
+    PrintError(what, "it has values (the first key is " + key + "), and an operator is for ever",
+               "take a keyspace of its own with -k, or say --adopt where all its values are of "
+               "that operator");
+  }
+  return ExitCode::kProblem;
+}
+
+// The open that is given an operator records it: what speaks against that is found by one before.
+// Where the operator is recorded already that open is all it takes, and `opened` has it.
+ExitCode LookBeforeRecording(const MergeArguments& arguments, Opened* opened) {
+  const auto there = FileSystem::Posix()->Exists(arguments.target.directory + "/ROOT");
+  if (there.ok() && !*there) return ExitCode::kOk;  // it is to be made
+  Target as_it_is = arguments.target;
+  as_it_is.merge_operator = nullptr;
+  ExitCode code = OpenDirectoryForWriting(as_it_is, Missing::kFail, &opened->db);
+  if (code != ExitCode::kOk) return code;
+  const Result<std::vector<KeyspaceInfo>> all = opened->db->ListKeyspaces();
+  if (!all.ok()) return FailAt(arguments.target, "cannot list keyspaces", all.status());
+  for (const KeyspaceInfo& info : *all) {
+    if (info.name != arguments.target.keyspace_name()) continue;
+    const MergeOperator& wanted = *arguments.target.merge_operator;
+    if (info.merge_operator == wanted.name() && info.merge_operator_version == wanted.version()) {
+      return FindKeyspace(as_it_is, Missing::kFail, opened);
+    }
+    if (info.merge_operator.empty()) code = CheckMayHave(arguments, *opened->db, info);
+  }
+  code = CloseAfter(*opened->db, code);
+  *opened = {};
+  return code;
+}
+
 ExitCode RunMerge(MergeArguments arguments) {
   const std::optional<std::string> key = DecodeArgument("KEY", arguments.key_format, arguments.key);
   if (!key) return ExitCode::kUsage;
@@ -122,7 +186,10 @@ ExitCode RunMerge(MergeArguments arguments) {
   const auto operands = OperandsFor(*arguments.target.merge_operator, arguments);
   if (!operands) return ExitCode::kUsage;
   Opened opened;
-  code = OpenForWriting(arguments.target, Missing::kCreate, &opened);
+  code = LookBeforeRecording(arguments, &opened);
+  if (code == ExitCode::kOk && opened.db == nullptr) {
+    code = OpenForWriting(arguments.target, Missing::kCreate, &opened);
+  }
   return code == ExitCode::kOk ? Commit(arguments, opened, *key, *operands) : code;
 }
 
@@ -141,6 +208,11 @@ void AddMergeCommand(CLI::App& app, ExitCode* exit_code) {
       ->add_option("--operator", arguments->operator_name,
                    "The merge operator that the keyspace is to have")
       ->option_text("NAME");
+  command
+      ->add_flag("--adopt", arguments->adopt,
+                 "Give it also to a keyspace that has values, if it takes each of them")
+      ->needs("--operator")
+      ->option_text(" ");
   AddTextFormat(command, "--key-format", "How KEY is written", &arguments->key_format);
   AddTextFormat(command, "--operand-format", "How OPERAND is written", &arguments->operand_format);
   AddDurability(command, &arguments->target);

@@ -58,7 +58,9 @@ struct Tuning {
 struct KeyspaceOptions {
   // How its merges become values. Recorded with the keyspace, by name and version, once it and this
   // are there together: by CreateKeyspace, or for one that exists by the open, which then takes a
-  // position. From then on another name or version is kInvalidArgument at open. Without it
+  // position. What is there already is not looked at: where it is not of the operator's kind, reads
+  // of keys that are merged with are errors, and only dropping the keyspace ends that (never
+  // "default"). From then on another name or version is kInvalidArgument at open. Without it
   // an open finds those that are built in by itself; a keyspace whose operator it does not have
   // opens, too, but merges into it, and reads of keys with merges, are kInvalidArgument.
   std::shared_ptr<const MergeOperator> merge_operator = {};
