@@ -149,6 +149,9 @@ class LOGWOOD_EXPORT DB {
   virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
   virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
                              std::string_view value) = 0;
+  // Nothing was written where the answer is kInvalidArgument, kConflict, kReadOnly, kBusy or
+  // kClosed. kIoError, kNoSpace and kCorruption leave it open: where a sync failed (kPower) the
+  // commit stays, and reads show it. docs/guide/transactions.md, "What a commit may answer".
   virtual Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key) = 0;
   // What the keyspace's merge operator (Options::keyspaces) makes of the key's value, or of none,
@@ -179,6 +182,7 @@ class LOGWOOD_EXPORT DB {
   // Put where there is no value; where there is `expected`; Delete where there is.
   virtual Result<LogPos> PutIfAbsent(const WriteOptions& options, Keyspace keyspace,
                                      std::string_view key, std::string_view value) = 0;
+  // Other errors are as those of Write: after kIoError a lock may have been taken all the same.
   virtual Result<LogPos> CompareAndPut(const WriteOptions& options, Keyspace keyspace,
                                        std::string_view key, std::string_view expected,
                                        std::string_view value) = 0;

@@ -118,7 +118,9 @@ class LOGWOOD_EXPORT Transaction {
   // One commit, one record; its position. Without writes nothing is committed: the position that
   // was read at. kConflict: the message names the key, or the keyspace that was dropped, and the
   // position of the write that is in the way. Where a write was refused, its status, and nothing is
-  // committed. Ends the transaction, whatever it returns: later calls are kInvalidArgument.
+  // committed. Which other errors mean that nothing was committed, and which leave it open, as with
+  // DB::Write: docs/guide/transactions.md. Ends the transaction, whatever it returns: later calls
+  // are kInvalidArgument.
   virtual Result<LogPos> Commit(const WriteOptions& options) = 0;
   // Ends it without a trace.
   virtual void Rollback() = 0;

@@ -517,13 +517,22 @@ TEST_F(Transactions, AreCountedWhereTheyAreInTheHistory) {
   };
   EXPECT_STATUS(kNoSpace, commit());
   EXPECT_EQ(db_->GetStats().transaction_commits, 0u) << "it could not be stored";
+  std::string value;
+  EXPECT_STATUS(kNotFound, db_->Get({}, "a", &value));
   failing = FileOp::kSync;
-  EXPECT_FALSE(commit().ok());
+  EXPECT_STATUS(kNoSpace, commit());
+  // As docs/guide/transactions.md says: it stays, and the next one is refused.
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_STATUS(kReadOnly, commit());
   const Stats stats = db_->GetStats();
   EXPECT_EQ(stats.transaction_commits, 1u) << "it was, and is not known to be durable";
   EXPECT_EQ(stats.commits, 1u);
   EXPECT_EQ(stats.transaction_conflicts, 0u);
   disk.SetFault({});
+  db_.reset();
+  Open();
+  EXPECT_EQ(Value("a"), "1");
+  EXPECT_EQ(db_->LastPosition(), 1u);
   db_.reset();
 }
 
