@@ -166,6 +166,7 @@ Status DirectoryChecker::JudgeLog() {
     note.first_position = replay.last_position + 1;
     note.last_position = std::max(note.first_position, replay.tail->last_position);
     summary_.unproven_tail_bytes = replay.tail->bytes;
+    summary_.unproven_tail_commits = replay.tail->commits;
     TellOnce(std::move(note), false);
   }
   return Status::Ok();

@@ -31,6 +31,7 @@ struct DirectoryCheckSummary {
   LogPos last_position = 0;  // the end of the log before any damage
   LogPos durable_point = 0;
   uint64_t unproven_tail_bytes = 0;
+  uint64_t unproven_tail_commits = 0;  // whole ones in it
   bool manifest_is_certain = true;  // false: which files count had to be guessed
 };
 

@@ -369,6 +369,7 @@ RecoveryInfo DescribeRecovery(const TreeState& tree, const LogState& log) {
     info.unproven_tail_bytes = log.replay.tail->bytes;
     info.unproven_tail_file = log.replay.tail->file;
     info.unproven_tail_offset = log.replay.tail->offset;
+    info.unproven_tail_commits = log.replay.tail->commits;
   }
   info.clean = tree.clean_close.has_value();
   info.epoch = tree.epochs.back().number;
@@ -392,6 +393,9 @@ std::vector<Event> TailEvents(const TreeState& tree, const LogState& log) {
     tail.offset = cut->offset;
     tail.bytes_in = cut->bytes;
     tail.detail = cut->reason;
+    if (cut->commits > 0)
+      tail.detail += "; whole commits behind it, which only salvage copies, before a write-open: " +
+                     std::to_string(cut->commits);
     events.push_back(tail);
   }
   return events;

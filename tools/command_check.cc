@@ -27,8 +27,9 @@ constexpr const char* kCheckExamples = R"(  logwood check /tmp/db
 
 Reads only, also what does not open any more. Exit status 0: no damage. 3: damage;
 each is printed with file, offset, and the keys and positions it may affect. A note is no damage: it
-tells what a crash may leave, and rotten bytes behind the last durable commit look the same.
-`logwood salvage` copies what can still be read.)";
+tells what a crash may leave, and rotten bytes behind the last durable commit look the same. Where
+whole commits lie behind such bytes the last line says so, and opening for writing discards them.
+`logwood salvage` copies what can still be read, those commits too.)";
 
 struct CheckArguments {
   Target target;
@@ -53,15 +54,23 @@ std::string Summary(const CheckArguments& arguments, const DirectoryCheckSummary
     json.Field("tables", found.tables).Field("segments", found.segments);
     json.Field("position", found.last_position).Field("durable_position", found.durable_point);
     json.Field("unproven_tail_bytes", found.unproven_tail_bytes);
+    json.Field("unproven_tail_commits", found.unproven_tail_commits);
     json.Field("manifest_is_certain", found.manifest_is_certain);
     return json.Finish() + "\n";
   }
-  if (arguments.quiet && found.damages == 0) return "";
-  std::string text = found.damages == 0   ? "ok: "
-                     : found.damages == 1 ? "1 damage: "
-                                          : std::to_string(found.damages) + " damages: ";
+  const bool has_whole_tail = found.unproven_tail_commits > 0;
+  if (arguments.quiet && found.damages == 0 && !has_whole_tail) return "";
+  std::string text = found.damages == 1  ? "1 damage: "
+                     : found.damages > 1 ? std::to_string(found.damages) + " damages: "
+                     : has_whole_tail    ? "ok, but for what opening for writing discards: "
+                                         : "ok: ";
   text += HumanBytes(found.bytes) + " read in " + HumanMicros(micros) + ", up to position " +
           std::to_string(found.last_position) + "\n";
+  if (has_whole_tail) {
+    text += "opening for writing discards " + Counted(found.unproven_tail_commits, "whole commit") +
+            " behind that position; before that " + SalvageCommand(arguments.target.directory) +
+            " copies " + (found.unproven_tail_commits == 1 ? "it" : "them") + "\n";
+  }
   if (found.damages > 0) {
     text += SalvageCommand(arguments.target.directory) +
             " copies what can be read; docs/recovery.md says what else can be done\n";

@@ -105,13 +105,22 @@ ExitCode CheckHoldsNothingElse(const std::string& directory) {
 void WarnOfTail(const Target& target, const DB& db, bool reading) {
   const RecoveryInfo info = db.GetRecoveryInfo();
   if (info.unproven_tail_bytes == 0) return;
-  PrintError("warning",
-             info.unproven_tail_file + ":" + std::to_string(info.unproven_tail_offset) + ": " +
-                 Counted(info.unproven_tail_bytes, "byte") +
-                 " behind the last good commit count no more; nothing recorded them as durable",
-             reading ? "before the first write, " + SalvageCommand(target.directory) +
-                           " copies what is whole among them"
-                     : "");
+  std::string where =
+      info.unproven_tail_file + ":" + std::to_string(info.unproven_tail_offset) + ": " +
+      Counted(info.unproven_tail_bytes, "byte") +
+      " behind the last good commit count no more; nothing recorded them as durable";
+  const std::string commits = Counted(info.unproven_tail_commits, "whole commit");
+  std::string advice;
+  if (reading) {
+    advice = "before the first write, " + SalvageCommand(target.directory) +
+             " copies what is whole among them" +
+             (info.unproven_tail_commits == 0 ? "" : ": " + commits);
+  } else if (info.unproven_tail_commits > 0) {
+    where += "; this command discarded " + commits + " among them";
+    advice = "a copy of the directory from before it still has what " + SalvageCommand("THE-COPY") +
+             " copies";
+  }
+  PrintError("warning", where, advice);
 }
 
 // With --allow-damaged-log: what is not among what is read.

@@ -98,6 +98,9 @@ struct RecoveryInfo {
   uint64_t unproven_tail_bytes = 0;
   std::string unproven_tail_file;
   uint64_t unproven_tail_offset = 0;
+  // Whole commits in it. An open for writing has discarded them; `logwood salvage` copies them, of
+  // a directory that no such open has changed yet.
+  uint64_t unproven_tail_commits = 0;
   // What ReadOnlyOptions::allow_damaged_log left out: the commits from the damage on, up to where
   // the log is known to have gone.
   std::optional<Damage> log_damage;
@@ -146,12 +149,12 @@ class LOGWOOD_EXPORT DB {
   // is a commit too. kInvalidArgument: a key, value or batch beyond its limit, or a keyspace that
   // was dropped. Where memory ends behind the write to the log the program does, too: the next open
   // has the commit.
-  virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
-  virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
-                             std::string_view value) = 0;
   // Nothing was written where the answer is kInvalidArgument, kConflict, kReadOnly, kBusy or
   // kClosed. kIoError, kNoSpace and kCorruption leave it open: where a sync failed (kPower) the
   // commit stays, and reads show it. docs/guide/transactions.md, "What a commit may answer".
+  virtual Result<LogPos> Write(const WriteOptions& options, const WriteBatch& batch) = 0;
+  virtual Result<LogPos> Put(const WriteOptions& options, Keyspace keyspace, std::string_view key,
+                             std::string_view value) = 0;
   virtual Result<LogPos> Delete(const WriteOptions& options, Keyspace keyspace,
                                 std::string_view key) = 0;
   // What the keyspace's merge operator (Options::keyspaces) makes of the key's value, or of none,
@@ -179,10 +182,10 @@ class LOGWOOD_EXPORT DB {
     return DeleteRange(options, Keyspace(), begin, end);
   }
   // Writes under a condition: one commit, or kConflict and none. Cost: a read and a transaction.
+  // Other errors are as those of Write: after kIoError a lock may have been taken all the same.
   // Put where there is no value; where there is `expected`; Delete where there is.
   virtual Result<LogPos> PutIfAbsent(const WriteOptions& options, Keyspace keyspace,
                                      std::string_view key, std::string_view value) = 0;
-  // Other errors are as those of Write: after kIoError a lock may have been taken all the same.
   virtual Result<LogPos> CompareAndPut(const WriteOptions& options, Keyspace keyspace,
                                        std::string_view key, std::string_view expected,
                                        std::string_view value) = 0;

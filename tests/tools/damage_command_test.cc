@@ -1,12 +1,16 @@
 // logwood check and logwood salvage on damaged directories, as a user meets them.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "logwood/db.h"
+#include "tests/support/status_assert.h"
 #include "tests/tools/command_runner.h"
+#include "util/faulty_file_system.h"
 
 namespace logwood::tools {
 namespace {
@@ -42,6 +46,30 @@ class DamageCommand : public testing::Test {
     const std::string before = Shell(sums).out;
     Shell(script);
     EXPECT_EQ(Shell(sums).out, before) << script;
+  }
+
+  // key1 to key7, and the second is bad. No sync got to its end, so nothing says how far the log
+  // was durable.
+  void MakeBadRecordOfAKilledProcess() {
+    FaultyFileSystem files(FileSystem::Posix());
+    std::atomic<bool> killed{false};
+    Options options;
+    options.file_system = &files;
+    ASSERT_OK_AND_ASSIGN(auto db, DB::Open(options, runner_.Path("live")));
+    files.SetFault([&killed](FileOp op, const std::string&) {
+      if (op == FileOp::kSync) killed.wait(false);
+      return Status::Ok();
+    });
+    for (const std::string number : {"1", "2", "3", "4", "5", "6", "7"}) {
+      EXPECT_OK(db->Put({}, "key" + number, "value" + number));
+    }
+    Shell("cp -r live db");
+    killed = true;
+    killed.notify_all();
+    ASSERT_OK(db->Close());
+    Shell(
+        "log=$(grep -l value2 db/*.log); at=$(grep -abo value2 $log | cut -d: -f1)\n"
+        "printf X | dd of=$log bs=1 seek=$at conv=notrunc 2> /dev/null; cp -r db copy");
   }
 
   CommandRunner runner_;
@@ -118,6 +146,39 @@ TEST_F(DamageCommand, NotesAreNotPrintedWhereQuietIsAskedFor) {
     EXPECT_EQ(quiet.out, "");
     EXPECT_NE(Shell(command + " -q --json").out.find("\"note\""), std::string::npos);
   }
+}
+
+TEST_F(DamageCommand, WholeCommitsBehindABadRecordAreToldBeforeTheyAreDiscarded) {
+  MakeBadRecordOfAKilledProcess();
+  const Ran checked = Shell("logwood check db");
+  EXPECT_EQ(checked.status, 0) << checked.err;
+  EXPECT_NE(checked.out.find("\nok, but for what opening for writing discards: "),
+            std::string::npos)
+      << checked.out;
+  const std::string last =
+      "\nopening for writing discards 5 whole commits behind that position; before that "
+      "`logwood salvage db NEWDIR` copies them\n";
+  EXPECT_TRUE(checked.out.ends_with(last)) << checked.out;
+  EXPECT_TRUE(Shell("logwood check db -q").out.ends_with(last));
+  EXPECT_EQ(LinesOf(Shell("logwood check db --json").out).back()["unproven_tail_commits"], 5);
+  const Ran read = Shell("logwood get db key1");
+  EXPECT_EQ(read.out, "value1\n");
+  EXPECT_NE(read.err.find("`logwood salvage db NEWDIR` copies what is whole among them: 5 whole "
+                          "commits\n"),
+            std::string::npos)
+      << read.err;
+  const Ran written = Shell("logwood put db key8 value8");
+  EXPECT_NE(written.err.find("; this command discarded 5 whole commits among them; a copy of the "
+                             "directory from before it still has what "),
+            std::string::npos)
+      << written.err;
+  EXPECT_NE(Shell("cat db/EVENTS").out.find("which only salvage copies, before a write-open: 5\""),
+            std::string::npos);
+  EXPECT_EQ(Shell("logwood scan db --keys-only").out, "key1\nkey8\n");
+  EXPECT_EQ(LinesOf(Shell("logwood check db --json").out).back()["unproven_tail_commits"], 0);
+  EXPECT_EQ(
+      Shell("logwood salvage copy new -q > lost; logwood scan new --keys-only | tr '\\n' ' '").out,
+      "key1 key3 key4 key5 key6 key7 ");
 }
 
 TEST_F(DamageCommand, SalvageOfAWholeDatabaseSavesAllOfIt) {
