@@ -10,6 +10,7 @@
 #include "tools/command_open.h"
 #include "tools/command_options.h"
 #include "tools/interrupt.h"
+#include "tools/log_expiring.h"
 #include "tools/output.h"
 #include "tools/record_format.h"
 #include "tools/record_walk.h"
@@ -32,7 +33,7 @@ constexpr const char* kExportExamples = R"(  logwood export /tmp/db > records.ts
 Exports one keyspace, or with --all-keyspaces one after the other, by name; each in key order. All
 of it is one position of the database; `logwood load` gives the same bytes back, but not when they
 expire: an export has what has not yet, without its time. A summary goes to standard error where
-FILE is a file, and notes where no keyspace was given and there are others, and where tables have
+FILE is a file, and notes where no keyspace was given and there are others, and where there are
 records that expire; -q leaves all out, but what --json asks for. A file is written beside FILE and
 takes its place when all of it is on the disk: until then, and where the export fails or is
 interrupted (exit status 130), FILE stays as it was. A pipe or a device is written itself. FILE must
@@ -80,11 +81,10 @@ void PrintSummary(const ExportArguments& arguments, const Exported& exported,
   if (!summary.empty()) std::fputs((summary + "\n").c_str(), stderr);
 }
 
-// What the log alone has is not counted.
 void NoteExpiring(DB& db) {
   uint64_t expiring = 0;
   for (const LevelStats& level : db.GetStats().levels) expiring += level.expiring;
-  if (expiring == 0) return;
+  if (expiring == 0 && !LogHasExpiring(db)) return;
   PrintError("note", "records of this database expire; an export does not say when",
              "`logwood load --ttl` gives them a time anew");
 }

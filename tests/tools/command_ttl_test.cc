@@ -74,12 +74,14 @@ TEST_F(CommandTtl, LoadedRecordsExpireAndAnExportSaysThatItDoesNot) {
             0);
   EXPECT_EQ(runner_.Run("load db in -q -k other").status, 0);
   EXPECT_EQ(runner_.Run("scan db").out, "a\t1\nb\t2\n");
-  EXPECT_EQ(runner_.Run("compact db -q").status, 0);
-  const auto stats = nlohmann::json::parse(runner_.Run("stats db --json").out);
-  EXPECT_EQ(stats["levels"][6]["expiring"], 2);
   const std::string note =
       "logwood: note: records of this database expire; an export does not say when; "
       "`logwood load --ttl` gives them a time anew\n";
+  EXPECT_EQ(runner_.Run("export db -k other").err, note) << "they are only in the log";
+  EXPECT_EQ(runner_.Run("export db -k other --ignore-writer").err, note);
+  EXPECT_EQ(runner_.Run("compact db -q").status, 0);
+  const auto stats = nlohmann::json::parse(runner_.Run("stats db --json").out);
+  EXPECT_EQ(stats["levels"][6]["expiring"], 2);
   const Ran exported = runner_.Run("export db --all-keyspaces");
   EXPECT_EQ(exported.out, "default\ta\t1\ndefault\tb\t2\nother\ta\t1\nother\tb\t2\n");
   EXPECT_EQ(exported.err, note);
