@@ -141,7 +141,9 @@ Status CheckOperatorsFit(const std::map<std::string, KeyspaceOptions>& keyspaces
     return Status::InvalidArgument(
         "keyspaces: \"" + name + "\" has the merge operator " + recorded->name + ", version " +
         std::to_string(recorded->version) + ", and not " + std::string(given.name()) +
-        ", version " + std::to_string(given.version()));
+        ", version " + std::to_string(given.version()) +
+        "; open with that one, or with none for this keyspace, and copy its values into a new "
+        "keyspace (docs/guide/merge.md, Another version)");
   }
   return Status::Ok();
 }
