@@ -4,6 +4,9 @@
 //
 //   ./bank [ACCOUNTS [TRANSFERS]]     10 accounts and 2,000 transfers without them; few accounts:
 //   many conflicts
+//
+// A transfer takes some microseconds, so that few would meet. Here a teller looks up from time to
+// time between reading and writing, as one who waits for another service does: then others write.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -23,6 +26,7 @@ namespace {
 
 constexpr int64_t kOpeningBalance = 100;
 constexpr int kTellers = 4;
+constexpr uint64_t kTransfersALook = 10;  // how many a teller makes for each time it looks up
 
 std::string Account(uint64_t number) {
   char key[32];
@@ -36,7 +40,8 @@ std::string Account(uint64_t number) {
 }
 
 // Ok, also where there is not enough money. kConflict: somebody else was quicker.
-Status TryTransfer(DB* db, const std::string& from, const std::string& to, int64_t amount) {
+Status TryTransfer(DB* db, const std::string& from, const std::string& to, int64_t amount,
+                   bool looks_up) {
   auto transaction = db->BeginTransaction({});
   if (!transaction.ok()) return transaction.status();
   int64_t balances[2] = {};
@@ -47,15 +52,17 @@ Status TryTransfer(DB* db, const std::string& from, const std::string& to, int64
     balances[i] = logwood::DecodeInt64(value).value_or(0);
   }
   if (balances[0] < amount) return Status::Ok();
+  if (looks_up) std::this_thread::sleep_for(std::chrono::microseconds(200));
   Status put = (*transaction)->Put(from, logwood::EncodeInt64(balances[0] - amount));
   if (put.ok()) put = (*transaction)->Put(to, logwood::EncodeInt64(balances[1] + amount));
   return put.ok() ? (*transaction)->Commit({}).status() : put;
 }
 
 // Returns how often it was refused before it went through.
-uint64_t Transfer(DB* db, const std::string& from, const std::string& to, int64_t amount) {
+uint64_t Transfer(DB* db, const std::string& from, const std::string& to, int64_t amount,
+                  bool looks_up) {
   for (uint64_t refused = 0;; ++refused) {
-    const Status status = TryTransfer(db, from, to, amount);
+    const Status status = TryTransfer(db, from, to, amount, looks_up && refused == 0);
     if (status.ok()) return refused;
     if (!status.Is(StatusCode::kConflict)) Fail("transfer", status);
   }
@@ -112,8 +119,9 @@ int main(int argc, char** argv) {
       };
       for (uint64_t i = 0; i < transfers / kTellers; ++i) {
         const uint64_t from = random(accounts), to = (from + 1 + random(accounts - 1)) % accounts;
-        refused += Transfer(db.get(), Account(from), Account(to),
-                            static_cast<int64_t>(random(kOpeningBalance)));
+        refused +=
+            Transfer(db.get(), Account(from), Account(to),
+                     static_cast<int64_t>(random(kOpeningBalance)), i % kTransfersALook == 0);
       }
     });
   }
