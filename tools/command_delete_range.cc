@@ -33,7 +33,12 @@ struct DeleteRangeArguments {
 ExitCode RunDeleteRange(const DeleteRangeArguments& arguments) {
   const RangeArguments& texts = arguments.range;
   const bool narrowed = texts.prefix || texts.from || texts.to;
-  if (narrowed == arguments.all) {
+  if (narrowed && arguments.all) {
+    PrintError("usage", "--all is every key of the keyspace: it excludes --prefix, --from and --to",
+               "leave out one or the other");
+    return ExitCode::kUsage;
+  }
+  if (!narrowed && !arguments.all) {
     PrintError("usage", "delete-range needs a range, or --all for every key of the keyspace",
                "see `logwood delete-range --help`");
     return ExitCode::kUsage;

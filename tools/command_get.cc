@@ -28,7 +28,7 @@ constexpr const char* kGetExamples = R"(  logwood get /tmp/db planet/3
 Formats: auto is text with backslash escapes for what is not printable; escape is the same in ASCII
 only; raw is the value without a newline at its end. In a keyspace whose merge operator is
 add_int64, add_int64_wrapping, min_int64 or max_int64 auto shows a value as the number it is, and
---json has that in "number" beside "value".
+--json has that in "number" beside "value"; of set_union it shows the elements.
 Exit status 1 when the key is not there, 3 when it could not be read: where another process writes
 to DIR, say.)";
 
@@ -41,13 +41,13 @@ struct GetArguments {
 };
 
 void PrintFound(const GetArguments& arguments, std::string_view key, std::string_view value,
-                bool numbers, Output* out) {
+                Shown how, Output* out) {
   if (arguments.json) {
-    numbers ? AppendJsonNumberRecord(key, value, out->buffer())
-            : AppendJsonRecord(key, value, true, out->buffer());
+    how == Shown::kAsNumber ? AppendJsonNumberRecord(key, value, out->buffer())
+                            : AppendJsonRecord(key, value, true, out->buffer());
     out->Append("\n");
-  } else if (numbers && arguments.format == TextFormat::kAuto) {
-    AppendNumber(value, out->buffer());
+  } else if (arguments.format == TextFormat::kAuto) {
+    AppendShown(how, value, out->buffer());
     out->Append("\n");
   } else {
     AppendEncoded(arguments.format, value, out->buffer());
@@ -81,7 +81,7 @@ ExitCode RunGet(const GetArguments& arguments) {
   PinnedValue value;
   const Status status = opened.db->Get({}, opened.keyspace, *key, &value);
   if (status.ok()) {
-    PrintFound(arguments, *key, value.view(), HoldsNumbers(*opened.db, opened.keyspace), &out);
+    PrintFound(arguments, *key, value.view(), HowShown(*opened.db, opened.keyspace), &out);
   } else if (status.Is(StatusCode::kNotFound)) {
     PrintAbsent(arguments, *key, *opened.db, &out);
     code = ExitCode::kProblem;

@@ -30,8 +30,9 @@ constexpr const char* kScanExamples = R"(  logwood scan /tmp/db
 
 A record a line: key, tab, value. In format auto and escape tabs, newlines, backslashes and what is
 not printable are backslash escapes, so that lines can be loaded again; but auto shows the values of
-a keyspace whose merge operator is one of numbers (add_int64, say) as numbers, which `logwood load`
-takes for text: --format escape, or `logwood export`, gives the bytes. --json has both.
+a keyspace whose merge operator is one of numbers (add_int64, say) as numbers, and of set_union as
+elements, which `logwood load` takes for text: --format escape, or `logwood export`, gives the
+bytes. --json has both of numbers.
 Scans one keyspace; where none is given and there are others, a note on standard error names them.
 While scan runs, in a pager say, no other process can open DIR for writing; with --ignore-writer it
 can.
@@ -67,9 +68,9 @@ struct CountArguments {
 };
 
 void PrintScanned(const ScanArguments& arguments, std::string_view key, std::string_view value,
-                  bool numbers, Output* out) {
+                  Shown how, Output* out) {
   std::string* line = out->buffer();
-  if (arguments.json && numbers && !arguments.keys_only) {
+  if (arguments.json && how == Shown::kAsNumber && !arguments.keys_only) {
     AppendJsonNumberRecord(key, value, line);
   } else if (arguments.json) {
     AppendJsonRecord(key, value, !arguments.keys_only, line);
@@ -77,9 +78,8 @@ void PrintScanned(const ScanArguments& arguments, std::string_view key, std::str
     AppendEncoded(arguments.format, key, line);
     if (!arguments.keys_only) {
       line->push_back('\t');
-      numbers&& arguments.format == TextFormat::kAuto
-          ? AppendNumber(value, line)
-          : AppendEncoded(arguments.format, value, line);
+      arguments.format == TextFormat::kAuto ? AppendShown(how, value, line)
+                                            : AppendEncoded(arguments.format, value, line);
     }
   }
   line->push_back('\n');
@@ -98,13 +98,13 @@ ExitCode RunScan(const ScanArguments& arguments) {
   // Lines that scroll by are progress enough; a bar helps only when they go elsewhere.
   Progress progress =
       WalkProgress(*opened.db, {&info, 1}, walk, "scan", isatty(STDOUT_FILENO) == 0);
-  const bool numbers = HoldsNumbers(*opened.db, opened.keyspace);
+  const Shown how = HowShown(*opened.db, opened.keyspace);
   Output out(STDOUT_FILENO);
   uint64_t records = 0;
   const Status status = WalkRecords(
       *opened.db, opened.keyspace, walk, &progress,
       [&](std::string_view key, std::string_view value) {
-        PrintScanned(arguments, key, value, numbers, &out);
+        PrintScanned(arguments, key, value, how, &out);
         return out.open();
       },
       &records);

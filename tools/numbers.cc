@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/report.h"
+#include "tools/text_codec.h"
 
 namespace logwood::tools {
 
@@ -33,6 +34,13 @@ bool HoldsNumbers(DB& db, Keyspace keyspace) {
   return built_in != nullptr && IsOfNumbers(*built_in);
 }
 
+Shown HowShown(DB& db, Keyspace keyspace) {
+  const std::shared_ptr<const MergeOperator> built_in = BuiltInOf(db, keyspace);
+  if (built_in == nullptr) return Shown::kAsText;
+  if (IsOfNumbers(*built_in)) return Shown::kAsNumber;
+  return built_in->name() == "set_union" ? Shown::kAsSet : Shown::kAsText;
+}
+
 std::optional<std::string> EncodeNumber(std::string_view name, std::string_view text,
                                         std::string_view advice) {
   int64_t number = 0;
@@ -52,6 +60,36 @@ void AppendNumber(std::string_view value, std::string* to) {
   for (const char c : value) {
     const auto byte = static_cast<unsigned char>(c);
     to->append("\\x").append({kDigits[byte >> 4], kDigits[byte & 15]});
+  }
+}
+
+void AppendSet(std::string_view value, std::string* to) {
+  std::vector<std::string_view> elements;
+  if (!DecodeSet(value, &elements)) return AppendEncoded(TextFormat::kAuto, value, to);
+  constexpr std::string_view kEmpty = "''";
+  for (const std::string_view element : elements) {
+    if (element != elements.front()) to->push_back(' ');
+    if (element.empty()) to->append(kEmpty);
+    for (const char c : Encode(TextFormat::kAuto, element)) {
+      if (c == ' ') {
+        to->append("\\x20");
+      } else if (element == kEmpty) {
+        to->append("\\x27");
+      } else {
+        to->push_back(c);
+      }
+    }
+  }
+}
+
+void AppendShown(Shown how, std::string_view value, std::string* to) {
+  switch (how) {
+    case Shown::kAsNumber:
+      return AppendNumber(value, to);
+    case Shown::kAsSet:
+      return AppendSet(value, to);
+    case Shown::kAsText:
+      return AppendEncoded(TextFormat::kAuto, value, to);
   }
 }
 

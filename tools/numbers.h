@@ -1,5 +1,6 @@
-// Values that are numbers: those of a keyspace whose merge operator is a built-in one of numbers.
-// They are 8 bytes each (EncodeInt64); people type and read them in decimal.
+// Values that are more than text to people: those of a keyspace whose merge operator is a built-in
+// one of numbers, 8 bytes each (EncodeInt64), are typed and read in decimal; sets (EncodeSet) are
+// shown as their elements.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,9 @@ bool IsOfNumbers(const MergeOperator& built_in);
 // be listed.
 std::shared_ptr<const MergeOperator> BuiltInOf(DB& db, Keyspace keyspace);
 bool HoldsNumbers(DB& db, Keyspace keyspace);
+// What format auto makes of the keyspace's values.
+enum class Shown : uint8_t { kAsText, kAsNumber, kAsSet };
+Shown HowShown(DB& db, Keyspace keyspace);
 
 // Decimal -> the 8 bytes. Prints that the text is a bad `name`, with what would be right, and
 // returns nullopt.
@@ -28,5 +32,10 @@ std::optional<std::string> EncodeNumber(
 // The 8 bytes -> decimal. Other bytes, which somebody put, are \xNN each: nobody takes them for a
 // number.
 void AppendNumber(std::string_view value, std::string* to);
+// The elements as operands of `logwood merge`, one behind the other: in each a space is \x20, and
+// one that is empty is ''. Bytes that are no set: as text.
+void AppendSet(std::string_view value, std::string* to);
+// As format auto has it.
+void AppendShown(Shown how, std::string_view value, std::string* to);
 
 }  // namespace logwood::tools

@@ -398,6 +398,10 @@ TEST(LogwoodCommand, ARangeIsDeletedInOneOperation) {
     EXPECT_NE(refused.err.find("every key of the keyspace"), std::string::npos) << refused.err;
   }
   EXPECT_EQ(runner.Run("count db").out, "200\n");
+  const Ran both = runner.Run("delete-range db --all --prefix key/");
+  EXPECT_EQ(both.status, 2);
+  EXPECT_EQ(both.err.find("usage: --all is every key of the keyspace: it excludes --prefix"), 9U)
+      << both.err;
   // A range that holds no key is a commit all the same.
   EXPECT_EQ(JsonLinesOf(runner.Run("delete-range db --from 5 --to 4 --json").out)[0]["operations"],
             0);
@@ -426,6 +430,21 @@ TEST(LogwoodCommand, MergesAreOfTheKeyspacesOperator) {
   EXPECT_EQ(runner.Run("merge db -k tags p red blue --operator set_union").status, 0);
   EXPECT_EQ(JsonLinesOf(runner.Run("merge db -k tags p green red --json").out)[0]["operations"], 1);
   EXPECT_EQ(runner.Run("get db -k tags p --format escape").out, "\\x04blue\\x05green\\x03red\n");
+  EXPECT_EQ(runner.Run("get db -k tags p").out, "blue green red\n");
+  EXPECT_EQ(runner.Run("merge db -k tags q '' '\\x27\\x27' 'a b' 'tab\\t'").status, 0);
+  const std::string odd = "'' \\x27\\x27 a\\x20b tab\\t";
+  EXPECT_EQ(runner.Run("scan db -k tags --from q").out, "q\t" + odd + "\n");
+  EXPECT_EQ(runner
+                .Shell("printf 'no set\\tat all\\n' | logwood load db -q -k tags -; "
+                       "logwood scan db -k tags --to o")
+                .out,
+            "no set\tat all\n");
+  EXPECT_EQ(runner.Run("delete db -k tags 'no set'").status, 0);
+  EXPECT_EQ(JsonLinesOf(runner.Run("get db -k tags p --json").out)[0]["value"],
+            "\x04"
+            "blue\x05"
+            "green\x03"
+            "red");
   // No keyspace without --operator, and no merge where it has none.
   EXPECT_EQ(runner.Run("merge db -k other k 1").status, 1);
   const Ran none = runner.Run("merge db k 1");
