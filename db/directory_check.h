@@ -32,7 +32,7 @@ struct DirectoryCheckSummary {
   LogPos durable_point = 0;
   uint64_t unproven_tail_bytes = 0;
   uint64_t unproven_tail_commits = 0;  // whole ones in it
-  bool manifest_is_certain = true;  // false: which files count had to be guessed
+  bool manifest_is_certain = true;     // false: which files count had to be guessed
 };
 
 // kNotFound: no database ever was there. Otherwise fails only when the file system does, or with
