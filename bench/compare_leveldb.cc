@@ -14,7 +14,7 @@ void Check(const leveldb::Status& status) {
   if (!status.ok()) CompareCheck(false, "leveldb", status.ToString());
 }
 
-leveldb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+leveldb::Slice ToLevelDb(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ToView(const leveldb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
 
 class LevelDb final : public CompareEngine {
@@ -36,10 +36,10 @@ class LevelDb final : public CompareEngine {
   void Put(std::string_view key, std::string_view value, bool sync) override {
     leveldb::WriteOptions options;
     options.sync = sync;
-    Check(db_->Put(options, ToSlice(key), ToSlice(value)));
+    Check(db_->Put(options, ToLevelDb(key), ToLevelDb(value)));
   }
   bool Get(std::string_view key, const std::function<void(std::string_view)>& use) override {
-    const leveldb::Status status = db_->Get({}, ToSlice(key), &value_);
+    const leveldb::Status status = db_->Get({}, ToLevelDb(key), &value_);
     if (status.IsNotFound()) return false;
     Check(status);
     use(value_);

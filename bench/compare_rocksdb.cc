@@ -22,7 +22,7 @@ void Check(const rocksdb::Status& status) {
   if (!status.ok()) CompareCheck(false, "rocksdb", status.ToString());
 }
 
-rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+rocksdb::Slice ToRocksDb(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 class Sum final : public rocksdb::AssociativeMergeOperator {
  public:
@@ -62,19 +62,19 @@ class RocksDb final : public CompareEngine {
   void Put(std::string_view key, std::string_view value, bool sync) override {
     rocksdb::WriteOptions options;
     options.sync = sync;
-    Check(db_->Put(options, ToSlice(key), ToSlice(value)));
+    Check(db_->Put(options, ToRocksDb(key), ToRocksDb(value)));
   }
   bool Get(std::string_view key, const std::function<void(std::string_view)>& use) override {
     value_.Reset();
     const rocksdb::Status status =
-        db_->Get(read_options_, db_->DefaultColumnFamily(), ToSlice(key), &value_);
+        db_->Get(read_options_, db_->DefaultColumnFamily(), ToRocksDb(key), &value_);
     if (status.IsNotFound()) return false;
     Check(status);
     use({value_.data(), value_.size()});
     return true;
   }
   void Add(std::string_view key, int64_t number) override {
-    Check(db_->Merge({}, ToSlice(key), EncodeInt64(number)));
+    Check(db_->Merge({}, ToRocksDb(key), EncodeInt64(number)));
   }
   bool has_transactions() const override { return true; }
   // GetForUpdate, with a snapshot, is what makes the read count.
@@ -87,10 +87,10 @@ class RocksDb final : public CompareEngine {
     at_snapshot.snapshot = transaction->GetSnapshot();
     rocksdb::PinnableSlice value;
     const rocksdb::Status got = transaction->GetForUpdate(
-        at_snapshot, transactions_->DefaultColumnFamily(), ToSlice(key), &value);
+        at_snapshot, transactions_->DefaultColumnFamily(), ToRocksDb(key), &value);
     if (!got.IsNotFound()) Check(got);
     const int64_t before = got.ok() ? DecodeInt64(value.ToStringView()).value_or(0) : 0;
-    Check(transaction->Put(ToSlice(key), EncodeInt64(before + number)));
+    Check(transaction->Put(ToRocksDb(key), EncodeInt64(before + number)));
     const rocksdb::Status committed = transaction->Commit();
     // Busy: a conflict. TryAgain: what would tell is not in memtables any more.
     if (committed.IsBusy() || committed.IsTryAgain()) return false;

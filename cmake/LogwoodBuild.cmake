@@ -41,10 +41,19 @@ if(LOGWOOD_SANITIZE)
 endif()
 
 # Compiles a target's files in units of several, so that headers are read once for all of them. The
-# files' unnamed namespaces become one: their names must differ.
+# files' unnamed namespaces become one: their names must differ. Where nobody edits (tests in shards:
+# .ci/run) they are as few as one compiler's memory lets them be, and alike: most of a unit's time goes
+# into what its headers instantiate.
 function(logwood_in_few_units target)
   if(LOGWOOD_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 20)
+    set(unit_files 20)
+    if(LOGWOOD_TEST_SHARDS)
+      get_target_property(sources ${target} SOURCES)
+      list(LENGTH sources files)
+      math(EXPR units "(${files} + 54) / 55")
+      math(EXPR unit_files "(${files} + ${units} - 1) / ${units}")
+    endif()
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${unit_files})
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
       # To GCC a unit's files are headers, where a type with an unnamed namespace inside is a mistake.
       target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
@@ -82,5 +91,16 @@ endfunction()
 macro(logwood_compile_quickly)
   if(LOGWOOD_SANITIZE)
     add_compile_options(-O0)
+  endif()
+endmacro()
+
+# For what is there to be built and tried, and has no speed that .ci/run looks at.
+macro(logwood_compile_to_try)
+  logwood_compile_quickly()
+  if(LOGWOOD_TEST_SHARDS)
+    if(NOT LOGWOOD_SANITIZE)
+      add_compile_options(-O1)
+    endif()
+    add_compile_options(-g0)
   endif()
 endmacro()

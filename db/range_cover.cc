@@ -12,7 +12,7 @@ namespace logwood {
 namespace {
 
 // What a seek costs in steps: fewer entries are rather walked over.
-constexpr int kStepsBeforeSeek = 8;
+constexpr int kHiddenBeforeSeek = 8;
 
 CoveredStretch Meet(const CoveredStretch& a, const CoveredStretch& b) {
   CoveredStretch both;
@@ -140,7 +140,7 @@ class HidingIterator final : public InternalIterator {
       }
       if (!status_.ok()) return;
       const std::string_view key = entries_->entry().key;
-      const auto target = hidden < kStepsBeforeSeek ? std::nullopt : Beyond(key, kForward);
+      const auto target = hidden < kHiddenBeforeSeek ? std::nullopt : Beyond(key, kForward);
       if (!target) {
         cover_->NotePassed(key);
         kForward ? entries_->Next() : entries_->Prev();

@@ -17,7 +17,7 @@
 namespace logwood {
 namespace {
 
-constexpr int kEntries = 500'000;
+constexpr int kTableEntries = 500'000;
 
 std::string Key(uint64_t number) {
   char key[32];
@@ -54,7 +54,7 @@ class Fixture {
     auto file = fs_->CreateWritable("/t");
     Must(file.status());
     TableBuilder builder(file->get(), {}, 1, Id128{1, 2});
-    for (int i = 0; i < kEntries; ++i) {
+    for (int i = 0; i < kTableEntries; ++i) {
       builder.Add(Key(2 * static_cast<uint64_t>(i)),
                   PackTrailer(1 + random.Uniform(1 << 22), EntryKind::kPut), Value(&random));
     }
@@ -88,7 +88,7 @@ std::vector<std::string> ShuffledKeys(bool odd) {
   Random random(7);
   std::vector<std::string> keys;
   for (int i = 0; i < (1 << 16); ++i) {
-    keys.push_back(Key(2 * random.Uniform(kEntries) + (odd ? 1 : 0)));
+    keys.push_back(Key(2 * random.Uniform(kTableEntries) + (odd ? 1 : 0)));
   }
   return keys;
 }
