@@ -171,7 +171,7 @@ class DeadRangesWalk : public DeadRanges, public testing::WithParamInterface<uin
 TEST_P(DeadRangesWalk, AgreesWithAMap) {
   Open(GetParam() % 3 == 0 ? 8 << 10 : 40 << 10);
   std::vector<Held> held;
-  for (int step = 0; step < 4000; ++step) {
+  for (int step = 0; step < 1500; ++step) {
     ASSERT_NO_FATAL_FAILURE(Write());
     if (held.size() < 6) held.push_back(Hold());
     const size_t one = random_.Uniform(held.size());
