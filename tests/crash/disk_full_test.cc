@@ -334,6 +334,8 @@ TEST(DiskFullRoom, OfTheLogAFlushGetsThatFoundNone) {
   options.listeners = {listener};
   options.tuning.memtable_bytes = 4 << 20;
   options.tuning.log_segment_bytes = 4 << 20;
+  options.tuning.table_bytes = 4 << 20;
+  options.tuning.level0_tables = 8;  // no compaction
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<DB> db, DB::Open(options, "db"));
   for (uint32_t i = 0; i < 900; ++i) {
     ASSERT_OK(db->Put({}, "key" + std::to_string(i), ValueOf(i, 1000)));
