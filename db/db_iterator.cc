@@ -83,7 +83,6 @@ void DbIterator::SeekToFirst() {
   stand_ = Stand::kOnEntry;
   inner_->Seek(source_.lower, SeenTrailer());
   FindForward(false);
-  OfferDeadRange();
   Settle();
 }
 
@@ -103,7 +102,6 @@ void DbIterator::Seek(std::string_view target) {
   std::string_view from = std::max<std::string_view>(skip_, source_.lower);
   inner_->Seek(from, SeenTrailer());
   FindForward(false);
-  OfferDeadRange();
   Settle();
 }
 
@@ -126,6 +124,7 @@ void DbIterator::SeekBefore(std::string_view stored_key) {
 }
 
 void DbIterator::CountPassed() {
+  OfferDeadRange();
   passed_untold_ += passed_->count();
   if (passed_untold_ >= kPassedTold) TellPassed();
   if (passed_->count() >= kSteppedOverTold) TellSteppedOver(*source_.core, *passed_);
@@ -138,14 +137,14 @@ void DbIterator::TellPassed() {
 }
 
 void DbIterator::OfferDeadRange() {
-  if (run_ < source_.core->settings.dead_range_keys || !source_.newest) return;
+  const uint64_t run = std::exchange(run_, 0);
+  if (run < source_.core->settings.dead_range_keys || !source_.newest) return;
   source_.core->dead_ranges.Offer(
       {source_.view->active, run_begin_, skip_ + '\0', source_.position});
 }
 
 void DbIterator::FindForward(bool skipping) {
   valid_ = false;
-  run_ = 0;
   while (inner_->Valid()) {
     const Entry& entry = inner_->entry();
     if (entry.key >= source_.upper) return;
@@ -235,7 +234,6 @@ void DbIterator::Next() {
     inner_->Seek(skip_, 0);
   }
   FindForward(true);
-  OfferDeadRange();
   Settle();
 }
 

@@ -28,8 +28,7 @@ Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedM
   MutexLock lock(mutex_);
   active_owner_ = std::move(active);
   sealed_.assign(std::make_move_iterator(sealed.begin()), std::make_move_iterator(sealed.end()));
-  CountSealedBytesLocked();
-  sealed_count_.store(sealed_.size(), std::memory_order_release);
+  CountSealedLocked();
   flushed_.store(versions_->tables_state().position, std::memory_order_release);
   // The version is shown by the first Commit or this call, whichever comes first.
   version_ = versions_->current();
@@ -38,8 +37,9 @@ Tree::Tree(Core* core, std::unique_ptr<VersionSet> versions, std::vector<SealedM
   InstallLocked();
 }
 
-void Tree::CountSealedBytesLocked() {
+void Tree::CountSealedLocked() {
   sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
+  sealed_count_.store(sealed_.size(), std::memory_order_release);
 }
 
 void Tree::InstallLocked() {
@@ -54,8 +54,7 @@ void Tree::Seal(const TablesState& end) {
   auto fresh = std::make_shared<Memtable>(core_->memtable_pages);
   MutexLock lock(mutex_);
   sealed_.push_back({std::move(active_owner_), end});
-  CountSealedBytesLocked();
-  sealed_count_.store(sealed_.size(), std::memory_order_release);
+  CountSealedLocked();
   active_bytes_.store(0, std::memory_order_relaxed);
   active_owner_ = std::move(fresh);
   active_ = active_owner_.get();
@@ -109,7 +108,7 @@ Status Tree::Commit(Edit edit, size_t flushed) {
         gone.push_back(std::move(sealed_.front()));
         sealed_.pop_front();
       }
-      CountSealedBytesLocked();
+      sealed_bytes_.store(SumBytes(sealed_), std::memory_order_release);
       ChargeLocked();
       InstallLocked();
     }
@@ -118,7 +117,7 @@ Status Tree::Commit(Edit edit, size_t flushed) {
     MutexLock lock(mutex_);
     ChargeLocked();  // what of their memory is spare now
     // Last: who waits for a flush finds it shown and counted.
-    sealed_count_.store(sealed_.size(), std::memory_order_release);
+    CountSealedLocked();
     flushed_.store(versions_->tables_state().position, std::memory_order_release);
   });
 }

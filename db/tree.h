@@ -46,7 +46,7 @@ class Tree {
  private:
   void InstallLocked() REQUIRES(mutex_);
   void ChargeLocked() REQUIRES(mutex_);
-  void CountSealedBytesLocked() REQUIRES(mutex_);
+  void CountSealedLocked() REQUIRES(mutex_);
 
   Core* const core_;
   const uint64_t charge_step_bytes_;
